@@ -1,0 +1,115 @@
+"""params.yaml -> typed sections: the only reader.
+
+A stage names its sections as the fields of its `Params` class. The fields `dataset` and `system` stand for
+`datasets.NAME` and `systems.NAME`, whose classes the registries know; every other field is a section of its own name.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from smis.core.config import Config
+from smis.core.errors import ParamsError
+from smis.core.registry import Registry
+from smis.datasets.registry import DATASETS
+from smis.models.registry import SYSTEMS
+
+PATH = Path("params.yaml")
+STAGES = ("prepare", "reference", "segmenter", "train", "sample", "evaluate", "report")
+
+P = TypeVar("P", bound=Config)
+
+
+class Axes(Config):
+    """The cells of the table: every data set with every system."""
+
+    dataset: list[str]
+    system: list[str]
+
+
+def read(kind: type[P], *, dataset: str | None = None, system: str | None = None, path: Path = PATH) -> P:
+    """Read the sections that a stage needs, all mistakes at once.
+
+    Raises:
+        ParamsError: with one line per mistake and its path in the file.
+    """
+    return _typed(kind, _raw(path), named={"dataset": dataset, "system": system}, source=path.name)
+
+
+def check(path: Path = PATH) -> Axes:
+    """Read every section of every stage for every cell, so that no mistake waits behind hours of training."""
+    raw = _raw(path)
+    axes = Axes.check(raw.get("axes"), source=path.name, at="axes")
+    kinds = {name: import_module(f"pipelines.{name}").Params for name in STAGES}
+    found = _unknown(raw, kinds)
+    for name, kind in kinds.items():
+        for dataset in axes.dataset:
+            for system in axes.system:
+                found += _mistakes(kind, raw, {"dataset": dataset, "system": system})
+    if found:
+        raise ParamsError.of(list(dict.fromkeys(found)), source=path.name)
+    return axes
+
+
+def _unknown(raw: dict[str, Any], kinds: dict[str, type[Config]]) -> list[str]:
+    known = {"axes", "datasets", "systems"} | {field for kind in kinds.values() for field in kind.model_fields}
+    return [f"{key}: there is no such section" for key in raw if key not in known]
+
+
+def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | None]) -> list[str]:
+    try:
+        _typed(kind, raw, named=named, source="")
+    except ParamsError as error:
+        return [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+    return []
+
+
+def _raw(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ParamsError(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}; run this where it lies"
+        ) from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ParamsError(f"{path} holds no sections")
+    return raw
+
+
+def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], source: str) -> P:
+    values: dict[str, Any] = {}
+    found: list[str] = []
+    for field in kind.model_fields:
+        if field in named:
+            try:
+                values[field] = _named(field, named[field], raw)
+            except ParamsError as error:
+                found += [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+        elif field in raw:
+            values[field] = raw[field]
+    try:
+        read = kind.check(values, source=source)
+    except ParamsError as error:
+        missing = {f"{field}: Field required" for field in named}
+        found += [line.strip() for line in str(error).splitlines()[1:] if line.strip() not in missing]
+    if found:
+        raise ParamsError.of(found, source=source)
+    return read  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _named(field: str, name: str | None, raw: dict[str, Any]) -> Config:
+    registry: Registry = {"dataset": DATASETS, "system": SYSTEMS}[field]
+    sections = raw.get(f"{field}s") or {}
+    if name is None or name not in sections:
+        raise ParamsError(f"{field}s.{name}: there is no such section; there are: {', '.join(sections) or 'none'}")
+    return registry.load(name).check(sections[name], source="", at=f"{field}s.{name}")
+
+
+if __name__ == "__main__":
+    from pipelines.stage import run
+
+    run(lambda: check() and None)

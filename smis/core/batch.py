@@ -1,0 +1,32 @@
+"""What the loader gives and a system takes."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+
+from smis.core.shapes import Image, InstanceMap, LabelMap
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of a global batch.
+
+    `parts` is the number of processes that the global batch is split over. Gradients are averaged over them, so
+    a term that is a *sum* over the batch (the released KL divergence) is multiplied by `parts`.
+    """
+
+    image: Image
+    labels: LabelMap
+    instances: InstanceMap
+    keys: tuple[str, ...]
+    parts: int = 1
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the pictures, without waiting for the copy where memory is pinned."""
+        return replace(
+            self,
+            image=self.image.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            instances=self.instances.to(device, non_blocking=True),
+        )

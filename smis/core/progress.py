@@ -1,0 +1,84 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines when piped."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+_LINE_EVERY_S = 10.0
+
+T = TypeVar("T")
+
+
+class Bar:
+    """`with Bar("training groupdnet", total=700, unit="steps") as bar: ...; bar.advance(1, note="G 3.1")`.
+
+    `visible=False` is silent: every process but the first.
+    """
+
+    def __init__(self, title: str, *, total: int, unit: str = "", visible: bool = True) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._visible = visible
+        self._done = 0
+        self._note = ""
+        self._started = self._last_line = time.monotonic()
+        self._begun_at = 0
+        self._rich = self._fancy() if visible and sys.stderr.isatty() else None
+        self._task = self._rich.add_task(title, total=total, note="") if self._rich else None
+
+    def _fancy(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(self._unit))
+        more = (TaskProgressColumn(show_speed=True), TimeRemainingColumn(), TextColumn("[dim]{task.fields[note]}"))
+        return Progress(*columns, *more, console=Console(stderr=True))
+
+    def __enter__(self) -> Self:
+        if self._rich:
+            self._rich.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._rich:
+            self._rich.stop()
+        elif self._visible and kind is None:
+            self._line()
+
+    def skip(self, done: int) -> None:
+        """Say what an earlier run has done already; it does not count for the rate."""
+        self._begun_at = done
+        self.advance(done)
+
+    def advance(self, count: int = 1, *, note: str = "") -> None:
+        """Count, and show the note (a loss, a file's name) beside the bar."""
+        self._done += count
+        self._note = note or self._note
+        if self._rich and self._task is not None:
+            self._rich.update(self._task, completed=self._done, note=self._note)
+        elif self._visible and time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._line()
+
+    def _line(self) -> None:
+        self._last_line = now = time.monotonic()
+        spent = now - self._started
+        rate = (self._done - self._begun_at) / spent if spent > 0 else 0.0
+        left = (
+            f", {(self._total - self._done) / rate:.0f} s left"
+            if rate > 0 and self._done < self._total
+            else f" in {spent:.0f} s"
+        )
+        unit = f" {self._unit}" if self._unit else ""
+        note = f"  {self._note}" if self._note else ""
+        print(f"{self._title}: {self._done}/{self._total}{unit}{left}{note}", file=sys.stderr, flush=True)
+
+
+def track(items: Iterable[T], title: str, *, total: int, unit: str = "") -> Iterator[T]:
+    """Iterate with a bar."""
+    with Bar(title, total=total, unit=unit) as bar:
+        for item in items:
+            yield item
+            bar.advance()

@@ -1,0 +1,19 @@
+"""Shapes and ranges that everyone shares.
+
+Images are float in -1..1 from loader to loss, uint8 (height, width, 3) on disk. Label maps hold class ids
+0..classes-1; instance maps hold ids 0..instances-1 that start anew in every picture and cover every pixel
+(a class without instances is one instance).
+"""
+
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+Image = Float[Tensor, "b 3 h w"]
+LabelMap = Int[Tensor, "b h w"]
+InstanceMap = Int[Tensor, "b h w"]
+
+Picture = UInt8[ndarray, "h w 3"]
+"""One image as it lies on disk."""
+PictureLabels = UInt8[ndarray, "h w"]
+"""One label map as it lies on disk."""

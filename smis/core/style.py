@@ -1,0 +1,60 @@
+"""A style: the codes that decide the appearance of a picture whose layout is given."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Style:
+    """Codes by what they vary; a system fills those that it has.
+
+    `everything`: (b, ...), one code for the whole picture. `classes`: (b, classes, ...), one for each class.
+    `instances`: (b, slots, ...), one for each instance, with `instance_classes`: (b, slots) the class of each,
+    -1 where a slot is empty.
+    """
+
+    everything: Tensor | None = None
+    classes: Tensor | None = None
+    instances: Tensor | None = None
+    instance_classes: Tensor | None = None
+
+    def replaced(self, other: "Style", *, classes: Collection[int] = (), instances: Collection[int] = ()) -> Self:
+        """Take the codes of some classes or instances from another style of the same layout.
+
+        A system with one code for everything cannot vary a part: its whole code is replaced. That is what mOCD
+        measures.
+        """
+        if self.classes is not None and other.classes is not None:
+            return replace(self, classes=_swap(self.classes, other.classes, chosen=self._classes_chosen(classes)))
+        if self.instances is not None and other.instances is not None:
+            chosen = self._slots_chosen(classes, instances)
+            return replace(self, instances=_swap(self.instances, other.instances, chosen=chosen))
+        return replace(self, everything=other.everything)
+
+    def _classes_chosen(self, classes: Collection[int]) -> Tensor:
+        assert self.classes is not None
+        chosen = torch.zeros(self.classes.shape[:2], dtype=torch.bool, device=self.classes.device)
+        chosen[:, list(classes)] = True
+        return chosen
+
+    def _slots_chosen(self, classes: Collection[int], instances: Collection[int]) -> Tensor:
+        assert self.instance_classes is not None
+        wanted = torch.tensor(sorted(classes), dtype=torch.long, device=self.instance_classes.device)
+        chosen = torch.isin(self.instance_classes, wanted)
+        chosen[:, list(instances)] = True
+        return chosen
+
+    def repeated(self, samples: int) -> Self:
+        """Repeat each picture's codes `samples` times, one after the other."""
+        codes = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{name: code.repeat_interleave(samples, dim=0) for name, code in codes.items() if code is not None}
+        )
+
+
+def _swap(ours: Tensor, theirs: Tensor, *, chosen: Tensor) -> Tensor:
+    return torch.where(chosen.reshape(*chosen.shape, *[1] * (ours.dim() - 2)), theirs, ours)
