@@ -44,7 +44,7 @@ def check(path: Path = PATH) -> Axes:
     axes = Axes.check(raw.get("axes"), source=path.name, at="axes")
     kinds = {name: import_module(f"pipelines.{name}").Params for name in STAGES}
     found = _unknown(raw, kinds)
-    for name, kind in kinds.items():
+    for kind in kinds.values():
         for dataset in axes.dataset:
             for system in axes.system:
                 found += _mistakes(kind, raw, {"dataset": dataset, "system": system})
@@ -62,7 +62,7 @@ def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | No
     try:
         _typed(kind, raw, named=named, source="")
     except ParamsError as error:
-        return [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+        return _lines(error)
     return []
 
 
@@ -88,17 +88,23 @@ def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], 
             try:
                 values[field] = _named(field, named[field], raw)
             except ParamsError as error:
-                found += [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+                found += _lines(error)
         elif field in raw:
             values[field] = raw[field]
     try:
-        read = kind.check(values, source=source)
+        typed = kind.check(values, source=source)
     except ParamsError as error:
-        missing = {f"{field}: Field required" for field in named}
-        found += [line.strip() for line in str(error).splitlines()[1:] if line.strip() not in missing]
+        told = {f"{field}: Field required" for field in named}
+        raise ParamsError.of(found + [line for line in _lines(error) if line not in told], source=source) from None
     if found:
         raise ParamsError.of(found, source=source)
-    return read  # pyright: ignore[reportPossiblyUnboundVariable]
+    return typed
+
+
+def _lines(error: ParamsError) -> list[str]:
+    """The mistakes without their heading."""
+    first, *rest = str(error).splitlines()
+    return [line.strip() for line in rest] or [first]
 
 
 def _named(field: str, name: str | None, raw: dict[str, Any]) -> Config:

@@ -1,7 +1,6 @@
 """What the loader gives and a system takes."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 
@@ -22,7 +21,7 @@ class Batch:
     keys: tuple[str, ...]
     parts: int = 1
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Batch":
         """Move the pictures, without waiting for the copy where memory is pinned."""
         return replace(
             self,

@@ -66,11 +66,8 @@ class Bar:
         self._last_line = now = time.monotonic()
         spent = now - self._started
         rate = (self._done - self._begun_at) / spent if spent > 0 else 0.0
-        left = (
-            f", {(self._total - self._done) / rate:.0f} s left"
-            if rate > 0 and self._done < self._total
-            else f" in {spent:.0f} s"
-        )
+        unfinished = self._done < self._total and rate > 0
+        left = f", {(self._total - self._done) / rate:.0f} s left" if unfinished else f" in {spent:.0f} s"
         unit = f" {self._unit}" if self._unit else ""
         note = f"  {self._note}" if self._note else ""
         print(f"{self._title}: {self._done}/{self._total}{unit}{left}{note}", file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ class Style:
     instances: Tensor | None = None
     instance_classes: Tensor | None = None
 
-    def replaced(self, other: "Style", *, classes: Collection[int] = (), instances: Collection[int] = ()) -> Self:
+    def replaced(self, other: "Style", *, classes: Collection[int] = (), instances: Collection[int] = ()) -> "Style":
         """Take the codes of some classes or instances from another style of the same layout.
 
         A system with one code for everything cannot vary a part: its whole code is replaced. That is what mOCD
@@ -48,7 +47,7 @@ class Style:
         chosen[:, list(instances)] = True
         return chosen
 
-    def repeated(self, samples: int) -> Self:
+    def repeated(self, samples: int) -> "Style":
         """Repeat each picture's codes `samples` times, one after the other."""
         codes = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(

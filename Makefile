@@ -1,0 +1,58 @@
+# The doors. `make repro` runs the pipeline, `make test` proves it; both need git, make and Python 3.11+ only.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH :=
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+PATHS := smis pipelines flows tests benchmarks
+
+.PHONY: repro test check fix up lock install flow help
+.DEFAULT_GOAL := help
+
+help:            ## what can be done here
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
+
+install: .venv/.installed   ## make .venv from requirements.lock, hash-checked
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or name one: make PYTHON=python3.12"; exit 2; }
+	@echo "installing into .venv (about 7 GB, half a minute on a fast line)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
+	  { echo "error: python3 cannot make a virtual environment; on Debian: apt-get install python3-venv"; exit 2; }
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+repro: install   ## run the pipeline (DVC runs only what changed), then show the table
+	@python -m pipelines.params
+	@dvc repro --quiet
+	@python -m pipelines.tracking
+	@python -m pipelines.report.terminal
+
+flow: install    ## the same pipeline as a Prefect flow
+	@python -m flows.experiment
+
+up: install      ## MLflow's and Prefect's pages on 127.0.0.1
+	@python -m flows.up
+
+check: install   ## all static guards
+	@ruff format --check --quiet $(PATHS) || { echo "run 'make fix'"; exit 1; }
+	@ruff check --quiet $(PATHS)
+	@lint-imports
+	@basedpyright --level error
+	@pytest -q tests/contracts
+
+test: check      ## every check and every test
+	@pytest -q --ignore tests/contracts
+
+fix: install     ## format, and mend what a machine can mend
+	@ruff check --quiet --fix $(PATHS) || true
+	@ruff format --quiet $(PATHS)
+
+lock: install    ## choose newest versions that fit pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --all-extras --upgrade pyproject.toml --output-file requirements.lock

@@ -1,0 +1,68 @@
+"""dvc.yaml, the stages' imports and their Params say the same."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+import yaml
+
+from pipelines.params import STAGES
+
+ROOT = Path(__file__).parents[2]
+DAG: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = grimp.build_graph("smis", "pipelines", cache_dir=None)
+
+
+def _file(module: str) -> str:
+    path = module.replace(".", "/")
+    return f"{path}.py" if (ROOT / f"{path}.py").exists() else f"{path}/__init__.py"
+
+
+def _reached(stage: str) -> set[str]:
+    """The files that a stage reaches by imports; its systems and data sets are reached by name, see below."""
+    roots = {f"pipelines.{stage}"} | GRAPH.find_descendants(f"pipelines.{stage}")
+    modules = roots.union(*(GRAPH.find_upstream_modules(root) for root in roots))
+    files = {_file(module) for module in modules}
+    # A registry only says where a name leads: if it were a dep, adding a row would rerun every cell.
+    return {file for file in files if not file.endswith("/registry.py") and (ROOT / file).read_text().strip()}
+
+
+def _covered(file: str, deps: list[str]) -> bool:
+    return any(file == dep or file.startswith(f"{dep}/") for dep in deps)
+
+
+def test_stages_and_modules_are_the_same_set() -> None:
+    assert set(DAG) == set(STAGES)
+    modules = {
+        path.stem for path in (ROOT / "pipelines").iterdir() if path.suffix == ".py" or (path / "__main__.py").exists()
+    }
+    assert modules - {"__init__", "params", "stage", "tracking"} == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_file_that_a_stage_imports_lies_under_one_of_its_deps(stage: str) -> None:
+    deps = DAG[stage]["deps"]
+    assert {file for file in _reached(stage) if not _covered(file, deps)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_fields_of_params_are_the_sections_in_dvc_yaml(stage: str) -> None:
+    named = {"dataset": "datasets.${item.dataset}", "system": "systems.${item.system}"}
+    fields = import_module(f"pipelines.{stage}").Params.model_fields
+    assert {named.get(field, field) for field in fields} == set(DAG[stage]["params"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_gets_the_names_of_its_cell_in_the_matrix_order(stage: str) -> None:
+    axes = list(DAG[stage].get("matrix", {}))
+    assert re.findall(r"\$\{item\.(\w+)\}", DAG[stage]["cmd"]) == axes
+    assert DAG[stage]["cmd"].startswith(f"python -m pipelines.{stage}")
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if "system" in DAG[name].get("matrix", {})])
+def test_a_stage_that_builds_a_system_depends_on_that_system_alone(stage: str) -> None:
+    models = [dep for dep in DAG[stage]["deps"] if dep.startswith("smis/models")]
+    assert models == ["smis/models/${item.system}.py"]

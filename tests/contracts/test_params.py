@@ -1,0 +1,50 @@
+"""params.yaml and the registries say the same, and mistakes are told all at once."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines import params
+from smis.core.errors import ParamsError
+from smis.models.registry import SYSTEMS
+
+ROOT = Path(__file__).parents[2]
+RAW = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def test_the_committed_params_load() -> None:
+    assert params.check(ROOT / "params.yaml").system == ["groupdnet", "inade", "vspade"]
+
+
+def test_every_registered_system_has_a_section() -> None:
+    assert set(RAW["systems"]) == set(SYSTEMS)
+
+
+def test_all_mistakes_are_told_at_once_with_their_paths(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["systems"]["groupdnet"]["widht"] = 3
+    raw["train"]["steps"] = -1
+    raw["tarin"] = {}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ParamsError) as caught:
+        params.check(path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "params.yaml does not fit:"
+    assert "  tarin: there is no such section" in lines
+    assert "  systems.groupdnet.widht: Extra inputs are not permitted" in lines
+    assert any(line.startswith("  train.steps: Input should be greater than") for line in lines)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"cannot read .*: no such file or directory; run this where it lies"):
+        params.check(tmp_path / "params.yaml")
+
+
+def test_a_system_that_is_not_there_is_named(tmp_path: Path) -> None:
+    raw = {**RAW, "axes": {"dataset": ["paperdoll"], "system": ["gruopdnet"]}}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ParamsError, match=r"systems.gruopdnet: there is no such section; there are: groupdnet"):
+        params.check(path)
