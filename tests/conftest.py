@@ -1,4 +1,4 @@
-"""Shapes and types of every public call are checked while tests run (beartype cannot resolve `Self`: name the class)."""
+"""Shapes and types of public calls are checked while tests run; beartype cannot resolve `Self`: name the class."""
 
 import os
 
