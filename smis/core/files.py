@@ -1,5 +1,6 @@
 """Files are written beside and renamed: a reader sees the old one or the new one, never a half."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -45,10 +46,12 @@ def written_folder(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> DiskError:
-    """Say why a path cannot be written, and what to do."""
+    """Say why a path cannot be written, and what to do; an error of another kind goes on as it is."""
+    if error.errno == errno.ENOENT:
+        raise error
     reason = error.strerror or str(error)
     return DiskError(
-        f"cannot write {path}: {reason.lower()}; free some space or give another place, then repeat the command"
+        f"cannot write {path}: {reason.lower()}; free space or give another place, then repeat the command"
     )
 
 
