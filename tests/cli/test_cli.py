@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from smis.cli import main
+
+
+def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {name: row["varies"] for name, row in rows.items()} == {
+        "groupdnet": "class",
+        "inade": "instance",
+        "vspade": "everything",
+    }
+
+
+def test_weights_say_what_is_known_and_where_to_put_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list"]) == 0
+    printed = capsys.readouterr().out
+    assert "stlpips" in printed
+    assert "SMIS_WEIGHTS" in printed
+
+
+def test_missing_weights_are_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("SMIS_WEIGHTS", str(tmp_path_factory.mktemp("empty")))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("hub")))
+    assert main(["weights", "path", "vgg19"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
