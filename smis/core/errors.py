@@ -39,6 +39,10 @@ class CheckpointError(SmisError):
     """A checkpoint is missing, broken, or of another configuration."""
 
 
+class ProtocolError(SmisError):
+    """Values that were measured in different ways cannot be lined up."""
+
+
 class TrainingError(SmisError):
     """Training cannot go on: a term is no longer finite."""
 

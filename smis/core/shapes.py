@@ -5,7 +5,7 @@ Images are float in -1..1 from loader to loss, uint8 (height, width, 3) on disk.
 (a class without instances is one instance).
 """
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8, UInt16
 from numpy import ndarray
 from torch import Tensor
 
@@ -17,3 +17,5 @@ Picture = UInt8[ndarray, "h w 3"]
 """One image as it lies on disk."""
 PictureLabels = UInt8[ndarray, "h w"]
 """One label map as it lies on disk."""
+PictureInstances = UInt16[ndarray, "h w"]
+"""One instance map as it lies on disk."""

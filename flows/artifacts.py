@@ -1,0 +1,55 @@
+"""What an experiment shows on its page in Prefect: the table, the pictures, the way to MLflow."""
+
+import base64
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+
+from flows.errors import EndedError
+from flows.processes import Children
+from flows.stages import environment
+
+REPORT = Path("report")
+TRACKING = "pipelines.tracking"
+_PICTURE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
+_ADDRESS = re.compile(r"(?<![<(])https?://\S+")
+
+
+def show_report(folder: Path = REPORT) -> list[str]:
+    """Show the report's table and pictures, if the report was made; return the artifacts' keys."""
+    keys = []
+    table = folder / "report.md"
+    if table.exists():  # its pictures have relative paths, which mean nothing in Prefect: they are shown by themselves
+        create_markdown_artifact(_PICTURE.sub("", table.read_text()), key="report", description="the table")
+        keys.append("report")
+    for picture in sorted(folder.glob("*.png")):
+        key = re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-")
+        data = base64.b64encode(picture.read_bytes()).decode()
+        create_image_artifact(f"data:image/png;base64,{data}", key=key, description=picture.name)
+        keys.append(key)
+    return keys
+
+
+def show_tracking(children: Children, *, each_line: Callable[[str], object]) -> list[str]:
+    """Send MLflow what it has not heard yet (cells restored from DVC's cache ran nothing), show where the runs are.
+
+    Whether MLflow is up or not is no reason to fail an experiment.
+    """
+    module = Path(*TRACKING.split("."))
+    if not module.exists() and not module.with_suffix(".py").exists():
+        return []
+    lines: list[str] = []
+    try:
+        code = children.run([sys.executable, "-m", TRACKING], each_line=lines.append, env=environment())
+    except EndedError:
+        return []
+    for line in lines:
+        each_line(line)
+    if code or not lines:
+        return []
+    text = "\n".join(f"* {_ADDRESS.sub(lambda found: f'<{found[0]}>', line)}" for line in lines if line.strip())
+    create_markdown_artifact(text, key="mlflow", description="the runs in MLflow")
+    return ["mlflow"]

@@ -1,0 +1,47 @@
+"""Hear that a run was cancelled in Prefect's page: a run that no worker started has nobody else who would tell it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
+
+from flows.order import Events
+
+POLL_S = 2.0
+
+
+class CancelledInPageError(Exception):
+    """The run was cancelled in Prefect's page."""
+
+
+@contextmanager
+def watched(events: Events) -> Iterator[None]:
+    """Meanwhile, leave a `CancelledInPageError` in `events` if this flow run is cancelled on a server."""
+    if not PREFECT_API_URL.value():
+        yield  # Prefect's own short-lived server: nobody else can reach it
+        return
+    done = threading.Event()
+    watcher = threading.Thread(target=copy_context().run, args=(_watch, UUID(flow_run.id), events, done), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch(run: UUID, events: Events, done: threading.Event) -> None:
+    with get_client(sync_client=True) as client:
+        while not done.wait(POLL_S):
+            with suppress(httpx.HTTPError, PrefectException):  # a server that is away for a moment is no reason to stop
+                state = client.read_flow_run(run).state
+                if state and (state.is_cancelling() or state.is_cancelled()):
+                    events.put(CancelledInPageError("cancelled in Prefect's page"))
+                    return

@@ -1,0 +1,108 @@
+"""The stages and their order, asked from DVC: dvc.yaml says them once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from dvc.dvcfile import ProjectFile, load_file
+from dvc.exceptions import DvcException
+from dvc.parsing import MatrixDefinition
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from flows.errors import DagError
+
+FILE = "dvc.yaml"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage, or one cell of a stage that has a matrix."""
+
+    name: str
+    cell: Mapping[str, str] = field(default_factory=dict)
+    """Its place in the matrix, as `{"dataset": "paperdoll", "system": "inade"}`; empty without a matrix."""
+    upstream: tuple[str, ...] = ()
+    """The stages whose outs it reads."""
+    present: bool = False
+    """Its outs are on the disk, whether up to date or not."""
+
+
+def read(root: Path | None = None) -> list[Stage]:
+    """Read the DAG of a workspace (default: the current folder), each stage after those that it depends on.
+
+    Raises:
+        DagError: if there is no DVC workspace, or DVC refuses it.
+    """
+    root = root or Path.cwd()
+    for wanted in (FILE, ".dvc"):
+        if not (root / wanted).exists():
+            raise DagError(f"there is no {wanted} in {root}; run this in the folder where {FILE} lies")
+    try:
+        with Repo(str(root)) as repo:
+            return _stages(repo)
+    except DvcException as error:
+        raise DagError(f"DVC refuses {FILE}: {' '.join(str(error).split())}") from error
+
+
+def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[list[Stage], list[Stage]]:
+    """Keep the cells with these values (none given: all); return them, and the rest.
+
+    A stage without a matrix, like the report, stays if all that it reads is selected or was made before.
+
+    Raises:
+        DagError: if no cell has such a value.
+    """
+    for axis, wanted in axes.items():
+        _check(wanted, axis=axis, known=sorted({stage.cell[axis] for stage in stages if axis in stage.cell}))
+    left = {stage.name for stage in stages if not _wanted(stage, axes)}
+    missing = {stage.name for stage in stages if stage.name in left and not stage.present}
+    for stage in stages:  # in order, so that what misses its input passes the miss on
+        if missing.intersection(stage.upstream) and not stage.cell:
+            left.add(stage.name)
+            missing.add(stage.name)
+    return [stage for stage in stages if stage.name not in left], [stage for stage in stages if stage.name in left]
+
+
+def _wanted(stage: Stage, axes: Mapping[str, Sequence[str]]) -> bool:
+    return all(not wanted or stage.cell.get(axis, wanted[0]) in wanted for axis, wanted in axes.items())
+
+
+def _check(wanted: Iterable[str], *, axis: str, known: Sequence[str]) -> None:
+    for value in wanted:
+        if value not in known:
+            raise DagError(
+                f"{axis} {value!r} is not in {FILE}'s matrix; there are: {', '.join(known) or 'none'}"
+                f"; add it to axes.{axis} in params.yaml"
+            )
+
+
+def _stages(repo: Repo) -> list[Stage]:
+    graph, cells = repo.index.graph, _cells(repo)
+    names = {  # a file that was `dvc add`ed is in DVC's graph too, and is nobody's step
+        stage: stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.name
+    }
+    stages = {
+        name: Stage(
+            name=name,
+            cell=cells.get(name, {}),
+            upstream=tuple(sorted(names[needed] for needed in graph.successors(stage) if needed in names)),
+            present=all(out.exists for out in stage.outs),
+        )
+        for stage, name in names.items()
+    }
+    order = TopologicalSorter({name: stage.upstream for name, stage in stages.items()})
+    return [stages[name] for name in order.static_order()]
+
+
+def _cells(repo: Repo) -> dict[str, dict[str, str]]:
+    """A cell's name joins its values with "-", which they may hold themselves: ask DVC's own resolver."""
+    project = load_file(repo, str(Path(repo.root_dir) / FILE))
+    assert isinstance(project, ProjectFile)
+    return {
+        f"{name}@{key}": {axis: str(value) for axis, value in cell.items()}
+        for name, definition in project.resolver.definitions.items()
+        if isinstance(definition, MatrixDefinition)
+        for key, cell in definition.normalized_iterable.items()
+    }

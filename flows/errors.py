@@ -1,0 +1,27 @@
+"""What a person can fix in an experiment's order. Flows know no science, so these are not `SmisError`s."""
+
+
+class FlowError(Exception):
+    """The message gives the value, what is allowed, and the likely remedy."""
+
+    exit_code = 2
+
+
+class DagError(FlowError):
+    """There is no DAG here, or it has no such stages."""
+
+
+class StageError(FlowError):
+    """A stage ended with an error, which is the message."""
+
+
+class PortError(FlowError):
+    """A port is taken or is no port."""
+
+
+class ServiceError(FlowError):
+    """A server that we started does not answer."""
+
+
+class EndedError(FlowError):
+    """A process was ended because its flow ends."""

@@ -1,0 +1,151 @@
+"""`python -m flows.experiment`: the DAG of dvc.yaml as a Prefect flow, one task per stage and cell, side by side.
+
+It runs with a Prefect server (PREFECT_API_URL, or the one of `make up`) and without. A failing stage fails its own
+branch only. Cancelling, in Prefect's page or by Ctrl-C or SIGTERM, ends every process below.
+"""
+
+import argparse
+import signal
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import BaseModel, Field, ValidationError
+
+from flows import artifacts, dag
+from flows.cancelling import CancelledInPageError, watched
+from flows.errors import FlowError
+from flows.order import Events, run_in_order
+from flows.processes import Children
+from flows.services import PREFECT, healthy
+from flows.stages import run_stage
+
+
+class Experiment(BaseModel, frozen=True, extra="forbid"):
+    """Which part of the table to bring up to date, and how much of it at a time."""
+
+    systems: list[str] = Field(
+        default=[],
+        title="Systems",
+        description="Names from axes.system in params.yaml, such as groupdnet or inade. None: all of them.",
+    )
+    datasets: list[str] = Field(
+        default=[],
+        title="Data sets",
+        description="Names from axes.dataset in params.yaml, such as paperdoll. None: all of them.",
+    )
+    side_by_side: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        title="Stages side by side",
+        description="How many stages may run at the same time; they share the machine's cores and GPUs.",
+    )
+
+    def stages(self) -> tuple[list[dag.Stage], list[dag.Stage]]:
+        """Read the workspace's DAG; return the stages to run in their order, and those left out."""
+        return dag.select(dag.read(), {"system": self.systems, "dataset": self.datasets})
+
+
+EVERYTHING = Experiment()
+
+
+@flow(name="experiment")
+def experiment(options: Experiment = EVERYTHING) -> State[None]:
+    """Bring every selected stage up to date, show what came out, and say which cells failed."""
+    log = get_run_logger().info
+    stages, left = options.stages()
+    if left:
+        log("left out of this run: %s", ", ".join(stage.name for stage in left))
+    children, events = Children(), SimpleQueue()
+    try:
+        with watched(events):
+            states = _run(stages, options.side_by_side, children, events)
+            artifacts.show_report()
+            artifacts.show_tracking(children, each_line=log)
+    except CancelledInPageError as error:
+        children.end()
+        return Cancelled(message=str(error))
+    except BaseException:
+        children.end()
+        raise
+    return _summary(states)
+
+
+def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
+    def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
+        return run_stage.submit(stage.name, children, wait_for=upstream, return_state=False)
+
+    futures = run_in_order(stages, limit=limit, start=start, events=events)
+    for future in futures.values():
+        future.wait()
+    return {name: future.state for name, future in futures.items()}
+
+
+def _summary(states: Mapping[str, State[None]]) -> State[None]:
+    failed = {name: state for name, state in states.items() if state.is_failed() or state.is_crashed()}
+    skipped = [name for name, state in states.items() if state.is_pending()]
+    if not failed and not skipped:
+        counts = Counter(str(state.name).lower() for state in states.values())
+        return Completed(message=", ".join(f"{count} {name}" for name, count in counts.items()))
+    text = f"{len(failed)} of {len(states)} stages failed: {', '.join(failed)}"
+    text += f"; not run because of that: {', '.join(skipped)}" if skipped else ""
+    return Failed(message="\n  ".join([text, *(str(state.message) for state in failed.values())]))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the flow from a command line: exit code 1 if a branch failed, 2 if asked for the impossible, 130 if ended."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        options = _parse(arguments)
+        options.stages()  # a mistake is told at once, not after Prefect's start
+        with temporary_settings({PREFECT_API_URL: _server()}):
+            state = experiment(options, return_state=True)
+    except FlowError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("ended, with everything that it had started", file=sys.stderr)
+        raise SystemExit(130) from None
+    if not state.is_completed():
+        print(f"{'error' if state.is_failed() else 'ended'}: {state.message}", file=sys.stderr)
+        raise SystemExit(1 if state.is_failed() else 130)
+    print(f"experiment: {state.message}")
+
+
+def _terminate(signum: int, frame: object) -> None:
+    """Prefect hands SIGTERM back when its flow has ended; leave in order, so that the server it started ends too."""
+    raise KeyboardInterrupt
+
+
+def _server() -> str | None:
+    """Find the server of `make up`, unless the person has chosen one."""
+    chosen = PREFECT_API_URL.value()
+    return chosen or (f"{PREFECT.address}/api" if healthy(PREFECT.health) else None)
+
+
+def _parse(arguments: Sequence[str] | None) -> Experiment:
+    parser = argparse.ArgumentParser(prog="python -m flows.experiment", description=Experiment.__doc__)
+    for name, field in Experiment.model_fields.items():
+        flag = "--" + name.replace("_", "-")
+        if name == "side_by_side":
+            parser.add_argument(flag, type=int, default=field.default, help=field.description)
+        else:
+            parser.add_argument(flag, nargs="+", default=field.default, help=field.description)
+    try:
+        return Experiment.model_validate(vars(parser.parse_args(arguments)))
+    except ValidationError as error:
+        wrong = [f"--{'-'.join(map(str, one['loc'])).replace('_', '-')}: {one['msg']}" for one in error.errors()]
+        raise FlowError("; ".join(wrong)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Child processes with live lines, and their whole trees' end.
+
+torchrun's workers lead their own sessions, so that a signal to a process group misses them; and a `dvc` that is ended
+leaves its stage running. So the descendants are collected first, then all are asked, and who stays is killed.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from flows.errors import EndedError
+
+GRACE_S = 8.0
+_LEASH = Path(__file__).with_name("leash.py")
+
+
+class Children:
+    """The child processes of one flow; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
+        self.ended = False
+
+    def run(
+        self, command: Sequence[str], *, each_line: Callable[[str], object], env: Mapping[str, str] | None = None
+    ) -> int:
+        """Run a command to its end, give each line of its output as it comes, return the exit code.
+
+        Raises:
+            EndedError: if `end` was called meanwhile or before.
+        """
+        process = self._start(command, env)
+        try:
+            for line in process.stdout or ():
+                each_line(line.rstrip())
+        except BaseException:
+            end([process.pid])
+            raise
+        finally:
+            code = _leave(process)
+            with self._lock:
+                self._running.discard(process.pid)
+        if self.ended:
+            raise EndedError(f"{command[-1]} was ended with its flow")
+        return code
+
+    def end(self) -> None:
+        """End every child with all its descendants, and let no other start."""
+        with self._lock:
+            self.ended = True
+            running = list(self._running)
+        end(running)
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str] | None) -> "subprocess.Popen[str]":
+        with self._lock:
+            if self.ended:
+                raise EndedError(f"{command[-1]} was not started: its flow ends")
+            process = start(command, env=env, output=subprocess.PIPE)
+            self._running.add(process.pid)
+        return process
+
+
+def start(
+    command: Sequence[str], *, env: Mapping[str, str] | None = None, output: int | IO[str] | None = None
+) -> "subprocess.Popen[str]":
+    """Start a command that dies with this thread, out of the terminal's reach: Ctrl-C comes to us, and we end it."""
+    return subprocess.Popen(
+        [sys.executable, "-IS", str(_LEASH), str(os.getpid()), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=None if env is None else dict(env),
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+
+
+def end(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
+    """End these processes and all their descendants: ask all, wait for `grace_s` seconds, kill who is left."""
+    alive = _trees(_processes(pids))
+    try:
+        _signal(alive, psutil.Process.terminate)
+        deadline = time.monotonic() + grace_s
+        while alive and time.monotonic() < deadline:
+            newcomers = _trees(alive) - alive
+            _signal(newcomers, psutil.Process.terminate)
+            alive |= newcomers
+            alive = set(psutil.wait_procs(alive, timeout=0.1)[1])
+    finally:  # also when a second Ctrl-C interrupts the waiting
+        alive |= _trees(alive)
+        _signal(alive, psutil.Process.kill)
+    psutil.wait_procs(alive, timeout=2)
+
+
+def _leave(process: "subprocess.Popen[str]") -> int:
+    if process.stdout:
+        process.stdout.close()
+    return process.wait()
+
+
+def _processes(pids: Iterable[int]) -> set[psutil.Process]:
+    found = set()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.add(psutil.Process(pid))
+    return found
+
+
+def _trees(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
+    found = set(roots)
+    for root in list(found):
+        with suppress(psutil.NoSuchProcess):
+            found.update(root.children(recursive=True))
+    return found
+
+
+def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], object]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            send(process)

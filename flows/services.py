@@ -1,0 +1,140 @@
+"""The servers of `make up`: where they listen, how they start, when they are healthy."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.errors import PortError, ServiceError
+from flows.processes import start
+
+HOST = "127.0.0.1"
+LOGS = Path(".scratch/services")
+START_S = 120.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server on this machine only."""
+
+    name: str
+    title: str
+    port: int
+    variable: str
+    """The environment variable in which another port may stand."""
+    health_path: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Return the page's address."""
+        return f"http://{HOST}:{chosen_port(self)}"
+
+    @property
+    def health(self) -> str:
+        """Return the address that answers when the server is ready."""
+        return self.address + self.health_path
+
+    @property
+    def log(self) -> Path:
+        """Return the file that takes the server's output."""
+        return LOGS / f"{self.name}.log"
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Start the server, its output in its log.
+
+        Raises:
+            PortError: if somebody else has its port.
+        """
+        port = chosen_port(self)
+        _check_free(self, port)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        env = {name: value for name, value in os.environ.items() if name not in _CLIENTS} | dict(self.environment)
+        with self.log.open("w") as log:
+            return start(
+                [sys.executable, "-m", *self.arguments, "--host", HOST, "--port", str(port)], env=env, output=log
+            )
+
+    def wait(self, process: "subprocess.Popen[str]", *, timeout_s: float = START_S) -> None:
+        """Wait until the server is healthy.
+
+        Raises:
+            ServiceError: if it ended or did not become healthy in time; with its last words.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not healthy(self.health):
+            if process.poll() is not None:
+                raise ServiceError(f"{self.title} ended with exit code {process.returncode}: {self.last_words()}")
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{self.title} is not healthy after {timeout_s:.0f} s: {self.last_words()}")
+            time.sleep(0.25)
+
+    def last_words(self) -> str:
+        """Return the last line of the log, and where the rest is."""
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return f"{(lines or ['nothing'])[-1]} (more in {self.log})"
+
+
+_CLIENTS = ("PREFECT_API_URL", "PREFECT_UI_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
+"""Where clients should go. A server that sees them would send its page there."""
+
+PREFECT = Service(
+    name="prefect",
+    title="Prefect",
+    port=4200,
+    variable="SMIS_PREFECT_PORT",
+    health_path="/api/health",
+    arguments=("prefect", "server", "start", "--analytics-off"),
+)
+MLFLOW = Service(
+    name="mlflow",
+    title="MLflow",
+    port=5000,
+    variable="SMIS_MLFLOW_PORT",
+    health_path="/health",
+    arguments=(
+        *("mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./mlartifacts"),
+        *("--workers", "1", "--allowed-hosts", "localhost:*,127.0.0.1:*"),
+    ),
+    environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+)
+SERVICES = (PREFECT, MLFLOW)
+
+
+def chosen_port(service: Service) -> int:
+    """Return the service's port: its own, or the one in its environment variable.
+
+    Raises:
+        PortError: if that is no port.
+    """
+    text = os.environ.get(service.variable) or str(service.port)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise PortError(f"{service.variable} is {text!r}, but a port is a number from 1 to 65535")
+    return int(text)
+
+
+def healthy(address: str) -> bool:
+    """Say whether a server answers there."""
+    with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:
+        return answer.status == 200
+    return False
+
+
+def _check_free(service: Service, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that just ended is no hindrance
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise PortError(
+                f"port {port} for {service.title} cannot be had: {reason}; end what listens there, "
+                f"or choose another with {service.variable}=..."
+            ) from None

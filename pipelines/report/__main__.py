@@ -1,0 +1,7 @@
+"""`python -m pipelines.report`, as dvc.yaml calls it."""
+
+from pipelines.report import main
+from pipelines.stage import run
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,95 @@
+"""Sample a trained system: one picture of each test label map, many that vary everything, many that vary one class."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from pydantic import PositiveInt
+
+from pipelines.params import read
+from pipelines.stage import run
+from smis.core.batch import Batch
+from smis.core.config import Config
+from smis.core.files import written_folder
+from smis.core.progress import Bar
+from smis.data.samples import SampleRow, write_samples
+from smis.data.shards import Prepared, Split
+from smis.engine.checkpoint import Trained, load_system
+from smis.engine.sampler import Sampled, Sampler, covering
+from smis.models.registry import SYSTEMS
+
+
+class SampleConfig(Config):
+    """How many pictures."""
+
+    label_maps: PositiveInt = 24
+    """Test label maps of which many pictures are made, chosen to show every class."""
+    samples: PositiveInt = 20
+    """Pictures of each that vary everything, and for each of its classes, that vary this class only."""
+    batch: PositiveInt = 20
+
+
+class Params(Config):
+    """The sections that decide what is sampled."""
+
+    seed: int
+    sample: SampleConfig
+
+
+def main(dataset: str, system: str) -> None:
+    """Sample one cell of the table."""
+    params = read(Params)
+    device = os.environ.get("SMIS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    trained = load_system(Path("runs") / dataset / system / "checkpoint.safetensors", SYSTEMS)
+    _Cell(trained, Prepared(Path("data") / dataset), params, device=device).write(
+        Path("runs") / dataset / system / "samples", title=f"sampling {system} on {dataset}"
+    )
+
+
+class _Cell:
+    """The plans of one cell."""
+
+    def __init__(self, trained: Trained, data: Prepared, params: Params, *, device: str) -> None:
+        self._config, self._data = params.sample, data
+        self._test: Split = data.split("test")
+        system = trained.system.to(device)
+        self._sampler = Sampler(system, seed=params.seed, batch=params.sample.batch, device=device)
+        present = [counts.nonzero()[0].tolist() for counts in self._test.pixels]
+        self._chosen = {index: present[index] for index in covering(present, params.sample.label_maps)}
+
+    def write(self, folder: Path, *, title: str) -> None:
+        total = len(self._test) + self._config.samples * (len(self._chosen) + sum(map(len, self._chosen.values())))
+        with written_folder(folder) as beside, Bar(title, total=total, unit="images") as bar:
+            self._file(beside / "single.arrow", self._sampler.single(self._batches()), bar)
+            self._file(beside / "everything.arrow", self._everything(), bar)
+            for chosen in sorted({c for classes in self._chosen.values() for c in classes}):
+                self._file(beside / f"class-{chosen}.arrow", self._one_class(chosen), bar)
+
+    def _file(self, path: Path, made: Iterable[Sampled], bar: Bar) -> None:
+        def rows() -> Iterator[SampleRow]:
+            for one in made:
+                yield SampleRow(key=one.key, sample=one.sample, resampled=one.resampled, image=one.picture)
+                bar.advance(note=path.stem)
+
+        write_samples(path, rows(), height=self._data.height, width=self._data.width)
+
+    def _batches(self) -> Iterator[Batch]:
+        indices = list(range(len(self._test)))
+        for start in range(0, len(indices), self._config.batch):
+            yield self._test.batch(indices[start : start + self._config.batch])
+
+    def _everything(self) -> Iterator[Sampled]:
+        for index in self._chosen:
+            yield from self._sampler.everything(self._test.batch([index]), samples=self._config.samples)
+
+    def _one_class(self, chosen: int) -> Iterator[Sampled]:
+        for index, classes in self._chosen.items():
+            if chosen in classes:
+                one = self._test.batch([index])
+                yield from self._sampler.one_class(one, chosen=chosen, samples=self._config.samples)
+
+
+if __name__ == "__main__":
+    run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""Where MLflow is, and how long to wait for it."""
+
+import os
+import sys
+from pathlib import Path
+
+DATABASE = Path("mlflow.db")
+ARTIFACTS = Path("mlartifacts")
+PAGE = "http://127.0.0.1:5000"
+"""Where `make up` shows a local MLflow."""
+NOTES = Path(".scratch/tracking")
+"""What is not the record: stamps of what was published where, and notes of trainings that MLflow did not hear."""
+
+_SHORT_WAITS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+}
+
+
+def off() -> bool:
+    """Whether a person wants no tracking at all."""
+    return os.environ.get("SMIS_TRACKING", "").lower() == "off"
+
+
+def uri() -> str:
+    """Return the tracking URI: the environment's, or a file of the workspace."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE.absolute()}"
+
+
+def link(uri: str, *, experiment: str, run: str) -> str:
+    """Return the address of a run's page."""
+    page = uri.rstrip("/") if uri.startswith("http") else PAGE
+    return f"{page}/#/experiments/{experiment}/runs/{run}"
+
+
+def wait_shortly() -> None:
+    """MLflow's own two minutes and seven retries for each request would hold a training's last line for long."""
+    for name, value in _SHORT_WAITS.items():
+        os.environ.setdefault(name, value)
+
+
+def say(line: str) -> None:
+    """Print one line beside a progress bar."""
+    print(f"tracking: {line}", file=sys.stderr, flush=True)
+
+
+def reason(error: BaseException) -> str:
+    """Return the short end of an error whose whole text is a page."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return line if len(line) <= 160 else line[:157] + "..."

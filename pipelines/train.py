@@ -1,0 +1,171 @@
+"""Train a system on a data set: this process starts `torchrun`, whose processes train.
+
+Repeat the command after anything (kill -9, a full disk, a power cut): it goes on from the last saved state.
+`$SMIS_PROCESSES` (default 1) and `$SMIS_DEVICE` (default: CUDA where there is one) are no parameters: the global batch
+decides what is learned. Under a `torchrun` of your own (several machines), this process is one of the workers.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import SerializeAsAny
+
+from pipelines import tracking
+from pipelines.params import read
+from pipelines.stage import run
+from smis.core.batch import Batch
+from smis.core.config import Config
+from smis.core.files import written, written_folder
+from smis.core.seeding import generator
+from smis.data.loader import Loader
+from smis.data.shards import Prepared
+from smis.engine import grid
+from smis.engine.checkpoint import save_weights
+from smis.engine.distributed import Processes, joined, launched
+from smis.engine.launch import processes_wanted, reported, under_torchrun
+from smis.engine.sampler import Samplable, covering
+from smis.engine.states import States
+from smis.engine.tracker import History, Several, Silence, Tracker
+from smis.engine.trainer import Learner, TrainingConfig, train
+
+_GRID_ROWS = 6
+
+
+class Params(Config):
+    """The sections that decide what is learned."""
+
+    seed: int
+    train: TrainingConfig
+    system: SerializeAsAny[Config]
+
+
+def main(dataset: str, system: str) -> None:
+    """Train one cell of the table."""
+    params = read(Params, system=system)
+    if not launched():
+        processes = processes_wanted(os.environ.get("SMIS_PROCESSES", "1"), batch=params.train.batch)
+        under_torchrun("pipelines.train", dataset, system, processes=processes)
+        return
+    with reported(), joined(os.environ.get("SMIS_DEVICE")) as processes:
+        _Cell(dataset, system, params, processes).train()
+
+
+class _Cell:
+    """One process's work on one cell."""
+
+    def __init__(self, dataset: str, system: str, params: Params, processes: Processes) -> None:
+        self.dataset, self.name, self.params, self.processes = dataset, system, params, processes
+        self.data = Prepared(Path("data") / dataset)
+        self.configuration = {
+            "cell": f"{dataset}/{system}",
+            "data": hashlib.sha256(json.dumps(self.data.header.metadata()).encode()).hexdigest(),
+            **params.model_dump(mode="json"),
+        }
+        digest = hashlib.sha256(json.dumps(self.configuration, sort_keys=True).encode()).hexdigest()
+        self.scratch = Path(".scratch") / f"train-{digest[:16]}"
+        self.out = Path("runs") / dataset / system
+
+    def train(self) -> None:
+        system = self._system()
+        learner = Learner(system, self.params.train, self.processes)
+        states = States(self.scratch / "states", self.configuration)
+        state = states.newest(self.processes.device)
+        if state is not None:
+            learner.restore(state)
+        mirror = self._mirror(learner.step)
+        try:
+            self._learn(learner, states, self._tracker(learner.step, mirror), system)
+            if self.processes.first:
+                self._publish(learner)
+                mirror.finish(self.out / "checkpoint.safetensors")
+                shutil.rmtree(self.scratch)
+        except BaseException:
+            mirror.close()
+            raise
+
+    def _learn(self, learner: Learner, states: States, tracker: Tracker, system: Samplable) -> None:
+        shown = self._shown()
+
+        def look(step: int) -> None:
+            path = self.scratch / "grids" / f"step-{step:06d}.png"
+            grid.save(path, grid.rows(system, shown, palette=self.data.palette, seed=self.params.seed))
+            tracker.picture(step, "grid", path)
+
+        train(
+            learner,
+            self._loader(),
+            seed=self.params.seed,
+            states=states,
+            tracker=tracker,
+            look=look,
+            title=f"training {self.name} on {self.dataset}",
+        )
+
+    def _tracker(self, after: int, mirror: Tracker) -> Tracker:
+        if not self.processes.first:
+            return Silence()
+        return Several(History(self.scratch / "history.jsonl", after=after), mirror)
+
+    def _mirror(self, after: int) -> tracking.Mirror | tracking.Nothing:
+        if not self.processes.first:
+            return tracking.Nothing()
+        device = self.processes.device.type
+        cell = f"{self.dataset}/{self.name}"
+        return tracking.mirror(cell, dict(self.params), state=self.scratch, device=device, after=after)
+
+    def _system(self) -> Any:
+        # Bit-exact resume on a CPU needs sums in one order. Filling fresh memory is for debugging only.
+        torch.use_deterministic_algorithms(self.processes.device.type == "cpu")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+        torch.manual_seed(generator(self.params.seed, "weights").initial_seed())
+        data = self.data
+        config: Any = self.params.system
+        system = config.build(classes=len(data.classes), height=data.height, width=data.width, training=True)
+        return system.to(self.processes.device)
+
+    def _loader(self) -> Loader:
+        config = self.params.train
+        return Loader(
+            self.data.split("train"),
+            batch=config.batch,
+            seed=self.params.seed,
+            part=self.processes.rank,
+            parts=self.processes.world,
+            workers=config.workers,
+            flip=config.flip,
+            pin=self.processes.device.type == "cuda",
+        )
+
+    def _shown(self) -> list[Batch]:
+        split = self.data.split("validation")
+        chosen = covering([counts.nonzero()[0].tolist() for counts in split.pixels], _GRID_ROWS)
+        return [split.batch([index]).to(self.processes.device) for index in chosen]
+
+    def _publish(self, learner: Learner) -> None:
+        """Write the outs; only then is the scratch folder of no more use."""
+        data = self.data
+        metadata = {
+            "system": self.name,
+            "config": self.params.system.model_dump_json(),
+            "dataset": self.dataset,
+            "classes": json.dumps(data.classes),
+            "palette": json.dumps(data.palette),
+            "height": str(data.height),
+            "width": str(data.width),
+            "step": str(learner.step),
+        }
+        save_weights(self.out / "checkpoint.safetensors", learner.average.tensors, metadata=metadata)
+        with written(self.out / "history.jsonl") as beside:
+            shutil.copyfile(self.scratch / "history.jsonl", beside)
+        with written_folder(self.out / "grids") as beside:
+            shutil.copytree(self.scratch / "grids", beside, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""The index of a prepared data set: a Parquet table with one row for each picture, and the header as its metadata."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy import ndarray
+
+from smis.core.errors import ShardError
+from smis.data.rows import Rows
+from smis.data.schema import INDEX_SCHEMA, REMEDY, Header
+
+NAME = "index.parquet"
+
+
+def entries(rows: Rows, *, shard: str, first: int, header: Header) -> pa.Table:
+    """Say for each of a shard's rows, from number `first` on, where it is and what is on it."""
+    count = len(rows)
+    columns = {
+        "key": rows.shard.column("key"),
+        "split": [rows.split] * count,
+        "shard": [shard] * count,
+        "row": np.arange(first, first + count, dtype=np.int32),
+        "height": np.full(count, header.height, dtype=np.int32),
+        "width": np.full(count, header.width, dtype=np.int32),
+        "classes": [np.flatnonzero(counts).astype(np.int32) for counts in rows.pixels],
+        "pixels": list(rows.pixels),
+        "instances": rows.instances,
+    }
+    return pa.table(columns, schema=INDEX_SCHEMA)
+
+
+def write(folder: Path, tables: list[pa.Table], *, header: Header) -> None:
+    """Write the index; it comes last, so that a folder without one is not a prepared data set."""
+    table = pa.concat_tables([INDEX_SCHEMA.empty_table(), *tables])
+    pq.write_table(table.replace_schema_metadata(header.metadata()), folder / NAME)
+
+
+def read_header(folder: Path) -> Header:
+    """Read what the index says about the data set.
+
+    Raises:
+        ShardError: if it is missing, broken, or of another version.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise ShardError(f"{path} is missing, so {folder} is no prepared data set; {REMEDY}")
+    try:
+        metadata = pq.read_schema(path).metadata
+    except (OSError, pa.ArrowException) as error:
+        raise broken(path, error) from None
+    return Header.read(metadata, source=path)
+
+
+def read(folder: Path, split: str) -> pa.Table:
+    """Read the rows of one split, in their order.
+
+    Raises:
+        ShardError: if the index is broken.
+    """
+    path = folder / NAME
+    try:
+        return pq.read_table(path, filters=[("split", "=", split)])
+    except (OSError, pa.ArrowException) as error:
+        raise broken(path, error) from None
+
+
+def read_pixels(folder: Path, split: str) -> ndarray:
+    """Return the number of pixels of each class on each picture of a split: (pictures, classes), int32."""
+    column = read(folder, split).column("pixels").combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def broken(path: Path, error: Exception) -> ShardError:
+    """Say that a file cannot be read."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    return ShardError(f"{path} is broken ({reason}); {REMEDY}")

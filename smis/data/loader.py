@@ -1,0 +1,135 @@
+"""Batches without end; which pictures are in batch s, and what is drawn for them, is a function of s alone."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
+from itertools import count
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from numpy import ndarray
+from torch.utils.data import DataLoader
+
+from smis.core.batch import Batch
+from smis.core.errors import ParamsError
+from smis.core.seeding import generator
+from smis.data.pictures import Pictures
+from smis.data.shards import Split
+from smis.data.transforms import crop, flip, uniform
+
+_AHEAD = 3
+"""Batches that are made ready while the loop computes."""
+
+
+@lru_cache(maxsize=4)
+def epoch_order(samples: int, seed: int, epoch: int) -> Int[ndarray, " n"]:
+    """Return the order in which an epoch shows the samples; each comes once."""
+    return torch.randperm(samples, generator=generator(seed, "epoch", epoch)).numpy()
+
+
+def stream(positions: Int[ndarray, " b"], *, samples: int, seed: int) -> Int[ndarray, " b"]:
+    """Return the sample at each position of the endless stream of shuffled epochs."""
+    epochs, places = np.divmod(positions, samples)
+    numbers = np.empty_like(positions)
+    for epoch in np.unique(epochs):
+        chosen = epochs == epoch
+        numbers[chosen] = epoch_order(samples, seed, int(epoch))[places[chosen]]
+    return numbers
+
+
+class Loader:
+    """One process's share of the endless stream of batches.
+
+    The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `parts` takes
+    the p-th piece of it. Mirroring and cropping draw by (seed, position), so that neither the number of processes,
+    nor of workers, nor where a run is resumed changes a pixel.
+
+    `workers=0` makes batches ready in a thread of this process, the fastest for raw pictures; more are processes,
+    for pictures that must be decoded. `pin` puts batches where a GPU can fetch them.
+
+    Raises:
+        ParamsError: if the batch cannot be shared evenly, or the crop is larger than the pictures.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        batch: int,
+        seed: int,
+        part: int = 0,
+        parts: int = 1,
+        workers: int = 0,
+        flip: bool = True,
+        crop: tuple[int, int] | None = None,
+        pin: bool = False,
+    ) -> None:
+        if batch < 1 or batch % parts:
+            raise ParamsError(f"a batch of {batch} cannot be shared by {parts} processes; take a multiple of {parts}")
+        size = split.header.height, split.header.width
+        if crop and (crop[0] > size[0] or crop[1] > size[1]):
+            raise ParamsError(f"cannot crop {crop[0]} x {crop[1]} from pictures of {size[0]} x {size[1]}; crop less")
+        self._split, self._seed = split, seed
+        self._batch, self._part, self._parts = batch, part, parts
+        self._workers, self._pin = workers, pin
+        self._flip, self._crop = flip, crop
+
+    def __getitem__(self, step: int) -> Batch:
+        """Make this part of global batch `step`; steps count from 0."""
+        share = self._batch // self._parts
+        positions = np.arange(share) + (step * self._batch + self._part * share)
+        numbers = stream(positions, samples=len(self._split), seed=self._seed)
+        pictures = self._augmented(self._split.pictures(numbers), positions)
+        batch = pictures.batch(tuple(self._split.keys[numbers]), parts=self._parts)
+        return pinned(batch) if self._pin and not self._workers else batch
+
+    def _augmented(self, pictures: Pictures, positions: Int[ndarray, " b"]) -> Pictures:
+        if self._crop:
+            where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
+            pictures = crop(pictures, self._crop, where=np.stack(where, axis=1))
+        if self._flip:
+            pictures = flip(pictures, uniform(self._seed, positions, "flip") < 0.5)
+        return pictures
+
+    def from_step(self, step: int) -> Iterator[Batch]:
+        """Give batches `step`, `step + 1`, ... for ever."""
+        return self._from_processes(step) if self._workers else self._from_thread(step)
+
+    def _from_thread(self, step: int) -> Iterator[Batch]:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        try:
+            ahead: deque[Future[Batch]] = deque()
+            for number in count(step):
+                ahead.append(thread.submit(self.__getitem__, number))
+                if len(ahead) == _AHEAD:
+                    yield ahead.popleft().result()
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    def _from_processes(self, step: int) -> Iterator[Batch]:
+        # A fork of a process with threads can hang; a fork server has none, and imports torch once for all workers.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["smis.data.loader"])
+        batches = DataLoader(
+            self,  # pyright: ignore[reportArgumentType]
+            batch_size=None,
+            sampler=count(step),
+            num_workers=self._workers,
+            multiprocessing_context=context,
+        )
+        for batch in batches:
+            yield pinned(batch) if self._pin else batch
+
+
+def pinned(batch: Batch) -> Batch:
+    """Copy the pictures into memory that a GPU can fetch from while the CPU goes on."""
+    return replace(
+        batch,
+        image=batch.image.pin_memory(),
+        labels=batch.labels.pin_memory(),
+        instances=batch.instances.pin_memory(),
+    )

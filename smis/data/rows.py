@@ -1,0 +1,88 @@
+"""Samples -> checked and encoded rows; this part of preparing runs in many processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy import ndarray
+
+from smis.core.errors import ImageError, LabelError
+from smis.core.sample import Sample, check_range
+from smis.data.encoding import encode_image, encode_map
+from smis.data.schema import Header, shard_schema
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Samples of one split: what goes into a shard, and what the index says about each."""
+
+    split: str
+    shard: pa.RecordBatch
+    pixels: ndarray
+    """(n, classes), int32."""
+    instances: ndarray
+    """(n,), int32: how many."""
+
+    def __len__(self) -> int:
+        return self.shard.num_rows
+
+
+def encode(samples: Sequence[Sample], header: Header) -> Rows:
+    """Check the samples of one split, and encode them.
+
+    Raises:
+        LabelError: for a label that is no class, or an instance of two classes.
+        ImageError: for a picture of another size than the others.
+    """
+    pixels = np.stack([check(sample, header) for sample in samples])
+    columns = [pa.array([sample.key for sample in samples], pa.string())]
+    columns += _raw(samples) if header.encoding == "raw" else _encoded(samples, header)
+    return Rows(
+        split=samples[0].split,
+        shard=pa.record_batch(columns, schema=shard_schema(header)),
+        pixels=pixels,
+        instances=np.array([int(sample.instances.max()) + 1 for sample in samples], dtype=np.int32),
+    )
+
+
+def check(sample: Sample, header: Header) -> ndarray:
+    """Check one sample against its data set; return the number of pixels of each class (int32)."""
+    size = header.height, header.width
+    for name, array in (("the image", sample.image), ("labels", sample.labels), ("instances", sample.instances)):
+        if array.shape[:2] != size:
+            is_size, should = (" x ".join(map(str, each)) for each in (array.shape[:2], size))
+            raise ImageError(f"{name} of {sample.key} is {is_size}, but the data set's pictures are {should}")
+    classes = len(header.classes)
+    check_range(int(sample.labels.min()), int(sample.labels.max()), name=sample.key, classes=classes)
+    _check_instances(sample)
+    return np.bincount(sample.labels.ravel(), minlength=classes).astype(np.int32)
+
+
+def _check_instances(sample: Sample) -> None:
+    class_of = np.zeros(int(sample.instances.max()) + 1, dtype=np.uint8)
+    class_of[sample.instances] = sample.labels
+    mixed = sample.instances[class_of[sample.instances] != sample.labels]
+    if mixed.size:
+        remedy = "an instance is one object of one class: give each class its own id"
+        raise LabelError(f"instance {mixed[0]} of {sample.key} covers more than one class; {remedy}")
+    unused = np.flatnonzero(np.bincount(sample.instances.ravel()) == 0)
+    if unused.size:
+        raise LabelError(
+            f"instances of {sample.key} run to {len(class_of) - 1}, but no pixel has {unused[0]}; number them from 0"
+        )
+
+
+def _raw(samples: Sequence[Sample]) -> list[pa.Array]:
+    arrays = [np.stack([getattr(sample, name) for sample in samples]) for name in ("image", "labels", "instances")]
+    arrays[2] = arrays[2].astype("<u2", copy=False)
+    return [
+        pa.Array.from_buffers(pa.binary(array.nbytes // len(array)), len(array), [None, pa.py_buffer(array)])
+        for array in arrays
+    ]
+
+
+def _encoded(samples: Sequence[Sample], header: Header) -> list[pa.Array]:
+    images = [encode_image(sample.image, header.encoding) for sample in samples]
+    maps = [[encode_map(getattr(sample, name)) for sample in samples] for name in ("labels", "instances")]
+    return [pa.array(column, pa.binary()) for column in (images, *maps)]

@@ -1,0 +1,98 @@
+"""What stands in a prepared file's schema: its columns, and what its metadata says about the data set."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from smis.core.errors import ShardError
+from smis.data.encoding import Encoding
+
+VERSION = 1
+REMEDY = "run `dvc repro prepare` again"
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """One shard as the index knows it; the checksum is SHA-256 over its columns."""
+
+    file: str
+    split: str
+    rows: int
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """What holds for a whole data set; the index carries it, and every shard does, so that neither is a riddle."""
+
+    dataset: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    height: int
+    width: int
+    encoding: Encoding = "raw"
+    shards: tuple[ShardEntry, ...] = ()
+
+    def metadata(self, **more: str) -> dict[str, str]:
+        """Say it as Arrow's metadata: text, lists as JSON."""
+        values = asdict(self)
+        text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+        return {"version": str(VERSION), **text, **more}
+
+    @classmethod
+    def read(cls, metadata: Mapping[bytes, bytes] | None, *, source: Any) -> "Header":
+        """Read what `metadata` wrote.
+
+        Raises:
+            ShardError: if another program, or another version of this one, wrote it.
+        """
+        text = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+        version = text.get("version", "none")
+        if version != str(VERSION):
+            raise ShardError(f"{source} is of version {version}, but this smis reads version {VERSION}; {REMEDY}")
+        return cls(
+            dataset=text["dataset"],
+            classes=tuple(json.loads(text["classes"])),
+            palette=tuple((r, g, b) for r, g, b in json.loads(text["palette"])),
+            height=int(text["height"]),
+            width=int(text["width"]),
+            encoding=text["encoding"],  # pyright: ignore[reportArgumentType]
+            shards=tuple(ShardEntry(**entry) for entry in json.loads(text["shards"])),
+        )
+
+    def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":
+        """Name the shards, which are known at the end."""
+        return replace(self, shards=shards)
+
+
+def shard_schema(header: Header) -> pa.Schema:
+    """Return a shard's columns: rows of one width where raw, so that the place of a picture needs no looking up."""
+    pixels = header.height * header.width
+    raw = header.encoding == "raw"
+    return pa.schema(
+        [
+            pa.field("key", pa.string(), nullable=False),
+            pa.field("image", pa.binary(3 * pixels if raw else -1), nullable=False),
+            pa.field("labels", pa.binary(pixels if raw else -1), nullable=False),
+            pa.field("instances", pa.binary(2 * pixels if raw else -1), nullable=False),
+        ]
+    )
+
+
+INDEX_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("shard", pa.string()),
+        pa.field("row", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("width", pa.int32()),
+        pa.field("classes", pa.list_(pa.int32())),
+        pa.field("pixels", pa.list_(pa.int32())),
+        pa.field("instances", pa.int32()),
+    ]
+)
+"""`classes`: those present. `pixels`: a count for each class of the data set. `instances`: how many."""

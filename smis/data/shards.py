@@ -1,0 +1,199 @@
+"""The prepared format, read: Arrow files that are mapped into memory, so that any picture is one look away.
+
+A mapped file is read-only and shared by all threads and processes that open it.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+from numpy import ndarray
+
+from smis.core.batch import Batch
+from smis.core.errors import ShardError
+from smis.core.sample import Sample
+from smis.data import index
+from smis.data.encoding import decode
+from smis.data.pictures import Pictures
+from smis.data.schema import REMEDY, Header, ShardEntry, shard_schema
+from smis.data.writer import checksum
+
+
+class Shard:
+    """One Arrow file with one record batch."""
+
+    def __init__(self, path: Path, entry: ShardEntry, header: Header) -> None:
+        self.path = path
+        self._header = header
+        self._entry = entry
+        self._batch = self._mapped()
+
+    def _mapped(self) -> pa.RecordBatch:
+        if not self.path.is_file():
+            raise ShardError(f"{self.path} is missing; {REMEDY}")
+        try:
+            with pa.memory_map(str(self.path)) as file:
+                reader = pa.ipc.open_file(file)
+                Header.read(reader.schema.metadata, source=self.path)
+                batch = reader.get_batch(0)
+        except (OSError, pa.ArrowException) as error:
+            raise index.broken(self.path, error) from None
+        self._check(batch)
+        return batch
+
+    def _check(self, batch: pa.RecordBatch) -> None:
+        written = (batch.schema.metadata or {}).get(b"checksum", b"").decode()
+        fits = batch.num_rows == self._entry.rows and batch.schema.equals(shard_schema(self._header))
+        if not fits or written != self._entry.checksum:
+            raise ShardError(f"{self.path} is not the file that {index.NAME} beside it names; {REMEDY}")
+
+    def verify(self) -> None:
+        """Read the whole file and compare its checksum.
+
+        Raises:
+            ShardError: if a byte has changed.
+        """
+        if checksum(self._batch) != self._entry.checksum:
+            raise ShardError(f"{self.path} does not have the checksum that it was written with; {REMEDY}")
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Name the pictures."""
+        return self._batch.column("key").to_pylist()
+
+    def pictures(self, rows: Int[ndarray, " b"]) -> Pictures:
+        """Read rows, in the order given."""
+        size = self._header.height, self._header.width
+        return Pictures(
+            image=self._pixels("image", np.uint8, (*size, 3), rows=rows),
+            labels=self._pixels("labels", np.uint8, size, rows=rows),
+            instances=self._pixels("instances", np.dtype("<u2"), size, rows=rows),
+        )
+
+    def _pixels(self, name: str, kind: type | np.dtype, shape: tuple[int, ...], *, rows: ndarray) -> ndarray:
+        column = self._batch.column(name)
+        if self._header.encoding == "raw":
+            whole = np.frombuffer(column.buffers()[1], dtype=kind).reshape(len(column), *shape)
+            return whole[rows]
+        try:
+            return np.stack([decode(column[int(row)].as_py()) for row in rows]).reshape(len(rows), *shape)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise index.broken(self.path, error) from None
+
+
+class Split:
+    """The pictures of one split, in their written order; it travels to other processes as a path."""
+
+    def __init__(self, folder: Path, name: str, header: Header) -> None:
+        self.folder = folder
+        self.name = name
+        self.header = header
+        entries = [entry for entry in header.shards if entry.split == name]
+        self._shards = [Shard(folder / entry.file, entry, header) for entry in entries]
+        self._starts = np.cumsum([0, *(entry.rows for entry in entries)])
+
+    def __reduce__(self) -> tuple[type["Split"], tuple[Path, str, Header]]:
+        return Split, (self.folder, self.name, self.header)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        pictures = self.pictures(np.array([number]))
+        return Sample(self.keys[number], self.name, pictures.image[0], pictures.labels[0], pictures.instances[0])
+
+    @cached_property
+    def keys(self) -> ndarray:
+        """Name the pictures (an array of str objects)."""
+        return np.array([key for shard in self._shards for key in shard.keys], dtype=object)
+
+    @cached_property
+    def pixels(self) -> Int[ndarray, "n classes"]:
+        """Count the pixels of each class on each picture, as the index has them."""
+        return index.read_pixels(self.folder, self.name)
+
+    def pictures(self, numbers: Int[ndarray, " b"]) -> Pictures:
+        """Read pictures by number, in the order given."""
+        shards = np.searchsorted(self._starts, numbers, side="right") - 1
+        if len(self._shards) == 1:
+            return self._shards[0].pictures(numbers)
+        found = [(shard, np.flatnonzero(shards == shard)) for shard in np.unique(shards)]
+        parts = [self._shards[shard].pictures(numbers[at] - self._starts[shard]) for shard, at in found]
+        order = np.argsort(np.concatenate([at for _, at in found]))
+        return Pictures(
+            image=np.concatenate([part.image for part in parts])[order],
+            labels=np.concatenate([part.labels for part in parts])[order],
+            instances=np.concatenate([part.instances for part in parts])[order],
+        )
+
+    def batch(self, numbers: Sequence[int] | Int[ndarray, " b"]) -> Batch:
+        """Read pictures by number as a batch, as they are."""
+        chosen = np.asarray(numbers, dtype=np.int64)
+        return self.pictures(chosen).batch(tuple(self.keys[chosen]))
+
+    def verify(self) -> None:
+        """Read everything once and compare checksums.
+
+        Raises:
+            ShardError: for the first file in which a byte has changed.
+        """
+        for shard in self._shards:
+            shard.verify()
+
+
+class Prepared:
+    """A prepared data set in a folder.
+
+    Raises:
+        ShardError: if the folder is none, is broken, or is of another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.header = index.read_header(self.folder)
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.header.dataset
+
+    @property
+    def classes(self) -> list[str]:
+        """Names by class id."""
+        return list(self.header.classes)
+
+    @property
+    def palette(self) -> list[tuple[int, int, int]]:
+        """Colours (RGB, 0..255) by class id."""
+        return list(self.header.palette)
+
+    @property
+    def height(self) -> int:
+        """Height of every picture, in pixels."""
+        return self.header.height
+
+    @property
+    def width(self) -> int:
+        """Width of every picture, in pixels."""
+        return self.header.width
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits that have pictures."""
+        return list(dict.fromkeys(entry.split for entry in self.header.shards))
+
+    def split(self, name: str) -> Split:
+        """Open a split's files.
+
+        Raises:
+            ShardError: if it has no pictures, or a file is missing, truncated, or of another version.
+        """
+        if name not in self.splits:
+            there = ", ".join(self.splits) or "none"
+            raise ShardError(f"{self.folder} has no pictures in split {name!r}; there are: {there}")
+        return Split(self.folder, name, self.header)

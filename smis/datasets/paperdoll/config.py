@@ -1,0 +1,28 @@
+"""The section `datasets.paperdoll`."""
+
+from pydantic import Field
+
+from smis.core.config import Config as Section
+from smis.datasets.paperdoll.reader import PaperDoll
+
+
+class Config(Section):
+    """How many pictures of how many people, and how large; one seed gives one data set."""
+
+    size: int = Field(default=64, ge=16, le=512)
+    """Height and width in pixels."""
+    people: int = Field(default=1, ge=1, le=3)
+    """People side by side in each picture."""
+    train: int = Field(default=3000, ge=1)
+    validation: int = Field(default=128, ge=1)
+    test: int = Field(default=256, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+    def build(self) -> PaperDoll:
+        """Make the reader."""
+        return PaperDoll(
+            size=self.size,
+            people=self.people,
+            counts={"train": self.train, "validation": self.validation, "test": self.test},
+            seed=self.seed,
+        )

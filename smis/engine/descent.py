@@ -1,0 +1,85 @@
+"""One side of the game: its parameters, its optimiser, one step down the sum of its loss terms."""
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smis.engine.distributed import Processes
+
+
+class Descent:
+    """Adam over some networks, with the gradients averaged over the processes.
+
+    All gradients are views of one flat tensor: one reduction moves them all, and a parameter that a process's share
+    of the batch did not touch has gradient 0 everywhere instead of none here and some there.
+    """
+
+    def __init__(
+        self,
+        networks: Iterable[nn.Module],
+        *,
+        rate: float,
+        betas: tuple[float, float],
+        processes: Processes,
+    ) -> None:
+        self._parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+        self._processes = processes
+        self._flat = torch.zeros(
+            sum(p.numel() for p in self._parameters), dtype=self._parameters[0].dtype, device=processes.device
+        )
+        self._rate = rate
+        self._adam = torch.optim.Adam(self._parameters, lr=rate, betas=betas, fused=True)
+        self._view_gradients()
+
+    def _view_gradients(self) -> None:
+        shares = self._flat.split([p.numel() for p in self._parameters])
+        for parameter, share in zip(self._parameters, shares, strict=True):
+            parameter.grad = share.view_as(parameter)
+
+    def slow_to(self, share: float) -> None:
+        """Set the learning rate to a share (0..1) of its own start."""
+        for group in self._adam.param_groups:
+            group["lr"] = self._rate * share
+
+    @property
+    def rate(self) -> float:
+        """The learning rate now."""
+        return self._adam.param_groups[0]["lr"]
+
+    def descend(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take one step down the sum of the terms; return them, cut off from the graph.
+
+        Gradients reach these parameters only: the generator's terms pass through the discriminator without
+        computing its gradients.
+        """
+        self._flat.zero_()
+        reduce(torch.add, terms.values()).backward(inputs=self._parameters)
+        self._processes.mean_(self._flat)
+        self._adam.step()
+        return {name: term.detach() for name, term in terms.items()}
+
+    def gradient_norm(self) -> Tensor:
+        """Return the Euclidean norm of the last step's gradient."""
+        return self._flat.norm()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next step depends on, apart from the networks themselves."""
+        return self._adam.state_dict()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier run's state."""
+        self._adam.load_state_dict(state)
+
+
+def rate_share(step: int, *, steps: int, decay_from: int | None) -> float:
+    """Return the share of the full learning rate at a step counted from 1.
+
+    Full up to and with step `decay_from + 1`, then linearly down; the last step runs at 1 / (steps - decay_from). The
+    released code does the same by epochs.
+    """
+    if decay_from is None or step <= decay_from:
+        return 1.0
+    return (steps - step + 1) / (steps - decay_from)

@@ -1,0 +1,28 @@
+"""In which numbers a step is computed; weights, averages and optimisers stay in float32."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar
+
+import torch
+
+Precision = Literal["float32", "bf16"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def mixed(compute: Callable[P, R], *, precision: Precision, device: torch.device) -> Callable[P, R]:
+    """Let `compute` choose bfloat16 where that is safe; what comes after it (backward) is not touched."""
+
+    @wraps(compute)
+    def computed(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _context(precision, device):
+            return compute(*args, **kwargs)
+
+    return computed
+
+
+def _context(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -1,0 +1,40 @@
+"""Pictures as they lie on disk -> a network's features, a batch at a time."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+from smis.core.shapes import Image
+from smis.metrics.perceptual_distance import PerceptualDistance
+
+T = TypeVar("T")
+
+
+def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
+    """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
+    return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut into lists of `size`, the last may be shorter."""
+    left = iter(items)
+    while chunk := list(islice(left, size)):
+        yield chunk
+
+
+def pooled(network: PerceptualDistance, image: Image) -> Float[Tensor, "b d"]:
+    """Average the last layer over all places: one vector per image, for Fréchet distances."""
+    with torch.inference_mode():
+        return network.layers(image)[-1].mean(dim=(2, 3))
+
+
+def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch: int) -> list[Float[Tensor, "b _ _ _"]]:
+    """Compute every layer for all images with at most `batch` of them in the network at once."""
+    with torch.inference_mode():
+        parts = [network(piece) for piece in image.split(batch)]
+    return [torch.cat(layers) for layers in zip(*parts, strict=True)]

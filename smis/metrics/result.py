@@ -1,0 +1,58 @@
+"""A number that says how it was measured, and how sure it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+Draws = Float[ndarray, " resamples"]
+"""One value of a statistic for each resample."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Hold a value, its 95 % interval, and every choice that another value must share to be compared with it."""
+
+    name: str
+    value: float | int
+    interval: tuple[float | int, float | int]
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry below its name in a metrics file."""
+        return {"value": self.value, "interval": list(self.interval), "protocol": dict(self.protocol)}
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Draw label maps with replacement, the same draws for the same seed.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), percentile intervals. The label map is the unit:
+    samples of one map are not independent of each other.
+    """
+
+    resamples: int = 1000
+    seed: int = 0
+
+    def counts(self, maps: int) -> Float[ndarray, "resamples maps"]:
+        """Say how often each resample holds each label map."""
+        even = np.full(maps, 1 / maps)
+        return np.random.default_rng(self.seed).multinomial(maps, even, size=self.resamples).astype(np.float64)
+
+    def mean(self, values: Float[ndarray, " maps"]) -> tuple[float, float]:
+        """Return the interval of the mean over label maps."""
+        return interval(self.counts(len(values)) @ values / len(values))
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Say how the interval was made."""
+        return {"interval": "95 % bootstrap over label maps", "resamples": self.resamples, "seed": self.seed}
+
+
+def interval(draws: Draws) -> tuple[float, float]:
+    """Return the bounds of the middle 95 %; resamples in which the statistic is not defined do not count."""
+    low, high = np.nanpercentile(draws, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,0 +1,244 @@
+"""INADE: every instance draws its own appearance from the distribution of its class.
+
+Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021).
+"""
+
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from smis.core.batch import Batch
+from smis.core.config import Config as BaseConfig
+from smis.core.errors import LabelError, ParamsError
+from smis.core.seeding import Noise
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.losses import adversarial
+from smis.losses.adversarial import LossWeights
+from smis.losses.divergence import kl_divergence
+from smis.nn.inade_norm import InadeNorm, InstanceLayout
+from smis.nn.initialise import initialise
+from smis.nn.instance_encoder import FACTOR, InstanceEncoder
+from smis.nn.layout import semantics
+from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.spade_generator import LinearStart, SpadeGenerator, channels_of, start_size
+
+LATENT = 256
+"""Length of the one code that the start map is made of."""
+
+Varies = Literal["nothing", "everything", "class", "instance"]
+
+_RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
+_PAPERDOLL: dict[str, Any] = {
+    "width": 16,
+    "encoder_width": 16,
+    "noise": 8,
+    "upsamplings": 4,
+    "slots": 16,
+    "discriminator": {"width": 16, "layers": 4, "scales": 2},
+    "perceptual": {"network": "stlpips_vgg16", "slices": (0.25, 1.0), "shrink": 1},
+    "losses": {"first_feature": 0},
+}
+
+
+class Config(BaseConfig):
+    """Size and loss weights of INADE; the defaults are the released ones.
+
+    The presets are the released code's: it matches only the discriminator's last hidden layer and the VGG's last two
+    slices, and it gives DeepFashion 8 noise channels (the paper's count of parameters has 64). Class counts include
+    "don't care" where the release has it (ADE20K: 151).
+    """
+
+    title: ClassVar[str] = "INADE"
+    paper: ClassVar[str] = "Tan et al., Diverse Semantic Image Synthesis via Probability Distribution Modeling, CVPR 2021"
+    varies: ClassVar[Varies] = "instance"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {"noise": 8, "slots": 8},
+        "cityscapes": {"upsamplings": 6, "slots": 256},
+        "ade20k": {"slots": 151},
+        "celebamask": {"slots": 19},
+        "paperdoll": _PAPERDOLL,
+    }
+
+    width: PositiveInt = 64
+    encoder_width: PositiveInt = 64
+    noise: PositiveInt = 64
+    """Noise channels of each instance's scale, and as many of its shift."""
+    upsamplings: Literal[3, 4, 5, 6, 7] = 5
+    slots: PositiveInt = 64
+    """Instances that a picture may have. Every picture draws noise for all slots, however few it fills: so the draws
+    do not depend on how a batch is split."""
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    perceptual: PerceptualConfig = PerceptualConfig.model_validate(_RELEASED_SLICES)
+    losses: LossWeights = LossWeights(first_feature=3)
+
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> "Inade":
+        """Build the system for a number of classes and an image size.
+
+        Raises:
+            ParamsError: if the size does not fit the number of doublings.
+            WeightsError: if the perceptual network's weights are needed for training and missing.
+        """
+        if height % FACTOR or width % FACTOR:
+            raise ParamsError(f"INADE's encoder halves an image of {height} x {width} four times: both sides must be "
+                              f"multiples of {FACTOR}; set the data set's size")
+        channels = channels_of(self.width, upsamplings=self.upsamplings)
+        rows, columns = start_size(height, width, upsamplings=self.upsamplings)
+        generator = SpadeGenerator(
+            fc=LinearStart(LATENT, channels=channels[0], height=rows, width=columns),
+            channels=channels,
+            make_norm=lambda channels, stage: InadeNorm(channels, classes=classes, noise=self.noise),
+            upsamplings=self.upsamplings,
+        )
+        system = Inade(
+            generator=generator,
+            encoder=InstanceEncoder(width=self.encoder_width, noise=self.noise),
+            discriminator=self.discriminator.build(channels=classes + 1 + 3),
+            perceptual=self.perceptual.build() if training else None,
+            classes=classes,
+            slots=self.slots,
+            noise=self.noise,
+            weights=self.losses,
+        )
+        initialise(system)
+        return system
+
+
+class Inade(nn.Module):
+    """Networks and loss terms of INADE.
+
+    A style's `instances` are (b, slots, 2, noise): what scale and shift of each instance are drawn with; its
+    `everything`, the code of the start map, stays as it is when an instance is drawn anew.
+    """
+
+    varies: Varies = "instance"
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        encoder: nn.Module,
+        discriminator: nn.Module,
+        perceptual: PerceptualNetwork | None,
+        classes: int,
+        slots: int,
+        noise: int,
+        weights: LossWeights,
+    ) -> None:
+        super().__init__()
+        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
+        self.perceptual = perceptual
+        self.classes, self.slots, self.noise, self.weights = classes, slots, noise, weights
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Draw every instance from its class's prior.
+
+        Raises:
+            LabelError: if there are more instances than slots.
+        """
+        self._check(instances)
+        return self._drawn(labels, instances, noise)
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Take every instance's codes from a picture: drawn about their means, or without noise the means.
+
+        Raises:
+            LabelError: if there are more instances than slots.
+        """
+        self._check(instances)
+        return self._encoded(image, labels, instances, noise)[0]
+
+    def synthesise(self, labels: LabelMap, instances: InstanceMap, style: Style) -> Image:
+        """Make the pictures of these layouts in this style; one layout serves any number of codes."""
+        assert style.everything is not None
+        assert style.instances is not None
+        count = len(style.everything)
+        layout = InstanceLayout(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances)
+        return self.generator(style.everything, layout)
+
+    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return GAN, GAN_Feat, VGG and KLD, weighted."""
+        assert self.perceptual is not None, "built with training=False"
+        style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
+        fake = self.synthesise(batch.labels, batch.instances, style)
+        terms = adversarial.generator_terms(
+            self.discriminator,
+            self.perceptual,
+            semantics=self._semantics(batch),
+            fake=fake,
+            real=batch.image,
+            weights=self.weights,
+        )
+        # scale and shift count half each; the released sum over the batch is an average over processes here
+        divergence = kl_divergence(mean, log_variance) / 2 * batch.parts
+        return {"KLD": self.weights.divergence * divergence, **terms}
+
+    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return D_Fake and D_Real of pictures made anew."""
+        with torch.no_grad():
+            style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
+            fake = self.synthesise(batch.labels, batch.instances, style)
+        return adversarial.discriminator_terms(
+            self.discriminator, semantics=self._semantics(batch), fake=fake, real=batch.image
+        )
+
+    def _semantics(self, batch: Batch) -> Float[Tensor, "b k h w"]:
+        return semantics(batch.labels, batch.instances, classes=self.classes)
+
+    def _drawn(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Draw in the released order: the start map's code, then every slot's."""
+        device, batch = labels.device, len(labels)
+        everything, codes = (
+            torch.zeros(batch, *shape, device=device) if noise is None else noise.normal(batch, *shape, device=device)
+            for shape in [(LATENT,), (self.slots, 2, self.noise)]
+        )
+        owners = classes_of(labels, instances, slots=self.slots)
+        return Style(everything=everything, instances=codes, instance_classes=owners)
+
+    def _encoded(
+        self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None
+    ) -> tuple[Style, Tensor, Tensor]:
+        style = self._drawn(labels, instances, noise)
+        assert style.instances is not None
+        mean, log_variance = self.encoder(image, instances, slots=self.slots)
+        codes = style.instances * torch.exp(0.5 * log_variance) + mean
+        return replace(style, instances=codes), mean, log_variance
+
+    def _check(self, instances: InstanceMap) -> None:
+        """Look where looking is cheap: on a GPU it would wait for all work before it."""
+        if instances.device.type == "cpu" and int(instances.max()) >= self.slots:
+            raise LabelError(
+                f"a picture has instance id {int(instances.max())}, but INADE was built for {self.slots} instances "
+                f"(ids 0 to {self.slots - 1}); set systems.inade.slots to the most that a picture has"
+            )
+
+
+def classes_of(labels: LabelMap, instances: InstanceMap, *, slots: int) -> Int[Tensor, "b slots"]:
+    """Return the class of each slot, -1 where it is empty."""
+    empty = torch.full((len(labels), slots), -1, dtype=labels.dtype, device=labels.device)
+    return empty.scatter_reduce(1, instances.flatten(1), labels.flatten(1), reduce="amax")
+
+
+def borrow(
+    style: Style,
+    exemplar: tuple[Tensor, Tensor],
+    *,
+    target: int,
+    source: int,
+    released: bool = False,
+) -> Style:
+    """Let one instance of a drawn style follow an instance of an exemplar: its draw, scaled and moved.
+
+    `exemplar` is the encoder's (mean, log variance) of the exemplar. The release's demo means this, but two names of
+    one list make it use the distribution of the shift for the scale as well; `released` repeats that.
+    """
+    mean, log_variance = (part[:, source, [1, 1] if released else [0, 1]] for part in exemplar)
+    assert style.instances is not None
+    codes = style.instances.clone()
+    codes[:, target] = codes[:, target] * torch.exp(0.5 * log_variance) + mean
+    return replace(style, instances=codes)

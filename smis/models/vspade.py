@@ -1,0 +1,161 @@
+"""VSPADE: SPADE with the variational image encoder, one latent code for the whole image."""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from smis.core.batch import Batch
+from smis.core.config import Config as BaseConfig
+from smis.core.seeding import Noise
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.losses.adversarial import LossWeights, discriminator_terms, generator_terms
+from smis.losses.divergence import kl_divergence
+from smis.nn.gaussian import draw_near
+from smis.nn.image_encoder import ImageEncoder
+from smis.nn.initialise import initialise
+from smis.nn.layout import LabelPyramid, semantics
+from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
+from smis.nn.spade_norm import SpadeNorm
+
+
+class Config(BaseConfig):
+    """Sizes of VSPADE; the defaults are the setting that the authors of GroupDNet trained on DeepFashion."""
+
+    title: ClassVar[str] = "VSPADE"
+    paper: ClassVar[str] = (
+        'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), as trained by '
+        'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020)'
+    )
+    varies: ClassVar[Literal["everything"]] = "everything"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {"width": 64, "encoder_width": 64, "latent": 256},
+        "cityscapes": {"width": 64, "encoder_width": 64, "latent": 256, "edges": True},
+        "ade20k": {"width": 64, "encoder_width": 64, "latent": 256},
+        "paperdoll": {
+            "width": 16,
+            "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
+            "hidden": 32,
+            "encoder_width": 16,
+            "encoder_size": 64,
+            "latent": 64,
+            "upsamplings": 4,
+            "discriminator": {"width": 32, "layers": 3},
+            "perceptual": {"network": "stlpips_vgg16", "slices": (0.5, 0.5), "shrink": 2},
+        },
+    }
+
+    width: PositiveInt = 64
+    multiples: tuple[PositiveInt, ...] = MULTIPLES
+    hidden: PositiveInt = 128
+    """Channels inside a normalisation layer."""
+    latent: PositiveInt = 256
+    """Length of the code."""
+    edges: bool = False
+    """Whether the instance edges are a channel of the label map."""
+    encoder_width: PositiveInt = 64
+    encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
+    """Side that the encoder resizes images to; each doubling of 4 is a layer."""
+    upsamplings: Literal[3, 4, 5, 6, 7] = 6
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
+    losses: LossWeights = LossWeights()
+
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> "Vspade":
+        """Build the networks for a data set.
+
+        Raises:
+            ParamsError: if the sizes do not fit the data set.
+            WeightsError: if `training` and the perceptual network's weights are missing.
+        """
+        size = start_size(height, width, upsamplings=self.upsamplings)
+        channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)
+        known = classes + self.edges
+        system = Vspade(
+            generator=SpadeGenerator(
+                fc=LinearStart(self.latent, channels=channels[0], height=size[0], width=size[1]),
+                channels=channels,
+                make_norm=lambda features, stage: SpadeNorm(features, semantics=known, hidden=self.hidden),
+                upsamplings=self.upsamplings,
+            ),
+            encoder=ImageEncoder(width=self.encoder_width, latent=self.latent, size=self.encoder_size),
+            discriminator=self.discriminator.build(channels=known + 3),
+            classes=classes,
+            latent=self.latent,
+            edges=self.edges,
+            losses=self.losses,
+        )
+        initialise(system)
+        system.perceptual = self.perceptual.build() if training else None
+        return system
+
+
+class Vspade(nn.Module):
+    """Encode the whole image as one code, generate from it.
+
+    Park et al. (CVPR 2019), 4 and A: adversarial, feature matching, perceptual and divergence terms.
+    """
+
+    varies = "everything"
+    perceptual: PerceptualNetwork | None
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        encoder: nn.Module,
+        discriminator: nn.Module,
+        classes: int,
+        latent: int,
+        edges: bool,
+        losses: LossWeights,
+    ) -> None:
+        super().__init__()
+        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
+        self.classes, self.latent, self.edges = classes, latent, edges
+        self.losses = losses
+
+    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
+        mean, log_variance = self.encoder(batch.image)
+        known = self._semantics(batch.labels, batch.instances)
+        terms = generator_terms(
+            self.discriminator,
+            self.perceptual,
+            semantics=known,
+            fake=self.generator(draw_near(mean, log_variance, noise), LabelPyramid(known)),
+            real=batch.image,
+            weights=self.losses,
+        )
+        divergence = kl_divergence(mean, log_variance)
+        return terms | {"KLD": self.losses.divergence * batch.parts * divergence}
+
+    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
+        known = self._semantics(batch.labels, batch.instances)
+        with torch.no_grad():
+            code = draw_near(*self.encoder(batch.image), noise)
+            fake = self.generator(code, LabelPyramid(known))
+        return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Draw one code for each picture."""
+        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Draw a code near that of an image; without noise, the most likely one."""
+        return Style(everything=draw_near(*self.encoder(image), noise))
+
+    def synthesise(
+        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Make the images; one layout serves any number of codes."""
+        return self.generator(style.everything, LabelPyramid(self._semantics(labels, instances)))
+
+    def _semantics(self, labels: Tensor, instances: Tensor) -> Tensor:
+        return semantics(labels, instances if self.edges else None, classes=self.classes)

@@ -1,0 +1,68 @@
+"""The input of GroupDNet's encoder: each class cut out and enlarged to the whole image."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from smis.core.shapes import Image, LabelMap
+
+
+def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Float[Tensor, "b c h w"]:
+    """Cut out each class and stretch it over the whole image; class n has the channels 3 n, 3 n + 1, 3 n + 2.
+
+    Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2, as released: the box of a class runs from
+    its first to its last column (row) whose sum over rows (columns) and colours of the class's pixels is not zero,
+    which is where the class lies unless colours cancel. Pixels of other classes inside the box are 0, so is all of a
+    class that is absent; the aspect ratio is not kept, the nearest pixel is taken.
+
+    The released code loops over images and classes. Here only the (image, class) pairs that exist are touched, all
+    of them at once.
+    """
+    batch, _, height, width = image.shape
+    pictures, present = _pairs(labels, classes)
+    mask = labels[pictures] == present.view(-1, 1, 1)
+    rows, columns = _boxes(image.sum(dim=1)[pictures] * mask)
+    index = (_stretch(rows, height)[:, :, None] * width + _stretch(columns, width)[:, None, :]).flatten(1)
+    kept = mask.flatten(1).gather(1, index)
+    pixels = image.flatten(2)[pictures].gather(2, index[:, None].expand(-1, 3, -1)) * kept[:, None]
+    crops = image.new_zeros(batch, classes, 3, height * width)
+    crops[pictures, present] = pixels
+    return crops.view(batch, 3 * classes, height, width)
+
+
+def _pairs(labels: LabelMap, classes: int) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:
+    """Return image and class of each pair that exists, in order."""
+    keys = labels + classes * torch.arange(len(labels), device=labels.device).view(-1, 1, 1)
+    counts = torch.bincount(keys.flatten(), minlength=len(labels) * classes)
+    pairs = counts.nonzero().squeeze(1)
+    return pairs // classes, pairs % classes
+
+
+def _boxes(sums: Float[Tensor, "p h w"]) -> tuple[Int[Tensor, "p 2"], Int[Tensor, "p 2"]]:
+    """Return first and last row, first and last column, of what does not cancel.
+
+    Where all columns cancel the whole image is the box: the release takes such a class for absent and passes its
+    image on uncut.
+    """
+    columns, rows = sums.sum(dim=1) != 0, sums.sum(dim=2) != 0
+    rows = rows & columns.any(dim=1, keepdim=True)
+    return _ends(rows), _ends(columns)
+
+
+def _ends(there: Bool[Tensor, "p n"]) -> Int[Tensor, "p 2"]:
+    """Return the first and the last place that is true, or the first and the last if none is."""
+    there = there | ~there.any(dim=1, keepdim=True)
+    first = there.int().argmax(dim=1)
+    last = there.shape[1] - 1 - there.flip(1).int().argmax(dim=1)
+    return torch.stack([first, last], dim=1)
+
+
+def _stretch(ends: Int[Tensor, "p 2"], size: int) -> Int[Tensor, "p size"]:
+    """Return the source of each place when ends[0]..ends[1] is resized to `size`, as `F.interpolate` takes it.
+
+    In float32 like there: another rounding would take another pixel.
+    """
+    first, length = ends[:, :1], ends[:, 1:] - ends[:, :1] + 1
+    places = torch.arange(size, device=ends.device, dtype=torch.float32)
+    source = (places * (length.float() / size)).floor().long()
+    return first + source.minimum(length - 1)

@@ -1,0 +1,122 @@
+"""The generator of GroupDNet: groups of classes that merge on the way to the image."""
+
+from dataclasses import dataclass
+from math import lcm
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from smis.core.errors import ParamsError
+from smis.nn.group_spade_norm import GroupSpadeNorm
+from smis.nn.residual import SpadeResidualBlock
+from smis.nn.spade_generator import BLOCKS, SpadeGenerator
+
+Conditioning = Literal["grouped", "edged", "classwise"]
+"""What the normalisation layers read. `grouped`: the classes, in the block's groups; `edged`: each class beside the
+instance edges, always one group for each class; `classwise`: one group for each class, then the block's."""
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """Channels and groups: of the start map, then of each block."""
+
+    channels: tuple[int, ...]
+    groups: tuple[int, ...]
+    conditioning: Conditioning
+    classes: int
+    hidden: int
+
+    def checked(self) -> "GroupPlan":
+        """Return the plan.
+
+        Raises:
+            ParamsError: if some channels cannot be split into their groups.
+        """
+        if len(self.channels) != len(self.groups):
+            raise ParamsError(
+                f"there are {len(self.groups)} groups for {len(self.channels)} stages (start map and blocks); "
+                "give the system's `groups` and `multiples` one number for each"
+            )
+        for stage, (channels, factor) in enumerate(zip(self.channels, self.factors(), strict=True)):
+            if channels % factor:
+                raise ParamsError(
+                    f"stage {stage} has {channels} channels, which {self.classes} classes in groups of "
+                    f"{list(self.groups)} need to be a multiple of {factor}; change the system's `width` or `groups`, "
+                    "or leave `groups` out to have both fitted to the classes"
+                )
+        if self.conditioning == "grouped" and any(self.classes % group for group in self.groups[1:]):
+            raise ParamsError(
+                f"{self.classes} classes cannot be split into groups of {list(self.groups)}; leave the system's "
+                "`groups` out, or set `conditioning: classwise`"
+            )
+        return self
+
+    def fitted(self) -> "GroupPlan":
+        """Widen the stages that cannot be split into their groups."""
+        channels = tuple(up_to(c, multiple=m) for c, m in zip(self.channels, self.factors(), strict=True))
+        return GroupPlan(channels, self.groups, self.conditioning, self.classes, self.hidden)
+
+    def factors(self) -> list[int]:
+        """Say of what each stage's channels must be a multiple: its own groups and those of the block that reads it."""
+        always = self.classes if self.conditioning == "edged" else 1
+        following = (*self.groups[1:], 1)
+        return [lcm(own, reader, always) for own, reader in zip(self.groups, following, strict=True)]
+
+    def norm(self, channels: int, stage: int) -> GroupSpadeNorm:
+        """Make a normalisation layer of a block; each release has another rule for its inside."""
+        classes, groups = self.classes, self.groups[1 + stage]
+        if self.conditioning == "edged":
+            hidden = classes * groups
+            return GroupSpadeNorm(
+                channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes
+            )
+        if self.conditioning == "classwise":
+            hidden = classes * (2 if classes % groups == 0 else groups)
+            return GroupSpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=classes, groups=groups)
+        hidden = up_to(self.hidden, multiple=groups)
+        return GroupSpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=groups, groups=groups)
+
+
+def group_generator(plan: GroupPlan, *, latent: int, upsamplings: int) -> SpadeGenerator:
+    """Build the generator; its code is a latent map with `latent` channels for each class.
+
+    Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.3.
+    """
+    fc = nn.Conv2d(latent * plan.classes, plan.channels[0], 3, padding=1, groups=plan.groups[0])
+    return SpadeGenerator(
+        fc=fc, channels=plan.channels, make_norm=plan.norm, upsamplings=upsamplings, groups=plan.groups[1:]
+    )
+
+
+def add_unused_block(generator: SpadeGenerator, plan: GroupPlan) -> None:
+    """Add the block `up_4` that the ADE20K release holds and never runs; it counts as parameters, and is not trained."""
+    last, stage = plan.channels[-1], len(BLOCKS) - 1
+    block = SpadeResidualBlock(last, last // 2, make_norm=lambda channels: plan.norm(channels, stage))
+    generator.add_module("up_4", block.requires_grad_(False))
+
+
+def group_schedule(classes: int, *, stages: int) -> tuple[int, ...]:
+    """Merge groups step by step: all classes for three stages, then about a half, a half, a quarter, a quarter, ...
+
+    For 8 classes this is the released 8, 8, 8, 4, 4, 2, 2, 1. Each number divides the classes.
+    """
+    shares = [2 ** max(0, (stage - 1) // 2) for stage in range(stages)]
+    return tuple(_divisor(classes, at_most=classes // share) for share in shares)
+
+
+def beside_edges(semantics: Float[Tensor, "b k h w"]) -> Float[Tensor, "b j h w"]:
+    """Re-order classes and edge (the last channel) to class 0, edge, class 1, edge, ... so that each group has both."""
+    classes, edge = semantics[:, :-1], semantics[:, -1:]
+    return torch.stack([classes, edge.expand_as(classes)], dim=2).flatten(1, 2)
+
+
+def up_to(count: int, *, multiple: int) -> int:
+    """Round up to a multiple."""
+    return -(-count // multiple) * multiple
+
+
+def _divisor(number: int, *, at_most: int) -> int:
+    return next(found for found in range(max(1, at_most), 0, -1) if number % found == 0)
+

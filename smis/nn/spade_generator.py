@@ -1,0 +1,107 @@
+"""The generator that SPADE, VSPADE, GroupDNet and INADE share."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from smis.core.errors import ParamsError
+from smis.core.shapes import Image
+from smis.nn.layout import Layout
+from smis.nn.residual import SpadeResidualBlock
+
+BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3")
+MULTIPLES = (16, 16, 16, 16, 8, 4, 2, 1)
+"""Channels of the start map and after each block, in multiples of the width, as released."""
+
+_WITHOUT_DOUBLING = {
+    3: {"head_0", "G_middle_0", "G_middle_1", "up_0"},
+    4: {"head_0", "G_middle_0", "G_middle_1"},
+    5: {"head_0", "G_middle_1"},
+    6: {"head_0"},
+    7: {"head_0"},
+}
+
+MakeStageNorm = Callable[[int, int], nn.Module]
+"""Makes a normalisation layer for (channels, stage); stage 0 is `head_0`."""
+
+
+class SpadeGenerator(nn.Module):
+    """Turn a start map into an image through blocks that are told the layout.
+
+    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Figure 11. The size is
+    doubled before a block: before all but the first with 6 `upsamplings` (the release's "more"), not before
+    `G_middle_1` with 5 ("normal"), also not before `G_middle_0` with 4, nor before `up_0` with 3; 7 ("most") adds
+    the block `up_4`. `channels` holds those of the start map, then those after each block.
+    """
+
+    def __init__(
+        self,
+        *,
+        fc: nn.Module,
+        channels: Sequence[int],
+        make_norm: MakeStageNorm,
+        upsamplings: int,
+        groups: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.fc = fc
+        self.blocks = blocks(upsamplings)
+        self.doubled = frozenset(self.blocks) - _WITHOUT_DOUBLING[upsamplings]
+        groups = groups or [1] * len(self.blocks)
+        for stage, (name, (before, after)) in enumerate(zip(self.blocks, pairwise(channels), strict=True)):
+            block = SpadeResidualBlock(
+                before, after, make_norm=lambda width, stage=stage: make_norm(width, stage), groups=groups[stage]
+            )
+            self.add_module(name, block)
+        self.conv_img = nn.Conv2d(channels[-1], 3, 3, padding=1)
+
+    def forward(self, code: Any, layout: Layout) -> Image:
+        """Make the image that a code gives on a layout."""
+        x = self.fc(code)
+        for name in self.blocks:
+            if name in self.doubled:
+                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = self.get_submodule(name)(x, layout.at(x.shape[-2], x.shape[-1]))
+        return self.conv_img(F.leaky_relu(x, 0.2)).tanh()
+
+
+class LinearStart(nn.Linear):
+    """The start map as a linear function of a global code."""
+
+    def __init__(self, latent: int, *, channels: int, height: int, width: int) -> None:
+        super().__init__(latent, channels * height * width)
+        self.map_shape = (channels, height, width)
+
+    def forward(self, input: Float[Tensor, "b z"]) -> Float[Tensor, "b c h w"]:
+        """Return the start map."""
+        return super().forward(input).view(-1, *self.map_shape)
+
+
+def blocks(upsamplings: int) -> tuple[str, ...]:
+    """Name the blocks in their order."""
+    return (*BLOCKS, "up_4") if upsamplings == 7 else BLOCKS
+
+
+def channels_of(width: int, *, upsamplings: int, multiples: Sequence[int] = MULTIPLES) -> tuple[int, ...]:
+    """Return the channels of the start map and after each block; the eighth block, where there is one, halves them."""
+    channels = tuple(multiple * width for multiple in multiples)
+    return (*channels, channels[-1] // 2) if upsamplings == 7 else channels
+
+
+def start_size(height: int, width: int, *, upsamplings: int) -> tuple[int, int]:
+    """Return the size of the start map.
+
+    Raises:
+        ParamsError: if the image cannot be reached by doubling.
+    """
+    factor = 2**upsamplings
+    if height % factor or width % factor:
+        raise ParamsError(
+            f"an image of {height} x {width} cannot be reached by {upsamplings} doublings: both sides must be "
+            f"multiples of {factor}; set the system's `upsamplings` (3 to 7) or the data set's size"
+        )
+    return height // factor, width // factor

@@ -1,0 +1,53 @@
+"""A small prepared data set."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smis.core.sample import Sample
+from smis.data.encoding import Encoding
+from smis.data.schema import Header
+from smis.data.shards import Prepared
+from smis.data.writer import write
+
+CLASSES = ("background", "hair", "coat", "shoes", "socks")
+HEIGHT, WIDTH = 12, 10
+
+
+def header(encoding: Encoding = "raw") -> Header:
+    palette = tuple((20 * number, 0, 255 - number) for number in range(len(CLASSES)))
+    return Header("small", CLASSES, palette, HEIGHT, WIDTH, encoding)
+
+
+def sample(number: int, split: str = "train") -> Sample:
+    draw = np.random.default_rng([number, len(split)])
+    labels = draw.integers(0, len(CLASSES), size=(HEIGHT, WIDTH), dtype=np.uint8)
+    labels.flat[: len(CLASSES)] = range(len(CLASSES))
+    image = draw.integers(0, 256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return Sample(f"{split}/{number:04d}", split, image, labels, labels.astype(np.uint16))
+
+
+def samples(*, train: int = 21, test: int = 3) -> list[Sample]:
+    return [sample(number) for number in range(train)] + [sample(number, "test") for number in range(test)]
+
+
+@pytest.fixture
+def small_header() -> Header:
+    return header()
+
+
+@pytest.fixture
+def samples_of() -> Callable[[str], list[Sample]]:
+    return lambda split: [one for one in samples() if one.split == split]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Prepared]:
+    def prepared(*, encoding: Encoding = "raw", train: int = 21, shard_mib: int = 128) -> Prepared:
+        folder = tmp_path / "small"
+        write(folder, samples(train=train), header=header(encoding), shard_mib=shard_mib)
+        return Prepared(folder)
+
+    return prepared

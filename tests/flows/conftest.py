@@ -1,0 +1,39 @@
+"""One workspace for each test, one Prefect server for the session, all away from anyone's home."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.workspaces import Workspace, answers, end, free_port, wait_for
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PREFECT_HOME whose database is made once."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, home: Path) -> Iterator[Workspace]:
+    made = Workspace(tmp_path, home=home)
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[str]:
+    """The API of a real Prefect server."""
+    port = free_port()
+    env = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, text=True)
+    try:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), timeout_s=90)
+        yield f"http://127.0.0.1:{port}/api"
+    finally:
+        end(process)

@@ -1,0 +1,49 @@
+"""One stage, one `dvc repro`, without Prefect."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.errors import StageError
+from flows.processes import Children
+from flows.stages import environment, reason, reproduce
+from tests.flows.workspaces import Workspace
+
+
+@pytest.fixture
+def inside(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(workspace.path)
+    for name in os.environ:
+        if name not in workspace.env:
+            monkeypatch.delenv(name)
+    return workspace
+
+
+def test_a_stage_runs_then_is_unchanged_then_restored_from_the_cache(inside: Workspace) -> None:
+    lines: list[str] = []
+    outcomes = [reproduce("prepare@doll", Children(), each_line=lines.append) for _ in range(2)]
+    (inside.path / "data" / "doll").unlink()
+    (inside.path / "dvc.lock").unlink()
+    outcomes.append(reproduce("prepare@doll", Children(), each_line=lines.append))
+    assert outcomes == ["Completed", "Unchanged", "Restored"]
+    assert lines.count("prepare doll says hello") == 1
+
+
+def test_a_stage_that_fails_gives_its_own_words(inside: Workspace) -> None:
+    reproduce("prepare@doll", Children(), each_line=str)
+    inside.set(two="fails")
+    with pytest.raises(StageError, match=r"^train@doll-two: it cannot be;\n  use another$"):
+        reproduce("train@doll-two", Children(), each_line=str)
+
+
+def test_the_reason_is_the_last_line_that_is_not_dvcs_wrapping() -> None:
+    traceback = ["Traceback (most recent call last):", "  File", "ValueError: odd", "ERROR: failed to reproduce 'x'"]
+    assert reason(traceback) == "ValueError: odd"
+    assert reason(["ERROR: 'dvc.yaml' validation failed"]) == "ERROR: 'dvc.yaml' validation failed"
+    assert reason([]) == ""
+
+
+def test_children_find_this_interpreters_programs_first() -> None:
+    assert environment({"PATH": "/elsewhere"})["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/elsewhere"

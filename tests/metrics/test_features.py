@@ -1,0 +1,22 @@
+import numpy as np
+import torch
+
+from smis.data.pictures import signed
+from smis.metrics.features import image_of, in_batches, pooled
+from smis.metrics.perceptual_distance import PerceptualDistance
+
+
+def test_pictures_become_what_the_loader_makes_of_them() -> None:
+    pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(2, 16, 8, 3)
+    assert torch.equal(image_of(pictures), torch.from_numpy(signed(pictures)))
+
+
+def test_batches_make_no_difference(alex: PerceptualDistance) -> None:
+    image = torch.rand(5, 3, 32, 32) * 2 - 1
+    for whole, parts in zip(alex.features(image), in_batches(alex.features, image, batch=2), strict=True):
+        torch.testing.assert_close(whole, parts, rtol=1e-5, atol=1e-6)
+
+
+def test_an_image_becomes_one_vector(alex: PerceptualDistance) -> None:
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    torch.testing.assert_close(pooled(alex, image), alex.layers(image)[-1].mean(dim=(2, 3)))

@@ -1,0 +1,59 @@
+import torch
+from torch import Tensor, nn
+
+from smis.metrics.perceptual_distance import PerceptualDistance, distance_maps, distances
+
+
+class Pyramid(nn.Module):
+    """Two layers of three channels."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [x, nn.functional.avg_pool2d(x, 2)]
+
+
+def pyramid(weight: float = 1.0) -> PerceptualDistance:
+    weights = [torch.full((3,), weight), torch.tensor([0.0, 1.0, 2.0])]
+    return PerceptualDistance(Pyramid(), name="pyramid", weights=weights, shift=torch.zeros(3), scale=torch.ones(3))
+
+
+def test_orthogonal_unit_vectors_are_2_apart() -> None:
+    red, green = torch.zeros(2, 1, 3, 4, 4)
+    red[:, 0], green[:, 1] = 1, 1
+    # the first layer gives 1 + 1, the second 0 (red counts nothing there) + 1
+    torch.testing.assert_close(pyramid()(red, green), torch.tensor([3.0]))
+
+
+def test_the_length_of_a_feature_does_not_matter() -> None:
+    image = torch.rand(1, 3, 4, 4) + 0.1
+    torch.testing.assert_close(pyramid()(image, image * 3), torch.zeros(1))
+
+
+def test_features_computed_once_give_the_distances_of_all_pairs() -> None:
+    image, network = torch.randn(4, 3, 8, 8), pyramid()
+    first, second = torch.triu_indices(4, 4, offset=1)
+    expected = torch.cat(
+        [network(image[[a]], image[[b]]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    )
+    torch.testing.assert_close(distances(network.features(image), first, second), expected)
+
+
+def test_a_map_has_the_mean_of_the_distance_where_no_layer_is_enlarged() -> None:
+    network = PerceptualDistance(
+        nn.Sequential(), name="pixels", weights=[torch.ones(3)], shift=torch.zeros(3), scale=torch.ones(3)
+    )
+    network.trunk.forward = lambda x: [x]
+    features, first, second = network.features(torch.randn(3, 3, 4, 4)), torch.tensor([0, 1]), torch.tensor([1, 2])
+    maps = distance_maps(features, first, second, size=(4, 4))
+    torch.testing.assert_close(maps.mean(dim=(1, 2)), distances(features, first, second))
+
+
+def test_an_image_is_normalised_as_the_network_was_trained() -> None:
+    network = PerceptualDistance(
+        Pyramid(),
+        name="pyramid",
+        weights=[torch.ones(3)] * 2,
+        shift=torch.tensor([1.0, 2.0, 3.0]),
+        scale=torch.tensor([1.0, 2.0, 4.0]),
+    )
+    expected = torch.tensor([0.0, -0.5, -0.5]).reshape(1, 3, 1, 1).expand(1, 3, 2, 2)
+    torch.testing.assert_close(network.layers(torch.ones(1, 3, 2, 2))[0], expected)

@@ -1,0 +1,36 @@
+import json
+
+import numpy as np
+
+from smis.metrics.result import Bootstrap, Result, interval
+
+
+def test_an_interval_covers_the_truth_about_95_times_in_100() -> None:
+    covered = 0
+    for seed in range(300):
+        low, high = Bootstrap(400, seed).mean(np.random.default_rng(1000 + seed).normal(2, 1, size=40))
+        covered += low < 2 < high
+    assert 0.90 < covered / 300 < 0.98
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = np.random.default_rng(0).random(20)
+    assert Bootstrap(100, 1).mean(values) == Bootstrap(100, 1).mean(values)
+    assert Bootstrap(100, 1).mean(values) != Bootstrap(100, 2).mean(values)
+
+
+def test_every_resample_has_as_many_label_maps_as_there_are() -> None:
+    assert (Bootstrap(50).counts(7).sum(axis=1) == 7).all()
+
+
+def test_equal_values_have_an_interval_without_width() -> None:
+    assert Bootstrap(50).mean(np.zeros(9)) == (0, 0)
+
+
+def test_resamples_without_a_value_do_not_count() -> None:
+    assert interval(np.array([np.nan, 1.0, 1.0])) == (1, 1)
+
+
+def test_a_result_is_stored_with_its_protocol() -> None:
+    stored = json.loads(json.dumps(Result("mOCD", 0.5, (0.25, 0.75), {"region": "mask"}).to_json()))
+    assert stored == {"value": 0.5, "interval": [0.25, 0.75], "protocol": {"region": "mask"}}

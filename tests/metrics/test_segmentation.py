@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+
+from smis.metrics.result import Bootstrap
+from smis.metrics.segmentation import Segmentation, accuracy, confusion, dont_care, iou, mean_iou
+
+
+def maps(count: int, classes: int, seed: int) -> torch.Tensor:
+    return torch.randint(classes, (count, 6, 5), generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_perfect_prediction_scores_1() -> None:
+    truth = maps(3, 4, seed=0)
+    counts = confusion(truth, truth, classes=4)
+    assert mean_iou(counts).tolist() == [1, 1, 1]
+    assert accuracy(counts).tolist() == [1, 1, 1]
+
+
+def test_a_class_half_found_scores_as_counted_by_hand() -> None:
+    truth = torch.tensor([[[0, 0, 0, 0], [1, 1, 1, 1]]])
+    predicted = torch.tensor([[[0, 0, 0, 0], [0, 0, 1, 1]]])
+    counts = confusion(predicted, truth, classes=3)[0]
+    np.testing.assert_allclose(iou(counts), [4 / 6, 2 / 4, np.nan])
+    assert mean_iou(counts) == pytest.approx((4 / 6 + 2 / 4) / 2)
+    assert accuracy(counts) == pytest.approx(6 / 8)
+
+
+def test_pixels_that_nobody_labelled_do_not_count() -> None:
+    truth = torch.tensor([[[0, 255], [1, 255]]])
+    counts = confusion(torch.tensor([[[0, 0], [1, 1]]]), truth, classes=2, ignore=255)
+    assert counts.tolist() == [[[1, 0], [0, 1]]]
+
+
+def test_the_mean_is_over_classes_of_all_images_and_not_over_images() -> None:
+    found = Segmentation(classes=2, protocol={})
+    truth = torch.tensor([[[0, 0, 0, 0]], [[0, 1, 1, 1]]])
+    found.update(["a", "b"], torch.tensor([[[0, 0, 0, 0]], [[0, 0, 0, 1]]]), truth)
+    miou, share = found.compute(Bootstrap(10))
+    assert miou.value == pytest.approx((5 / 7 + 1 / 3) / 2)
+    assert share.value == pytest.approx(6 / 8)
+
+
+def test_merged_parts_give_what_one_process_gives() -> None:
+    one, first, second = (Segmentation(classes=5, protocol={"segmenter": "s"}) for _ in range(3))
+    truth, predicted = maps(8, 5, seed=0), maps(8, 5, seed=1)
+    keys = [str(number) for number in range(8)]
+    one.update(keys, predicted, truth)
+    first.update(keys[4:], predicted[4:], truth[4:])
+    second.update(keys[:4], predicted[:4], truth[:4])
+    first.merge(second)
+    assert first.compute(Bootstrap(50)) == one.compute(Bootstrap(50))
+
+
+def test_the_class_of_unlabelled_pixels_is_known_by_its_name() -> None:
+    assert dont_care(["sky", "unlabelled"]) == 1
+    assert dont_care(["sky", "tree"]) is None

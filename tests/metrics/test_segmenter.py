@@ -1,0 +1,88 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from smis.core.batch import Batch
+from smis.core.errors import ParamsError, WeightsError
+from smis.metrics.segmenter import SegmenterConfig, load, predict, save, train
+
+SMALL = SegmenterConfig(depth=3, width=16, steps=20, batch=8)
+CPU = torch.device("cpu")
+FACTS = {"classes": ["dark", "bright"], "height": 32, "width": 32, "results": {}}
+
+
+def discs(seed: int = 0) -> Iterator[Batch]:
+    """Bright discs on dark ground."""
+    generator = torch.Generator().manual_seed(seed)
+    places = torch.arange(32.0)
+    while True:
+        centre = torch.rand(8, 2, 1, generator=generator) * 16 + 8
+        away = (places - centre[:, 0])[:, :, None].square() + (places - centre[:, 1])[:, None, :].square()
+        labels = (away < 50).long()
+        image = labels[:, None] - 0.5 + 0.1 * torch.randn(8, 3, 32, 32, generator=generator)
+        yield Batch(image, labels, labels, tuple("abcdefgh"))
+
+
+def trained(config: SegmenterConfig = SMALL) -> torch.nn.Module:
+    network = config.build(classes=2, height=32, width=32, seed=0)
+    train(network, discs(), config, device=CPU)
+    return network
+
+
+def test_it_finds_bright_discs() -> None:
+    batch = next(discs(seed=1))
+    assert (predict(trained(), batch.image) == batch.labels).float().mean() > 0.95
+
+
+def test_the_same_seed_gives_the_same_network() -> None:
+    few = SMALL.model_copy(update={"steps": 3})
+    first, second = trained(few).state_dict(), trained(few).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_building_leaves_the_generator_of_others_alone() -> None:
+    torch.manual_seed(5)
+    SMALL.build(classes=2, height=32, width=32, seed=0)
+    drawn = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(1))
+
+
+def test_pixels_of_the_ignored_class_teach_nothing() -> None:
+    network = SMALL.build(classes=2, height=32, width=32, seed=0)
+    before = network.segmentation_head[0].bias.clone()
+    batch = next(discs())
+    nothing = Batch(batch.image, torch.ones_like(batch.labels), batch.instances, batch.keys)
+    losses: list[float] = []
+    train(network, iter([nothing]), SMALL.model_copy(update={"steps": 1}), device=CPU, ignore=1, after=losses.append)
+    assert losses[0] != losses[0]  # the mean over no pixel
+    assert network.segmentation_head[0].bias.shape == before.shape
+
+
+def test_what_is_saved_is_loaded_and_has_the_same_bytes_twice(tmp_path: Path) -> None:
+    network = SMALL.build(classes=2, height=32, width=32, seed=0).eval()
+    for name in ("a", "b"):
+        save(tmp_path / name, network, SMALL, facts=FACTS)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    found = load(tmp_path / "a", device=CPU)
+    image = next(discs()).image
+    assert torch.equal(predict(found.network, image), predict(network, image))
+    assert found.facts["classes"] == ["dark", "bright"]
+    assert len(found.checksum) == 8
+
+
+def test_a_missing_or_broken_segmenter_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"there is no segmenter .*; run the stage"):
+        load(tmp_path / "s.safetensors", device=CPU)
+    (tmp_path / "s.safetensors").write_bytes(b"12345")
+    with pytest.raises(WeightsError, match="is broken"):
+        load(tmp_path / "s.safetensors", device=CPU)
+
+
+def test_images_that_cannot_be_halved_so_often_are_refused() -> None:
+    with pytest.raises(
+        ParamsError, match="depth: 3 asks for sizes that are multiples of 8, but the images are 36 x 32"
+    ):
+        SMALL.build(classes=2, height=36, width=32, seed=0)

@@ -1,0 +1,221 @@
+"""MLflow on a SQLite file, as `make repro` uses it."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import tracking
+from pipelines.tracking import facts, settings
+from pipelines.tracking.cell import Cell
+
+from .conftest import PARAMETERS, STEPS, write_cell, write_metrics
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+def the_runs(uri: str) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiments = [e.experiment_id for e in client.search_experiments() if e.name.startswith("smis/")]
+    return list(client.search_runs(experiments)) if experiments else []
+
+
+def curve(uri: str, run: str, key: str) -> list[int]:
+    from mlflow import MlflowClient
+
+    return [metric.step for metric in MlflowClient(uri).get_metric_history(run, key)]
+
+
+def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) -> None:
+    from mlflow import MlflowClient
+
+    write_cell()
+    link = tracking.publish("paperdoll", "groupdnet")
+    (run,) = the_runs(database)
+    assert link == f"{settings.PAGE}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert run.info.run_name == "groupdnet"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == PARAMETERS
+    assert run.data.metrics["mOCD"] == 0.15
+    assert run.data.metrics["mOCD_low"] == pytest.approx(0.10)
+    assert run.data.metrics["mOCD_high"] == pytest.approx(0.20)
+    assert curve(database, run.info.run_id, "train/GAN") == list(STEPS)
+    assert run.data.tags["smis.checkpoint"] == Cell("paperdoll", "groupdnet").digest
+    assert run.data.tags["smis.device"] == "cpu"
+    client = MlflowClient(database)
+    paths = {
+        entry.path
+        for folder in ("tables", "metrics", "images")
+        for entry in client.list_artifacts(run.info.run_id, folder)
+    }
+    assert {"tables/diversity.parquet", "metrics/groupdnet.json"} <= paths
+    assert sum("grid+step+10+" in path and path.endswith(".png") for path in paths) == 1
+
+
+def test_publishing_twice_makes_one_run_and_sends_nothing_twice(database: str) -> None:
+    write_cell()
+    first = tracking.publish("paperdoll", "groupdnet")
+    settings_notes = Path(settings.NOTES, "paperdoll", "groupdnet.json")
+    settings_notes.unlink()
+    assert tracking.publish("paperdoll", "groupdnet") == first
+    (run,) = the_runs(database)
+    assert curve(database, run.info.run_id, "train/GAN") == list(STEPS)
+    assert len(curve(database, run.info.run_id, "mOCD")) == 1
+
+
+def test_a_cell_that_mlflow_has_never_seen_is_tagged_as_restored(database: str) -> None:
+    write_cell()
+    tracking.publish("paperdoll", "groupdnet")
+    (run,) = the_runs(database)
+    assert run.data.tags["smis.restored"] == "true"
+
+
+def test_nothing_new_is_seen_without_importing_mlflow(database: str) -> None:
+    write_cell()
+    link = tracking.publish("paperdoll", "groupdnet")
+    lines = ["import sys", "from pipelines import tracking", "print(tracking.publish('paperdoll', 'groupdnet'))"]
+    lines.append("assert 'mlflow' not in sys.modules and 'torch' not in sys.modules")
+    here = str(Path(tracking.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([f"import sys; sys.path.insert(0, {here!r})", *lines])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == link
+
+
+def test_a_run_that_was_deleted_in_mlflow_is_sent_again_whatever_the_stamp_says(database: str, workspace: Path) -> None:
+    write_cell()
+    first = tracking.publish("paperdoll", "groupdnet")
+    connection = sqlite3.connect(workspace / "mlflow.db")
+    with connection:
+        connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+    connection.close()
+    assert tracking.publish("paperdoll", "groupdnet") != first
+    assert len(the_runs(database)) == 1
+
+
+def test_values_measured_anew_replace_the_old_ones_in_the_same_run(database: str) -> None:
+    write_cell()
+    tracking.publish("paperdoll", "groupdnet")
+    write_metrics("groupdnet", mocd=0.25)
+    tracking.publish("paperdoll", "groupdnet")
+    (run,) = the_runs(database)
+    assert run.data.metrics["mOCD"] == 0.25
+
+
+def test_the_same_weights_measured_with_other_parameters_are_another_run(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cell()
+    Path("params.yaml").write_text("evaluate: {samples: 20}")
+    tracking.publish("paperdoll", "groupdnet")
+    Path("params.yaml").write_text("evaluate: {samples: 10}")
+    monkeypatch.setattr(facts, "parameters", lambda cell: {**PARAMETERS, "seed": "1"})
+    tracking.publish("paperdoll", "groupdnet")
+    assert sorted(run.data.params["seed"] for run in the_runs(database)) == ["0", "1"]
+
+
+def test_a_mirrored_training_and_its_publication_are_one_run(database: str, workspace: Path) -> None:
+    write_cell()
+    mirror = tracking.mirror("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
+    mirror.log(10, {"GAN": 0.1, "D_Fake": 0.5})
+    mirror.picture(10, "grid", Cell("paperdoll", "groupdnet").pictures()[10])
+    mirror.close()
+    mirror.finish(Path("runs/paperdoll/groupdnet/checkpoint.safetensors"))
+    tracking.publish("paperdoll", "groupdnet")
+    (run,) = the_runs(database)
+    assert "smis.restored" not in run.data.tags
+    assert run.data.params == PARAMETERS
+    assert curve(database, run.info.run_id, "train/GAN") == list(STEPS)
+    assert any(key.startswith("system/") for key in run.data.metrics)
+
+
+def test_a_killed_training_goes_on_in_the_same_run(database: str, workspace: Path) -> None:
+    first = tracking.mirror("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state")
+    first.log(10, {"GAN": 0.1})
+    first.log(20, {"GAN": 0.2})
+    first.close()
+    (run,) = the_runs(database)
+    assert run.info.status == "KILLED"
+    second = tracking.mirror("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state", after=10)
+    second.log(20, {"GAN": 0.2})
+    second.log(30, {"GAN": 0.3})
+    second.close()
+    (run,) = the_runs(database)
+    assert curve(database, run.info.run_id, "train/GAN") == [10, 20, 30]
+
+
+def test_the_command_prints_a_link_for_each_cell_of_the_axes(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").write_text("axes: {dataset: [paperdoll], system: [groupdnet, inade]}\n")
+    write_cell("groupdnet")
+    write_cell("inade")
+    import_module("pipelines.tracking.__main__").main()
+    links = {run.info.run_name: run.info.run_id for run in the_runs(database)}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["paperdoll/groupdnet", "paperdoll/inade"]
+    assert [line.endswith(links[line.split("/")[1].split()[0]]) for line in lines] == [True, True]
+
+
+def test_tracking_can_be_turned_off(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMIS_TRACKING", "off")
+    write_cell()
+    mirror = tracking.mirror("paperdoll/groupdnet", {}, state=workspace / "state")
+    mirror.log(1, {"GAN": 1.0})
+    mirror.close()
+    mirror.finish(Path("nowhere"))
+    assert tracking.publish("paperdoll", "groupdnet") is None
+    assert not Path("mlflow.db").exists()
+
+
+def test_a_cell_without_files_is_not_published(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tracking.publish("paperdoll", "inade") is None
+    assert "paperdoll/inade is not there yet" in capsys.readouterr().err
+
+
+def test_files_of_other_parameters_are_not_published_under_the_new_ones(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cell()
+    locked = {"seed": 0, "systems.groupdnet": {"width": 8, "rate": 0.0001}, "train": {"steps": 30}}
+    stage = {"params": {"params.yaml": locked}}
+    Path("dvc.lock").write_text(json.dumps({"stages": {"train@paperdoll-groupdnet": stage}}))
+    Path("params.yaml").write_text("seed: 0\nsystems: {groupdnet: {width: 8, rate: 1e-4}}\ntrain: {steps: 60}\n")
+    assert tracking.publish("paperdoll", "groupdnet") is None
+    assert "made with other parameters (train);" in capsys.readouterr().err
+
+
+def test_the_data_are_named_by_the_hash_that_dvc_knows(workspace: Path) -> None:
+    outs = [{"path": "data/paperdoll", "md5": "0123.dir"}]
+    Path("dvc.lock").write_text(json.dumps({"stages": {"prepare@paperdoll": {"outs": outs}}}))
+    assert facts.data_hash("paperdoll") == "0123.dir"
+    assert facts.tags(Cell("paperdoll", "inade"))["smis.data"] == "0123.dir"
+
+
+def test_the_parameters_of_a_run_are_those_of_every_stage_with_defaults_and_presets_filled_in() -> None:
+    # The fixtures above replace this function; here it reads the committed params.yaml.
+    flat = facts.parameters(Cell("paperdoll", "groupdnet"))
+    assert {"seed", "train.steps", "dataset.size", "sample.label_maps", "evaluate.pairs"} <= flat.keys()
+    assert any(key.startswith("system.") for key in flat)
+    assert not any(key.startswith(("report", "axes")) for key in flat)
+
+
+def test_numbers_among_the_parameters_stay_numbers() -> None:
+    flat = facts.flatten(
+        {"train": {"rate": 0.0002, "steps": 700, "ema": True}, "system": {"name": "a", "parts": [1, 2]}}
+    )
+    assert flat == {
+        "train.rate": "0.0002",
+        "train.steps": "700",
+        "train.ema": "true",
+        "system.name": "a",
+        "system.parts": "[1, 2]",
+    }

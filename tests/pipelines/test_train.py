@@ -1,0 +1,164 @@
+"""The stage as it is run: a parent, torchrun, workers; killed, asked to end, repeated, failing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from pipelines import train as stage
+from smis.core.errors import ParamsError
+from smis.engine.checkpoint import load_system, load_weights
+from smis.engine.distributed import Processes
+from smis.engine.launch import processes_wanted
+from smis.models.registry import SYSTEMS
+from tests.cells import CLASSES, lay_out
+
+ROOT = Path(__file__).parents[2]
+OUT = Path("runs/paperdoll/groupdnet")
+STEPS = 40
+
+
+@pytest.fixture
+def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a worker sees the world, within this process."""
+    monkeypatch.setenv("SMIS_TRACKING", "off")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def _train_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    params = stage.read(stage.Params, system="groupdnet")
+    stage._Cell("paperdoll", "groupdnet", params, Processes()).train()
+
+
+def _started(folder: Path, *, processes: int = 1) -> subprocess.Popen[str]:
+    own = {"PYTHONPATH": str(ROOT), "SMIS_TRACKING": "off", "SMIS_PROCESSES": str(processes), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "pipelines.train", "paperdoll", "groupdnet"]
+    return subprocess.Popen(words, cwd=folder, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True)
+
+
+def _newest(folder: Path) -> int:
+    return max((int(path.stem.removeprefix("step-")) for path in folder.glob(".scratch/*/states/*.pt")), default=0)
+
+
+def _wait(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
+    while _newest(folder) < step:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def _alive(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _gone(folder: Path, *, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while _alive(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not _alive(folder)
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_stage_that_is_killed_and_asked_to_end_goes_on_and_ends_like_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("killed", "whole"):
+        lay_out(tmp_path / kind, steps=STEPS)
+    killed = tmp_path / "killed"
+
+    first = _started(killed)
+    _wait(killed, 3, first)
+    first.kill()
+    first.communicate()
+    assert _gone(killed, within_s=10), "kill -9 of the stage left a worker"
+
+    second = _started(killed)
+    _wait(killed, _newest(killed) + 3, second)
+    second.terminate()
+    assert second.communicate()[1].count("Traceback") == 0
+    assert second.returncode == 128 + signal.SIGTERM
+    assert _gone(killed, within_s=10), "SIGTERM to the stage left a worker"
+    assert 6 <= _newest(killed) < STEPS
+
+    third = _started(killed)
+    _, told = third.communicate()
+    assert third.returncode == 0, told
+    assert f"training groupdnet on paperdoll: {STEPS}/{STEPS} steps" in told
+
+    _train_here(tmp_path / "whole", monkeypatch)
+    finals = [tmp_path / kind / OUT / "checkpoint.safetensors" for kind in ("killed", "whole")]
+    assert finals[0].read_bytes() == finals[1].read_bytes()
+    grids = [tmp_path / kind / OUT / "grids" / f"step-{STEPS:06d}.png" for kind in ("killed", "whole")]
+    assert grids[0].read_bytes() == grids[1].read_bytes()
+    steps = [json.loads(line)["step"] for line in (killed / OUT / "history.jsonl").read_text().splitlines()]
+    assert steps == list(range(2, STEPS + 1, 2))
+    assert not list(killed.glob(".scratch/*")), "a finished run leaves nothing to go on from"
+
+
+def test_what_a_person_can_fix_is_one_line_from_many_processes_and_exit_code_2(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    shard = tmp_path / "data" / "paperdoll" / "train-00000.arrow"
+    shard.write_bytes(shard.read_bytes()[:2000])
+    process = _started(tmp_path, processes=2)
+    _, told = process.communicate()
+    assert process.returncode == 2, told
+    assert len(told.splitlines()) == 1, told
+    assert told.startswith("error: data/paperdoll/train-00000.arrow is ")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_finished_training_is_a_checkpoint_a_record_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(tmp_path, steps=4, grid_every=3)
+    _train_here(tmp_path, monkeypatch)
+    _, metadata = load_weights(OUT / "checkpoint.safetensors")
+    assert metadata["step"] == "4"
+    assert metadata["dataset"] == "paperdoll"
+    assert json.loads(metadata["classes"]) == list(CLASSES)
+    load_system(OUT / "checkpoint.safetensors", SYSTEMS)
+    assert [path.name for path in sorted((OUT / "grids").iterdir())] == ["step-000003.png", "step-000004.png"]
+    assert len((OUT / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_each_configuration_has_a_scratch_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    params = stage.read(stage.Params, system="groupdnet")
+    system = params.system.model_copy(update={"width": 3})
+    changed = [
+        params,
+        params.model_copy(update={"seed": 1}),
+        params.model_copy(update={"system": system}),
+        params.model_copy(update={"train": params.train.model_copy(update={"steps": 11})}),
+    ]
+    folders = {stage._Cell("paperdoll", "groupdnet", each, Processes()).scratch for each in changed}
+    assert len(folders) == len(changed)
+
+
+def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused() -> None:
+    assert processes_wanted("4", batch=16) == 4
+    with pytest.raises(ParamsError, match=r"\$SMIS_PROCESSES is '3', but must divide train.batch \(16\); say one of 1"):
+        processes_wanted("3", batch=16)
+    with pytest.raises(ParamsError, match="is 'two', but must divide"):
+        processes_wanted("two", batch=16)
