@@ -11,8 +11,9 @@ PAGE = "http://127.0.0.1:5000"
 NOTES = Path(".scratch/tracking")
 """What is not the record: stamps of what was published where, and notes of trainings that MLflow did not hear."""
 
-_SHORT_WAITS = {
+_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
@@ -34,9 +35,9 @@ def link(uri: str, *, experiment: str, run: str) -> str:
     return f"{page}/#/experiments/{experiment}/runs/{run}"
 
 
-def wait_shortly() -> None:
-    """MLflow's own two minutes and seven retries for each request would hold a training's last line for long."""
-    for name, value in _SHORT_WAITS.items():
+def prepare() -> None:
+    """Ask mlflow to be quiet, and to give up before a training's last line has waited for minutes."""
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 

@@ -28,7 +28,7 @@ class Store:
     """An MLflow that answered when it was opened. Every method may raise what `failures` lists."""
 
     def __init__(self, uri: str) -> None:
-        settings.wait_shortly()
+        settings.prepare()
         import mlflow
 
         # The model registry would otherwise ask for a database of its own.

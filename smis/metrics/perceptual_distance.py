@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis.core.errors import ImageError
 from smis.core.shapes import Image
 
 _EPSILON = 1e-10
@@ -29,10 +30,17 @@ class PerceptualDistance(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, *, name: str, weights: Sequence[Float[Tensor, " _"]], shift: Tensor, scale: Tensor
+        self,
+        trunk: nn.Module,
+        *,
+        name: str,
+        weights: Sequence[Float[Tensor, " _"]],
+        shift: Tensor,
+        scale: Tensor,
+        smallest: int = 1,
     ) -> None:
         super().__init__()
-        self.name = name
+        self.name, self.smallest = name, smallest
         self.trunk = trunk
         self.shift, self.scale = nn.Buffer(shift.reshape(1, 3, 1, 1)), nn.Buffer(scale.reshape(1, 3, 1, 1))
         self.roots = nn.ParameterList(weight.sqrt().reshape(1, -1, 1, 1) for weight in weights)
@@ -44,7 +52,17 @@ class PerceptualDistance(nn.Module):
         return self.roots[-1].shape[1]
 
     def layers(self, image: Image) -> Features:
-        """Return the trunk's own activations, neither normalised nor weighted."""
+        """Return the trunk's own activations, neither normalised nor weighted.
+
+        Raises:
+            ImageError: if nothing would be left of the image on the way through.
+        """
+        height, width = image.shape[2:]
+        if min(height, width) < self.smallest:
+            raise ImageError(
+                f"images of {height} x {width} pixels are too small for {self.name}, which needs {self.smallest} "
+                "each way; prepare larger ones"
+            )
         return self.trunk((image - self.shift) / self.scale)
 
     def features(self, image: Image) -> Features:

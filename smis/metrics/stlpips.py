@@ -17,6 +17,8 @@ from smis.core import weights
 from smis.metrics.perceptual_distance import Features, PerceptualDistance
 
 _LAYERS = 5
+_SMALLEST = {"stlpips_alex": 21, "stlpips_vgg16": 18}
+"""Of fewer pixels, less would be left before the last reflected border than it is wide."""
 
 
 class BlurPool(nn.Module):
@@ -69,6 +71,7 @@ def load(name: str) -> PerceptualDistance:
         weights=[state[f"lin{layer}.model.1.weight"].flatten() for layer in range(_LAYERS)],
         shift=state["scaling_layer.shift"],
         scale=state["scaling_layer.scale"],
+        smallest=_SMALLEST[name],
     )
 
 

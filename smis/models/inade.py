@@ -26,22 +26,21 @@ from smis.nn.instance_encoder import FACTOR, InstanceEncoder
 from smis.nn.layout import semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
-from smis.nn.spade_generator import LinearStart, SpadeGenerator, channels_of, start_size
-
-LATENT = 256
-"""Length of the one code that the start map is made of."""
+from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 
 Varies = Literal["nothing", "everything", "class", "instance"]
 
 _RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
 _PAPERDOLL: dict[str, Any] = {
     "width": 16,
+    "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
+    "latent": 64,
     "encoder_width": 16,
     "noise": 8,
     "upsamplings": 4,
     "slots": 16,
-    "discriminator": {"width": 16, "layers": 4, "scales": 2},
-    "perceptual": {"network": "stlpips_vgg16", "slices": (0.25, 1.0), "shrink": 1},
+    "discriminator": {"width": 32, "layers": 3},
+    "perceptual": {"network": "stlpips_vgg16", "slices": (0.5, 0.5), "shrink": 2},
     "losses": {"first_feature": 0},
 }
 
@@ -55,7 +54,9 @@ class Config(BaseConfig):
     """
 
     title: ClassVar[str] = "INADE"
-    paper: ClassVar[str] = "Tan et al., Diverse Semantic Image Synthesis via Probability Distribution Modeling, CVPR 2021"
+    paper: ClassVar[str] = (
+        "Tan et al., Diverse Semantic Image Synthesis via Probability Distribution Modeling, CVPR 2021"
+    )
     varies: ClassVar[Varies] = "instance"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {"noise": 8, "slots": 8},
@@ -66,6 +67,10 @@ class Config(BaseConfig):
     }
 
     width: PositiveInt = 64
+    multiples: tuple[PositiveInt, ...] = MULTIPLES
+    """Channels of the start map and after each block, in multiples of `width`."""
+    latent: PositiveInt = 256
+    """Length of the one code that the start map is made of."""
     encoder_width: PositiveInt = 64
     noise: PositiveInt = 64
     """Noise channels of each instance's scale, and as many of its shift."""
@@ -85,12 +90,14 @@ class Config(BaseConfig):
             WeightsError: if the perceptual network's weights are needed for training and missing.
         """
         if height % FACTOR or width % FACTOR:
-            raise ParamsError(f"INADE's encoder halves an image of {height} x {width} four times: both sides must be "
-                              f"multiples of {FACTOR}; set the data set's size")
-        channels = channels_of(self.width, upsamplings=self.upsamplings)
+            raise ParamsError(
+                f"INADE's encoder halves an image of {height} x {width} four times: both sides must be "
+                f"multiples of {FACTOR}; set the data set's size"
+            )
+        channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)
         rows, columns = start_size(height, width, upsamplings=self.upsamplings)
         generator = SpadeGenerator(
-            fc=LinearStart(LATENT, channels=channels[0], height=rows, width=columns),
+            fc=LinearStart(self.latent, channels=channels[0], height=rows, width=columns),
             channels=channels,
             make_norm=lambda channels, stage: InadeNorm(channels, classes=classes, noise=self.noise),
             upsamplings=self.upsamplings,
@@ -99,13 +106,14 @@ class Config(BaseConfig):
             generator=generator,
             encoder=InstanceEncoder(width=self.encoder_width, noise=self.noise),
             discriminator=self.discriminator.build(channels=classes + 1 + 3),
-            perceptual=self.perceptual.build() if training else None,
             classes=classes,
             slots=self.slots,
+            latent=self.latent,
             noise=self.noise,
-            weights=self.losses,
+            losses=self.losses,
         )
         initialise(system)
+        system.perceptual = self.perceptual.build() if training else None
         return system
 
 
@@ -117,6 +125,7 @@ class Inade(nn.Module):
     """
 
     varies: Varies = "instance"
+    perceptual: PerceptualNetwork | None
 
     def __init__(
         self,
@@ -124,16 +133,16 @@ class Inade(nn.Module):
         generator: nn.Module,
         encoder: nn.Module,
         discriminator: nn.Module,
-        perceptual: PerceptualNetwork | None,
         classes: int,
         slots: int,
+        latent: int,
         noise: int,
-        weights: LossWeights,
+        losses: LossWeights,
     ) -> None:
         super().__init__()
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.perceptual = perceptual
-        self.classes, self.slots, self.noise, self.weights = classes, slots, noise, weights
+        self.classes, self.slots, self.latent, self.noise = classes, slots, latent, noise
+        self.losses = losses
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw every instance from its class's prior.
@@ -163,7 +172,6 @@ class Inade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return GAN, GAN_Feat, VGG and KLD, weighted."""
-        assert self.perceptual is not None, "built with training=False"
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
         fake = self.synthesise(batch.labels, batch.instances, style)
         terms = adversarial.generator_terms(
@@ -172,11 +180,11 @@ class Inade(nn.Module):
             semantics=self._semantics(batch),
             fake=fake,
             real=batch.image,
-            weights=self.weights,
+            weights=self.losses,
         )
         # scale and shift count half each; the released sum over the batch is an average over processes here
         divergence = kl_divergence(mean, log_variance) / 2 * batch.parts
-        return {"KLD": self.weights.divergence * divergence, **terms}
+        return {"KLD": self.losses.divergence * divergence, **terms}
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return D_Fake and D_Real of pictures made anew."""
@@ -192,10 +200,10 @@ class Inade(nn.Module):
 
     def _drawn(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw in the released order: the start map's code, then every slot's."""
-        device, batch = labels.device, len(labels)
+        shapes = (len(labels), self.latent), (len(labels), self.slots, 2, self.noise)
         everything, codes = (
-            torch.zeros(batch, *shape, device=device) if noise is None else noise.normal(batch, *shape, device=device)
-            for shape in [(LATENT,), (self.slots, 2, self.noise)]
+            noise.normal(*shape, device=labels.device) if noise else torch.zeros(shape, device=labels.device)
+            for shape in shapes
         )
         owners = classes_of(labels, instances, slots=self.slots)
         return Style(everything=everything, instances=codes, instance_classes=owners)

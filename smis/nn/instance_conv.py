@@ -72,8 +72,6 @@ def averaged_taps(
     return (torch.stack(sums, dim=-1) / counts.clamp(min=1)[:, None, :, None]).transpose(1, 2).unflatten(3, (3, 3))
 
 
-def _sum_by(
-    values: Float[Tensor, "b c p"], ids: Int[Tensor, "b p"], *, slots: int
-) -> Float[Tensor, "b c slots"]:
+def _sum_by(values: Float[Tensor, "b c p"], ids: Int[Tensor, "b p"], *, slots: int) -> Float[Tensor, "b c slots"]:
     sums = values.new_zeros(*values.shape[:2], slots)
     return sums.scatter_add(2, ids[:, None].expand_as(values), values)

@@ -40,6 +40,18 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
+def test_an_experiment_runs_without_a_server_and_leaves_none(workspace: Workspace) -> None:
+    process = workspace.start(EXPERIMENT, "--systems", "two")
+    seen: set[psutil.Process] = set()
+    while process.poll() is None:
+        seen.update(below(process.pid) if psutil.pid_exists(process.pid) else [])
+        time.sleep(0.2)
+    assert process.returncode == 0, workspace.output()
+    assert "train two says hello" in workspace.output()
+    assert "left out of this run: train@doll-one-by-one, report" in workspace.output()
+    wait_for(lambda: not alive(list(seen)), timeout_s=5)
+
+
 def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifacts(
     workspace: Workspace, server: str
 ) -> None:
@@ -103,18 +115,6 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     wait_for(lambda: not alive(everything), timeout_s=1)
     assert "ended: cancelled in Prefect's page" in workspace.output()
     assert last_run(server)["state_type"] == "CANCELLED"
-
-
-def test_an_experiment_runs_without_a_server_and_leaves_none(workspace: Workspace) -> None:
-    process = workspace.start(EXPERIMENT, "--systems", "two")
-    seen: set[psutil.Process] = set()
-    while process.poll() is None:
-        seen.update(below(process.pid) if psutil.pid_exists(process.pid) else [])
-        time.sleep(0.2)
-    assert process.returncode == 0, workspace.output()
-    assert "train two says hello" in workspace.output()
-    assert "left out of this run: train@doll-one-by-one, report" in workspace.output()
-    wait_for(lambda: not alive(list(seen)), timeout_s=5)
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from smis.core.errors import WeightsError
+from smis.core.errors import ImageError, WeightsError
 from smis.metrics import stlpips
 from smis.metrics.perceptual_distance import PerceptualDistance
 
@@ -28,6 +28,16 @@ def test_it_hardly_notices_when_an_image_moves_by_a_pixel(alex: PerceptualDistan
 def test_nothing_in_it_learns(alex: PerceptualDistance) -> None:
     assert not any(parameter.requires_grad for parameter in alex.parameters())
     assert not alex.training
+
+
+@pytest.mark.parametrize(("name", "smallest"), [("stlpips_alex", 21), ("stlpips_vgg16", 18)])
+def test_an_image_too_small_for_the_trunk_is_refused_by_its_size(name: str, smallest: int) -> None:
+    network = stlpips.load(name)
+    assert len(network.layers(torch.zeros(1, 3, smallest, smallest))) == 5
+    with pytest.raises(
+        ImageError, match=f"{smallest - 1} x 64 pixels are too small for {name}, which needs {smallest}"
+    ):
+        network.layers(torch.zeros(1, 3, smallest - 1, 64))
 
 
 def test_vgg_gives_512_channels_last() -> None:

@@ -200,10 +200,27 @@ def test_the_data_are_named_by_the_hash_that_dvc_knows(workspace: Path) -> None:
     assert facts.tags(Cell("paperdoll", "inade"))["smis.data"] == "0123.dir"
 
 
-def test_the_parameters_of_a_run_are_those_of_every_stage_with_defaults_and_presets_filled_in() -> None:
-    # The fixtures above replace this function; here it reads the committed params.yaml.
+ALL_SECTIONS = """
+seed: 0
+datasets: {paperdoll: {}}
+systems: {groupdnet: {preset: paperdoll}}
+prepare: {}
+reference: {}
+segmenter: {}
+train: {steps: 30}
+sample: {}
+evaluate: {}
+"""
+
+
+def test_the_parameters_of_a_run_are_those_of_every_stage_with_defaults_and_presets_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(ALL_SECTIONS)
     flat = facts.parameters(Cell("paperdoll", "groupdnet"))
     assert {"seed", "train.steps", "dataset.size", "sample.label_maps", "evaluate.pairs"} <= flat.keys()
+    assert flat["train.steps"] == "30"
     assert any(key.startswith("system.") for key in flat)
     assert not any(key.startswith(("report", "axes")) for key in flat)
 

@@ -165,9 +165,7 @@ def test_in_evaluation_every_term_and_gradient_is_the_released_one(system, relea
     check_terms(terms, scalars(released, "eval/G_losses/"))
     sum(terms.values()).backward()
     for letter in "GE":
-        check_gradients(
-            system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_total/{letter}"
-        )
+        check_gradients(system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_total/{letter}")
     system.zero_grad()
     terms = system.discriminator_terms(batch, tape(released, "eval"))
     check_terms(terms, scalars(released, "eval/D_losses/"))
@@ -180,9 +178,7 @@ def test_without_the_perceptual_term_gradients_are_the_released_ones(system, rel
     terms = system.generator_terms(batch, tape(released, "eval"))
     sum(term for name, term in terms.items() if name != "VGG").backward()
     for letter in "GE":
-        check_gradients(
-            system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_no_vgg/{letter}"
-        )
+        check_gradients(system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_no_vgg/{letter}")
 
 
 def test_one_training_step_of_each_side_ends_in_the_released_state(system, released, batch):

@@ -1,0 +1,86 @@
+"""A workspace in which everything is there that `evaluate` reads, drawn by the perfect generator of `paperdoll`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from smis.core.seeding import Noise
+from smis.data.samples import EVERYTHING, SampleRow, write_samples
+from smis.data.schema import Header
+from smis.data.writer import write
+from smis.datasets.paperdoll.config import Config
+from smis.datasets.paperdoll.reader import PaperDoll
+from smis.engine.checkpoint import Trained
+
+SIZE = 32
+SAMPLES = 3
+LABEL_MAPS = 2
+COUNTS = {"train": 24, "validation": 1, "test": 6}
+PARAMS: dict[str, Any] = {
+    "seed": 0,
+    "reference": {"images": 20, "batch": 8},
+    "segmenter": {"depth": 3, "width": 16, "steps": 4, "batch": 4},
+    "evaluate": {"resamples": 20, "timed_runs": 3},
+}
+
+
+class Painter(nn.Module):
+    """Stands for a trained system where only its cost is asked for."""
+
+    encoder = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = nn.Conv2d(3, 3, 1)
+
+    def draw(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> torch.Tensor:
+        return noise.normal(len(labels), 3, *labels.shape[1:])
+
+    def synthesise(self, labels: torch.Tensor, instances: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return self.generator(style)
+
+
+def painted(path: Path, systems: object) -> Trained:
+    """Stand for `load_system`."""
+    return Trained(system=Painter(), metadata={})
+
+
+def lay_out(folder: Path) -> None:
+    """Write params.yaml, data/paperdoll and runs/paperdoll/painter/samples."""
+    reader = Config(size=SIZE, train=COUNTS["train"], validation=1, test=COUNTS["test"]).build()
+    header = Header("paperdoll", classes=tuple(reader.classes), palette=tuple(reader.palette), height=SIZE, width=SIZE)
+    real = [reader.read(split, index) for split, count in COUNTS.items() for index in range(count)]
+    write(folder / "data" / "paperdoll", real, header=header)
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    samples = folder / "runs" / "paperdoll" / "painter" / "samples"
+    kinds: dict[str, list[SampleRow]] = {"single": list(_varied(reader, range(COUNTS["test"]), samples=1))}
+    kinds["everything"] = list(_varied(reader, range(LABEL_MAPS), samples=SAMPLES))
+    for row in _one_class(reader):
+        kinds.setdefault(f"class-{row.resampled}", []).append(row)
+    for kind, rows in kinds.items():
+        write_samples(samples / f"{kind}.arrow", rows, height=SIZE, width=SIZE)
+
+
+def _varied(reader: PaperDoll, maps: range, *, samples: int) -> Iterator[SampleRow]:
+    numbers = np.random.default_rng(0)
+    for index in maps:
+        for sample in range(samples):
+            image = reader.render(reader.layout("test", index), reader.appearance(numbers), hard=True)
+            yield SampleRow(reader.read("test", index).key, sample, EVERYTHING, image)
+
+
+def _one_class(reader: PaperDoll) -> Iterator[SampleRow]:
+    numbers = np.random.default_rng(0)
+    for index in range(LABEL_MAPS):
+        layout, base = reader.layout("test", index), reader.appearance(numbers)
+        for resampled in np.unique(layout.labels).tolist():
+            for sample in range(SAMPLES):
+                changed = base.copy()
+                changed[:, resampled] = reader.appearance(numbers)[:, resampled]
+                image = reader.render(layout, changed, hard=True)
+                yield SampleRow(reader.read("test", index).key, sample, resampled, image)

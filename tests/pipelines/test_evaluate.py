@@ -1,0 +1,131 @@
+"""The three stages that measure, in this process, on samples of a perfect generator."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import evaluate, reference, segmenter
+from smis.core.errors import ParamsError, ShardError, WeightsError
+from smis.data.samples import SampleRow, read_samples, write_samples
+from smis.data.shards import Prepared
+from tests.pipelines.measured import COUNTS, LABEL_MAPS, SAMPLES, lay_out, painted
+
+NAMES = ["stlpips_alex", "mCSD", "mOCD", "fd_stlpips_vgg", "mIoU", "accuracy", "images_per_second"]
+NAMES += ["parameters_g", "parameters_ge", "mIoU_real", "accuracy_real"]
+RUN = Path("runs/paperdoll/painter")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where all three stages have run."""
+    folder = tmp_path_factory.mktemp("measured")
+    lay_out(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(evaluate, "load_system", painted)
+        reference.main("paperdoll")
+        segmenter.main("paperdoll")
+        evaluate.main("paperdoll", "painter")
+    return folder
+
+
+@pytest.fixture
+def workspace(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to break, without what `evaluate` wrote."""
+    shutil.copytree(measured, tmp_path / "w")
+    monkeypatch.chdir(tmp_path / "w")
+    monkeypatch.setattr(evaluate, "load_system", painted)
+    shutil.rmtree("metrics")
+    shutil.rmtree(RUN / "tables")
+    return tmp_path / "w"
+
+
+def metrics(measured: Path) -> dict[str, Any]:
+    return json.loads((measured / "metrics/paperdoll/painter.json").read_text())
+
+
+def test_every_metric_is_there_with_an_interval_around_it_and_its_protocol(measured: Path) -> None:
+    found = metrics(measured)
+    assert list(found) == NAMES
+    for name, entry in found.items():
+        low, high = entry["interval"]
+        assert low <= entry["value"] <= high, name
+        assert entry["protocol"]["interval"]
+
+
+def test_a_perfect_generator_has_an_mocd_of_0(measured: Path) -> None:
+    found = metrics(measured)
+    assert (found["mOCD"]["value"], found["mOCD"]["interval"]) == (0, [0, 0])
+    assert 0 < found["mCSD"]["value"] < found["stlpips_alex"]["value"]
+
+
+def test_the_protocol_names_all_that_a_number_depends_on(measured: Path) -> None:
+    found = metrics(measured)
+    common = {"split": "test", "resize": "none", "device": "cpu", "precision": "float32", "seed": 0}
+    for name in NAMES[:6]:
+        assert common.items() <= found[name]["protocol"].items(), name
+    diversity = {"network": "stlpips_alex", "weights": "b356b382", "label_maps": LABEL_MAPS, "samples": SAMPLES}
+    assert diversity.items() <= found["stlpips_alex"]["protocol"].items()
+    assert (diversity | {"pairs": "consecutive", "region": "mask"}).items() <= found["mOCD"]["protocol"].items()
+    distance = {"network": "stlpips_vgg16", "weights": "44597da6", "reference_split": "train", "reference_images": 20}
+    assert distance.items() <= found["fd_stlpips_vgg"]["protocol"].items()
+    assert found["fd_stlpips_vgg"]["protocol"]["warning"].startswith("6 images")
+    assert found["mIoU"]["protocol"]["label_maps"] == COUNTS["test"]
+
+
+def test_the_table_of_label_maps_has_a_row_for_each_and_says_what_was_not_measured(measured: Path) -> None:
+    table = pq.read_table(measured / RUN / "tables/per_label_map.parquet")
+    data = Prepared(measured / "data/paperdoll")
+    assert table["key"].to_pylist() == sorted(data.split("test").keys)
+    assert table["stlpips_alex"].null_count == COUNTS["test"] - LABEL_MAPS
+    inside = [table[f"CSD {name}"].null_count for name in data.classes]
+    assert inside == [table[f"OCD {name}"].null_count for name in data.classes]
+    assert min(inside) == COUNTS["test"] - LABEL_MAPS
+
+
+def test_the_table_of_classes_leads_to_the_metrics(measured: Path) -> None:
+    columns = pq.read_table(measured / RUN / "tables/per_class.parquet").to_pydict()
+    assert columns["class"] == Prepared(measured / "data/paperdoll").classes
+    for column, name in (("CSD", "mCSD"), ("OCD", "mOCD"), ("IoU", "mIoU")):
+        present = [value for value in columns[column] if value is not None]
+        assert np.mean(present) == pytest.approx(metrics(measured)[name]["value"])
+    assert sum(columns["pixels"]) == COUNTS["test"] * 32 * 32
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_same_samples_give_the_same_numbers(measured: Path) -> None:
+    evaluate.main("paperdoll", "painter")
+    again = metrics(Path())
+    assert {name: again[name] for name in NAMES if name != "images_per_second"} == {
+        name: entry for name, entry in metrics(measured).items() if name != "images_per_second"
+    }
+
+
+@pytest.mark.usefixtures("workspace")
+def test_one_sample_makes_no_pair_and_nothing_is_written() -> None:
+    table = read_samples(RUN / "samples/everything.arrow")
+    rows = [SampleRow(table.keys[0], 0, -1, table.image[0].copy())]
+    write_samples(RUN / "samples/everything.arrow", rows, height=32, width=32)
+    with pytest.raises(ParamsError, match=r"sample\.samples: 1 gives no pairs to compare; at least 2 are needed"):
+        evaluate.main("paperdoll", "painter")
+    assert not Path("metrics").exists()
+    assert not (RUN / "tables").exists()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_is_missing_is_named_with_the_stage_that_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("runs/paperdoll/reference.npz").unlink()
+    with pytest.raises(ShardError, match="the stage `reference` writes it"):
+        evaluate.main("paperdoll", "painter")
+    Path("runs/paperdoll/segmenter.safetensors").unlink()
+    with pytest.raises(WeightsError, match="`dvc repro segmenter`"):
+        evaluate.main("paperdoll", "painter")
+    monkeypatch.setattr("smis.core.weights.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match="install the package stlpips-pytorch"):
+        reference.main("paperdoll")
+    assert not Path("runs/paperdoll/reference.npz").exists()

@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.reference import ReferenceConfig, measure, spread
+from smis.core.errors import ImageError
+from smis.data.shards import Prepared
+from smis.metrics import stlpips
+from smis.metrics.features import pooled
+from tests import cells
+from tests.pipelines.measured import lay_out
+
+
+def test_a_limited_count_is_spread_evenly_over_the_split() -> None:
+    assert spread(10, 4).tolist() == [0, 2, 5, 7]
+    assert spread(3, 9).tolist() == spread(3, None).tolist() == [0, 1, 2]
+
+
+def test_the_statistics_are_those_of_the_features_of_the_split(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    split = Prepared(tmp_path / "data/paperdoll").split("test")
+    found = measure(split, ReferenceConfig(split="test", images=None, batch=4), title="features")
+    features = pooled(stlpips.load("stlpips_vgg16"), split.batch(range(len(split))).image).double()
+    torch.testing.assert_close(found.mean, features.mean(dim=0), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found.covariance, np.cov(features.numpy(), rowvar=False), rtol=1e-3, atol=1e-7)
+    assert (found.count, json.loads(found.protocol)["reference_split"]) == (len(split), "test")
+
+
+def test_images_that_are_too_small_are_refused_in_one_line(tmp_path: Path) -> None:
+    cells.lay_out(tmp_path)
+    split = Prepared(tmp_path / "data/paperdoll").split("train")
+    with pytest.raises(ImageError, match="16 x 16 pixels are too small for stlpips_vgg16, which needs 18"):
+        measure(split, ReferenceConfig(), title="features")
