@@ -45,9 +45,7 @@ def generator_terms(
     }
 
 
-def discriminator_terms(
-    discriminator: nn.Module, *, semantics: Tensor, fake: Image, real: Image
-) -> dict[str, Tensor]:
+def discriminator_terms(discriminator: nn.Module, *, semantics: Tensor, fake: Image, real: Image) -> dict[str, Tensor]:
     """Return the terms D_Fake and D_Real; their sum is not halved, as released."""
     on_fake, on_real = judge(discriminator, semantics, fake=fake.detach(), real=real)
     return {

@@ -24,9 +24,7 @@ class GroupEncoder(nn.Module):
         self.fc_mu = nn.Conv2d(channels, latent, 3, padding=1, groups=groups)
         self.fc_var = nn.Conv2d(channels, latent, 3, padding=1, groups=groups)
 
-    def forward(
-        self, crops: Float[Tensor, "b c h w"]
-    ) -> tuple[Float[Tensor, "b z sh sw"], Float[Tensor, "b z sh sw"]]:
+    def forward(self, crops: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b z sh sw"], Float[Tensor, "b z sh sw"]]:
         """Return mean and log-variance."""
         x = crops
         for layer in range(self.layers):

@@ -69,9 +69,7 @@ class GroupPlan:
         classes, groups = self.classes, self.groups[1 + stage]
         if self.conditioning == "edged":
             hidden = classes * groups
-            return GroupSpadeNorm(
-                channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes
-            )
+            return GroupSpadeNorm(channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes)
         if self.conditioning == "classwise":
             hidden = classes * (2 if classes % groups == 0 else groups)
             return GroupSpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=classes, groups=groups)
@@ -91,7 +89,7 @@ def group_generator(plan: GroupPlan, *, latent: int, upsamplings: int) -> SpadeG
 
 
 def add_unused_block(generator: SpadeGenerator, plan: GroupPlan) -> None:
-    """Add the block `up_4` that the ADE20K release holds and never runs; it counts as parameters, and is not trained."""
+    """Add the block `up_4` that the ADE20K release holds and never runs; it counts, and is not trained."""
     last, stage = plan.channels[-1], len(BLOCKS) - 1
     block = SpadeResidualBlock(last, last // 2, make_norm=lambda channels: plan.norm(channels, stage))
     generator.add_module("up_4", block.requires_grad_(False))
@@ -119,4 +117,3 @@ def up_to(count: int, *, multiple: int) -> int:
 
 def _divisor(number: int, *, at_most: int) -> int:
     return next(found for found in range(max(1, at_most), 0, -1) if number % found == 0)
-

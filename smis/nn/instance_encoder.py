@@ -8,7 +8,6 @@ from torch.nn import functional
 from smis.nn.instance_conv import InstanceAwareConv2d, averaged_taps
 from smis.nn.nearest import nearest
 
-
 FACTOR = 16
 """Height and width are multiples of this: the encoder halves them four times."""
 

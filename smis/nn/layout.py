@@ -1,6 +1,6 @@
 """What a generator is told about the places of things, at every size that its blocks work at."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor
 from smis.nn.edges import instance_edges
 
 
+@runtime_checkable
 class Layout(Protocol):
     """Gives the normalisation layers of a block their condition, at the block's size."""
 

@@ -22,9 +22,7 @@ class DiscriminatorConfig(Config):
 
     def build(self, *, channels: int) -> "MultiscaleDiscriminator":
         """Build them for a number of input channels: label map and image."""
-        return MultiscaleDiscriminator(
-            channels=channels, width=self.width, layers=self.layers, scales=self.scales
-        )
+        return MultiscaleDiscriminator(channels=channels, width=self.width, layers=self.layers, scales=self.scales)
 
 
 class MultiscaleDiscriminator(nn.Module):

@@ -21,9 +21,7 @@ class SpadeNorm(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
-    def forward(
-        self, x: Float[Tensor, "b c h w"], semantics: Float[Tensor, "#b k h w"]
-    ) -> Float[Tensor, "b c h w"]:
+    def forward(self, x: Float[Tensor, "b c h w"], semantics: Float[Tensor, "#b k h w"]) -> Float[Tensor, "b c h w"]:
         """Scale by 1 + gamma and shift by beta."""
         hidden = self.mlp_shared(semantics)
         return self.param_free_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
