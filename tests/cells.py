@@ -19,7 +19,14 @@ PARAMS: dict[str, Any] = {
     "seed": 0,
     "datasets": {"paperdoll": {}},
     "systems": {
-        "groupdnet": {"width": 2, "hidden": 8, "encoder_width": 8, "upsamplings": 3, "discriminator": {"width": 8}},
+        "groupdnet": {
+            "width": 2,
+            "hidden": 8,
+            "encoder_width": 8,
+            "upsamplings": 3,
+            "discriminator": {"width": 8},
+            "perceptual": {"network": "stlpips_vgg16", "slices": [1.0]},
+        },
     },
     "train": {"steps": 10, "batch": 4, "log_every": 2, "save_every": 1, "grid_every": 5},
     "sample": {"label_maps": 2, "samples": 3, "batch": 2},

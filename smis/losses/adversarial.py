@@ -24,7 +24,7 @@ class LossWeights(Config):
 
 def generator_terms(
     discriminator: nn.Module,
-    perceptual: PerceptualNetwork,
+    perceptual: PerceptualNetwork | None,
     *,
     semantics: Tensor,
     fake: Image,
@@ -35,6 +35,7 @@ def generator_terms(
 
     Park et al. (CVPR 2019), 3 and A: hinge, feature matching and perceptual distance.
     """
+    assert perceptual is not None, "the system was built with training=False"
     verdicts = judge(discriminator, semantics, fake=fake, real=real)
     matching = feature_matching(*verdicts, first=weights.first_feature)
     distance = perceptual_distance(perceptual(fake), perceptual.target(real), perceptual.weights)

@@ -162,7 +162,9 @@ class Inade(nn.Module):
         self._check(instances)
         return self._encoded(image, labels, instances, noise)[0]
 
-    def synthesise(self, labels: LabelMap, instances: InstanceMap, style: Style) -> Image:
+    def synthesise(
+        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+    ) -> Float[Tensor, "b 3 h w"]:
         """Make the pictures of these layouts in this style; one layout serves any number of codes."""
         assert style.everything is not None
         assert style.instances is not None
@@ -172,6 +174,7 @@ class Inade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return GAN, GAN_Feat, VGG and KLD, weighted."""
+        assert self.perceptual is not None
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
         fake = self.synthesise(batch.labels, batch.instances, style)
         terms = adversarial.generator_terms(

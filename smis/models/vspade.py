@@ -139,7 +139,8 @@ class Vspade(nn.Module):
         """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
         known = self._semantics(batch.labels, batch.instances)
         with torch.no_grad():
-            code = draw_near(*self.encoder(batch.image), noise)
+            mean, log_variance = self.encoder(batch.image)
+            code = draw_near(mean, log_variance, noise)
             fake = self.generator(code, LabelPyramid(known))
         return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 
@@ -149,7 +150,8 @@ class Vspade(nn.Module):
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code near that of an image; without noise, the most likely one."""
-        return Style(everything=draw_near(*self.encoder(image), noise))
+        mean, log_variance = self.encoder(image)
+        return Style(everything=draw_near(mean, log_variance, noise))
 
     def synthesise(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style

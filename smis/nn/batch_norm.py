@@ -29,10 +29,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Normalise by the batch in training, by the running statistics in evaluation."""
-        if self.training:
-            self.num_batches_tracked += 1
-            if _processes() > 1:
-                return self._synchronised(x)
+        if self.training and _processes() > 1:
+            return self._synchronised(x)
         return F.batch_norm(
             x, self.running_mean, self.running_var, training=self.training, momentum=self.momentum, eps=self.eps
         )

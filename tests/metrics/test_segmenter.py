@@ -8,7 +8,7 @@ from smis.core.batch import Batch
 from smis.core.errors import ParamsError, WeightsError
 from smis.metrics.segmenter import SegmenterConfig, load, predict, save, train
 
-SMALL = SegmenterConfig(depth=3, width=16, steps=20, batch=8)
+SMALL = SegmenterConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
 FACTS = {"classes": ["dark", "bright"], "height": 32, "width": 32, "results": {}}
 
@@ -52,13 +52,11 @@ def test_building_leaves_the_generator_of_others_alone() -> None:
 
 def test_pixels_of_the_ignored_class_teach_nothing() -> None:
     network = SMALL.build(classes=2, height=32, width=32, seed=0)
-    before = network.segmentation_head[0].bias.clone()
     batch = next(discs())
     nothing = Batch(batch.image, torch.ones_like(batch.labels), batch.instances, batch.keys)
     losses: list[float] = []
     train(network, iter([nothing]), SMALL.model_copy(update={"steps": 1}), device=CPU, ignore=1, after=losses.append)
     assert losses[0] != losses[0]  # the mean over no pixel
-    assert network.segmentation_head[0].bias.shape == before.shape
 
 
 def test_what_is_saved_is_loaded_and_has_the_same_bytes_twice(tmp_path: Path) -> None:

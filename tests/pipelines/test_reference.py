@@ -33,4 +33,4 @@ def test_images_that_are_too_small_are_refused_in_one_line(tmp_path: Path) -> No
     cells.lay_out(tmp_path)
     split = Prepared(tmp_path / "data/paperdoll").split("train")
     with pytest.raises(ImageError, match="16 x 16 pixels are too small for stlpips_vgg16, which needs 18"):
-        measure(split, ReferenceConfig(), title="features")
+        measure(split, ReferenceConfig.model_validate({}), title="features")

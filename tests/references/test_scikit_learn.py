@@ -15,5 +15,5 @@ def test_counts_scores_and_shares_equal_scikit_learns() -> None:
     kept = truth != 255
     flat = truth[kept].numpy(), predicted[kept].numpy()
     np.testing.assert_array_equal(counts, confusion_matrix(*flat, labels=range(5)))
-    np.testing.assert_allclose(iou(counts), jaccard_score(*flat, average=None))
+    np.testing.assert_allclose(iou(counts), jaccard_score(*flat, average=None))  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(accuracy(counts), accuracy_score(*flat))

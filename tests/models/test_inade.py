@@ -1,0 +1,135 @@
+"""INADE's sizes, styles and draws; `tests/references/test_inade_release.py` has its numbers."""
+
+import pytest
+import torch
+
+from smis.core.batch import Batch
+from smis.core.errors import LabelError, ParamsError
+from smis.core.seeding import Noise, generator
+from smis.core.style import Style
+from smis.models.inade import Config, borrow, classes_of
+from smis.nn.perceptual import PerceptualNetwork
+
+CLASSES = 8
+SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "slots": 6, "discriminator": {"width": 4, "layers": 3}}
+
+
+def small():
+    torch.manual_seed(0)
+    system = Config.model_validate(SMALL).build(classes=CLASSES, height=32, width=32, training=False).train()
+    # the released start is so close to zero that every picture is grey and every distribution standard
+    for weight in system.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    return system
+
+
+def layout(pictures=2):
+    """Instance 0 is the background, 1 and 2 share a class, 3 has its own; slots 4 and 5 are empty."""
+    instances = torch.arange(4).view(2, 2).repeat_interleave(16, 0).repeat_interleave(16, 1)
+    labels = torch.tensor([0, 5, 5, 7])[instances]
+    return labels.expand(pictures, -1, -1), instances.expand(pictures, -1, -1)
+
+
+def codes(style):
+    """Return everything's and every instance's."""
+    assert style.everything is not None
+    assert style.instances is not None
+    return style.everything, style.instances
+
+
+def noise(part=0, parts=1):
+    return Noise(generator(0, "test"), part=part, parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("section", "classes", "size", "parameters"),
+    [
+        ({"preset": "ade20k"}, 151, (256, 256), (90_893_827, 3_689_856, 5_838_978)),
+        ({"preset": "celebamask"}, 19, (256, 256), (85_115_395, 3_689_856, 5_568_642)),
+        ({"preset": "cityscapes"}, 35, (256, 512), (77_394_435, 3_689_856, 5_601_410)),
+        ({"preset": "deepfashion"}, 8, (256, 256), (84_020_995, 3_560_608, 5_546_114)),
+        ({"preset": "deepfashion", "noise": 64}, 8, (256, 256), (84_633_859, 3_689_856, 5_546_114)),
+    ],
+)
+def test_a_preset_has_the_published_number_of_parameters(section, classes, size, parameters):
+    with torch.device("meta"):
+        system = Config.model_validate(section).build(classes=classes, height=size[0], width=size[1], training=False)
+    networks = (system.generator, system.encoder, system.discriminator)
+    assert tuple(sum(p.numel() for p in network.parameters()) for network in networks) == parameters
+
+
+def test_a_slot_has_the_class_of_its_instance_and_an_empty_one_none():
+    assert classes_of(*layout(), slots=6).tolist() == [[0, 5, 5, 7, -1, -1]] * 2
+
+
+def test_redrawing_a_class_redraws_its_instances_and_keeps_the_rest():
+    system, (labels, instances) = small().eval(), layout()
+    base, other = (system.draw(labels, instances, Noise(generator(seed))) for seed in (0, 1))
+    style = base.replaced(other, classes=[5])
+    kept, redrawn = (codes(one)[1] for one in (base, other))
+    assert torch.equal(codes(style)[0], codes(base)[0])
+    assert torch.equal(codes(style)[1][:, [0, 3]], kept[:, [0, 3]])
+    assert torch.equal(codes(style)[1][:, [1, 2]], redrawn[:, [1, 2]])
+    with torch.no_grad():
+        before, after = (system.synthesise(labels, instances, one) for one in (base, style))
+    assert not torch.equal(before, after)
+
+
+def test_draws_do_not_depend_on_how_a_batch_is_split():
+    system, (labels, instances) = small(), layout(4)
+    whole = codes(system.draw(labels, instances, noise()))
+    parts = [codes(system.draw(labels[:2], instances[:2], noise(part, 2))) for part in (0, 1)]
+    for drawn, first, second in zip(whole, *parts, strict=True):
+        assert torch.equal(drawn, torch.cat([first, second]))
+
+
+def test_without_noise_a_code_is_the_mean_of_its_distribution():
+    system, (labels, instances) = small(), layout()
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    everything, means = codes(system.encode(image, labels, instances, None))
+    assert torch.equal(means, system.encoder(image, instances, slots=6)[0])
+    assert not everything.any()
+
+
+def test_the_divergence_of_a_part_counts_as_that_of_the_whole_batch():
+    system, (labels, instances) = small(), layout()
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    tensors = {"one.weight": torch.randn(2, 3, 3, 3), "one.bias": torch.zeros(2)}
+    unscaled = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    system.perceptual = PerceptualNetwork((("one",),), tensors, weights=(1.0,), blurred=False, scale=unscaled)
+    whole, half = (
+        system.generator_terms(Batch(image[:n], labels[:n], instances[:n], ("a", "b")[:n], parts=2 // n), noise())
+        for n in (2, 1)
+    )
+    other = system.generator_terms(Batch(image[1:], labels[1:], instances[1:], ("b",), parts=2), noise())
+    torch.testing.assert_close((half["KLD"] + other["KLD"]) / 2, whole["KLD"])
+
+
+def test_one_layout_serves_many_codes():
+    system, (labels, instances) = small().eval(), layout(3)
+    style = system.draw(labels, instances, noise())
+    with torch.no_grad():
+        many = system.synthesise(labels, instances, style)
+        torch.testing.assert_close(system.synthesise(labels[:1], instances[:1], style), many)
+
+
+def test_more_instances_than_slots_are_refused():
+    system, (labels, instances) = small(), layout()
+    with pytest.raises(LabelError, match=r"instance id 9, but INADE was built for 6 .* set systems.inade.slots"):
+        system.draw(labels, instances.clone().fill_(9), noise())
+
+
+def test_a_size_that_the_encoder_cannot_halve_is_refused():
+    config = Config.model_validate(SMALL | {"upsamplings": 3})
+    with pytest.raises(ParamsError, match="24 x 32 four times: both sides must be multiples of 16"):
+        config.build(classes=CLASSES, height=24, width=32, training=False)
+
+
+def test_a_borrowed_instance_scales_and_moves_its_own_draw():
+    style = Style(torch.zeros(1, 4), instances=torch.full((1, 3, 2, 5), 2.0))
+    mean = torch.arange(2.0).view(1, 1, 2, 1).expand(1, 3, 2, 5)
+    log_variance = torch.full((1, 3, 2, 5), 9.0).log()
+    _, drawn = codes(borrow(style, (mean, log_variance), target=1, source=2))
+    torch.testing.assert_close(drawn[:, 1, 0], torch.full((1, 5), 6.0))
+    torch.testing.assert_close(drawn[:, 1, 1], torch.full((1, 5), 7.0))
+    assert (drawn[:, [0, 2]] == 2).all()
