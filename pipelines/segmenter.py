@@ -16,7 +16,7 @@ from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
 from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation, dont_care
-from smis.metrics.segmenter import SegmenterConfig, predict, save, train
+from smis.metrics.segmenter import SegmenterConfig, class_weights, predict, save, train
 
 
 class Params(Config):
@@ -32,14 +32,15 @@ def main(dataset: str) -> None:
     config, data = params.segmenter, Prepared(Path("data") / dataset)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(params.seed))
-    batches = Loader(data.split("train"), batch=config.batch, seed=params.seed).from_step(0)
+    split = data.split("train")
+    batches = Loader(split, batch=config.batch, seed=params.seed).from_step(0)
     with Bar(f"training a segmenter on real {dataset} images", total=config.steps, unit="steps") as bar:
         train(
             network,
             batches,
             config,
             device=device,
-            ignore=dont_care(data.classes),
+            weights=class_weights(split.pixels.sum(axis=0), ignore=dont_care(data.classes)),
             after=lambda loss: bar.advance(note=f"loss {loss:.3f}"),
         )
     measured = measure(network, data.split("test"), config, device=device, seed=params.seed)

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
 from pydantic import Field, PositiveFloat, PositiveInt
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis.core.batch import Batch
@@ -26,8 +28,10 @@ from smis.core.files import written
 from smis.core.shapes import Image, LabelMap
 
 _FORMAT = 1
-_NONE = -1
-"""No pixel has this class."""
+_RAREST = 1e-4
+"""A class of a smaller share weighs no more than one of this share."""
+
+ClassWeights = Float[Tensor, " classes"]
 
 
 class SegmenterConfig(Config):
@@ -73,15 +77,14 @@ def train(
     config: SegmenterConfig,
     *,
     device: torch.device,
-    ignore: int | None = None,
+    weights: ClassWeights,
     after: Callable[[float], None] = lambda loss: None,
 ) -> None:
-    """Learn to find the label map of real images, by cross-entropy over all pixels but those of class `ignore`.
-
-    `after` hears the loss of every step.
+    """Learn to find the label map of real images, by cross-entropy; `after` hears the loss of every step.
     Smith and Topin, "Super-Convergence" (2018): one cycle of the learning rate, the fastest way to a good network.
     """
     network.to(device).train()
+    counts = weights.to(device)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
@@ -89,13 +92,31 @@ def train(
     for batch in islice(batches, config.steps):
         here = batch.to(device)
         scores = network(here.image.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(scores, here.labels, ignore_index=_NONE if ignore is None else ignore)
+        loss = _weighted(scores, here.labels, counts)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         after(loss.item())
     network.eval()
+
+
+def _weighted(scores: Tensor, labels: LabelMap, weights: ClassWeights) -> Tensor:
+    """Average over what weighs something; 0 where nothing does, not 0 / 0."""
+    total = F.cross_entropy(scores, labels, weight=weights, reduction="sum")
+    return total / weights[labels].sum().clamp(min=1e-6)
+
+
+def class_weights(pixels: Int[ndarray, " classes"], *, ignore: int | None = None) -> ClassWeights:
+    """Weigh a pixel by one over the root of its class's share, so that a rare class is learned in few steps.
+
+    `pixels` counts those of each class in the training images. Classes without any, and `ignore`, weigh nothing.
+    """
+    shares = torch.from_numpy(pixels / pixels.sum()).float()
+    weights = torch.where(shares > 0, shares.clamp(min=_RAREST).rsqrt(), 0.0)
+    if ignore is not None:
+        weights[ignore] = 0
+    return weights
 
 
 def predict(network: nn.Module, image: Image) -> LabelMap:

@@ -1,12 +1,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError, WeightsError
-from smis.metrics.segmenter import SegmenterConfig, load, predict, save, train
+from smis.metrics.segmenter import SegmenterConfig, class_weights, load, predict, save, train
 
 SMALL = SegmenterConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
@@ -27,7 +29,7 @@ def discs(seed: int = 0) -> Iterator[Batch]:
 
 def trained(config: SegmenterConfig = SMALL) -> torch.nn.Module:
     network = config.build(classes=2, height=32, width=32, seed=0)
-    train(network, discs(), config, device=CPU)
+    train(network, discs(), config, device=CPU, weights=torch.ones(2))
     return network
 
 
@@ -50,13 +52,21 @@ def test_building_leaves_the_generator_of_others_alone() -> None:
     assert torch.equal(drawn, torch.rand(1))
 
 
-def test_pixels_of_the_ignored_class_teach_nothing() -> None:
-    network = SMALL.build(classes=2, height=32, width=32, seed=0)
-    batch = next(discs())
-    nothing = Batch(batch.image, torch.ones_like(batch.labels), batch.instances, batch.keys)
-    losses: list[float] = []
-    train(network, iter([nothing]), SMALL.model_copy(update={"steps": 1}), device=CPU, ignore=1, after=losses.append)
-    assert losses[0] != losses[0]  # the mean over no pixel
+def test_a_rare_class_weighs_more_and_what_nobody_labelled_nothing() -> None:
+    weights = class_weights(np.array([900, 100, 0, 5000]), ignore=3)
+    assert weights[1] / weights[0] == pytest.approx(3)
+    assert weights[2:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("weights", [[0.0, 1.0], [0.0, 0.0]])
+def test_pixels_without_weight_teach_nothing(weights: list[float]) -> None:
+    batch, one = next(discs()), SMALL.model_copy(update={"steps": 1})
+    network, losses = SMALL.build(classes=2, height=32, width=32, seed=0), []
+    scores = SMALL.build(classes=2, height=32, width=32, seed=0).train()(batch.image)
+    train(network, iter([batch]), one, device=CPU, weights=torch.tensor(weights), after=losses.append)
+    expected = nn.functional.cross_entropy(scores, batch.labels, ignore_index=0) if any(weights) else torch.tensor(0.0)
+    assert losses == [pytest.approx(expected.item(), rel=1e-4)]
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
 
 
 def test_what_is_saved_is_loaded_and_has_the_same_bytes_twice(tmp_path: Path) -> None:
