@@ -12,12 +12,14 @@ from smis.nn.nearest import nearest
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Class and instance of every place at one size, row by row, and the noise of every instance."""
+    """Rows of tables for every place of every picture at one size, and the noise of every instance."""
 
-    labels: Int[Tensor, "b p"]
-    instances: Int[Tensor, "b p"]
-    pairs: Int[Tensor, "b p"]
-    """Numbers each (class, instance): class * slots + instance."""
+    labels: Int[Tensor, " places"]
+    """Row among the classes."""
+    instances: Int[Tensor, " places"]
+    """Row among the slots of all pictures."""
+    pairs: Int[Tensor, " places"]
+    """Row among all (class, slot), class by class."""
     noise: Float[Tensor, "b slots 2 n"]
 
 
@@ -27,16 +29,18 @@ class InstanceLayout:
     def __init__(
         self, labels: Int[Tensor, "b h w"], instances: Int[Tensor, "b h w"], noise: Float[Tensor, "b slots 2 n"]
     ) -> None:
-        self._labels, self._instances, self._noise = labels, instances, noise
+        batch, slots = noise.shape[:2]
+        self._labels, self._noise = labels, noise
+        self._rows = instances + slots * torch.arange(batch, device=instances.device).view(-1, 1, 1)
         self._sizes: dict[tuple[int, int], Places] = {}
 
     def at(self, height: int, width: int) -> Places:
         """Return the places at a size; ids are taken from the nearest pixel."""
         size = (height, width)
         if size not in self._sizes:
-            labels = nearest(self._labels, height=height, width=width).flatten(1)
-            instances = nearest(self._instances, height=height, width=width).flatten(1)
-            pairs = labels * self._noise.shape[1] + instances
+            labels = nearest(self._labels, height=height, width=width).flatten()
+            instances = nearest(self._rows, height=height, width=width).flatten()
+            pairs = labels * self._noise[:, :, 0, 0].numel() + instances
             self._sizes[size] = Places(labels, instances, pairs, self._noise)
         return self._sizes[size]
 
@@ -49,7 +53,8 @@ class InadeNorm(nn.Module):
     no convolution over the map and no `1 +`: the scale is what class and instance say.
 
     The released code multiplies one-hot maps with tables, once for each class and once for each instance. Here each
-    place looks its row up, so the cost does not grow with the number of classes or instances.
+    place looks its row up, so the cost does not grow with the number of classes or instances. A row is copied whole
+    if a place's channels lie side by side, so features leave this layer in that order (`channels_last`).
     """
 
     def __init__(self, channels: int, *, classes: int, noise: int) -> None:
@@ -61,32 +66,27 @@ class InadeNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"], places: Places) -> Float[Tensor, "b c h w"]:
         """Scale and shift; `places` are those at the size of `x`."""
-        size = x.shape[2:]
-        scale, shift = self._modulation(places)
-        return torch.addcmul(shift.unflatten(2, size), scale.unflatten(2, size), self.param_free_norm(x))
+        batch, _, height, width = x.shape
+        drawn = self.fc_noise(places.noise).flatten(0, 1)
+        scale, shift = (
+            self._modulation(places, kind, drawn[:, kind]).view(batch, height, width, -1).permute(0, 3, 1, 2)
+            for kind in (0, 1)
+        )
+        normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
+        return torch.addcmul(shift, scale, normal)
 
-    def _modulation(self, places: Places) -> tuple[Float[Tensor, "b c p"], Float[Tensor, "b c p"]]:
-        """Look up scale and shift at each place.
+    def _modulation(self, places: Places, kind: int, drawn: Float[Tensor, "rows c"]) -> Float[Tensor, "places c"]:
+        """Look up the scale (kind 0) or shift (kind 1) of each place.
 
-        A table of every (class, instance) is small beside a large map, and then one look-up does. On a small map the
-        table would be the larger part: there class and instance are looked up apart.
+        A table of every (class, slot) is small beside a large map, and then one look-up does. On a small map the
+        table would be the larger part: there class and slot are looked up apart.
         """
-        batch, slots = places.noise.shape[:2]
-        classes, channels, _ = self.weight.shape
-        weight = self.weight.permute(2, 1, 0).reshape(2 * channels, classes).expand(batch, -1, -1)
-        bias = self.bias.permute(2, 1, 0).reshape(2 * channels, classes).expand(batch, -1, -1)
-        drawn = self.fc_noise(places.noise).permute(0, 2, 3, 1).reshape(batch, 2 * channels, slots)
-        if slots * classes <= places.pairs.shape[1]:
-            table = torch.addcmul(bias[..., None], weight[..., None], drawn[:, :, None]).flatten(2)
-            both = _look_up(table, places.pairs)
-        else:
-            both = torch.addcmul(
-                _look_up(bias, places.labels), _look_up(weight, places.labels), _look_up(drawn, places.instances)
-            )
-        scale, shift = both.unflatten(1, (2, channels)).unbind(1)
-        return scale, shift
-
-
-def _look_up(table: Float[Tensor, "b c rows"], rows: Int[Tensor, "b p"]) -> Float[Tensor, "b c p"]:
-    """Give each place its row of the table, in the features' own layout so that nothing is transposed."""
-    return table.gather(2, rows[:, None].expand(-1, table.shape[1], -1))
+        weight, bias = self.weight[:, :, kind], self.bias[:, :, kind]
+        if len(weight) * len(drawn) <= len(places.pairs):
+            table = torch.addcmul(bias[:, None], weight[:, None], drawn)
+            return table.flatten(0, 1).index_select(0, places.pairs)
+        return torch.addcmul(
+            bias.index_select(0, places.labels),
+            weight.index_select(0, places.labels),
+            drawn.index_select(0, places.instances),
+        )
