@@ -1,6 +1,7 @@
 """Measure one cell of the table: diversity, distance to the real images, faithfulness to the label maps, cost."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from smis.data.shards import Prepared
 from smis.engine.checkpoint import load_system
 from smis.metrics import cost, stlpips
 from smis.metrics.diversity import Diversity, Pairing, RegionDiversity, RegionRule
-from smis.metrics.features import image_of, pooled
+from smis.metrics.features import device_of, image_of, pooled
 from smis.metrics.fid import FrechetDistance, Statistics
 from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation, accuracy, dont_care, iou, mean_iou
@@ -90,7 +91,7 @@ class Cell:
         self._data = Prepared(data)
         self._test = self._data.split("test")
         self._config, self._bootstrap = config, Bootstrap(config.resamples, seed)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = device_of(os.environ.get("SMIS_DEVICE"))
         self._segmenter: Segmenter = load(runs / "segmenter.safetensors", device=self._device)
         self._reference = Statistics.read(runs / "reference.npz")
         self._trained = load_system(self.run / "checkpoint.safetensors", SYSTEMS)

@@ -1,12 +1,12 @@
 """Features of the real images, once per data set: the side of the Fréchet distance that no system changes."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from pydantic import Field, PositiveInt
 
 from pipelines.params import read
@@ -16,7 +16,7 @@ from smis.core.config import Config
 from smis.core.progress import Bar
 from smis.data.shards import Prepared, Split
 from smis.metrics import stlpips
-from smis.metrics.features import pooled
+from smis.metrics.features import device_of, pooled
 from smis.metrics.fid import Moments, Statistics
 
 NETWORK = "stlpips_vgg16"
@@ -51,7 +51,7 @@ def measure(split: Split, config: ReferenceConfig, *, title: str) -> Statistics:
     Raises:
         WeightsError: if the network's weights are missing.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(os.environ.get("SMIS_DEVICE"))
     network = stlpips.load(NETWORK).to(device)
     numbers = spread(len(split), config.images)
     moments = Moments(network.channels)

@@ -1,5 +1,6 @@
 """Train a small segmentation network on the real images, and say how well it does on those of the test split."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from smis.core.progress import Bar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
+from smis.metrics.features import device_of
 from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation, dont_care
 from smis.metrics.segmenter import SegmenterConfig, class_weights, predict, save, train
@@ -30,7 +32,7 @@ def main(dataset: str) -> None:
     """Write runs/DATASET/segmenter.safetensors."""
     params = read(Params)
     config, data = params.segmenter, Prepared(Path("data") / dataset)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(os.environ.get("SMIS_DEVICE"))
     network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(params.seed))
     split = data.split("train")
     batches = Loader(split, batch=config.batch, seed=params.seed).from_step(0)

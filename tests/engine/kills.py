@@ -21,16 +21,28 @@ def started(folder: Path, steps: int) -> int:
     return child
 
 
+def await_step(folder: Path, step: int) -> None:
+    """Wait by progress, not by the clock, so that a fast and a slow machine see as many kills."""
+    while newest(folder) < step:
+        time.sleep(0.001)
+
+
+def newest(folder: Path) -> int:
+    names = [path.stem for path in (folder / "states").glob("step-*.pt")]
+    return max((int(name.removeprefix("step-")) for name in names), default=0)
+
+
 def main(folder: Path, steps: int, kills: int) -> None:
     toy.learner_of(toy.config_of(steps))  # the first optimiser of a process imports half of torch
     moments = random.Random(0)
     killed = 0
-    for _ in range(kills):
+    for kill in range(1, kills + 1):
         child = started(folder, steps)
-        time.sleep(moments.uniform(0.02, 0.4))
+        await_step(folder, kill * steps // (kills + 1))
+        time.sleep(moments.uniform(0, 0.01))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        killed += os.WIFSIGNALED(status) and (folder / "states").exists()
+        killed += os.WIFSIGNALED(status)
     _, status = os.waitpid(started(folder, steps), 0)
     print(killed, status)
 
