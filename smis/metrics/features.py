@@ -1,8 +1,6 @@
 """Pictures as they lie on disk -> a network's features, a batch at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, UInt8
@@ -11,8 +9,6 @@ from torch import Tensor
 
 from smis.core.shapes import Image
 from smis.metrics.perceptual_distance import PerceptualDistance
-
-T = TypeVar("T")
 
 
 def device_of(name: str | None = None) -> torch.device:
@@ -24,13 +20,6 @@ def device_of(name: str | None = None) -> torch.device:
 def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
     """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
     return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut into lists of `size`, the last may be shorter."""
-    left = iter(items)
-    while chunk := list(islice(left, size)):
-        yield chunk
 
 
 def pooled(network: PerceptualDistance, image: Image) -> Float[Tensor, "b d"]:

@@ -73,7 +73,7 @@ class InadeNorm(nn.Module):
             for kind in (0, 1)
         )
         normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
-        return torch.addcmul(shift, scale, normal)
+        return scale * normal + shift
 
     def _modulation(self, places: Places, kind: int, drawn: Float[Tensor, "rows c"]) -> Float[Tensor, "places c"]:
         """Look up the scale (kind 0) or shift (kind 1) of each place.
