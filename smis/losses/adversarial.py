@@ -8,7 +8,7 @@ from smis.core.shapes import Image
 from smis.losses.feature_matching import feature_matching
 from smis.losses.hinge import discriminator_hinge, generator_hinge
 from smis.losses.perceptual import perceptual_distance
-from smis.nn.patch_discriminator import judge
+from smis.nn.patch_discriminator import judge, judge_for_generator
 from smis.nn.perceptual import PerceptualNetwork
 
 
@@ -36,7 +36,7 @@ def generator_terms(
     Park et al. (CVPR 2019), 3 and A: hinge, feature matching and perceptual distance.
     """
     assert perceptual is not None, "the system was built with training=False"
-    verdicts = judge(discriminator, semantics, fake=fake, real=real)
+    verdicts = judge_for_generator(discriminator, semantics, fake=fake, real=real)
     matching = feature_matching(*verdicts, first=weights.first_feature)
     distance = perceptual_distance(perceptual(fake), perceptual.target(real), perceptual.weights)
     return {

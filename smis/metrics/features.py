@@ -13,7 +13,7 @@ from smis.metrics.perceptual_distance import PerceptualDistance
 
 def device_of(name: str | None = None) -> torch.device:
     """Choose where to compute, a GPU where there is one, in whole float32: TF32 moves a distance in its third digit."""
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 

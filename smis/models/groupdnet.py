@@ -60,7 +60,7 @@ class Config(BaseConfig):
         "paperdoll": {
             "width": 16,
             "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
-            "hidden": 32,
+            "hidden": 16,
             "encoder_width": 32,
             "upsamplings": 4,
             "discriminator": {"width": 32, "layers": 3},

@@ -40,7 +40,7 @@ class Config(BaseConfig):
         "paperdoll": {
             "width": 16,
             "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
-            "hidden": 32,
+            "hidden": 16,
             "encoder_width": 16,
             "encoder_size": 64,
             "latent": 64,

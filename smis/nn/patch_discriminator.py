@@ -83,3 +83,20 @@ def judge(
         [[output[:count] for output in scale] for scale in verdicts],
         [[output[count:] for output in scale] for scale in verdicts],
     )
+
+
+def judge_for_generator(
+    discriminator: nn.Module, semantics: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
+) -> tuple[Verdicts, Verdicts]:
+    """Judge like `judge`, without the way back through the real images, which nobody learns from.
+
+    The second pass is in evaluation mode: spectral normalisation stands where the first pass left it, and nothing else
+    knows the mode, so the numbers are those of one pass.
+    """
+    on_fake = discriminator(torch.cat([semantics, fake], dim=1))
+    training = discriminator.training
+    try:
+        with torch.no_grad():
+            return on_fake, discriminator.eval()(torch.cat([semantics, real], dim=1))
+    finally:
+        discriminator.train(training)
