@@ -62,7 +62,7 @@ def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | No
     try:
         _typed(kind, raw, named=named, source="")
     except ParamsError as error:
-        return _lines(error)
+        return list(error.mistakes)
     return []
 
 
@@ -88,23 +88,17 @@ def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], 
             try:
                 values[field] = _named(field, named[field], raw)
             except ParamsError as error:
-                found += _lines(error)
+                found += error.mistakes or [str(error)]
         elif field in raw:
             values[field] = raw[field]
     try:
         typed = kind.check(values, source=source)
     except ParamsError as error:
-        told = {f"{field}: Field required" for field in named}
-        raise ParamsError.of(found + [line for line in _lines(error) if line not in told], source=source) from None
+        told = {f"{field}: is missing" for field in named}
+        raise ParamsError.of(found + [line for line in error.mistakes if line not in told], source=source) from None
     if found:
         raise ParamsError.of(found, source=source)
     return typed
-
-
-def _lines(error: ParamsError) -> list[str]:
-    """The mistakes without their heading."""
-    first, *rest = str(error).splitlines()
-    return [line.strip() for line in rest] or [first]
 
 
 def _named(field: str, name: str | None, raw: dict[str, Any]) -> Config:

@@ -78,6 +78,8 @@ class _Cell:
         state = states.newest(self.processes.device)
         if state is not None:
             learner.restore(state)
+        elif self.processes.first:
+            self.data.split("train").verify()
         mirror = self._mirror(learner.step)
         try:
             self._learn(learner, states, self._tracker(learner.step, mirror), system)

@@ -10,7 +10,7 @@ from smis.core.errors import ParamsError
 class Config(BaseModel):
     """Typed, frozen, closed to unknown keys; `preset: NAME` fills in a published setting.
 
-    A preset is data beside its class. Keys written next to `preset` win over the preset's own.
+    A preset is data beside its class. Keys written next to `preset` win over the preset's own, at every depth.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -27,7 +27,7 @@ class Config(BaseModel):
             allowed = ", ".join(sorted(cls.presets)) or "none"
             raise ValueError(f"preset {name!r} is not known; there are: {allowed}")
         own = {key: value for key, value in section.items() if key != "preset"}
-        return {**cls.presets[name], **own}
+        return _merged(cls.presets[name], own)
 
     @classmethod
     def check(cls, section: Any, *, source: str, at: str = "") -> Self:
@@ -39,21 +39,37 @@ class Config(BaseModel):
         try:
             return cls.model_validate(section)
         except ValidationError as error:
-            raise ParamsError.of(mistakes(error, at=at), source=source) from None
+            found = [_mistake(cls, detail, at=at) for detail in error.errors(include_url=False)]
+            raise ParamsError.of(found, source=source) from None
 
 
-def mistakes(error: ValidationError, *, at: str = "") -> list[str]:
-    """Say each mistake as `path: what is wrong`."""
-    found = []
-    for detail in error.errors(include_url=False):
-        path = ".".join([*([at] if at else []), *(str(part) for part in detail["loc"])])
-        found.append(f"{path}: {detail['msg']}" + _value(detail))
-    return found
+def _merged(preset: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Put a section over a preset, and what is inside it over what is inside the preset."""
+    merged = dict(preset)
+    for key, value in own.items():
+        inside = merged.get(key)
+        merged[key] = _merged(inside, value) if isinstance(inside, dict) and isinstance(value, dict) else value
+    return merged
 
 
-def _value(detail: Any) -> str:
-    """The value itself, where it helps: not for a missing key, not for a whole section."""
+def _mistake(cls: type[Config], detail: Any, *, at: str) -> str:
+    """Say a mistake as `path: what is wrong`."""
+    place = [str(part) for part in detail["loc"]]
+    path = ".".join([*([at] if at else []), *place])
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: there is no such key; there are: {', '.join(_keys(cls, place[:-1])) or 'none'}"
+    if detail["type"] == "missing":
+        return f"{path}: is missing"
+    message = detail["msg"].removeprefix("Value error, ")
     value = detail.get("input")
-    if detail["type"] in {"missing", "extra_forbidden"} or isinstance(value, dict | list):
-        return ""
-    return f" (it is {value!r})"
+    return f"{path}: {message}" + ("" if isinstance(value, dict | list) else f" (it is {value!r})")
+
+
+def _keys(cls: type[Config], place: list[str]) -> list[str]:
+    """Say which keys a section knows; nothing where it is no section of ours."""
+    for part in place:
+        kind = cls.model_fields[part].annotation if part in cls.model_fields else None
+        if not (isinstance(kind, type) and issubclass(kind, Config)):
+            return []
+        cls = kind
+    return list(cls.model_fields)

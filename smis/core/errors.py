@@ -13,10 +13,16 @@ class SmisError(Exception):
 class ParamsError(SmisError):
     """params.yaml, a command line or a preset asks for something that is not possible."""
 
+    mistakes: Sequence[str] = ()
+    """Each by itself, where a file has several."""
+
     @classmethod
     def of(cls, mistakes: Sequence[str], *, source: str) -> Self:
-        """Join all mistakes of one file."""
-        return cls(f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in mistakes))
+        """Join all mistakes of one file: a single one in a single line."""
+        several = f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in mistakes)
+        error = cls(several if len(mistakes) > 1 else f"{source}: {mistakes[0]}")
+        error.mistakes = mistakes
+        return error
 
 
 class LabelError(SmisError):

@@ -183,7 +183,7 @@ def test_an_index_past_the_end_is_refused(dolls: PaperDoll) -> None:
         ({"people": 4}, r"datasets.paperdoll.people: .*less than or equal to 3 \(it is 4\)"),
         ({"train": 0}, r"datasets.paperdoll.train: .*greater than or equal to 1 \(it is 0\)"),
         ({"seed": -1}, r"datasets.paperdoll.seed: .*greater than or equal to 0 \(it is -1\)"),
-        ({"poeple": 2}, r"datasets.paperdoll.poeple: Extra inputs are not permitted"),
+        ({"poeple": 2}, r"datasets.paperdoll.poeple: there is no such key; there are: "),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(section: dict[str, int], line: str) -> None:
