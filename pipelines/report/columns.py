@@ -37,7 +37,7 @@ COLUMNS = (
         "fd_stlpips_vgg",
         "FD",
         "less",
-        decimals=2,
+        decimals=0,
         meaning="Fréchet distance between generated and real images in the features of a shift-tolerant VGG-16 "
         "(not Inception's, so not comparable with published FID).",
     ),
