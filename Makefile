@@ -47,7 +47,7 @@ check: install   ## all static guards
 	@pytest -q tests/contracts
 
 test: check      ## every check and every test
-	@pytest -q -n 2 --dist loadfile --ignore tests/contracts
+	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --ignore tests/contracts
 
 fix: install     ## format, and mend what a machine can mend
 	@ruff check --quiet --fix $(PATHS) || true

@@ -100,7 +100,11 @@ class Config(BaseConfig):
             ParamsError: if sizes or groups do not fit the data set.
             WeightsError: if `training` and the perceptual network's weights are missing.
         """
-        start_size(height, width, upsamplings=self.upsamplings)
+        if start_size(height, width, upsamplings=self.upsamplings) == (1, 1):
+            raise ParamsError(
+                f"{self.upsamplings} doublings leave one place of an image of {height} x {width}, which the encoder's "
+                "normalisation takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
+            )
         plan = self._plan(classes)
         generator = group_generator(plan, latent=self.latent, upsamplings=self.upsamplings)
         if self.unused_block:

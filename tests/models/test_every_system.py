@@ -17,7 +17,15 @@ from smis.core.style import Style
 from smis.models.registry import SYSTEMS
 
 CLASSES, HEIGHT, WIDTH = 6, 32, 64
-TINY = {"width": 2, "encoder_width": 2, "encoder_size": 32, "hidden": 4, "slots": 12, "discriminator": {"width": 4}}
+TINY = {
+    "width": 2,
+    "encoder_width": 2,
+    "encoder_size": 32,
+    "hidden": 4,
+    "slots": 12,
+    "upsamplings": 4,
+    "discriminator": {"width": 4},
+}
 
 
 def build(name: str, *, training: bool = True) -> Any:

@@ -8,7 +8,7 @@ from smis.core.seeding import Noise, generator
 from smis.models.groupdnet import Config
 from smis.nn.group_generator import beside_edges, group_schedule
 
-SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "hidden": 4, "discriminator": {"width": 4}}
+SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "hidden": 4, "upsamplings": 4}
 
 
 def build(section=None, *, classes=4, height=32, width=32):
@@ -118,6 +118,7 @@ def test_edges_are_a_part_of_the_layout_where_the_setting_has_them():
     ("section", "size", "message"),
     [
         ({}, (24, 32), r"24 x 32 cannot be reached by 4 doublings: both sides must be multiples of 16"),
+        ({}, (16, 16), r"4 doublings leave one place of an image of 16 x 16, .*; set fewer `upsamplings`"),
         ({"groups": [4] * 8, "width": 4}, (32, 32), r"encoder_width is 2; 4 classes need a multiple of 4"),
         (
             {"groups": [4] * 8, "width": 1},

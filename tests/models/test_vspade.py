@@ -9,7 +9,7 @@ from smis.core.seeding import Noise, generator
 from smis.models.vspade import Config
 from smis.nn.image_encoder import ImageEncoder
 
-SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "encoder_size": 32, "hidden": 4}
+SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "encoder_size": 32, "hidden": 4, "upsamplings": 4}
 
 
 def build(section=None, *, classes=4, height=32, width=32):

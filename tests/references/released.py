@@ -107,8 +107,8 @@ def check_gradients(network: nn.Module, released: Released, prefix: str, *, with
     """Compare each parameter's gradient in three directions, `within` its norm: its own, (1, 1, ...) and (1, 0, ...).
 
     Single precision is not closer: gradients jump where two maxima of a pool, or a value and zero, lie within
-    round-off. At 256 x 256 ours are up to 1.3e-3 of their norm off our own in double precision, in these directions
-    4.4e-4; the release's are 4.2e-4 off (VSPADE 4.2e-4, GroupDNet 4.0e-4).
+    round-off. At 256 x 256 ours are up to 1.3e-3 of their norm off our own in double precision, and in these three
+    directions up to 4.4e-4; the release's are 4.2e-4 off.
     """
     for name, parameter in network.named_parameters():
         norm, total, first = released[f"{prefix}/{name}"].tolist()

@@ -1,6 +1,6 @@
 """GroupDNet's encoder, edges and discriminator on Cityscapes against the authors' released code.
 
-The generator's smallest legal width makes its state too large to keep here; `test_published_keys.py` has its shapes.
+The generator's state there is not known; `test_published_keys.py` has its names and shapes.
 """
 
 import numpy as np
