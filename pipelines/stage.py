@@ -1,7 +1,6 @@
 """What every stage does at its ends: one line for what a person can fix, and no life after its parent's."""
 
 import ctypes
-import logging
 import os
 import signal
 import sys
@@ -30,7 +29,7 @@ def quiet() -> None:
     """Keep libraries' chatter out of a person's terminal; ours is what remains."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 
 def end_with_parent() -> None:
