@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
@@ -66,7 +66,8 @@ class Config(BaseConfig):
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"divergence": 0.002},
+            "losses": {"divergence": 0.001},
+            "gain": 0.5,
         },
     }
 
@@ -89,6 +90,8 @@ class Config(BaseConfig):
     """Doublings from the start map to the image; the encoder halves as often."""
     unused_block: bool = False
     """Whether there is a block `up_4` that is never run, as in the ADE20K release."""
+    gain: PositiveFloat = 0.02
+    """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
     losses: LossWeights = LossWeights()
@@ -120,7 +123,7 @@ class Config(BaseConfig):
             edges=edges,
             losses=self.losses,
         )
-        initialise(system)
+        initialise(system, gain=self.gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 

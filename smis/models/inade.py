@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
@@ -79,6 +79,8 @@ class Config(BaseConfig):
     slots: PositiveInt = 64
     """Instances that a picture may have. Every picture draws noise for all slots, however few it fills: so the draws
     do not depend on how a batch is split."""
+    gain: PositiveFloat = 0.02
+    """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig.model_validate(_RELEASED_SLICES)
     losses: LossWeights = LossWeights(first_feature=3)
@@ -113,7 +115,7 @@ class Config(BaseConfig):
             noise=self.noise,
             losses=self.losses,
         )
-        initialise(system)
+        initialise(system, gain=self.gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
@@ -49,6 +49,7 @@ class Config(BaseConfig):
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
             "losses": {"divergence": 0.002},
+            "gain": 0.5,
         },
     }
 
@@ -64,6 +65,8 @@ class Config(BaseConfig):
     encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
     """Side that the encoder resizes images to; each doubling of 4 is a layer."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 6
+    gain: PositiveFloat = 0.02
+    """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
     losses: LossWeights = LossWeights()
@@ -92,7 +95,7 @@ class Config(BaseConfig):
             edges=self.edges,
             losses=self.losses,
         )
-        initialise(system)
+        initialise(system, gain=self.gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
