@@ -42,7 +42,7 @@ _PAPERDOLL: dict[str, Any] = {
     "discriminator": {"width": 32, "layers": 3},
     "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
     # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-    "losses": {"first_feature": 0, "divergence": 0.002},
+    "losses": {"first_feature": 0, "divergence": 0.005},
 }
 
 
