@@ -40,6 +40,7 @@ def test_all_mistakes_are_told_with_paths_and_values() -> None:
 
 
 def test_a_single_mistake_is_a_single_line() -> None:
-    with pytest.raises(ParamsError, match=r"^params.yaml: inner.wdith: there is no such key; there are: width, height$"):
+    with pytest.raises(
+        ParamsError, match=r"^params.yaml: inner.wdith: there is no such key; there are: width, height$"
+    ):
         Section.check({"steps": 1, "inner": {"wdith": 3}}, source="params.yaml")
-
