@@ -42,7 +42,7 @@ up: install      ## MLflow's and Prefect's pages on 127.0.0.1
 check: install   ## all static guards
 	@ruff format --check --quiet $(PATHS) || { echo "run 'make fix'"; exit 1; }
 	@ruff check --quiet $(PATHS)
-	@lint-imports
+	@lint-imports --no-logo
 	@basedpyright --level error
 	@pytest -q tests/contracts
 

@@ -15,7 +15,8 @@ Started = list[tuple[Service, "subprocess.Popen[str]"]]
 
 def main() -> None:
     """Start the services, say where they are, end them together. Exit code 2 if one cannot start or dies."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background with SIGINT ignored
+        signal.signal(asked, _interrupt)
     started: Started = []
     try:
         _start(SERVICES, started)

@@ -101,6 +101,7 @@ def test_a_second_time_nothing_runs_and_one_systems_change_touches_its_cells_alo
     shutil.copy(ROOT / "smis" / "models" / "vspade.py", project / "smis" / "models" / "vspade.py")
 
 
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 def test_mlflow_has_one_run_for_each_cell(project: Path) -> None:
     run(project, "pipelines.tracking")
     from mlflow import MlflowClient
