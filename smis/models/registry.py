@@ -7,6 +7,7 @@ SYSTEMS = Registry(
     {
         "groupdnet": "smis.models.groupdnet:Config",
         "inade": "smis.models.inade:Config",
+        "spade": "smis.models.spade:Config",
         "vspade": "smis.models.vspade:Config",
     },
 )

@@ -11,8 +11,18 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name: row["varies"] for name, row in rows.items()} == {
         "groupdnet": "class",
         "inade": "instance",
+        "spade": "nothing",
         "vspade": "everything",
     }
+    published = {"generator": 96_324_451, "encoder": 12_835_712, "discriminator": 5_544_066}
+    assert rows["groupdnet"]["parameters"] == published
+
+
+def test_systems_are_listed_with_the_sizes_of_a_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "--preset", "coco"]) == 0
+    printed = capsys.readouterr().out
+    assert "97,480,899" in printed
+    assert "groupdnet" not in printed
 
 
 def test_weights_say_what_is_known_and_where_to_put_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def check_gradients(network: nn.Module, released: Released, prefix: str, *, with
         assert parameter.grad.flatten()[0].item() == pytest.approx(first, **close_to), name
 
 
-def check_state(system: nn.Module, released: Released, after: str) -> None:
+def check_state(system: Any, released: Released, after: str) -> None:
     """Compare norm, sum and first element of every tensor after a training step.
 
     Adam's first step goes by a gradient's sign. Where an element's gradient is round-off so is the direction of the
@@ -146,12 +146,17 @@ def _freedom(released: Released, letter: str, name: str, count: int) -> tuple[fl
     return step * (2 if all_unsure else 0.1), 2 * step if all_unsure or first_unsure else step / 50
 
 
-def _states(system: nn.Module) -> Iterator[tuple[str, str, Tensor]]:
-    for letter, section in SECTIONS.items():
-        for name, tensor in system.get_submodule(section).state_dict().items():
+def _states(system: Any) -> Iterator[tuple[str, str, Tensor]]:
+    for letter, network in (_drawing(system) | {"D": system.discriminator}).items():
+        for name, tensor in network.state_dict().items():
             # the release's batch normalisation never counts
             if not name.endswith("num_batches_tracked"):
                 yield letter, name, tensor
+
+
+def _drawing(system: Any) -> dict[str, nn.Module]:
+    """Return generator and encoder; SPADE has no encoder."""
+    return {"G": system.generator} | ({"E": system.encoder} if system.encoder is not None else {})
 
 
 def check_verdicts(ours: list[list[Tensor]], released: Released, prefix: str) -> None:
@@ -168,15 +173,11 @@ def check_evaluation(system: Any, batch: Batch, released: Released, *, draws: in
     check_terms(terms, scalars(released, "eval/G_losses/"))
     seen = terms.pop("VGG")
     add(terms).backward(retain_graph=True)
-    for letter in "GE":
-        check_gradients(
-            system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_no_vgg/{letter}", within=within
-        )
+    for letter, network in _drawing(system).items():
+        check_gradients(network, released, f"eval/G_grad_stats_no_vgg/{letter}", within=within)
     seen.backward()
-    for letter in "GE":
-        check_gradients(
-            system.get_submodule(SECTIONS[letter]), released, f"eval/G_grad_stats_total/{letter}", within=within
-        )
+    for letter, network in _drawing(system).items():
+        check_gradients(network, released, f"eval/G_grad_stats_total/{letter}", within=within)
     system.zero_grad()
     terms = system.discriminator_terms(batch, tape(released, "eval", count=draws))
     check_terms(terms, scalars(released, "eval/D_losses/"))
@@ -195,14 +196,13 @@ def check_training_step(
     """
     betas = tuple(released["train/betas"].tolist())
     system.train().zero_grad()
-    descent = torch.optim.Adam(
-        [*system.generator.parameters(), *system.encoder.parameters()], lr=released["train/lr_G"].item(), betas=betas
-    )
+    drawing = [parameter for network in _drawing(system).values() for parameter in network.parameters()]
+    descent = torch.optim.Adam(drawing, lr=released["train/lr_G"].item(), betas=betas)
     terms = system.generator_terms(batch, tape(released, "train", count=draws))
     check_terms(terms, scalars(released, "train/G_losses/"))
     add(terms).backward()
-    for letter in "GE":
-        check_gradients(system.get_submodule(SECTIONS[letter]), released, f"train/G_grad_stats/{letter}", within=within)
+    for letter, network in _drawing(system).items():
+        check_gradients(network, released, f"train/G_grad_stats/{letter}", within=within)
     descent.step()
     check_state(system, released, "G")
 
