@@ -113,4 +113,4 @@ def test_mlflow_has_one_run_for_each_cell(project: Path) -> None:
     for each in runs:
         assert each.data.metrics["mOCD"] >= 0
         assert each.data.params["train.steps"] == "4"
-        assert {file.path for file in client.list_artifacts(each.info.run_id)} >= {"grids", "tables"}
+        assert {file.path for file in client.list_artifacts(each.info.run_id)} >= {"images", "metrics", "tables"}
