@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -58,12 +58,14 @@ class TrainingConfig(Config):
 class Trainable(Protocol):
     """What the loop asks of a system: networks, and the two lists of named, weighted loss terms."""
 
-    @property
-    def generator(self) -> nn.Module: ...  # noqa: D102
-    @property
-    def encoder(self) -> nn.Module | None: ...  # noqa: D102
-    @property
-    def discriminator(self) -> nn.Module: ...  # noqa: D102
+    if TYPE_CHECKING:  # since Python 3.12 isinstance does not see the networks that a network holds
+
+        @property
+        def generator(self) -> nn.Module: ...  # noqa: D102
+        @property
+        def encoder(self) -> nn.Module | None: ...  # noqa: D102
+        @property
+        def discriminator(self) -> nn.Module: ...  # noqa: D102
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return what the generator (with its encoder) makes small."""
