@@ -30,9 +30,9 @@ def uri() -> str:
 
 
 def link(uri: str, *, experiment: str, run: str) -> str:
-    """Return the address of a run's page."""
+    """Return the address of a run's page, among trainings: MLflow's pages open on language models' traces."""
     page = uri.rstrip("/") if uri.startswith("http") else PAGE
-    return f"{page}/#/experiments/{experiment}/runs/{run}"
+    return f"{page}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
 
 
 def prepare() -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 _VALUES_AT_ONCE = 900
 _ENTRIES_AT_ONCE = 90
-_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
-"""Without it, MLflow's page opens on language models' traces instead of the runs."""
 
 
 class Point(NamedTuple):
@@ -46,7 +44,7 @@ class Store:
                     self._client.restore_experiment(found.experiment_id)
                 return found.experiment_id
             place = None if self.uri.startswith("http") else settings.ARTIFACTS.absolute().as_uri()
-            return self._client.create_experiment(name, artifact_location=place, tags=_EXPERIMENT)
+            return self._client.create_experiment(name, artifact_location=place)
 
     def start(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run and return its id."""

@@ -39,7 +39,10 @@ def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) 
     write_cell()
     link = tracking.publish("paperdoll", "groupdnet")
     (run,) = the_runs(database)
-    assert link == f"{settings.PAGE}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert (
+        link
+        == f"{settings.PAGE}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
+    )
     assert run.info.run_name == "groupdnet"
     assert run.info.status == "FINISHED"
     assert run.data.params == PARAMETERS
