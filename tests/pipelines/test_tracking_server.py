@@ -42,10 +42,8 @@ def test_what_a_training_says_while_the_server_is_down_arrives_later(
     door.open()
     link = tracking.publish("down", "groupdnet")
     (run,) = runs_of(door, "down")
-    assert (
-        link
-        == f"{door.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
-    )
+    page = f"{door.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert link == f"{page}?workflowType=machine_learning"
     assert curve(door.uri, run.info.run_id, "train/GAN") == list(STEPS)
     assert "smis.restored" not in run.data.tags
     assert any(key.startswith("system/") for key in run.data.metrics)
