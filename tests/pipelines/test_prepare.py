@@ -130,7 +130,7 @@ def test_a_reader_without_pictures_is_refused(tmp_path):
             return 0
 
         def read(self, split, index, /):
-            raise NotImplementedError
+            raise AssertionError("nothing is read where there is nothing")
 
     with pytest.raises(ParamsError, match=r"datasets\.nothing: there are no pictures in any split"):
         prepare(Nothing(), tmp_path / "nothing", config=PrepareConfig())

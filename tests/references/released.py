@@ -54,13 +54,13 @@ def read(name: str) -> Released:
 
 
 def fill(network: nn.Module, released: Released, letter: str) -> None:
-    """Make up the parameters as the release's were, and take the buffers from the file."""
+    """Make up the parameters as the release's were, and take from the file what it has: buffers, and INADE's norms."""
     parameters = {name: made_up_parameter(f"{letter}.{name}", p) for name, p in network.named_parameters()}
     prefix = f"state/{letter}/"
-    buffers = {key.removeprefix(prefix): value for key, value in released.items() if key.startswith(prefix)}
+    stored = {key.removeprefix(prefix): value for key, value in released.items() if key.startswith(prefix)}
     # the release's batch normalisation never counts
     counts = {name: b for name, b in network.named_buffers() if name.endswith("num_batches_tracked")}
-    network.load_state_dict(parameters | buffers | counts)
+    network.load_state_dict(parameters | stored | counts)
 
 
 def made_up_parameter(name: str, parameter: Tensor) -> Tensor:

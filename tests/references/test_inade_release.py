@@ -1,7 +1,7 @@
 """INADE against the authors' released code at width 8: same weights and draws in, same numbers out.
 
-`inade_deepfashion_vae.safetensors` holds that code's weights (float16 without loss), inputs, draws and outputs on one
-CPU process. Its VGG-19 was filled with made-up weights, which are made up again here.
+`inade_deepfashion_vae.safetensors` holds inputs, draws and outputs of that code on one CPU process, and the weights that no
+rule makes up again. Its VGG-19 was filled with made-up weights, which are made up again here.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from tests.references.released import (
     check_evaluation,
     check_training_step,
     close,
+    fill,
     made_up_vgg,
     read,
     tape,
@@ -41,10 +42,7 @@ def system(released) -> Inade:
     )
     system = config.build(classes=8, height=64, width=64, training=False)
     for letter, name in SECTIONS.items():
-        state = {k.removeprefix(f"state/{letter}/"): v for k, v in released.items() if k.startswith(f"state/{letter}/")}
-        network = system.get_submodule(name)
-        assert set(state) == set(network.state_dict())
-        network.load_state_dict(state)
+        fill(system.get_submodule(name), released, letter)
     system.perceptual = perceptual_network("vgg19", made_up_vgg(), weights=config.perceptual.slices)
     return system
 
