@@ -1,7 +1,7 @@
 """INADE against the authors' released code at width 8: same weights and draws in, same numbers out.
 
-`inade_deepfashion_vae.safetensors` holds inputs, draws and outputs of that code on one CPU process, and the weights that no
-rule makes up again. Its VGG-19 was filled with made-up weights, which are made up again here.
+`inade_deepfashion_vae.safetensors` holds inputs, draws and outputs of that code on one CPU process, and the weights
+that no rule makes up again. Its VGG-19 was filled with made-up weights, which are made up again here.
 """
 
 from collections.abc import Iterator
