@@ -1,62 +1,67 @@
 """GroupDNet: each class has its own latent code, kept apart by grouped convolutions whose groups merge on the way."""
 
+from functools import partial
 from typing import Any, ClassVar, Literal
 
-import torch
-from jaxtyping import Float, Int
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
 
-from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
-from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
-from smis.losses.adversarial import LossWeights, discriminator_terms, generator_terms
-from smis.losses.divergence import kl_divergence
+from smis.core.recipe import Recipe
+from smis.losses.adversarial import LossWeights
+from smis.losses.class_codes import ClassCodes
 from smis.nn.class_crops import class_crops
-from smis.nn.gaussian import draw_near
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import (
     Conditioning,
     GroupPlan,
     add_unused_block,
-    beside_edges,
     group_generator,
     group_schedule,
     up_to,
 )
 from smis.nn.initialise import initialise
-from smis.nn.layout import LabelPyramid, semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, blocks, channels_of, start_size
 
 
+_DEEPFASHION: dict[str, Any] = {"width": 160, "encoder_width": 256, "groups": (8, 8, 8, 4, 4, 2, 2, 1)}
+_CITYSCAPES: dict[str, Any] = {
+    "width": 280,
+    "encoder_width": 350,
+    "groups": (35, 35, 35, 20, 14, 10, 4, 1),
+    "conditioning": "edged",
+}
+_ADE20K: dict[str, Any] = {
+    "width": 64,
+    "encoder_width": 604,
+    "start_per_class": 16,
+    "multiples": (32, 16, 16, 8, 4, 2),
+    "groups": (151, 151, 16, 16, 8, 4, 2, 1),
+    "conditioning": "classwise",
+    "unused_block": True,
+}
+_LONG: dict[str, Any] = {"epochs": 100, "decay_epochs": 100}
+_WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
+
+
 class Config(BaseConfig):
-    """Sizes of GroupDNet; the defaults are the released DeepFashion setting."""
+    """Sizes of GroupDNet; the defaults are the released DeepFashion setting.
+
+    The networks of the paper and of the release are the same; its batches are larger (the presets `..._paper`).
+    """
 
     title: ClassVar[str] = "GroupDNet"
     paper: ClassVar[str] = 'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020)'
     varies: ClassVar[Literal["class"]] = "class"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "deepfashion": {"width": 160, "encoder_width": 256, "groups": (8, 8, 8, 4, 4, 2, 2, 1)},
-        "cityscapes": {
-            "width": 280,
-            "encoder_width": 350,
-            "groups": (35, 35, 35, 20, 14, 10, 4, 1),
-            "conditioning": "edged",
-        },
-        "ade20k": {
-            "width": 64,
-            "encoder_width": 604,
-            "start_per_class": 16,
-            "multiples": (32, 16, 16, 8, 4, 2),
-            "groups": (151, 151, 16, 16, 8, 4, 2, 1),
-            "conditioning": "classwise",
-            "unused_block": True,
-        },
+        "deepfashion": _DEEPFASHION,
+        "deepfashion_paper": _DEEPFASHION,
+        "cityscapes": _CITYSCAPES,
+        "cityscapes_paper": _CITYSCAPES,
+        "ade20k": _ADE20K,
+        "ade20k_paper": _ADE20K,
         "paperdoll": {
             "width": 16,
             "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
@@ -69,6 +74,15 @@ class Config(BaseConfig):
             "losses": {"divergence": 0.001},
             "gain": 0.5,
         },
+    }
+
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "deepfashion": Recipe(source="released scripts", batch=8, epochs=60, decay_epochs=40),
+        "deepfashion_paper": Recipe(source="paper, supplement", batch=32, epochs=60, decay_epochs=40),
+        "cityscapes": Recipe(source="released scripts", batch=4, **_LONG, **_WIDE),
+        "cityscapes_paper": Recipe(source="paper, supplement", batch=32, **_LONG, **_WIDE),
+        "ade20k": Recipe(source="released scripts", batch=4, **_LONG, load=(286, 286)),
+        "ade20k_paper": Recipe(source="paper, supplement", batch=16, **_LONG, load=(286, 286)),
     }
 
     width: PositiveInt = 160
@@ -103,11 +117,7 @@ class Config(BaseConfig):
             ParamsError: if sizes or groups do not fit the data set.
             WeightsError: if `training` and the perceptual network's weights are missing.
         """
-        if start_size(height, width, upsamplings=self.upsamplings) == (1, 1):
-            raise ParamsError(
-                f"{self.upsamplings} doublings leave one place of an image of {height} x {width}, which the encoder's "
-                "normalisation takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
-            )
+        start_size(height, width, upsamplings=self.upsamplings, encoded=True)
         plan = self._plan(classes)
         generator = group_generator(plan, latent=self.latent, upsamplings=self.upsamplings)
         if self.unused_block:
@@ -117,9 +127,10 @@ class Config(BaseConfig):
             generator=generator,
             encoder=self._encoder(classes),
             discriminator=self.discriminator.build(channels=classes + edges + 3),
+            crops=partial(class_crops, classes=classes),
             classes=classes,
             latent=self.latent,
-            upsamplings=self.upsamplings,
+            code_size=partial(start_size, upsamplings=self.upsamplings),
             edges=edges,
             losses=self.losses,
         )
@@ -142,83 +153,8 @@ class Config(BaseConfig):
         width = self.encoder_width if self.groups else up_to(self.encoder_width, multiple=classes)
         if width % classes:
             raise ParamsError(f"encoder_width is {width}; {classes} classes need a multiple of {classes}")
-        return GroupEncoder(
-            channels=3 * classes, width=width, latent=self.latent * classes, groups=classes, layers=self.upsamplings
-        )
+        return GroupEncoder(classes=classes, width=width, latent=self.latent, layers=self.upsamplings)
 
 
-class GroupDNet(nn.Module):
-    """Encode each class by itself, generate all together.
-
-    Zhu et al. (CVPR 2020), Eq. 4 and 5: adversarial, feature matching, perceptual and divergence terms.
-    """
-
-    varies = "class"
-    perceptual: PerceptualNetwork | None
-
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.Module,
-        classes: int,
-        latent: int,
-        upsamplings: int,
-        edges: bool,
-        losses: LossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.classes, self.latent, self.upsamplings, self.edges = classes, latent, upsamplings, edges
-        self.losses = losses
-
-    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
-        mean, log_variance = self._gaussian(batch.image, batch.labels)
-        known = self._semantics(batch.labels, batch.instances)
-        terms = generator_terms(
-            self.discriminator,
-            self.perceptual,
-            semantics=known,
-            fake=self._generate(known, draw_near(mean, log_variance, noise)),
-            real=batch.image,
-            weights=self.losses,
-        )
-        divergence = kl_divergence(mean, log_variance)
-        return terms | {"KLD": self.losses.divergence * batch.parts * divergence}
-
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
-        known = self._semantics(batch.labels, batch.instances)
-        with torch.no_grad():
-            fake = self._generate(known, draw_near(*self._gaussian(batch.image, batch.labels), noise))
-        return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
-
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw a code for every class, present or not."""
-        batch, height, width = labels.shape
-        size = start_size(height, width, upsamplings=self.upsamplings)
-        return Style(classes=noise.normal(batch, self.classes, self.latent, *size, device=labels.device))
-
-    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw codes near those of an image; without noise, the most likely ones."""
-        return Style(classes=draw_near(*self._gaussian(image, labels), noise))
-
-    def synthesise(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
-        assert style.classes is not None
-        return self._generate(self._semantics(labels, instances), style.classes)
-
-    def _gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.encoder(class_crops(image, labels, classes=self.classes))
-        return mean.unflatten(1, (self.classes, -1)), log_variance.unflatten(1, (self.classes, -1))
-
-    def _semantics(self, labels: Tensor, instances: Tensor) -> Tensor:
-        return semantics(labels, instances if self.edges else None, classes=self.classes)
-
-    def _generate(self, known: Tensor, code: Float[Tensor, "b k z h w"]) -> Tensor:
-        layout = LabelPyramid(beside_edges(known) if self.edges else known)
-        return self.generator(code.flatten(1, 2), layout)
+class GroupDNet(ClassCodes):
+    """Encode each class by itself; decode in groups of classes that merge on the way to the image."""

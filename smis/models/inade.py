@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.errors import LabelError, ParamsError
+from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
@@ -31,6 +32,9 @@ from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, chan
 Varies = Literal["nothing", "everything", "class", "instance"]
 
 _RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
+_DEFAULTS = "defaults of the released code"
+_RECALLED = "paper, from memory"
+_UNSURE = "the paper was not at hand; whether its rates fall is not known here"
 _PAPERDOLL: dict[str, Any] = {
     "width": 16,
     "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
@@ -56,15 +60,24 @@ class Config(BaseConfig):
 
     title: ClassVar[str] = "INADE"
     paper: ClassVar[str] = (
-        "Tan et al., Diverse Semantic Image Synthesis via Probability Distribution Modeling, CVPR 2021"
+        'Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021)'
     )
     varies: ClassVar[Varies] = "instance"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {"noise": 8, "slots": 8},
+        "deepfashion_paper": {"slots": 8},
         "cityscapes": {"upsamplings": 6, "slots": 256},
         "ade20k": {"slots": 151},
         "celebamask": {"slots": 19},
         "paperdoll": _PAPERDOLL,
+    }
+
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "deepfashion": Recipe(source=_DEFAULTS, batch=1, epochs=50),
+        "deepfashion_paper": Recipe(source=_RECALLED, batch=32, epochs=100, note=_UNSURE),
+        "cityscapes": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(256, 512), crop=(256, 512)),
+        "ade20k": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
+        "celebamask": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
     }
 
     width: PositiveInt = 64

@@ -5,8 +5,15 @@ from smis.core.registry import Registry
 SYSTEMS = Registry(
     "system",
     {
+        "bicyclegan": "smis.models.bicyclegan:Config",
+        "dscgan": "smis.models.dscgan:Config",
+        "groupdec": "smis.models.groupdec:Config",
         "groupdnet": "smis.models.groupdnet:Config",
+        "groupenc": "smis.models.groupenc:Config",
+        "groupnet": "smis.models.groupnet:Config",
         "inade": "smis.models.inade:Config",
+        "mulnet": "smis.models.mulnet:Config",
+        "pix2pixhd": "smis.models.pix2pixhd:Config",
         "spade": "smis.models.spade:Config",
         "vspade": "smis.models.vspade:Config",
     },

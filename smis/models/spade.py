@@ -3,13 +3,13 @@
 from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
+from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
@@ -22,16 +22,30 @@ from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, star
 from smis.nn.spade_norm import SpadeNorm
 
 
+_DEFAULTS = "defaults of the released code"
+_PAPER = "paper, 4"
+_PAPER_STEP: dict[str, Any] = {"batch": 32, "betas": (0.0, 0.999)}
+_WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
+
+
 class Config(BaseConfig):
-    """Sizes of SPADE; the defaults are the released ADE20K setting. Class counts include "don't care"."""
+    """Sizes of SPADE; the defaults are the released ADE20K setting. Class counts include "don't care".
+
+    The networks of the paper and of the release are the same; its batches, epochs and second beta are larger (the
+    presets `..._paper`).
+    """
 
     title: ClassVar[str] = "SPADE"
     paper: ClassVar[str] = 'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019)'
     varies: ClassVar[Literal["nothing"]] = "nothing"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "ade20k": {"upsamplings": 5},
+        "ade20k": {},
+        "ade20k_paper": {},
         "cityscapes": {"upsamplings": 6, "edges": True},
-        "coco": {"upsamplings": 5, "edges": True},
+        "cityscapes_paper": {"upsamplings": 6, "edges": True},
+        "coco": {"edges": True},
+        "coco_paper": {"edges": True},
+        "facades": {},
         "deepfashion": {"upsamplings": 6},
         "paperdoll": {
             "width": 16,
@@ -42,6 +56,19 @@ class Config(BaseConfig):
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             "gain": 0.5,
         },
+    }
+
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "ade20k": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
+        "ade20k_paper": Recipe(source=_PAPER, epochs=100, decay_epochs=100, load=(286, 286), **_PAPER_STEP),
+        "cityscapes": Recipe(source=_DEFAULTS, batch=1, epochs=50, **_WIDE),
+        "cityscapes_paper": Recipe(source=_PAPER, epochs=100, decay_epochs=100, **_WIDE, **_PAPER_STEP),
+        "coco": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
+        "coco_paper": Recipe(source=_PAPER, epochs=100, load=(286, 286), **_PAPER_STEP),
+        "facades": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
+        "deepfashion": Recipe(
+            source="not released; as the authors of GroupDNet trained theirs", batch=8, epochs=60, decay_epochs=40
+        ),
     }
 
     width: PositiveInt = 64
@@ -67,10 +94,10 @@ class Config(BaseConfig):
         """
         channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)
         known = classes + self.edges
-        start = start_size(height, width, upsamplings=self.upsamplings)
+        start_size(height, width, upsamplings=self.upsamplings)
         system = Spade(
             generator=SpadeGenerator(
-                fc=SemanticStart(known, channels=channels[0], size=start),
+                fc=SemanticStart(known, channels=channels[0], halvings=self.upsamplings),
                 channels=channels,
                 make_norm=lambda features, stage: SpadeNorm(features, semantics=known, hidden=self.hidden),
                 upsamplings=self.upsamplings,
@@ -86,15 +113,17 @@ class Config(BaseConfig):
 
 
 class SemanticStart(nn.Conv2d):
-    """The start map as a convolution of the label map, resized to nearest neighbours."""
+    """The start map as a convolution of the label map at its size: the image's, halved so many times."""
 
-    def __init__(self, semantics: int, *, channels: int, size: tuple[int, int]) -> None:
+    def __init__(self, semantics: int, *, channels: int, halvings: int) -> None:
         super().__init__(semantics, channels, 3, padding=1)
-        self.size = size
+        self.halvings = halvings
 
-    def forward(self, input: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c y x"]:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, input: LabelPyramid
+    ) -> Float[Tensor, "b c y x"]:
         """Return the start map."""
-        return super().forward(F.interpolate(input, size=self.size, mode="nearest"))
+        return super().forward(input.at(*start_size(*input.size, upsamplings=self.halvings)).maps())
 
 
 class Spade(nn.Module):
@@ -116,21 +145,20 @@ class Spade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
-        known = self._semantics(batch.labels, batch.instances)
         return generator_terms(
             self.discriminator,
             self.perceptual,
-            semantics=known,
-            fake=self.generator(known, LabelPyramid(known)),
+            semantics=self.semantics(batch.labels, batch.instances),
+            fake=self._generate(self.layout(batch.labels, batch.instances, remember=False)),
             real=batch.image,
             weights=self.losses,
         )
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the terms D_Fake and D_Real; the image is generated anew, as released."""
-        known = self._semantics(batch.labels, batch.instances)
         with torch.no_grad():
-            fake = self.generator(known, LabelPyramid(known))
+            fake = self._generate(self.layout(batch.labels, batch.instances, remember=False))
+        known = self.semantics(batch.labels, batch.instances)
         return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
@@ -145,10 +173,20 @@ class Spade(nn.Module):
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout gives the same image for each code."""
-        assert style.everything is not None
-        known = self._semantics(labels, instances)
-        image = self.generator(known, LabelPyramid(known))
-        return image.expand(len(style.everything), -1, -1, -1)
+        return self.synthesise_on(self.layout(labels, instances, remember=False), style)
 
-    def _semantics(self, labels: Tensor, instances: Tensor) -> Tensor:
+    def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+        """Make the images of a layout that may be used again."""
+        assert style.everything is not None
+        return self._generate(layout).expand(len(style.everything), -1, -1, -1)
+
+    def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
+        """Return what the generator is told of the layout."""
+        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, remember=remember)
+
+    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+        """Return what the discriminator is told of the layout."""
         return semantics(labels, instances if self.edges else None, classes=self.classes)
+
+    def _generate(self, layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:
+        return self.generator(layout, layout)

@@ -2,18 +2,18 @@
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from jaxtyping import Float, Int
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
+from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses.adversarial import LossWeights, discriminator_terms, generator_terms
-from smis.losses.divergence import kl_divergence
+from smis.losses import variational
+from smis.losses.adversarial import LossWeights
 from smis.nn.gaussian import draw_near
 from smis.nn.image_encoder import ImageEncoder
 from smis.nn.initialise import initialise
@@ -24,8 +24,16 @@ from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, chan
 from smis.nn.spade_norm import SpadeNorm
 
 
+_AS_GROUPDNET = "not released; as the authors of GroupDNet trained theirs"
+_WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
+
+
 class Config(BaseConfig):
-    """Sizes of VSPADE; the defaults are the setting that the authors of GroupDNet trained on DeepFashion."""
+    """Sizes of VSPADE; the defaults are the setting that the authors of GroupDNet trained on DeepFashion.
+
+    Theirs starts at a 64th of the image's size. `ade20k_spade` and `coco` are those of SPADE's own release, which
+    starts at a 32nd; on Cityscapes both are the same.
+    """
 
     title: ClassVar[str] = "VSPADE"
     paper: ClassVar[str] = (
@@ -34,9 +42,11 @@ class Config(BaseConfig):
     )
     varies: ClassVar[Literal["everything"]] = "everything"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "deepfashion": {"width": 64, "encoder_width": 64, "latent": 256},
-        "cityscapes": {"width": 64, "encoder_width": 64, "latent": 256, "edges": True},
-        "ade20k": {"width": 64, "encoder_width": 64, "latent": 256},
+        "deepfashion": {},
+        "cityscapes": {"edges": True},
+        "ade20k": {},
+        "ade20k_spade": {"upsamplings": 5},
+        "coco": {"upsamplings": 5, "edges": True},
         "paperdoll": {
             "width": 16,
             "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
@@ -51,6 +61,14 @@ class Config(BaseConfig):
             "losses": {"divergence": 0.002},
             "gain": 0.5,
         },
+    }
+
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "deepfashion": Recipe(source=_AS_GROUPDNET, batch=8, epochs=60, decay_epochs=40),
+        "cityscapes": Recipe(source=_AS_GROUPDNET, batch=4, epochs=100, decay_epochs=100, **_WIDE),
+        "ade20k": Recipe(source=_AS_GROUPDNET, batch=4, epochs=100, decay_epochs=100, load=(286, 286)),
+        "ade20k_spade": Recipe(source="defaults of SPADE's released code", batch=1, epochs=50, load=(286, 286)),
+        "coco": Recipe(source="defaults of SPADE's released code", batch=1, epochs=50, load=(286, 286)),
     }
 
     width: PositiveInt = 64
@@ -127,27 +145,11 @@ class Vspade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
-        mean, log_variance = self.encoder(batch.image)
-        known = self._semantics(batch.labels, batch.instances)
-        terms = generator_terms(
-            self.discriminator,
-            self.perceptual,
-            semantics=known,
-            fake=self.generator(draw_near(mean, log_variance, noise), LabelPyramid(known)),
-            real=batch.image,
-            weights=self.losses,
-        )
-        divergence = kl_divergence(mean, log_variance)
-        return terms | {"KLD": self.losses.divergence * batch.parts * divergence}
+        return variational.generator_terms(self, batch, noise)
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
-        known = self._semantics(batch.labels, batch.instances)
-        with torch.no_grad():
-            mean, log_variance = self.encoder(batch.image)
-            code = draw_near(mean, log_variance, noise)
-            fake = self.generator(code, LabelPyramid(known))
-        return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+        """Return the terms D_Fake and D_Real."""
+        return variational.discriminator_terms(self, batch, noise)
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""
@@ -155,14 +157,31 @@ class Vspade(nn.Module):
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code near that of an image; without noise, the most likely one."""
-        mean, log_variance = self.encoder(image)
-        return Style(everything=draw_near(mean, log_variance, noise))
+        return Style(everything=draw_near(*self.gaussian(image, labels), noise))
 
     def synthesise(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        return self.generator(style.everything, LabelPyramid(self._semantics(labels, instances)))
+        return self.synthesise_on(self.layout(labels, instances, remember=False), style)
 
-    def _semantics(self, labels: Tensor, instances: Tensor) -> Tensor:
+    def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+        """Make the images of a layout that may be used again."""
+        assert style.everything is not None
+        return self.generate(layout, style.everything)
+
+    def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
+        """Return what the generator is told of the layout."""
+        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, remember=remember)
+
+    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+        """Return what the discriminator is told of the layout."""
         return semantics(labels, instances if self.edges else None, classes=self.classes)
+
+    def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the code, (b, latent) each."""
+        return self.encoder(image)
+
+    def generate(self, layout: LabelPyramid, code: Float[Tensor, "b z"]) -> Float[Tensor, "b 3 h w"]:
+        """Make the images of a layout."""
+        return self.generator(code, layout)

@@ -1,5 +1,7 @@
 """The input of GroupDNet's encoder: each class cut out and enlarged to the whole image."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -7,8 +9,39 @@ from torch import Tensor
 from smis.core.shapes import Image, LabelMap
 
 
-def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Float[Tensor, "b c h w"]:
-    """Cut out each class and stretch it over the whole image; class n has the channels 3 n, 3 n + 1, 3 n + 2.
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """A picture of each class that is present; what is absent would be all 0 and is not there.
+
+    `pixels`: (p, 3, h, w); `pictures` and `classes`: (p,), whose and of what, in order; `batch` and `count` are the
+    numbers of pictures and of all classes.
+    """
+
+    pixels: Float[Tensor, "p 3 h w"]
+    pictures: Int[Tensor, " p"]
+    classes: Int[Tensor, " p"]
+    batch: int
+    count: int
+
+    @classmethod
+    def whole(cls, image: Image) -> "Crops":
+        """Take the whole image as the one class that there is."""
+        number = torch.arange(len(image), device=image.device)
+        return cls(image, number, torch.zeros_like(number), batch=len(image), count=1)
+
+    def of(self, classes: Int[Tensor, " g"]) -> Float[Tensor, "b g 3 h w"]:
+        """Lay out the pictures of these classes, those that are absent as 0; no other may be present."""
+        laid = self.pixels.new_zeros(self.batch, len(classes), *self.pixels.shape[1:])
+        laid[self.pictures, torch.searchsorted(classes, self.classes)] = self.pixels
+        return laid
+
+    def dense(self) -> Float[Tensor, "b c h w"]:
+        """Lay out all classes; class n has the channels 3 n, 3 n + 1, 3 n + 2."""
+        return self.of(torch.arange(self.count, device=self.classes.device)).flatten(1, 2)
+
+
+def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Crops:
+    """Cut out each class and stretch it over the whole image.
 
     Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2, as released: the box of a class runs from
     its first to its last column (row) whose sum over rows (columns) and colours of the class's pixels is not zero,
@@ -25,9 +58,7 @@ def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Float[Tensor
     index = (_stretch(rows, height)[:, :, None] * width + _stretch(columns, width)[:, None, :]).flatten(1)
     kept = mask.flatten(1).gather(1, index)
     pixels = image.flatten(2)[pictures].gather(2, index[:, None].expand(-1, 3, -1)) * kept[:, None]
-    crops = image.new_zeros(batch, classes, 3, height * width)
-    crops[pictures, present] = pixels
-    return crops.view(batch, 3 * classes, height, width)
+    return Crops(pixels.view(-1, 3, height, width), pictures, present, batch=batch, count=classes)
 
 
 def _pairs(labels: LabelMap, classes: int) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:

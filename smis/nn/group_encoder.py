@@ -1,32 +1,63 @@
 """The encoder of GroupDNet: one small network for each class, side by side in grouped convolutions."""
 
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from smis.nn.class_crops import Crops
+from smis.nn.group_conv import GroupConv2d
 from smis.nn.spectral import spectral
 
 
 class GroupEncoder(nn.Module):
     """Encode each class's own image as mean and log-variance of its own latent map.
 
-    Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2. The input has three channels for each
-    group, and each layer halves its size; class n of the output has the channels n * latent ... (n + 1) * latent - 1.
+    Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2. Each layer halves the size.
+
+    An absent class is a zero image, which convolutions without bias and instance normalisation leave at exactly 0, so
+    its code is the heads' bias. Only classes that are present are computed: cost and memory follow them.
     """
 
-    def __init__(self, *, channels: int, width: int, latent: int, groups: int, layers: int = 6) -> None:
+    def __init__(self, *, classes: int, width: int, latent: int, layers: int = 6) -> None:
+        """Build it for `width` channels after the first layer and `latent` channels of each class's code."""
         super().__init__()
-        self.layers = layers
+        self.classes, self.latent, self.layers = classes, latent, layers
+        channels = 3 * classes
         for layer in range(layers):
             before, channels = channels, width * min(2**layer, 8)
-            conv = spectral(nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False, groups=groups))
+            conv = spectral(GroupConv2d(before, channels, 3, stride=2, padding=1, bias=False, groups=classes))
             self.add_module(f"layer{layer + 1}", nn.Sequential(conv, nn.InstanceNorm2d(channels)))
-        self.fc_mu = nn.Conv2d(channels, latent, 3, padding=1, groups=groups)
-        self.fc_var = nn.Conv2d(channels, latent, 3, padding=1, groups=groups)
+        self.fc_mu = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)
+        self.fc_var = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)
 
-    def forward(self, crops: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b z sh sw"], Float[Tensor, "b z sh sw"]]:
-        """Return mean and log-variance."""
-        x = crops
+    def forward(self, crops: Crops) -> tuple[Float[Tensor, "b k z sh sw"], Float[Tensor, "b k z sh sw"]]:
+        """Return mean and log-variance of every class of every picture."""
+        present = crops.classes.unique()
+        if 2 * len(crops.classes) <= crops.batch * len(present):
+            # pictures share few classes: each (picture, class) is a group of its own
+            return self._encoded(crops, crops.pixels.flatten(0, 1).unsqueeze(0), crops.classes)
+        return self._encoded(crops, crops.of(present).flatten(1, 2), None if len(present) == self.classes else present)
+
+    def _encoded(
+        self, crops: Crops, x: Float[Tensor, "n c h w"], which: Int[Tensor, " g"] | None
+    ) -> tuple[Float[Tensor, "b k z sh sw"], Float[Tensor, "b k z sh sw"]]:
         for layer in range(self.layers):
-            x = F.leaky_relu(self.get_submodule(f"layer{layer + 1}")(x), 0.2)
-        return self.fc_mu(x), self.fc_var(x)
+            conv, _ = self.get_submodule(f"layer{layer + 1}").children()
+            x = F.leaky_relu(F.instance_norm(conv(x, which)), 0.2)
+        mean, log_variance = (self._all(crops, head, head(x, which), which) for head in (self.fc_mu, self.fc_var))
+        return mean, log_variance
+
+    def _all(
+        self, crops: Crops, head: GroupConv2d, codes: Float[Tensor, "n c h w"], which: Int[Tensor, " g"] | None
+    ) -> Float[Tensor, "b k z h w"]:
+        """Put the codes of what was computed among those of all classes."""
+        codes = codes.unflatten(1, (-1, self.latent))
+        if which is None:
+            return codes
+        assert head.bias is not None
+        absent = head.bias.to(codes.dtype).view(1, self.classes, self.latent, 1, 1)
+        every = absent.expand(crops.batch, -1, -1, *codes.shape[-2:])
+        if len(codes) == crops.batch:
+            return every.index_copy(1, which, codes)
+        return every.index_put((crops.pictures, crops.classes), codes.squeeze(0))

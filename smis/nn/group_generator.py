@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Literal
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from smis.core.errors import ParamsError
-from smis.nn.group_spade_norm import GroupSpadeNorm
 from smis.nn.residual import SpadeResidualBlock
 from smis.nn.spade_generator import BLOCKS, SpadeGenerator
+from smis.nn.spade_norm import SpadeNorm
 
 Conditioning = Literal["grouped", "edged", "classwise"]
 """What the normalisation layers read. `grouped`: the classes, in the block's groups; `edged`: each class beside the
@@ -64,17 +62,17 @@ class GroupPlan:
         following = (*self.groups[1:], 1)
         return [lcm(own, reader, always) for own, reader in zip(self.groups, following, strict=True)]
 
-    def norm(self, channels: int, stage: int) -> GroupSpadeNorm:
+    def norm(self, channels: int, stage: int) -> SpadeNorm:
         """Make a normalisation layer of a block; each release has another rule for its inside."""
         classes, groups = self.classes, self.groups[1 + stage]
         if self.conditioning == "edged":
             hidden = classes * groups
-            return GroupSpadeNorm(channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes)
+            return SpadeNorm(channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes)
         if self.conditioning == "classwise":
             hidden = classes * (2 if classes % groups == 0 else groups)
-            return GroupSpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=classes, groups=groups)
+            return SpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=classes, groups=groups)
         hidden = up_to(self.hidden, multiple=groups)
-        return GroupSpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=groups, groups=groups)
+        return SpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=groups, groups=groups)
 
 
 def group_generator(plan: GroupPlan, *, latent: int, upsamplings: int) -> SpadeGenerator:
@@ -102,12 +100,6 @@ def group_schedule(classes: int, *, stages: int) -> tuple[int, ...]:
     """
     shares = [2 ** max(0, (stage - 1) // 2) for stage in range(stages)]
     return tuple(_divisor(classes, at_most=classes // share) for share in shares)
-
-
-def beside_edges(semantics: Float[Tensor, "b k h w"]) -> Float[Tensor, "b j h w"]:
-    """Re-order classes and edge (the last channel) to class 0, edge, class 1, edge, ... so that each group has both."""
-    classes, edge = semantics[:, :-1], semantics[:, -1:]
-    return torch.stack([classes, edge.expand_as(classes)], dim=2).flatten(1, 2)
 
 
 def up_to(count: int, *, multiple: int) -> int:

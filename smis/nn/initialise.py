@@ -15,3 +15,13 @@ def initialise(network: nn.Module, *, gain: float = 0.02) -> None:
             nn.init.xavier_normal_(getattr(layer, "weight_orig", layer.weight), gain=gain)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def initialise_normally(network: nn.Module, *, deviation: float = 0.02) -> None:
+    """Draw the weights of convolutions from one normal distribution, whatever their fans; biases stay as torch's.
+
+    So pix2pixHD's release begins.
+    """
+    for layer in network.modules():
+        if isinstance(layer, _ConvNd):
+            nn.init.normal_(layer.weight, std=deviation)

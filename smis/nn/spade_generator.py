@@ -92,16 +92,21 @@ def channels_of(width: int, *, upsamplings: int, multiples: Sequence[int] = MULT
     return (*channels, channels[-1] // 2) if upsamplings == 7 else channels
 
 
-def start_size(height: int, width: int, *, upsamplings: int) -> tuple[int, int]:
-    """Return the size of the start map.
+def start_size(height: int, width: int, *, upsamplings: int, encoded: bool = False) -> tuple[int, int]:
+    """Return the size of the start map; `encoded` says that an encoder's layers make a map of this size.
 
     Raises:
-        ParamsError: if the image cannot be reached by doubling.
+        ParamsError: if the image cannot be reached by doubling, or the encoder's map is a single place.
     """
     factor = 2**upsamplings
     if height % factor or width % factor:
         raise ParamsError(
             f"an image of {height} x {width} cannot be reached by {upsamplings} doublings: both sides must be "
             f"multiples of {factor}; set the system's `upsamplings` (3 to 7) or the data set's size"
+        )
+    if encoded and height == width == factor:
+        raise ParamsError(
+            f"{upsamplings} doublings leave one place of an image of {height} x {width}, which the encoder's "
+            "normalisation takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
         )
     return height // factor, width // factor

@@ -1,9 +1,15 @@
 """Spatially-adaptive normalisation."""
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from smis.nn.batch_norm import BatchNorm
+from smis.nn.layout import Condition
+
+_WORTHWHILE = 2
+"""A map is worth looking up if it has so many times more places than different neighbourhoods."""
 
 
 class SpadeNorm(nn.Module):
@@ -12,16 +18,73 @@ class SpadeNorm(nn.Module):
     Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1.
     The network learns gamma - 1, so that it starts from the plain normalisation. One label map serves any number of
     features (a batch of 1 is broadcast).
+
+    Scale and shift of a place depend on the 5x5 labels about it. Things have insides: most places of a large map see
+    what others see. On a CPU each different neighbourhood is computed once, and places look theirs up.
     """
 
-    def __init__(self, channels: int, *, semantics: int, hidden: int = 128) -> None:
+    def __init__(
+        self, channels: int, *, semantics: int, hidden: int = 128, shared_groups: int = 1, groups: int = 1
+    ) -> None:
         super().__init__()
         self.param_free_norm = BatchNorm(channels)
-        self.mlp_shared = nn.Sequential(nn.Conv2d(semantics, hidden, 3, padding=1), nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
+        shared = nn.Conv2d(semantics, hidden, 3, padding=1, groups=shared_groups)
+        self.mlp_shared = nn.Sequential(shared, nn.ReLU())
+        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
+        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
 
-    def forward(self, x: Float[Tensor, "b c h w"], semantics: Float[Tensor, "#b k h w"]) -> Float[Tensor, "b c h w"]:
-        """Scale by 1 + gamma and shift by beta."""
-        hidden = self.mlp_shared(semantics)
-        return self.param_free_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
+    def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b c h w"]:
+        """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
+        scale, shift = condition.recalled(self, lambda: self._modulation(condition))
+        return torch.addcmul(shift, self.param_free_norm(x), scale)
+
+    def _modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
+        if _countable(condition.symbols):
+            found = condition.patterns()
+            if _WORTHWHILE * len(found.outer) <= found.places.numel():
+                return self._looked_up(condition)
+        hidden = self.mlp_shared(condition.maps())
+        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
+
+    def _looked_up(self, condition: Condition) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
+        found = condition.patterns()
+        hidden = self._hidden(found.inner, condition.meanings)
+        seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
+        scale, shift = self._tables(seen)
+        return _placed(1 + scale, found.places), _placed(shift, found.places)
+
+    def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
+        """Convolve every 3x3 neighbourhood of symbols; the last row, of a place outside the picture, is 0."""
+        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
+        assert shared.bias is not None
+        groups, (count, channels) = shared.groups, meanings.shape
+        weight = shared.weight.unflatten(0, (groups, -1)).flatten(3)
+        own = meanings.to(weight.dtype).view(count, groups, channels // groups)
+        table = torch.einsum("sgk,gokt->tsgo", own, weight).flatten(2)
+        nothing = table.new_zeros(9, 1, table.shape[2])
+        rows = torch.cat([table, nothing], dim=1).flatten(0, 1)
+        taps = torch.arange(9, device=inner.device) * (count + 1)
+        hidden = functional.embedding_bag(inner + taps, rows, mode="sum") + shared.bias
+        return functional.pad(hidden.relu(), (0, 0, 0, 1))
+
+    def _tables(self, seen: Float[Tensor, "o 9 h"]) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
+        """Convolve every neighbourhood's nine hidden vectors to scale - 1 and shift."""
+        groups, biases = self.mlp_gamma.groups, (self.mlp_gamma.bias, self.mlp_beta.bias)
+        assert biases[0] is not None
+        assert biases[1] is not None
+        rows = seen.unflatten(2, (groups, -1)).permute(2, 0, 1, 3).flatten(2)
+        both = torch.stack([self.mlp_gamma.weight, self.mlp_beta.weight]).unflatten(1, (groups, -1))
+        # from (which, group, channel out, channel in, row, column) to (group, tap and channel in, which and channel out)
+        weight = both.permute(1, 4, 5, 3, 0, 2).flatten(1, 3).flatten(2)
+        product = torch.bmm(rows, weight).unflatten(2, (2, -1)).permute(2, 1, 0, 3).flatten(2)
+        return product[0] + biases[0], product[1] + biases[1]
+
+
+def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+    return functional.embedding(places, table).permute(0, 3, 1, 2)
+
+
+def _countable(symbols: Tensor) -> bool:
+    """Say whether neighbourhoods may be counted: that waits for the map, and no traced program can do it."""
+    here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
+    return here and 2**8 <= symbols.numel() < 2**21

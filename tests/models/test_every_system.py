@@ -24,6 +24,7 @@ TINY = {
     "hidden": 4,
     "slots": 12,
     "upsamplings": 4,
+    "levels": 5,
     "discriminator": {"width": 4},
 }
 
@@ -47,7 +48,17 @@ def name(request) -> str:
 @pytest.fixture(scope="module")
 def built(name) -> Any:
     torch.manual_seed(0)
-    return build(name)
+    return settled(build(name))
+
+
+def settled(system: Any) -> Any:
+    """Let spectral normalisation find its vectors: until then evaluation divides by anything."""
+    system.train()
+    with torch.no_grad():
+        for step in range(10):
+            system.generator_terms(batch_of(4), noise(step))
+            system.discriminator_terms(batch_of(4), noise(step))
+    return system
 
 
 @pytest.fixture
@@ -127,7 +138,7 @@ def test_with_one_class_and_with_all_its_terms_are_named_finite_scalars(system, 
     assert set(terms) >= {"GAN"}
     assert {name: is_finite_scalar(term) for name, term in terms.items()} == dict.fromkeys(terms, True)
     terms = system.discriminator_terms(batch, noise())
-    assert set(terms) == {"D_Fake", "D_Real"}
+    assert set(terms) >= {"D_Fake", "D_Real"}
     assert {name: is_finite_scalar(term) for name, term in terms.items()} == dict.fromkeys(terms, True)
 
 
@@ -184,10 +195,10 @@ def test_draws_do_not_depend_on_how_a_batch_is_split(system):
 
 
 def test_in_evaluation_the_terms_of_a_batchs_parts_average_to_those_of_the_whole(system):
-    batch = batch_of(2)
+    batch = batch_of(4)
     halves = [
         replace(batch, image=batch.image[n], labels=batch.labels[n], instances=batch.instances[n], parts=2)
-        for n in (slice(0, 1), slice(1, 2))
+        for n in (slice(0, 2), slice(2, 4))
     ]
     system.eval()
     with torch.no_grad():

@@ -13,21 +13,21 @@ def square(labels):
 
 def test_a_class_is_stretched_from_its_box_to_the_whole_picture():
     image, labels = square([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
-    crops = class_crops(image, labels, classes=2)
+    crops = class_crops(image, labels, classes=2).dense()
     expected = image[0, 0, 1:3, 1:3].repeat_interleave(2, 0).repeat_interleave(2, 1)
     assert torch.equal(crops[0, 3:], expected.expand(3, -1, -1))
 
 
 def test_other_classes_inside_the_box_are_zero():
     image, labels = square([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
-    crops = class_crops(image, labels, classes=2)
+    crops = class_crops(image, labels, classes=2).dense()
     assert torch.equal(crops[0, 3:] != 0, (labels == 1).expand(3, -1, -1))
     assert torch.equal(crops[0, :3], image[0] * (labels == 0))
 
 
 def test_a_class_that_is_absent_is_zero():
     image, labels = square([[0, 0, 2, 2]] * 4)
-    crops = class_crops(image, labels, classes=4).unflatten(1, (4, 3))
+    crops = class_crops(image, labels, classes=4).dense().unflatten(1, (4, 3))
     assert [bool(crop.any()) for crop in crops[0]] == [True, False, True, False]
 
 
@@ -35,7 +35,7 @@ def test_a_class_whose_pixels_cancel_in_every_column_is_passed_on_uncut():
     labels = torch.tensor([[[0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]])
     image = torch.full((1, 3, 4, 4), 0.5)
     image[:, :, 1] = -0.5
-    crops = class_crops(image, labels, classes=2)
+    crops = class_crops(image, labels, classes=2).dense()
     assert torch.equal(crops[0, 3:], image[0] * (labels == 1))
 
 
@@ -43,6 +43,6 @@ def test_a_picture_is_cropped_like_the_same_picture_alone():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(3, 3, 8, 16, generator=generator) * 2 - 1
     labels = torch.randint(0, 5, (3, 8, 16), generator=generator)
-    together = class_crops(image, labels, classes=5)
-    alone = [class_crops(image[n : n + 1], labels[n : n + 1], classes=5) for n in range(3)]
+    together = class_crops(image, labels, classes=5).dense()
+    alone = [class_crops(image[n : n + 1], labels[n : n + 1], classes=5).dense() for n in range(3)]
     assert torch.equal(together, torch.cat(alone))

@@ -1,0 +1,46 @@
+"""How a system was trained where it was published."""
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from smis.core.config import Config
+
+
+class Recipe(Config):
+    """The released training of one preset, as data: what stands in params.yaml once the number of images is known.
+
+    Sizes are (height, width) in pixels. Where `load` is larger than `crop`, images are resized to `load` and a random
+    place of size `crop` is taken; tests use `crop`. `source` says which text or code the numbers are from.
+    """
+
+    source: str
+    batch: PositiveInt
+    """Label maps in one step, over all devices together."""
+    epochs: PositiveInt
+    """At the full learning rate."""
+    decay_epochs: NonNegativeInt = 0
+    """After those, falling linearly."""
+    rate_generator: PositiveFloat = 1e-4
+    rate_discriminator: PositiveFloat = 4e-4
+    betas: tuple[float, float] = (0.0, 0.9)
+    load: tuple[PositiveInt, PositiveInt] = (256, 256)
+    crop: tuple[PositiveInt, PositiveInt] = (256, 256)
+    flip: bool = True
+    note: str = Field(default="", description="what the numbers leave out")
+
+    def steps(self, images: int) -> int:
+        """Return the steps of the whole training on a number of images; the last, smaller batch is dropped."""
+        return max(1, images // self.batch) * (self.epochs + self.decay_epochs)
+
+    def training(self, images: int) -> dict[str, object]:
+        """Return the section `train` of params.yaml for a number of images."""
+        per_epoch = max(1, images // self.batch)
+        decay = {"decay_from": per_epoch * self.epochs} if self.decay_epochs else {}
+        return {
+            "steps": self.steps(images),
+            "batch": self.batch,
+            "rate_generator": self.rate_generator,
+            "rate_discriminator": self.rate_discriminator,
+            "betas": list(self.betas),
+            **decay,
+            "flip": self.flip,
+        }

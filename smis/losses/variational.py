@@ -1,0 +1,73 @@
+"""The loss terms of systems that encode a picture as a Gaussian, draw a code from it, and generate from that."""
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from smis.core.batch import Batch
+from smis.core.seeding import Noise
+from smis.losses import adversarial
+from smis.losses.adversarial import LossWeights
+from smis.losses.divergence import kl_divergence
+from smis.nn.gaussian import draw_near
+from smis.nn.perceptual import PerceptualNetwork
+
+
+@runtime_checkable
+class Variational(Protocol):
+    """What is asked of such a system."""
+
+    if TYPE_CHECKING:  # since Python 3.12 isinstance does not see the networks that a network holds
+
+        @property
+        def discriminator(self) -> nn.Module: ...  # noqa: D102
+        @property
+        def perceptual(self) -> PerceptualNetwork | None: ...  # noqa: D102
+        @property
+        def losses(self) -> LossWeights: ...  # noqa: D102
+
+    def gaussian(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of a picture's code."""
+        ...
+
+    def semantics(self, labels: Tensor, instances: Tensor) -> Tensor:
+        """Return what the discriminator is told of the layout."""
+        ...
+
+    def layout(self, labels: Tensor, instances: Tensor, *, remember: bool) -> Any:
+        """Return what the generator is told of the layout."""
+        ...
+
+    def generate(self, layout: Any, code: Tensor) -> Tensor:
+        """Make the images of a layout."""
+        ...
+
+
+def generator_terms(system: Variational, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
+    mean, log_variance = system.gaussian(batch.image, batch.labels)
+    layout = system.layout(batch.labels, batch.instances, remember=False)
+    terms = adversarial.generator_terms(
+        system.discriminator,
+        system.perceptual,
+        semantics=system.semantics(batch.labels, batch.instances),
+        fake=system.generate(layout, draw_near(mean, log_variance, noise)),
+        real=batch.image,
+        weights=system.losses,
+    )
+    # a sum over the batch, where the other terms are means
+    return terms | {"KLD": system.losses.divergence * batch.parts * kl_divergence(mean, log_variance)}
+
+
+def discriminator_terms(system: Variational, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
+    with torch.no_grad():
+        layout = system.layout(batch.labels, batch.instances, remember=False)
+        fake = system.generate(layout, draw_near(*system.gaussian(batch.image, batch.labels), noise))
+    return adversarial.discriminator_terms(
+        system.discriminator,
+        semantics=system.semantics(batch.labels, batch.instances),
+        fake=fake,
+        real=batch.image,
+    )

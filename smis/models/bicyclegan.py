@@ -1,0 +1,255 @@
+"""BicycleGAN: one short code for the whole image, tied to it from both ends."""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from smis.core.batch import Batch
+from smis.core.config import Config as BaseConfig
+from smis.core.errors import ParamsError
+from smis.core.recipe import Recipe
+from smis.core.seeding import Noise
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.losses.divergence import kl_divergence
+from smis.losses.least_squares import least_squares
+from smis.nn.coded_unet import CodedUnet
+from smis.nn.gaussian import draw_near
+from smis.nn.halving_discriminator import halving_discriminator
+from smis.nn.halvings import check_halvings
+from smis.nn.initialise import initialise
+from smis.nn.layout import semantics
+from smis.nn.patch_discriminator import DiscriminatorConfig, Verdicts
+from smis.nn.residual_encoder import ResidualEncoder, check_encodable
+
+_NOT_RELEASED = (
+    "inferred: the authors of SMIS did not release how they trained BicycleGAN; these are the defaults of its released "
+    "code, sizes are those of the data set in SMIS"
+)
+_RECIPE: dict[str, Any] = {
+    "source": _NOT_RELEASED,
+    "batch": 2,
+    "epochs": 100,
+    "decay_epochs": 100,
+    "rate_generator": 2e-4,
+    "rate_discriminator": 2e-4,
+    "betas": (0.5, 0.999),
+    "load": (286, 286),
+}
+_FACADES: dict[str, Any] = {
+    "source": "released code",
+    "epochs": 200,
+    "decay_epochs": 200,
+    "note": "the release reads label maps as colours, ours have a channel for each class",
+}
+
+
+class LossWeights(BaseConfig):
+    """Weights of the generator's terms; the defaults are the release's."""
+
+    encoded: NonNegativeFloat = 1.0
+    """Of the adversarial term on pictures of encoded codes."""
+    drawn: NonNegativeFloat = 1.0
+    """Of that on pictures of drawn codes."""
+    reconstruction: NonNegativeFloat = 10.0
+    divergence: NonNegativeFloat = 0.01
+    code: NonNegativeFloat = 0.5
+    """Of finding a drawn code again in its picture."""
+
+
+class Config(BaseConfig):
+    """Sizes of BicycleGAN; the defaults are the release's."""
+
+    title: ClassVar[str] = "BicycleGAN"
+    paper: ClassVar[str] = 'Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017)'
+    varies: ClassVar[Literal["everything"]] = "everything"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "facades": {},
+        "deepfashion": {},
+        "cityscapes": {},
+        "ade20k": {},
+        "paperdoll": {
+            "width": 16,
+            "levels": 6,
+            "encoder_width": 16,
+            "discriminator": {"width": 32, "layers": 3},
+            "gain": 0.5,
+        },
+    }
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "facades": Recipe.model_validate(_RECIPE | _FACADES),
+        "deepfashion": Recipe.model_validate(_RECIPE | {"load": (256, 256)}),
+        "cityscapes": Recipe.model_validate(_RECIPE | {"load": (256, 512), "crop": (256, 512)}),
+        "ade20k": Recipe.model_validate(_RECIPE),
+    }
+
+    width: PositiveInt = 64
+    levels: int = Field(default=8, ge=2)
+    """Of the U-Net; each halves the image, and 8 lead from 256 to 1."""
+    latent: PositiveInt = 8
+    """Length of the code."""
+    dropout: bool = True
+    """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
+    encoder_width: PositiveInt = 64
+    encoder_blocks: PositiveInt = 4
+    gain: PositiveFloat = 0.02
+    """Of the first weights."""
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    """Each of the two: one judges pictures of encoded codes, the other pictures of drawn ones."""
+    losses: LossWeights = LossWeights()
+
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> "BicycleGAN":
+        """Build the networks for a data set.
+
+        Raises:
+            ParamsError: if the sizes do not fit the data set.
+        """
+        check_halvings(height, width, halvings=self.levels, least=1, remedy="levels")
+        check_encodable(height, width, blocks=self.encoder_blocks)
+        judges = {
+            name: halving_discriminator(self.discriminator, channels=3, height=height, width=width)
+            for name in ("D", "D2")
+        }
+        system = BicycleGAN(
+            generator=CodedUnet(classes, code=self.latent, width=self.width, levels=self.levels),
+            encoder=ResidualEncoder(code=self.latent, width=self.encoder_width, blocks=self.encoder_blocks),
+            discriminator=nn.ModuleDict(judges),
+            classes=classes,
+            latent=self.latent,
+            dropout=self.dropout,
+            losses=self.losses,
+        )
+        initialise(system, gain=self.gain)
+        return system
+
+
+class BicycleGAN(nn.Module):
+    """Encode an image as a code and make the image of it again; draw a code, make an image, and find the code again.
+
+    Zhu et al. (NIPS 2017), Eq. 9. As released, a batch serves twice: of its first, third, ... picture the image is
+    encoded and the label map generated on; the second, fourth, ... only show the second discriminator real images. At
+    the released batch of 2 those are the released halves, and shares of any even number are those of the whole batch.
+
+    The release drops at test time too, unless it is told not to; here one code has one picture. Its discriminators see
+    the pictures of the generator's step; here they are made anew, as for other systems.
+    """
+
+    varies = "everything"
+    perceptual = None
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        encoder: nn.Module,
+        discriminator: nn.ModuleDict,
+        classes: int,
+        latent: int,
+        dropout: bool,
+        losses: LossWeights,
+    ) -> None:
+        super().__init__()
+        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
+        self.classes, self.latent, self.dropout = classes, latent, dropout
+        self.losses = losses
+
+    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the weighted terms GAN, GAN2, L1 and KLD for generator and encoder, z_L1 for the generator alone.
+
+        Raises:
+            ParamsError: if the batch is not even.
+        """
+        real, _ = _halves(batch.image)
+        mean, log_variance = self.encoder(real)
+        code, drawn = self._codes(mean, log_variance, noise)
+        encoded, other = self._pictures(batch, code, drawn, noise)
+        weights = self.losses
+        return {
+            "GAN": weights.encoded * least_squares(self.discriminator["D"](encoded), real=True),
+            "GAN2": weights.drawn * least_squares(self.discriminator["D2"](other), real=True),
+            "L1": weights.reconstruction * F.l1_loss(encoded, real),
+            # a sum over the batch, where the other terms are means
+            "KLD": weights.divergence * batch.parts * kl_divergence(mean, log_variance),
+            "z_L1": weights.code * F.l1_loss(self._found_again(other), drawn),
+        }
+
+    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real, D2_Fake and D2_Real.
+
+        Raises:
+            ParamsError: if the batch is not even.
+        """
+        real, other_real = _halves(batch.image)
+        with torch.no_grad():
+            mean, log_variance = self.encoder(real)
+            code, drawn = self._codes(mean, log_variance, noise)
+            encoded, other = self._pictures(batch, code, drawn, noise)
+        on_fake, on_real = _judge(self.discriminator["D"], fake=encoded, real=real)
+        on_other, on_other_real = _judge(self.discriminator["D2"], fake=other, real=other_real)
+        return {
+            "D_Fake": least_squares(on_fake, real=False),
+            "D_Real": least_squares(on_real, real=True),
+            "D2_Fake": least_squares(on_other, real=False),
+            "D2_Real": least_squares(on_other_real, real=True),
+        }
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Draw one code for each picture."""
+        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Draw a code near that of an image; without noise, the most likely one."""
+        mean, log_variance = self.encoder(image)
+        return Style(everything=draw_near(mean, log_variance, noise))
+
+    def synthesise(
+        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Make the images; one layout serves any number of codes."""
+        assert style.everything is not None
+        known = semantics(labels, None, classes=self.classes)
+        return self.generator(known.expand(len(style.everything), -1, -1, -1), style.everything)
+
+    def _codes(self, mean: Tensor, log_variance: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Draw a code near the encoded one, then one from the prior."""
+        return draw_near(mean, log_variance, noise), noise.normal(*mean.shape, device=mean.device)
+
+    def _pictures(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Make the pictures of both codes in one pass: side by side, so that any share drops what the whole drops."""
+        known = semantics(_halves(batch.labels)[0], None, classes=self.classes)
+        both = torch.stack([code, drawn], dim=1).flatten(0, 1)
+        dropped = noise if self.dropout and self.training else None
+        return _halves(self.generator(known.repeat_interleave(2, dim=0), both, dropped))
+
+    def _found_again(self, picture: Tensor) -> Tensor:
+        """Return the code that the encoder finds, which learns nothing from that."""
+        fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
+        return functional_call(self.encoder, fixed, (picture,))[0]
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first, third, ... of a batch, and the second, fourth, ...
+
+    Raises:
+        ParamsError: if one is left over.
+    """
+    if len(x) % 2:
+        raise ParamsError(
+            f"a process's share of the batch is {len(x)}, but BicycleGAN needs an even number, half of it to encode; "
+            "set train.batch to an even number for each process"
+        )
+    return x[::2], x[1::2]
+
+
+def _judge(discriminator: nn.Module, *, fake: Tensor, real: Tensor) -> tuple[Verdicts, Verdicts]:
+    verdicts = discriminator(torch.cat([fake, real]))
+    count = len(fake)
+    return (
+        [[output[:count] for output in scale] for scale in verdicts],
+        [[output[count:] for output in scale] for scale in verdicts],
+    )

@@ -1,0 +1,247 @@
+"""DSCGAN: one code for the whole image, which the generator is rewarded for heeding."""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from smis.core.batch import Batch
+from smis.core.config import Config as BaseConfig
+from smis.core.recipe import Recipe
+from smis.core.seeding import Noise
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.losses import adversarial, least_squares
+from smis.losses.diversity import diversity
+from smis.nn.coded_global_generator import CodedGlobalGenerator
+from smis.nn.coded_unet import CodedUnet
+from smis.nn.halving_discriminator import halving_discriminator
+from smis.nn.halvings import check_halvings
+from smis.nn.initialise import initialise, initialise_normally
+from smis.nn.layout import semantics
+from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+
+_NOT_RELEASED = (
+    "inferred: the authors of SMIS did not release how they trained DSCGAN; batch and rates are those of its released "
+    "code for facades, sizes are those of the data set in SMIS"
+)
+_RECIPE: dict[str, Any] = {
+    "source": _NOT_RELEASED,
+    "batch": 8,
+    "epochs": 100,
+    "decay_epochs": 100,
+    "rate_generator": 2e-4,
+    "rate_discriminator": 2e-4,
+    "betas": (0.5, 0.999),
+    "load": (286, 286),
+    "note": "epochs are inferred; the release begins at twice these rates and lets them fall from the first step",
+}
+_FACADES: dict[str, Any] = {"source": "released code", "epochs": 200, "decay_epochs": 200}
+_CITYSCAPES: dict[str, Any] = {
+    "source": "released code; the size is SMIS's",
+    "batch": 3,
+    "load": (256, 512),
+    "crop": (256, 512),
+}
+
+
+class LossWeights(adversarial.LossWeights):
+    """Weights of the generator's terms; the defaults are the release's. It matches features, and compares in those of
+    the perceptual network, with the global generator.
+    """
+
+    reconstruction: NonNegativeFloat = 10.0
+    """Of the pixels' differences, with the U-Net."""
+    diversity: NonNegativeFloat = 8.0
+
+
+class Config(BaseConfig):
+    """Sizes of DSCGAN; the defaults are the release's for facades."""
+
+    title: ClassVar[str] = "DSCGAN"
+    paper: ClassVar[str] = 'Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019)'
+    varies: ClassVar[Literal["everything"]] = "everything"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "facades": {},
+        "deepfashion": {},
+        "cityscapes": {
+            "network": "global",
+            "width": 32,
+            "latent": 64,
+            "edges": True,
+            "losses": {"diversity": 10.0},
+        },
+        "ade20k": {},
+        "paperdoll": {
+            "width": 16,
+            "levels": 6,
+            "discriminator": {"width": 32, "layers": 3},
+            "gain": 0.5,
+        },
+    }
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "facades": Recipe.model_validate(_RECIPE | _FACADES),
+        "deepfashion": Recipe.model_validate(_RECIPE | {"load": (256, 256)}),
+        "cityscapes": Recipe.model_validate(_RECIPE | _CITYSCAPES),
+        "ade20k": Recipe.model_validate(_RECIPE),
+    }
+
+    network: Literal["unet", "global"] = "unet"
+    """BicycleGAN's U-Net with its discriminators, or pix2pixHD's global generator, with its own."""
+    width: PositiveInt = 64
+    levels: int = Field(default=8, ge=2)
+    """Of the U-Net; each halves the image, and 8 lead from 256 to 1."""
+    downsamplings: PositiveInt = 4
+    """Of the global generator, as the next."""
+    blocks: PositiveInt = 8
+    latent: PositiveInt = 8
+    """Length of the code."""
+    dropout: bool = True
+    """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
+    edges: bool = False
+    """Whether the instance edges are a channel of the label map."""
+    gain: PositiveFloat = 0.02
+    """Of the first weights: the U-Net's have this gain, the global generator's this deviation."""
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
+    """With the global generator."""
+    losses: LossWeights = LossWeights()
+
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> "DSCGAN":
+        """Build the networks for a data set.
+
+        Raises:
+            ParamsError: if the sizes do not fit the data set.
+            WeightsError: if `training`, with the global generator, and the perceptual network's weights are missing.
+        """
+        build = self._with_global_generator if self.network == "global" else self._with_unet
+        generator, discriminator = build(classes + self.edges, height, width)
+        system = DSCGAN(
+            generator=generator,
+            discriminator=discriminator,
+            classes=classes,
+            latent=self.latent,
+            edges=self.edges,
+            dropout=self.dropout,
+            pixels=self.network == "unet",
+            losses=self.losses,
+        )
+        if self.network == "global":
+            initialise_normally(system, deviation=self.gain)
+        else:
+            initialise(system, gain=self.gain)
+        system.perceptual = self.perceptual.build() if training and self.network == "global" else None
+        return system
+
+    def _with_unet(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
+        check_halvings(height, width, halvings=self.levels, least=1, remedy="levels")
+        return (
+            CodedUnet(known, code=self.latent, width=self.width, levels=self.levels),
+            halving_discriminator(self.discriminator, channels=known + 3, height=height, width=width),
+        )
+
+    def _with_global_generator(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
+        check_halvings(height, width, halvings=self.downsamplings, least=2, remedy="downsamplings")
+        sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
+        judge = self.discriminator
+        return (
+            CodedGlobalGenerator(known, code=self.latent, **sizes),
+            Pix2PixHDDiscriminator(known + 3, width=judge.width, layers=judge.layers, scales=judge.scales),
+        )
+
+
+class DSCGAN(nn.Module):
+    """Draw two codes for a label map: the picture of the first is to look real, and unlike that of the second.
+
+    Yang et al. (ICLR 2019), Eq. 5. With `pixels` a picture is compared with the real one place by place, on the U-Net
+    of BicycleGAN; else by the discriminator's features and the perceptual network's, on the generator of pix2pixHD (the
+    release's own function for the first is misspelt there; ours is pix2pixHD's).
+
+    The release drops at test time too, unless it is told not to; here one code has one picture. Its discriminators see
+    the pictures of the generator's step; here they are made anew, as for other systems.
+    """
+
+    varies = "everything"
+    encoder = None
+    perceptual: PerceptualNetwork | None
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        classes: int,
+        latent: int,
+        edges: bool,
+        dropout: bool,
+        pixels: bool,
+        losses: LossWeights,
+    ) -> None:
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+        self.classes, self.latent, self.edges = classes, latent, edges
+        self.dropout, self.pixels, self.losses = dropout, pixels, losses
+
+    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the weighted terms GAN, L1 (or GAN_Feat and VGG) and NE, the diversity, for the generator."""
+        known = self.semantics(batch.labels, batch.instances)
+        code, other = (self.draw(batch.labels, batch.instances, noise).everything for _ in range(2))
+        assert code is not None
+        assert other is not None
+        image = self._generate(known, code, noise)
+        with torch.no_grad():
+            unlike = self._generate(known, other, noise)
+        reward = diversity(image, unlike, code=code, other_code=other)
+        return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
+
+    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real."""
+        known = self.semantics(batch.labels, batch.instances)
+        with torch.no_grad():
+            code = self.draw(batch.labels, batch.instances, noise).everything
+            assert code is not None
+            fake = self._generate(known, code, noise)
+        return least_squares.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Draw one code for each picture."""
+        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Draw a code without looking at the image, which nothing encodes; without noise, the most likely one."""
+        if noise is None:
+            return Style(everything=torch.zeros(len(labels), self.latent, device=labels.device))
+        return self.draw(labels, instances, noise)
+
+    def synthesise(
+        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Make the images; one layout serves any number of codes."""
+        assert style.everything is not None
+        known = self.semantics(labels, instances)
+        return self.generator(known.expand(len(style.everything), -1, -1, -1), style.everything)
+
+    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+        """Return what the networks are told of the layout."""
+        return semantics(labels, instances if self.edges else None, classes=self.classes)
+
+    def _generate(self, known: Tensor, code: Tensor, noise: Noise) -> Float[Tensor, "b 3 h w"]:
+        return self.generator(known, code, noise if self.dropout and self.training else None)
+
+    def _faithful(self, known: Tensor, image: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """Return the terms of one picture."""
+        if self.pixels:
+            verdicts = self.discriminator(torch.cat([known, image], dim=1))
+            distance = F.l1_loss(image, real)
+            return {
+                "GAN": least_squares.least_squares(verdicts, real=True),
+                "L1": self.losses.reconstruction * distance,
+            }
+        return least_squares.generator_terms(
+            self.discriminator, self.perceptual, semantics=known, fake=image, real=real, weights=self.losses
+        )

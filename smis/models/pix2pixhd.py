@@ -1,0 +1,205 @@
+"""pix2pixHD: the label map alone decides the picture, read once, at the generator's entrance."""
+
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import PositiveFloat, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from smis.core.batch import Batch
+from smis.core.config import Config as BaseConfig
+from smis.core.recipe import Recipe
+from smis.core.seeding import Noise
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.losses import adversarial, least_squares
+from smis.losses.adversarial import LossWeights
+from smis.nn.global_generator import GlobalGenerator, instance_norm, spectral_instance_norm
+from smis.nn.halvings import check_halvings
+from smis.nn.initialise import initialise, initialise_normally
+from smis.nn.layout import semantics
+from smis.nn.local_enhancer import LocalEnhancer
+from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+
+_NOT_RELEASED = (
+    "inferred: the authors of SMIS did not release how they trained pix2pixHD; optimiser, epochs and batch are the "
+    "defaults of pix2pixHD's released code, sizes are those of the data set in SMIS"
+)
+_IN_SPADE = (
+    "inferred: the code base of SPADE has the network and no command that trains it; as its SPADE on this data set"
+)
+_NVIDIA: dict[str, Any] = {
+    "source": _NOT_RELEASED,
+    "batch": 1,
+    "epochs": 100,
+    "decay_epochs": 100,
+    "rate_generator": 2e-4,
+    "rate_discriminator": 2e-4,
+    "betas": (0.5, 0.999),
+}
+_SPADE: dict[str, Any] = {"source": _IN_SPADE, "epochs": 100, "decay_epochs": 100}
+_LARGER: dict[str, Any] = {"load": (286, 286), "crop": (256, 256)}
+_WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
+
+
+class Config(BaseConfig):
+    """Sizes of pix2pixHD; the defaults are NVIDIA's release. Class counts include "don't care"."""
+
+    title: ClassVar[str] = "pix2pixHD"
+    paper: ClassVar[str] = (
+        'Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018)'
+    )
+    varies: ClassVar[Literal["nothing"]] = "nothing"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {},
+        "cityscapes": {"edges": True},
+        "ade20k": {},
+        "cityscapes_spade": {"variant": "spade", "edges": True},
+        "ade20k_spade": {"variant": "spade"},
+        "paperdoll": {
+            "width": 16,
+            "downsamplings": 3,
+            "blocks": 4,
+            "discriminator": {"width": 32, "layers": 3},
+            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
+        },
+    }
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "deepfashion": Recipe.model_validate(_NVIDIA),
+        "cityscapes": Recipe.model_validate(_NVIDIA | _WIDE | {"source": "released code; the size is SMIS's"}),
+        "ade20k": Recipe.model_validate(_NVIDIA | _LARGER),
+        "cityscapes_spade": Recipe.model_validate(_SPADE | _WIDE | {"batch": 16}),
+        "ade20k_spade": Recipe.model_validate(_SPADE | _LARGER | {"batch": 32}),
+    }
+
+    variant: Literal["nvidia", "spade"] = "nvidia"
+    """Whose network: NVIDIA's, with its own discriminator and the least-squares loss; or the one in the code base of
+    SPADE, spectrally normalised and without biases, with SPADE's discriminator and the hinge loss."""
+    generator: Literal["global", "enhanced"] = "global"
+    """Whether layers at the full size stand about the global generator; they are released with width 32 and 3
+    downsamplings."""
+    width: PositiveInt = 64
+    downsamplings: PositiveInt = 4
+    blocks: PositiveInt = 9
+    local_blocks: PositiveInt = 3
+    """Residual blocks at the full size, if enhanced."""
+    edges: bool = False
+    """Whether the instance edges are a channel of the label map."""
+    gain: PositiveFloat = 0.02
+    """Of the first weights: NVIDIA's have this deviation, SPADE's this gain."""
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
+    losses: LossWeights = LossWeights()
+
+    @model_validator(mode="after")
+    def _there_is_such_a_network(self) -> "Config":
+        if self.variant == "spade" and self.generator == "enhanced":
+            raise ValueError("the variant 'spade' has no 'enhanced' generator; set `generator: global`")
+        return self
+
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> "Pix2PixHD":
+        """Build the networks for a data set.
+
+        Raises:
+            ParamsError: if the sizes do not fit the data set.
+            WeightsError: if `training` and the perceptual network's weights are missing.
+        """
+        halvings = self.downsamplings + (self.generator == "enhanced")
+        check_halvings(height, width, halvings=halvings, least=2, remedy="downsamplings")
+        known = classes + self.edges
+        system = Pix2PixHD(
+            generator=self._generator(known),
+            discriminator=self._discriminator(known + 3),
+            objective=adversarial if self.variant == "spade" else least_squares,
+            classes=classes,
+            edges=self.edges,
+            losses=self.losses,
+        )
+        if self.variant == "spade":
+            initialise(system, gain=self.gain)
+        else:
+            initialise_normally(system, deviation=self.gain)
+        system.perceptual = self.perceptual.build() if training else None
+        return system
+
+    def _generator(self, channels: int) -> nn.Module:
+        sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
+        if self.generator == "enhanced":
+            return LocalEnhancer(channels, local_blocks=self.local_blocks, **sizes)
+        normalise = spectral_instance_norm if self.variant == "spade" else instance_norm
+        return GlobalGenerator(channels, normalise=normalise, **sizes)
+
+    def _discriminator(self, channels: int) -> nn.Module:
+        if self.variant == "spade":
+            return self.discriminator.build(channels=channels)
+        chosen = self.discriminator
+        return Pix2PixHDDiscriminator(channels, width=chosen.width, layers=chosen.layers, scales=chosen.scales)
+
+
+class Pix2PixHD(nn.Module):
+    """Generate from the label map; nothing is drawn, so one label map has one picture.
+
+    Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` is the module
+    of smis.losses that has them. The encoder of instances' features (3.4) is left out.
+    """
+
+    varies = "nothing"
+    encoder = None
+    perceptual: PerceptualNetwork | None
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: ModuleType,
+        classes: int,
+        edges: bool,
+        losses: LossWeights,
+    ) -> None:
+        super().__init__()
+        self.generator, self.discriminator, self.objective = generator, discriminator, objective
+        self.classes, self.edges, self.losses = classes, edges, losses
+
+    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
+        known = self.semantics(batch.labels, batch.instances)
+        return self.objective.generator_terms(
+            self.discriminator,
+            self.perceptual,
+            semantics=known,
+            fake=self.generator(known),
+            real=batch.image,
+            weights=self.losses,
+        )
+
+    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real; the image is generated anew (NVIDIA's release keeps the first)."""
+        known = self.semantics(batch.labels, batch.instances)
+        with torch.no_grad():
+            fake = self.generator(known)
+        return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Return a code of no channels: it only says how many pictures there are."""
+        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Return the same empty code: a picture tells nothing that the label map does not."""
+        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+
+    def synthesise(
+        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Make the images; one layout gives the same image for each code."""
+        assert style.everything is not None
+        image = self.generator(self.semantics(labels, instances))
+        return image.expand(len(style.everything), -1, -1, -1)
+
+    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+        """Return what the networks are told of the layout."""
+        return semantics(labels, instances if self.edges else None, classes=self.classes)

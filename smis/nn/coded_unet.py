@@ -1,0 +1,74 @@
+"""The U-Net of BicycleGAN, which reads its code at every level."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from smis.core.seeding import Noise
+from smis.core.shapes import Image
+from smis.nn.masked_dropout import drop_half
+
+
+class CodedUnet(nn.Module):
+    """Turn a label map and a code into an image.
+
+    Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4, Figure 3: the code stands at every place
+    of what each level of the way down reads. Both sides are multiples of 2**levels; the released 8 lead from 256 to 1.
+    """
+
+    def __init__(self, channels: int, *, code: int = 8, width: int = 64, levels: int = 8) -> None:
+        super().__init__()
+        widths = [width * min(2**level, 8) for level in range(levels)]
+        block = None
+        for level in reversed(range(1, levels)):
+            block = UnetLevel(widths[level - 1], inner=widths[level], code=code, within=block, dropped=level >= 4)
+        self.model = UnetLevel(channels, inner=width, code=code, within=block, channels_out=3)
+
+    def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
+        """Make the images; with `noise`, drop half of what the narrow middle levels say."""
+        return self.model(known, code, noise)
+
+
+class UnetLevel(nn.Module):
+    """Halve the features, let the levels within work on them, double what comes back and set it beside the features.
+
+    The outermost level, which alone has `channels_out`, makes the image. The innermost does not normalise its way down:
+    at the released size one place is left.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        inner: int,
+        code: int,
+        within: "UnetLevel | None",
+        dropped: bool = False,
+        channels_out: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.outermost, self.dropped = channels_out is not None, dropped and within is not None
+        down: list[nn.Module] = [nn.Conv2d(channels + code, inner, 4, stride=2, padding=1)]
+        if not self.outermost:
+            down.insert(0, nn.LeakyReLU(0.2, inplace=True))
+            down += [nn.InstanceNorm2d(inner)] if within is not None else []
+        back, out = inner * (1 if within is None else 2), channels_out or channels
+        up = [nn.ReLU(inplace=True), nn.ConvTranspose2d(back, out, 4, stride=2, padding=1)]
+        self.down = nn.Sequential(*down)
+        self.submodule = within
+        self.up = nn.Sequential(*up, nn.Tanh() if self.outermost else nn.InstanceNorm2d(out))
+
+    def forward(
+        self, x: Float[Tensor, "b i h w"], code: Float[Tensor, "b z"], noise: Noise | None
+    ) -> Float[Tensor, "b o h w"]:
+        """Return the image, or the features and what was made of them."""
+        tiled = code[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        features = self.down(torch.cat([x, tiled], dim=1))
+        if self.submodule is not None:
+            features = self.submodule(features, code, noise)
+        made = self.up(features)
+        if self.outermost:
+            return made
+        if self.dropped and noise is not None:
+            made = drop_half(made, noise)
+        return torch.cat([made, x], dim=1)

@@ -1,0 +1,52 @@
+"""Parameters to the unit, as counted on the authors' code; for the ablation of GroupDNet, as its table prints them."""
+
+import pytest
+
+from smis.cli.systems import row
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "generator", "encoder", "discriminator"),
+    [
+        ("groupdnet", "deepfashion", 96_324_451, 12_835_712, 5_544_066),
+        ("groupdnet", "cityscapes", 76_501_358, 5_768_210, 5_601_410),
+        ("groupdnet", "ade20k", 68_326_847, 4_411_012, 5_836_930),
+        ("vspade", "deepfashion", 96_345_283, 10_463_424, 5_544_066),
+        ("vspade", "cityscapes", 101_136_579, 10_463_424, 5_601_410),
+        ("vspade", "ade20k", 99_310_531, 10_463_424, 5_836_930),
+        ("vspade", "ade20k_spade", 111_942_595, 10_463_424, 5_836_930),
+        ("vspade", "coco", 112_626_883, 10_463_424, 5_904_514),
+        ("spade", "ade20k", 96_492_483, 0, 5_836_930),
+        ("spade", "cityscapes", 93_048_003, 0, 5_601_410),
+        ("spade", "coco", 97_480_899, 0, 5_904_514),
+        ("spade", "facades", 92_359_107, 0, 5_554_306),
+        ("inade", "ade20k", 90_893_827, 3_689_856, 5_838_978),
+        ("inade", "celebamask", 85_115_395, 3_689_856, 5_568_642),
+        ("inade", "cityscapes", 77_394_435, 3_689_856, 5_601_410),
+        ("inade", "deepfashion", 84_020_995, 3_560_608, 5_546_114),
+        ("inade", "deepfashion_paper", 84_633_859, 3_689_856, 5_546_114),
+        ("pix2pixhd", "cityscapes", 182_546_755, 0, 5_603_202),
+        ("pix2pixhd", "cityscapes_spade", 182_525_379, 0, 5_601_410),
+        ("pix2pixhd", "ade20k_spade", 182_886_019, 0, 5_836_930),
+        ("bicyclegan", "deepfashion", 54_799_747, 2_590_032, 2 * 3_458_978),
+    ],
+)
+def test_a_preset_has_the_published_parameters(name, preset, generator, encoder, discriminator):
+    counted = {"generator": generator, "encoder": encoder, "discriminator": discriminator}
+    assert row(name, preset)["parameters"] == counted
+
+
+@pytest.mark.parametrize(
+    ("name", "generator_and_encoder"),
+    [
+        ("mulnet", 105_149_720),
+        ("groupnet", 97_693_379),
+        ("groupenc", 105_561_155),
+        ("groupdec", 111_312_387),
+        ("vspade", 106_808_707),
+        ("groupdnet", 109_160_163),
+    ],
+)
+def test_the_ablation_table_counts_generator_and_encoder(name, generator_and_encoder):
+    counted = row(name, "deepfashion")["parameters"]
+    assert counted["generator"] + counted["encoder"] == generator_and_encoder

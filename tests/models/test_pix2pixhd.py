@@ -1,0 +1,85 @@
+"""pix2pixHD's sizes and its two variants; `tests/references/test_pix2pixhd_release.py` has its numbers."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from smis.core.errors import ParamsError
+from smis.models.pix2pixhd import Config, Pix2PixHD
+from smis.nn.patch_discriminator import MultiscaleDiscriminator
+from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+
+
+def on_paper(section, *, classes=35, height=256, width=512) -> Pix2PixHD:
+    with torch.device("meta"):
+        return Config.model_validate(section).build(classes=classes, height=height, width=width, training=False)
+
+
+@pytest.mark.parametrize(
+    ("preset", "classes", "parameters"),
+    [
+        ("cityscapes", 35, (182_546_755, 5_603_202)),
+        ("cityscapes_spade", 35, (182_525_379, 5_601_410)),
+        ("ade20k_spade", 151, (182_886_019, 5_836_930)),
+    ],
+)
+def test_a_preset_has_the_published_number_of_parameters(preset, classes, parameters):
+    system = on_paper({"preset": preset}, classes=classes)
+    networks = (system.generator, system.discriminator)
+    assert tuple(sum(p.numel() for p in network.parameters()) for network in networks) == parameters
+
+
+def test_every_preset_but_the_built_in_one_has_a_recipe():
+    assert set(Config.recipes) == set(Config.presets) - {"paperdoll"}
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ({}, {"model.1.bias", "model.16.conv_block.5.weight", "model.25.weight", "model.38.weight"}),
+        (
+            {"variant": "spade"},
+            {"model.1.0.weight_orig", "model.11.conv_block.4.0.weight_u", "model.20.0.weight_v", "model.29.weight"},
+        ),
+        (
+            {"variant": "spade", "downsamplings": 3},
+            {"model.7.0.weight_orig", "model.9.conv_block.1.0.weight_orig", "model.25.bias"},
+        ),
+        (
+            {"generator": "enhanced", "width": 32, "downsamplings": 3},
+            {"model.13.conv_block.1.weight", "model1_1.4.weight", "model1_2.2.conv_block.5.bias", "model1_2.7.weight"},
+        ),
+    ],
+)
+def test_names_are_the_released_ones(section, names):
+    assert names - set(on_paper(section).generator.state_dict()) == set()
+
+
+def test_each_variant_has_its_own_discriminator_and_loss():
+    nvidia, spade = (on_paper({"variant": variant}) for variant in ("nvidia", "spade"))
+    assert isinstance(nvidia.discriminator, Pix2PixHDDiscriminator)
+    assert isinstance(spade.discriminator, MultiscaleDiscriminator)
+    assert nvidia.objective.__name__ == "smis.losses.least_squares"
+    assert spade.objective.__name__ == "smis.losses.adversarial"
+
+
+def test_the_spectrally_normalised_variant_has_no_bias_but_the_last():
+    names = [name for name, _ in on_paper({"variant": "spade"}).generator.named_parameters() if name.endswith("bias")]
+    assert names == ["model.29.bias"]
+
+
+def test_the_variant_of_spade_has_no_enhanced_generator():
+    with pytest.raises(ValidationError, match="'spade' has no 'enhanced' generator; set `generator: global`"):
+        Config.model_validate({"variant": "spade", "generator": "enhanced"})
+
+
+@pytest.mark.parametrize(
+    ("section", "width", "message"),
+    [
+        ({}, 40, r"32 x 40 cannot be halved 4 times: both sides must be multiples of 16, and at least 32"),
+        ({"generator": "enhanced"}, 64, r"32 x 64 cannot be halved 5 times.*set the system's `downsamplings`"),
+    ],
+)
+def test_a_size_that_cannot_be_halved_is_refused(section, width, message):
+    with pytest.raises(ParamsError, match=message):
+        on_paper(section, height=32, width=width)
