@@ -1,13 +1,14 @@
 """The command `smis`: one file per verb, each thin."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from smis.cli import systems, weights
+from smis.cli import export_checkpoint, import_checkpoint, recipe, styles, systems, weights
 from smis.core.errors import SmisError
 
-_VERBS = (systems, weights)
+_VERBS = (systems, recipe, weights, styles, import_checkpoint, export_checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough; what Python still flushes at its end must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SmisError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,13 +1,15 @@
 """The finished weights, for others: a safetensors file that says what it holds."""
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError
@@ -21,7 +23,8 @@ FORMAT = "1"
 class Trained:
     """A system with its trained weights, in eval mode, and what its checkpoint says about itself.
 
-    `metadata` holds format, system, config (JSON), dataset, classes (JSON), palette (JSON), height, width, step.
+    `metadata` holds format, system, config (JSON), dataset, classes (JSON), palette (JSON), height, width, step; of an
+    imported one also release and preset. Without encoder tensors in the file, the system's `encoder` is None.
     """
 
     system: Any
@@ -38,15 +41,15 @@ def tensors_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> None:
-    """Write beside and rename; the same weights and metadata give the same bytes.
+    """Write beside and rename; the same weights and metadata give the same bytes. Weights are not held twice.
 
     Raises:
         DiskError: if the file cannot be written.
     """
     ready = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    content = _sorted_header(save(ready, metadata={"format": FORMAT, **metadata}))
     with written(path) as beside:
-        beside.write_bytes(content)
+        _write(beside, ready, metadata={"format": FORMAT, **metadata})
+        _sort_metadata(beside)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -56,7 +59,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         CheckpointError: if the file is missing, broken, or of another format.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}; run the stage `train` first (`dvc repro train`)")
+        raise CheckpointError(
+            f"there is no checkpoint {path}; run the stage `train` first (`dvc repro train`), or bring a published one "
+            "with `smis import-checkpoint`"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
@@ -75,33 +81,64 @@ def load_system(path: Path, systems: Registry) -> Trained:
         CheckpointError: if the file is missing, broken, or does not fit the system.
     """
     tensors, metadata = load_weights(path)
-    config = systems.load(metadata["system"]).check(json.loads(metadata["config"]), source=str(path), at="config")
-    system = config.build(
-        classes=len(json.loads(metadata["classes"])),
-        height=int(metadata["height"]),
-        width=int(metadata["width"]),
-        training=False,
-    )
+    system = build_system(metadata, systems, source=path)
+    if not any(name.startswith("encoder.") for name in tensors):
+        system.encoder = None
     for name in ("generator", "encoder"):
         _fill(getattr(system, name), name, tensors, path=path)
     return Trained(system=system.eval(), metadata=metadata)
 
 
+def build_system(metadata: Mapping[str, str], systems: Registry, *, source: Path) -> Any:
+    """Build the system that a checkpoint's metadata describe, with weights of its own.
+
+    Raises:
+        ParamsError: if there is no such system, or its configuration is of another version.
+    """
+    config = systems.load(metadata["system"]).check(json.loads(metadata["config"]), source=str(source), at="config")
+    return config.build(
+        classes=len(json.loads(metadata["classes"])),
+        height=int(metadata["height"]),
+        width=int(metadata["width"]),
+        training=False,
+    )
+
+
+def part_of(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    """Return the tensors of one network, by their names inside it."""
+    return {key.removeprefix(f"{network}."): value for key, value in tensors.items() if key.startswith(f"{network}.")}
+
+
 def _fill(network: nn.Module | None, name: str, tensors: Mapping[str, Tensor], *, path: Path) -> None:
     if network is None:
         return
-    own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
     try:
-        network.load_state_dict(own)
+        network.load_state_dict(part_of(tensors, name))
     except RuntimeError as error:
         lines = " ".join(str(error).split())
         raise CheckpointError(f"{path} does not fit its system's {name}: {lines[:300]}; train it again") from None
 
 
-def _sorted_header(content: bytes) -> bytes:
+def _write(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:
+    path.touch()
+    mode = path.stat().st_mode
+    try:
+        save_file(tensors, path, metadata=metadata)
+        path.chmod(mode)  # safetensors makes files that their owner alone can read
+    except SafetensorError as error:
+        # A full disk is named by its number alone; `written` knows what to say about it.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+
+
+def _sort_metadata(path: Path) -> None:
     """Order the metadata, which safetensors writes in a random order: DVC compares bytes."""
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    return content[:8] + text.ljust(size) + content[8 + size :]
+    with path.open("rb+") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(size))

@@ -31,8 +31,8 @@ def generator_terms(
 ) -> dict[str, Tensor]:
     """Return the weighted terms GAN, GAN_Feat and VGG.
 
-    Wang et al. (CVPR 2018), Eq. 5, with the perceptual distance of 4.1. As released, four layers' features count as
-    much as four layers would if there are more or fewer.
+    Wang et al. (CVPR 2018), Eq. 5, with the perceptual distance of 4.1. As released, the sum over matched layers is
+    scaled to that of four.
     """
     assert perceptual is not None, "the system was built with training=False"
     verdicts = judge_for_generator(discriminator, semantics, fake=fake, real=real)

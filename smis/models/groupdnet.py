@@ -25,7 +25,6 @@ from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, blocks, channels_of, start_size
 
-
 _DEEPFASHION: dict[str, Any] = {"width": 160, "encoder_width": 256, "groups": (8, 8, 8, 4, 4, 2, 2, 1)}
 _CITYSCAPES: dict[str, Any] = {
     "width": 280,

@@ -66,6 +66,8 @@ class Config(BaseConfig):
             "blocks": 4,
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
+            # in a short training the released 10 outweighs the rest, and places saturate
+            "losses": {"feature_matching": 2.0},
         },
     }
     recipes: ClassVar[dict[str, Recipe]] = {

@@ -21,7 +21,6 @@ from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
-
 _DEFAULTS = "defaults of the released code"
 _PAPER = "paper, 4"
 _PAPER_STEP: dict[str, Any] = {"batch": 32, "betas": (0.0, 0.999)}

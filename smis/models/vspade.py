@@ -23,7 +23,6 @@ from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
-
 _AS_GROUPDNET = "not released; as the authors of GroupDNet trained theirs"
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 

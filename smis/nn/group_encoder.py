@@ -1,6 +1,5 @@
 """The encoder of GroupDNet: one small network for each class, side by side in grouped convolutions."""
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn

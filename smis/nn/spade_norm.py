@@ -74,7 +74,7 @@ class SpadeNorm(nn.Module):
         assert biases[1] is not None
         rows = seen.unflatten(2, (groups, -1)).permute(2, 0, 1, 3).flatten(2)
         both = torch.stack([self.mlp_gamma.weight, self.mlp_beta.weight]).unflatten(1, (groups, -1))
-        # from (which, group, channel out, channel in, row, column) to (group, tap and channel in, which and channel out)
+        # (which, group, out, in, row, column) -> (group, rows and columns and in, which and out)
         weight = both.permute(1, 4, 5, 3, 0, 2).flatten(1, 3).flatten(2)
         product = torch.bmm(rows, weight).unflatten(2, (2, -1)).permute(2, 1, 0, 3).flatten(2)
         return product[0] + biases[0], product[1] + biases[1]

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import yaml
 
 from smis.cli import main
 
@@ -9,8 +10,15 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert {name: row["varies"] for name, row in rows.items()} == {
+        "bicyclegan": "everything",
+        "dscgan": "everything",
+        "groupdec": "class",
         "groupdnet": "class",
+        "groupenc": "class",
+        "groupnet": "class",
         "inade": "instance",
+        "mulnet": "class",
+        "pix2pixhd": "nothing",
         "spade": "nothing",
         "vspade": "everything",
     }
@@ -42,3 +50,21 @@ def test_missing_weights_are_one_line_and_exit_code_2(
     assert printed.out == ""
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
+
+
+def test_a_recipe_is_sections_of_params_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipe", "groupdnet", "--preset", "cityscapes_paper", "--images", "2975"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["systems"] == {"groupdnet": {"preset": "cityscapes_paper"}}
+    assert printed["train"]["steps"] == 2975 // 32 * 200
+    assert printed["train"]["batch"] == 32
+
+
+def test_a_recipe_that_was_not_published_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipe", "groupdnet", "--preset", "coco"]) == 2
+    assert "no published training for the preset 'coco'; there are: ade20k" in capsys.readouterr().err
+
+
+def test_a_preset_that_no_system_has_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "--preset", "deepfasion"]) == 2
+    assert "no system has a preset 'deepfasion'; there are: ade20k" in capsys.readouterr().err

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from smis.core.config import Config
-from smis.core.errors import CheckpointError
+from smis.core.errors import CheckpointError, DiskError
 from smis.core.registry import Registry
+from smis.engine import checkpoint
 from smis.engine.checkpoint import load_system, load_weights, save_weights, tensors_of
 
 METADATA = {
@@ -85,3 +87,29 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     save_weights(tmp_path / "checkpoint.safetensors", {"a": torch.ones(1)}, metadata={"format": "0"})
     with pytest.raises(CheckpointError, match="has format '0', this program reads '1'"):
         load_weights(tmp_path / "checkpoint.safetensors")
+
+
+def test_a_checkpoint_without_encoder_gives_a_system_without(
+    toy: ModuleType, systems: Registry, tmp_path: Path
+) -> None:
+    saved = toy.Toy()
+    save_weights(tmp_path / "checkpoint.safetensors", tensors_of({"generator": saved.generator}), metadata=METADATA)
+    trained = load_system(tmp_path / "checkpoint.safetensors", systems)
+    assert trained.system.encoder is None
+    torch.testing.assert_close(trained.system.generator.state_dict(), saved.generator.state_dict())
+
+
+def test_who_may_read_a_checkpoint_is_up_to_the_machine(tmp_path: Path) -> None:
+    save_weights(tmp_path / "checkpoint.safetensors", {"a": torch.ones(1)}, metadata=METADATA)
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "checkpoint.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_full_disk_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(DiskError, match=r"cannot write .*checkpoint.safetensors: no space left on device"):
+        save_weights(tmp_path / "checkpoint.safetensors", {"a": torch.ones(1)}, metadata=METADATA)
+    assert list(tmp_path.iterdir()) == []

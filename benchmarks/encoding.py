@@ -1,0 +1,63 @@
+"""`python -m benchmarks.encoding`: GroupDNet's encoder and its input against the released form, as JSON.
+
+Both forms run in turns on the same maps; the goals are >= 100 times for the input with 151 classes, >= 20 with 35, and
+>= 8 for the encoder on ADE20K's sizes.
+"""
+
+import argparse
+import json
+from typing import Any
+
+import torch
+
+from benchmarks import straightforward
+from benchmarks.clock import compare, machine
+from benchmarks.layouts import photographs
+from smis.models.groupdnet import Config
+from smis.nn.class_crops import class_crops
+
+CASES = {"ade20k": (151, 256, 256, 4), "cityscapes": (35, 256, 512, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time GroupDNet's encoder and its input.")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = [row for preset in CASES for row in measure(preset, options.repeats)]
+    print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+@torch.inference_mode()
+def measure(preset: str, repeats: int) -> list[dict[str, Any]]:
+    """Time the input, and the encoder on it."""
+    classes, height, width, batch = CASES[preset]
+    torch.manual_seed(0)
+    labels = photographs(batch, height=height, width=width, classes=classes)
+    image = (torch.randint(0, 256, (batch, 3, height, width)) / 127.5) - 1
+    config = Config.model_validate({"preset": preset})
+    encoder: Any = config.build(classes=classes, height=height, width=width, training=False).encoder
+    crops = class_crops(image, labels, classes=classes)
+    dense = straightforward.class_crops(image, labels, classes=classes)
+    torch.testing.assert_close(crops.dense(), dense, rtol=0, atol=0)
+    codes = straightforward.group_encoder(encoder, dense)
+    for ours, theirs in zip(encoder(crops), codes, strict=True):
+        torch.testing.assert_close(ours.flatten(1, 2), theirs, atol=1e-4, rtol=1e-4)
+    case = {"preset": preset, "batch": batch, "classes": classes, "present": len(crops.classes) / batch}
+    inputs = {
+        "loop": lambda: straightforward.class_crops(image, labels, classes=classes),
+        "ours": lambda: class_crops(image, labels, classes=classes),
+    }
+    encoders = {
+        "all_classes": lambda: straightforward.group_encoder(encoder, dense),
+        "present_classes": lambda: encoder(crops),
+    }
+    return [
+        {"what": "encoder input", **case, **compare(inputs, repeats=repeats)},
+        {"what": "encoder", **case, **compare(encoders, repeats=repeats)},
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The same layers in the form of the released code: loops, one-hot products, every place and class computed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from smis.nn.class_crops import Crops
+from smis.nn.group_encoder import GroupEncoder
+from smis.nn.inade_norm import InadeNorm
+from smis.nn.layout import LabelPyramid, one_hot
+from smis.nn.spade_norm import SpadeNorm
+
+
+def class_crops(image: Tensor, labels: Tensor, *, classes: int) -> Tensor:
+    """Cut out each class of each picture, one after the other: (b, 3 classes, h, w)."""
+    channels = one_hot(labels, classes)
+    pictures = []
+    for number in range(len(image)):
+        crops = []
+        for n in range(classes):
+            masked = image[number] * channels[number, n]
+            sums = masked.sum(dim=0)
+            columns, rows = sums.sum(dim=0).nonzero(), sums.sum(dim=1).nonzero()
+            if len(columns) and len(rows):
+                box = masked[:, rows[0, 0] : rows[-1, 0] + 1, columns[0, 0] : columns[-1, 0] + 1]
+                masked = functional.interpolate(box[None], size=image.shape[-2:])[0]
+            crops.append(masked)
+        pictures.append(torch.cat(crops))
+    return torch.stack(pictures)
+
+
+def group_encoder(encoder: GroupEncoder, crops: Crops | Tensor) -> tuple[Tensor, Tensor]:
+    """Encode all classes, present or not."""
+    x = crops.dense() if isinstance(crops, Crops) else crops
+    for layer in range(encoder.layers):
+        x = functional.leaky_relu(encoder.get_submodule(f"layer{layer + 1}")(x), 0.2)
+    return encoder.fc_mu(x), encoder.fc_var(x)
+
+
+class OneHotPyramid:
+    """The whole label map as channels, whatever the size; each layer resizes it for itself."""
+
+    def __init__(self, labels: Tensor, instances: Tensor | None = None, **options: Any) -> None:
+        pyramid = LabelPyramid(labels, instances, **options | {"remember": False})
+        self.size, self._full = pyramid.size, pyramid.at(*pyramid.size).maps()
+
+    def at(self, height: int, width: int) -> Tensor:
+        return self._full
+
+
+def spade_norm(norm: SpadeNorm, x: Tensor, known: Tensor) -> Tensor:
+    """Convolve every place of the map."""
+    hidden = norm.mlp_shared(functional.interpolate(known, size=x.shape[-2:], mode="nearest"))
+    return norm.param_free_norm(x) * (1 + norm.mlp_gamma(hidden)) + norm.mlp_beta(hidden)
+
+
+class OneHotInstances:
+    """Classes and instances as channels at full size, with the noise of every instance."""
+
+    def __init__(self, labels: Tensor, instances: Tensor, noise: Tensor) -> None:
+        classes, slots = int(labels.max()) + 1, noise.shape[1]
+        self._maps = one_hot(labels, classes), one_hot(instances, slots), noise
+
+    def at(self, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        return self._maps
+
+
+def inade_norm(norm: InadeNorm, x: Tensor, maps: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Multiply one-hot maps with the tables of classes and instances."""
+    classes, slots = (functional.interpolate(m, size=x.shape[-2:], mode="nearest") for m in maps[:2])
+    drawn, count = norm.fc_noise(maps[2]), classes.shape[1]
+    scale, shift = (
+        torch.einsum("kc,bkhw->bchw", norm.weight[:count, :, t], classes)
+        * torch.einsum("bsc,bshw->bchw", drawn[:, :, t], slots)
+        + torch.einsum("kc,bkhw->bchw", norm.bias[:count, :, t], classes)
+        for t in (0, 1)
+    )
+    return scale * norm.param_free_norm(x) + shift
+
+
+@contextmanager
+def straightforward() -> Iterator[None]:
+    """Let systems compute in this form."""
+    with (
+        patch("smis.losses.class_codes.LabelPyramid", OneHotPyramid),
+        patch("smis.models.spade.LabelPyramid", OneHotPyramid),
+        patch("smis.models.spade.SemanticStart.forward", semantic_start),
+        patch("smis.models.inade.InstanceLayout", OneHotInstances),
+        patch.object(SpadeNorm, "forward", spade_norm),
+        patch.object(InadeNorm, "forward", inade_norm),
+        patch.object(GroupEncoder, "forward", group_encoder),
+    ):
+        yield
+
+
+def semantic_start(start: Any, layout: OneHotPyramid) -> Tensor:
+    """Convolve the whole map, resized."""
+    size = [side // 2**start.halvings for side in layout.size]
+    return torch.nn.Conv2d.forward(start, functional.interpolate(layout.at(*size), size=size, mode="nearest"))

@@ -1,0 +1,107 @@
+"""`python -m benchmarks.synthesis`: generators at their released sizes against the released form, as JSON.
+
+Both forms run in turns on the same maps, with made-up weights, and give the same images. `samples` pictures of one
+layout are made in batches of 4; ours remembers the layout between them. The goals: twice as fast for 20 samples of
+GroupDNet; INADE with 64 instances 1.25 times at the released width, 2.5 times at width 16, and no slower than with one
+instance; nothing slower than the released form.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.clock import compare, machine
+from benchmarks.layouts import figures, photographs, squares
+from benchmarks.straightforward import straightforward
+from smis.core.seeding import Noise, generator
+from smis.core.style import Style
+from smis.models.registry import SYSTEMS
+
+SHARE = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time generators in two forms.")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default="", help="a part of the rows' names")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = []
+    for name, system, maps, samples in cases(options.only):
+        row = {"what": name, "samples": samples, **measure(system, *maps, samples=samples, repeats=options.repeats)}
+        rows.append(row)
+    print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+def cases(only: str) -> Iterator[tuple[str, Any, tuple[Tensor, Tensor], int]]:
+    """Give name, system, maps and samples, one system after the other: they are large."""
+    figure, photograph = figures(1, size=256), photographs(1, height=256, width=256, classes=151)
+    street = photographs(1, height=256, width=512, classes=35)
+    wanted = [
+        ("groupdnet deepfashion", 8, {"preset": "deepfashion"}, (figure, figure), 1),
+        ("groupdnet deepfashion, one layout", 8, {"preset": "deepfashion"}, (figure, figure), 20),
+        ("groupdnet cityscapes", 35, {"preset": "cityscapes"}, (street, street), 1),
+        ("groupdnet ade20k", 151, {"preset": "ade20k"}, (photograph, photograph), 1),
+        ("spade ade20k", 151, {"preset": "ade20k"}, (photograph, photograph), 1),
+    ]
+    for width in (64, 16):
+        for side in (1, 8):
+            ids = squares(side, size=256)
+            section = {"preset": "deepfashion_paper", "slots": side**2, "width": width}
+            name = f"inade deepfashion, width {width}, instances {side**2}"
+            wanted.append((name, 8, section, (ids % 8, ids), 1))
+    for name, classes, section, maps, samples in wanted:
+        if only in name:
+            yield name, built(name.split()[0], section, classes, maps[0]), maps, samples
+
+
+def built(name: str, section: dict[str, Any], classes: int, labels: Tensor) -> Any:
+    """Build a system with weights that give pictures."""
+    torch.manual_seed(0)
+    config = SYSTEMS.load(name).model_validate(section)
+    system = config.build(classes=classes, height=labels.shape[1], width=labels.shape[2], training=False).eval()
+    for weight in system.generator.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    return system
+
+
+@torch.inference_mode()
+def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, repeats: int) -> dict[str, float]:
+    """Time both forms; their images agree."""
+    style = system.draw(
+        labels.expand(samples, -1, -1), instances.expand(samples, -1, -1), Noise(generator(0, "benchmark"))
+    )
+
+    def ours() -> Tensor:
+        if samples == 1 or not hasattr(system, "layout"):
+            return system.synthesise(labels, instances, style)
+        layout = system.layout(labels, instances)
+        return torch.cat([system.synthesise_on(layout, part) for part in shares(style, samples)])
+
+    def released() -> Tensor:
+        with straightforward():
+            return torch.cat([each(part) for part in shares(style, samples)])
+
+    def each(part: Style) -> Tensor:
+        count = min(SHARE, samples)
+        return system.synthesise(labels.expand(count, -1, -1), instances.expand(count, -1, -1), part)
+
+    difference = (ours() - released()).abs().max().item()
+    assert difference < 1e-3, difference
+    return compare({"released": released, "ours": ours}, repeats=repeats)
+
+
+def shares(style: Style, samples: int) -> list[Style]:
+    """Cut a style into batches."""
+    kinds = ("everything", "classes", "instances", "instance_classes")
+    codes = {kind: code.split(min(SHARE, samples)) for kind in kinds if (code := getattr(style, kind)) is not None}
+    return [Style(**dict(zip(codes, parts, strict=True))) for parts in zip(*codes.values(), strict=True)]
+
+
+if __name__ == "__main__":
+    main()

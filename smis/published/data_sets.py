@@ -1,0 +1,53 @@
+"""The data sets that systems were published on: how many classes, how large, what they are called."""
+
+from dataclasses import dataclass
+
+from smis.datasets.paperdoll import classes as paperdoll
+from smis.published.classes import ade20k, celebamask, cityscapes, coco, facades
+from smis.published.palette import Colour, distinct_colours
+
+PUBLISHED = {
+    "ade20k": (151, 256, 256),
+    "celebamask": (19, 256, 256),
+    "cityscapes": (35, 256, 512),
+    "coco": (183, 256, 256),
+    "deepfashion": (8, 256, 256),
+    "facades": (13, 256, 256),
+    "paperdoll": (8, 64, 64),
+}
+"""For each data set the classes (with "don't care", where the release has it), height and width in pixels. A preset
+is named after its data set, or `DATASET_variant`."""
+
+_NAMES = {
+    "ade20k": ade20k.NAMES,
+    "celebamask": celebamask.NAMES,
+    "cityscapes": cityscapes.NAMES,
+    "coco": coco.NAMES,
+    "deepfashion": paperdoll.NAMES,  # which has the classes of SMIS's release
+    "facades": facades.NAMES,
+    "paperdoll": paperdoll.NAMES,
+}
+_OWN_PALETTES: dict[str, tuple[Colour, ...]] = {
+    "cityscapes": cityscapes.PALETTE,
+    "deepfashion": paperdoll.PALETTE,
+    "paperdoll": paperdoll.PALETTE,
+}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a checkpoint says about the data set that it was trained on."""
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    height: int
+    width: int
+
+
+def data_set_of(preset: str) -> DataSet:
+    """Return the data set that a preset is for."""
+    name = preset.split("_")[0]
+    count, height, width = PUBLISHED[name]
+    palette = _OWN_PALETTES.get(name) or distinct_colours(count)
+    return DataSet(name=name, classes=_NAMES[name], palette=palette, height=height, width=width)

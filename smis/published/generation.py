@@ -1,0 +1,125 @@
+"""The generator as a function of tensors alone, so that other programs can run it."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smis.core.errors import CheckpointError
+from smis.core.seeding import Noise
+from smis.core.style import Style
+from smis.engine.checkpoint import load_system
+from smis.models.registry import SYSTEMS
+from smis.published.fit import unused
+
+Inputs = dict[str, Tensor]
+_STYLE = "style_"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a file computes, and how far it is from eager on inputs that it was not made from."""
+
+    inputs: dict[str, tuple[str, tuple[int, ...]]]
+    """Kind of numbers and shape of each, by name."""
+    output: tuple[int, ...]
+    difference: float
+    """The greatest, over all values in -1..1."""
+    allowed: float
+
+    def checked(self, path: Path) -> "Exported":
+        """Return this.
+
+        Raises:
+            CheckpointError: if the file computes something else than eager.
+        """
+        if self.difference <= self.allowed:
+            return self
+        raise CheckpointError(
+            f"{path} was not written: it would be up to {self.difference:.1e} from eager, {self.allowed:.0e} is allowed"
+        )
+
+
+class Generation(nn.Module):
+    """Make images of `labels`, `instances` where they are read, and one `style_...` for each kind of code."""
+
+    def __init__(self, system: Any) -> None:
+        super().__init__()
+        self.system = system
+
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """Return the images (b, 3, h, w) in -1..1."""
+        labels = inputs["labels"]
+        codes = {name.removeprefix(_STYLE): code for name, code in inputs.items() if name.startswith(_STYLE)}
+        style = Style(**codes) if codes else Style(everything=torch.zeros(labels.shape[0], 0))
+        return self.system.synthesise(labels, inputs.get("instances", torch.zeros_like(labels)), style)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The generator as a graph, inputs that it was not made from, and what eager makes of them."""
+
+    program: torch.export.ExportedProgram
+    inputs: Inputs
+    expected: Tensor
+    metadata: dict[str, str]
+
+    def compared(self, image: Tensor, *, allowed: float) -> Exported:
+        """Say how far a file's image of `inputs` is from eager's."""
+        kinds = {name: (str(x.dtype).removeprefix("torch."), tuple(x.shape)) for name, x in self.inputs.items()}
+        difference = (image - self.expected).abs().max().item()
+        return Exported(kinds, tuple(self.expected.shape), difference, allowed)
+
+
+def trace(checkpoint: Path, *, batch: int) -> Traced:
+    """Make a graph of a checkpoint's generator, for a batch and the image size that it was trained at.
+
+    Spectral norms are divided out once and for all, and what is never run is left out.
+
+    Raises:
+        CheckpointError: if the checkpoint is missing, broken, or does not fit its system.
+    """
+    trained = load_system(checkpoint, SYSTEMS)
+    metadata = trained.metadata
+    shape = (batch, int(metadata["height"]), int(metadata["width"]))
+    classes = len(json.loads(metadata["classes"]))
+    first, other = (_inputs(trained.system, shape, classes=classes, seed=seed) for seed in (0, 1))
+    function = Generation(trained.system)
+    with torch.no_grad():
+        expected = function(**other)
+        _strip(trained.system)
+        program = torch.export.export(function, (), first)
+        if not _reads_instances(program):
+            del first["instances"], other["instances"]
+            program = torch.export.export(function, (), first)
+    return Traced(program, other, expected, metadata)
+
+
+def _inputs(system: Any, shape: tuple[int, int, int], *, classes: int, seed: int) -> Inputs:
+    """Draw a class and an instance for every pixel by itself: no network is asked for more."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(classes, shape, generator=generator)
+    instances = torch.randint(getattr(system, "slots", classes), shape, generator=generator)
+    style = system.draw(labels, instances, Noise(generator))
+    codes = {field.name: getattr(style, field.name) for field in fields(style) if field.name != "instance_classes"}
+    named = {_STYLE + name: code for name, code in codes.items() if code is not None and code.numel()}
+    return {"labels": labels, "instances": instances, **named}
+
+
+def _strip(system: Any) -> None:
+    """Leave only what generates, each layer with the weight that it works with in evaluation."""
+    for name, _ in list(system.named_children()):
+        if name != "generator":
+            setattr(system, name, None)
+    for name in unused(system.generator):
+        delattr(system.generator, name)
+    for layer in system.generator.modules():
+        if hasattr(layer, "weight_orig"):
+            nn.utils.remove_spectral_norm(layer)
+
+
+def _reads_instances(program: torch.export.ExportedProgram) -> bool:
+    return any(node.name == "instances" and node.users for node in program.graph.nodes)

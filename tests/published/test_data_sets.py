@@ -1,0 +1,57 @@
+import pytest
+
+from smis.models.registry import SYSTEMS
+from smis.published.data_sets import PUBLISHED, data_set_of
+from smis.published.palette import distinct_colours
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_every_class_of_a_data_set_has_a_name_of_its_own_and_a_colour(name: str) -> None:
+    data = data_set_of(name)
+    assert (len(data.classes), data.height, data.width) == PUBLISHED[name]
+    assert len(set(data.classes)) == len(data.classes) == len(data.palette)
+    assert all(known == known.strip() and known for known in data.classes)
+    assert all(0 <= channel <= 255 for colour in data.palette for channel in colour)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "called"),
+    [
+        ("ade20k", 0, "other"),
+        ("ade20k", 1, "wall"),
+        ("ade20k", 21, "car"),
+        ("ade20k", 150, "flag"),
+        ("celebamask", 13, "hair"),
+        ("cityscapes", 10, "rail track"),
+        ("cityscapes", 26, "car"),
+        ("coco", 0, "person"),
+        ("coco", 91, "banner"),
+        ("coco", 181, "wood"),
+        ("coco", 182, "unlabeled"),
+        ("deepfashion", 1, "hair"),
+        ("facades", 12, "shop"),
+    ],
+)
+def test_classes_are_numbered_as_in_the_label_maps(name: str, number: int, called: str) -> None:
+    assert data_set_of(name).classes[number] == called
+
+
+def test_a_variant_has_the_data_set_of_its_first_word() -> None:
+    assert data_set_of("ade20k_spade") == data_set_of("ade20k")
+
+
+def test_cityscapes_has_its_official_colours() -> None:
+    data = data_set_of("cityscapes")
+    assert dict(zip(data.classes, data.palette, strict=True))["road"] == (128, 64, 128)
+
+
+def test_every_preset_of_every_system_is_of_a_known_data_set() -> None:
+    presets = {preset for name in SYSTEMS for preset in SYSTEMS.load(name).presets}
+    assert {preset.split("_")[0] for preset in presets} <= set(PUBLISHED)
+
+
+def test_colours_by_rule_are_those_of_pascal_voc_and_all_different() -> None:
+    colours = distinct_colours(256)
+    assert colours[:4] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
+    assert colours[15] == (192, 128, 128)
+    assert len(set(colours)) == 256

@@ -1,0 +1,128 @@
+"""Generators as programs of torch.export and as ONNX models."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from smis.core.errors import CheckpointError, ParamsError
+from smis.core.seeding import Noise, generator
+from smis.engine.checkpoint import load_system
+from smis.models.registry import SYSTEMS
+from smis.published import onnx_model, program
+from smis.published.generation import Traced, trace
+from smis.published.onnx_model import export_onnx
+from smis.published.program import export_program
+
+CODES = {
+    "groupdnet": {"style_classes": (1, 2, 8, 2, 2)},
+    "inade": {"style_everything": (1, 64), "style_instances": (1, 16, 2, 8)},
+    "spade": {},
+    "vspade": {"style_everything": (1, 64)},
+}
+
+
+EXPORTS = {"program": export_program, "onnx": export_onnx}
+MODULES = {"program": program, "onnx": onnx_model}
+
+
+@pytest.fixture
+def traced_once(checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Give a checkpoint of two classes, whose graph is made once for all tests: that takes most of the time."""
+    for module in MODULES.values():
+        monkeypatch.setattr(module, "trace", _traced)
+    return lambda name: checkpoint(name, classes=2)
+
+
+@cache
+def _traced(path: Path, *, batch: int) -> Traced:
+    return trace(path, batch=batch)
+
+
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_every_system_is_exported_and_makes_the_images_of_eager(
+    traced_once: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    for kind, export in EXPORTS.items():
+        made = export(traced_once(name), tmp_path / kind)
+        assert (tmp_path / kind).exists()
+        assert made.output == (1, 3, 64, 64)
+        assert made.inputs["labels"] == ("int64", (1, 64, 64))
+        assert made.difference <= made.allowed <= 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_inputs_are_the_maps_that_are_read_and_the_codes(
+    traced_once: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    made = export_program(traced_once(name), tmp_path / "X.pt2")
+    assert {key: shape for key, (_, shape) in made.inputs.items() if key.startswith("style_")} == CODES[name]
+    assert ("instances" in made.inputs) == (name == "inade")
+
+
+def test_a_program_runs_without_our_code_and_says_what_it_is(
+    traced_once: Callable[[str], Path], tmp_path: Path
+) -> None:
+    export_program(traced_once("vspade"), tmp_path / "X.pt2")
+    extra = {"checkpoint.json": ""}
+    program = torch.export.load(tmp_path / "X.pt2", extra_files=extra)
+    image, expected = _images(traced_once("vspade"), lambda inputs: program.module()(**inputs))
+    torch.testing.assert_close(image, expected, atol=1e-6, rtol=0)
+    assert "hair" in json.loads(json.loads(extra["checkpoint.json"])["classes"])
+
+
+def test_an_onnx_model_runs_without_torch_and_says_what_it_is(
+    traced_once: Callable[[str], Path], tmp_path: Path
+) -> None:
+    export_onnx(traced_once("vspade"), tmp_path / "X.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "X.onnx")
+    image, expected = _images(
+        traced_once("vspade"),
+        lambda inputs: torch.from_numpy(session.run(None, {name: x.numpy() for name, x in inputs.items()})[0]),
+    )
+    torch.testing.assert_close(image, expected, atol=1e-5, rtol=0)
+    assert "hair" in json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+
+
+def _images(path: Path, run: Callable[[dict[str, Tensor]], Tensor]) -> tuple[Tensor, Tensor]:
+    system = load_system(path, SYSTEMS).system
+    labels = (torch.arange(64) // 16 % 2).expand(1, 64, 64).contiguous()
+    style = system.draw(labels, labels, Noise(generator(7)))
+    with torch.no_grad():
+        expected = system.synthesise(labels, labels, style)
+    assert expected.std() > 0.01
+    return run({"labels": labels, "style_everything": style.everything}), expected
+
+
+def test_parts_that_are_never_run_are_not_exported(
+    checkpoint: Callable[..., Path],
+) -> None:
+    traced = trace(checkpoint("groupdnet", unused_block=True), batch=1)
+    names = list(traced.program.state_dict)
+    assert any(".up_3." in name for name in names)
+    assert not any(".up_4." in name or name.endswith("weight_orig") for name in names)
+
+
+@pytest.mark.parametrize("kind", sorted(EXPORTS))
+def test_what_is_too_far_from_eager_is_not_written(
+    traced_once: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(MODULES[kind], "ALLOWED", -1.0)
+    with pytest.raises(
+        CheckpointError, match=r"X was not written: it would be up to \S+ from eager, -1e\+00 is allowed"
+    ):
+        EXPORTS[kind](traced_once("spade"), tmp_path / "X")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_model, "find_spec", lambda name: None if name == "onnxscript" else name)
+    with pytest.raises(ParamsError, match=r"--to onnx needs onnxscript; install it with: pip install 'smis\[export\]'"):
+        export_onnx(tmp_path / "X.safetensors", tmp_path / "X.onnx")

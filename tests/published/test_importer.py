@@ -1,0 +1,158 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from smis.core.errors import CheckpointError, ParamsError
+from smis.engine.checkpoint import load_system, load_weights
+from smis.models.registry import SYSTEMS
+from smis.published.importer import import_checkpoint
+
+
+@pytest.fixture
+def changed(release: Callable[..., Any], tmp_path: Path) -> Callable[[Callable[[dict[str, Tensor]], object]], Path]:
+    """Give GroupDNet's file after a change to its tensors."""
+
+    def change(by: Callable[[dict[str, Tensor]], object]) -> Path:
+        state = torch.load(release("groupdnet")["generator"], weights_only=True)
+        by(state)
+        torch.save(state, tmp_path / "changed.pth")
+        return tmp_path / "changed.pth"
+
+    return change
+
+
+def refused(path: Path, *, release: str = "smis", preset: str = "paperdoll", **more: Any) -> None:
+    out = path.parent / "refused.safetensors"
+    try:
+        import_checkpoint(path, release=release, preset=preset, out=out, **more)
+    finally:
+        assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade")]
+)
+def test_an_imported_system_has_every_bit_of_the_released_one(
+    release: Callable[..., Any], tmp_path: Path, name: str, code: str
+) -> None:
+    files, out = release(name), tmp_path / "X.safetensors"
+    found = import_checkpoint(**files, release=code, preset="paperdoll", out=out)
+    trained = load_system(out, SYSTEMS)
+    assert found.system == trained.metadata["system"] == name
+    for part, path in files.items():
+        theirs, ours = torch.load(path, weights_only=True), getattr(trained.system, part).state_dict()
+        assert list(ours) == list(theirs)
+        assert all(ours[key].dtype == tensor.dtype and ours[key].equal(tensor) for key, tensor in theirs.items())
+    assert found.tensors == {part: len(torch.load(path, weights_only=True)) for part, path in files.items()}
+    assert not found.encoder_missing
+
+
+def test_the_same_files_give_the_same_bytes(release: Callable[..., Any], tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        import_checkpoint(release("inade")["generator"], release="inade", preset="paperdoll", out=tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_the_checkpoint_says_what_it_is(release: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "X.safetensors"
+    import_checkpoint(release("groupdnet")["generator"], release="smis", preset="paperdoll", out=out)
+    metadata = load_weights(out)[1]
+    config = SYSTEMS.load("groupdnet")
+    assert config.model_validate_json(metadata.pop("config")) == config(preset="paperdoll")
+    assert json.loads(metadata.pop("classes"))[1] == "hair"
+    assert len(json.loads(metadata.pop("palette"))) == 8
+    assert metadata == {
+        "format": "1", "system": "groupdnet", "dataset": "paperdoll", "height": "64", "width": "64", "step": "0",
+        "release": "smis", "preset": "paperdoll",
+    }  # fmt: skip
+
+
+def test_a_checkpoint_without_encoder_generates_all_the_same(release: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "X.safetensors"
+    found = import_checkpoint(release("vspade")["generator"], release="smis", preset="paperdoll", out=out)
+    assert found.encoder_missing
+    assert load_system(out, SYSTEMS).system.encoder is None
+
+
+def test_tensors_that_are_never_run_are_kept_and_counted(
+    release: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = SYSTEMS.load("groupdnet").presets
+    monkeypatch.setitem(presets, "paperdoll_unused", {**presets["paperdoll"], "unused_block": True})
+    generator = release("groupdnet", "paperdoll_unused")["generator"]
+    out = tmp_path / "X.safetensors"
+    found = import_checkpoint(generator, release="smis", preset="paperdoll_unused", out=out)
+    theirs = torch.load(generator, weights_only=True)
+    kept = load_weights(out)[0]
+    assert found.unused == {"up_4": sum(name.startswith("up_4.") for name in theirs)}
+    assert all(kept[f"generator.{name}"].equal(tensor) for name, tensor in theirs.items())
+
+
+def test_the_release_says_which_of_two_settings_of_a_system_it_is(
+    release: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = SYSTEMS.load("vspade").presets
+    monkeypatch.setitem(presets, "paperdoll_spade", {**presets["paperdoll"], "latent": 32})
+    files = release("vspade", "paperdoll_spade")
+    found = import_checkpoint(**files, release="spade", preset="paperdoll", out=tmp_path / "X.safetensors")
+    assert (found.system, found.preset) == ("vspade", "paperdoll_spade")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda state: state.update({"fc.weight": torch.zeros(3, 8)}),
+            r"changed.pth is not the generator of groupdnet at preset 'paperdoll': fc.weight has shape \[3, 8\] in the "
+            r"file, \[128, 8, 3, 3\] in the network; is it of another --preset, --release or --system\?$",
+        ),
+        (lambda state: state.pop("conv_img.bias"), r"conv_img.bias \[3\] is missing in the file"),
+        (lambda state: state.update(more=torch.zeros(2)), r"more \[2\] of the file is not in the network"),
+        (
+            lambda state: state.update({"fc.bias": state["fc.bias"].half()}),
+            "fc.bias is float16 in the file, float32 in the network",
+        ),
+    ],
+    ids=["another shape", "missing", "extra", "half precision"],
+)
+def test_the_first_tensor_that_does_not_fit_is_named(
+    changed: Callable[..., Path], change: Callable[[dict[str, Tensor]], object], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        refused(changed(change))
+
+
+def test_an_encoder_is_not_taken_for_a_generator(release: Callable[..., Any]) -> None:
+    with pytest.raises(CheckpointError, match=r"G.pth is not the encoder of inade .*: layer1.weight .* is missing"):
+        refused(release("inade")["generator"], release="inade", encoder=release("inade")["generator"])
+
+
+def test_an_encoder_of_a_system_that_has_none_is_refused(release: Callable[..., Any]) -> None:
+    with pytest.raises(CheckpointError, match=r"spade has no encoder; leave --encoder .* out"):
+        refused(release("spade")["generator"], release="spade", system="spade", encoder=release("vspade")["encoder"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"release": "smis", "system": "spade"}, "'smis' has no system 'spade'; it has: groupdnet, vspade"),
+        ({"release": "inade", "preset": "coco"}, "no preset 'coco' of inade; there are: ade20k, celebamask, "),
+        ({"release": "clade"}, "no release 'clade'; there are: smis, inade, spade"),
+    ],
+)
+def test_what_was_never_released_is_answered_with_what_was(tmp_path: Path, wanted: Any, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        refused(tmp_path / "G.pth", **wanted)
+
+
+def test_the_file_to_read_is_not_overwritten(release: Callable[..., Any]) -> None:
+    path = release("inade")["generator"]
+    before = path.read_bytes()
+    with pytest.raises(ParamsError, match=r"--out .*latest_net_G.pth is the file to read; give another place"):
+        import_checkpoint(path, release="inade", preset="paperdoll", out=path)
+    assert path.read_bytes() == before
