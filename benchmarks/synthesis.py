@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures, photographs, squares
@@ -67,6 +68,16 @@ def built(name: str, section: dict[str, Any], classes: int, labels: Tensor) -> A
     system = config.build(classes=classes, height=labels.shape[1], width=labels.shape[2], training=False).eval()
     for weight in system.generator.parameters():
         torch.nn.init.normal_(weight, std=0.05)
+    return settled(system)
+
+
+def settled(system: Any) -> Any:
+    """Let spectral normalisation find its vectors, as any training does; until then pictures are round-off."""
+    for layer in system.generator.modules():
+        for hook in layer._forward_pre_hooks.values():
+            if isinstance(hook, SpectralNorm):
+                for _ in range(15):
+                    hook.compute_weight(layer, do_power_iteration=True)
     return system
 
 

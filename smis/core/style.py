@@ -4,7 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
+
+from smis.core.shapes import InstanceMap, LabelMap
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class Style:
         return replace(
             self, **{name: code.repeat_interleave(samples, dim=0) for name, code in codes.items() if code is not None}
         )
+
+
+def classes_of(labels: LabelMap, instances: InstanceMap, *, slots: int) -> Int[Tensor, "b slots"]:
+    """Return the class of each slot, -1 where it is empty."""
+    empty = torch.full((len(labels), slots), -1, dtype=labels.dtype, device=labels.device)
+    return empty.scatter_reduce(1, instances.flatten(1), labels.flatten(1), reduce="amax")
 
 
 def _swap(ours: Tensor, theirs: Tensor, *, chosen: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from smis.core.errors import LabelError, ParamsError
 from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
+from smis.core.style import Style, classes_of
 from smis.losses import adversarial
 from smis.losses.adversarial import LossWeights
 from smis.losses.divergence import kl_divergence
@@ -243,12 +243,6 @@ class Inade(nn.Module):
                 f"a picture has instance id {int(instances.max())}, but INADE was built for {self.slots} instances "
                 f"(ids 0 to {self.slots - 1}); set systems.inade.slots to the most that a picture has"
             )
-
-
-def classes_of(labels: LabelMap, instances: InstanceMap, *, slots: int) -> Int[Tensor, "b slots"]:
-    """Return the class of each slot, -1 where it is empty."""
-    empty = torch.full((len(labels), slots), -1, dtype=labels.dtype, device=labels.device)
-    return empty.scatter_reduce(1, instances.flatten(1), labels.flatten(1), reduce="amax")
 
 
 def borrow(

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
@@ -13,9 +13,10 @@ from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
+from smis.core.style import Style, classes_of
 from smis.losses import adversarial, least_squares
 from smis.losses.adversarial import LossWeights
+from smis.nn.feature_encoder import FeatureEncoder, laid_out
 from smis.nn.global_generator import GlobalGenerator, instance_norm, spectral_instance_norm
 from smis.nn.halvings import check_halvings
 from smis.nn.initialise import initialise, initialise_normally
@@ -57,6 +58,7 @@ class Config(BaseConfig):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {},
         "cityscapes": {"edges": True},
+        "cityscapes_features": {"edges": True, "features": 3, "slots": 256},
         "ade20k": {},
         "cityscapes_spade": {"variant": "spade", "edges": True},
         "ade20k_spade": {"variant": "spade"},
@@ -73,6 +75,7 @@ class Config(BaseConfig):
     recipes: ClassVar[dict[str, Recipe]] = {
         "deepfashion": Recipe.model_validate(_NVIDIA),
         "cityscapes": Recipe.model_validate(_NVIDIA | _WIDE | {"source": "released code; the size is SMIS's"}),
+        "cityscapes_features": Recipe.model_validate(_NVIDIA | _WIDE | {"source": "released code; the size is SMIS's"}),
         "ade20k": Recipe.model_validate(_NVIDIA | _LARGER),
         "cityscapes_spade": Recipe.model_validate(_SPADE | _WIDE | {"batch": 16}),
         "ade20k_spade": Recipe.model_validate(_SPADE | _LARGER | {"batch": 32}),
@@ -91,6 +94,11 @@ class Config(BaseConfig):
     """Residual blocks at the full size, if enhanced."""
     edges: bool = False
     """Whether the instance edges are a channel of the label map."""
+    features: NonNegativeInt = 0
+    """Numbers that an encoder gives for each instance of a picture; 0 is without."""
+    feature_width: PositiveInt = 16
+    slots: PositiveInt = 64
+    """Instances that a picture may have, if they have features."""
     gain: PositiveFloat = 0.02
     """Of the first weights: NVIDIA's have this deviation, SPADE's this gain."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -114,11 +122,13 @@ class Config(BaseConfig):
         check_halvings(height, width, halvings=halvings, least=2, remedy="downsamplings")
         known = classes + self.edges
         system = Pix2PixHD(
-            generator=self._generator(known),
+            generator=self._generator(known + self.features),
+            encoder=self._encoder(),
             discriminator=self._discriminator(known + 3),
             objective=adversarial if self.variant == "spade" else least_squares,
             classes=classes,
             edges=self.edges,
+            slots=self.slots,
             losses=self.losses,
         )
         if self.variant == "spade":
@@ -135,6 +145,11 @@ class Config(BaseConfig):
         normalise = spectral_instance_norm if self.variant == "spade" else instance_norm
         return GlobalGenerator(channels, normalise=normalise, **sizes)
 
+    def _encoder(self) -> FeatureEncoder | None:
+        if not self.features:
+            return None
+        return FeatureEncoder(self.features, width=self.feature_width, downsamplings=self.downsamplings)
+
     def _discriminator(self, channels: int) -> nn.Module:
         if self.variant == "spade":
             return self.discriminator.build(channels=channels)
@@ -146,62 +161,84 @@ class Pix2PixHD(nn.Module):
     """Generate from the label map; nothing is drawn, so one label map has one picture.
 
     Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` is the module
-    of smis.losses that has them. The encoder of instances' features (3.4) is left out.
+    of smis.losses that has them. With an encoder (3.4), a picture's instances can be given the features of another's;
+    the release draws them from clusters that it finds after training, which is left out: what is drawn here is the
+    middle of their range.
     """
 
-    varies = "nothing"
-    encoder = None
+    encoder: FeatureEncoder | None
     perceptual: PerceptualNetwork | None
 
     def __init__(
         self,
         *,
         generator: nn.Module,
+        encoder: FeatureEncoder | None,
         discriminator: nn.Module,
         objective: ModuleType,
         classes: int,
         edges: bool,
+        slots: int,
         losses: LossWeights,
     ) -> None:
         super().__init__()
-        self.generator, self.discriminator, self.objective = generator, discriminator, objective
-        self.classes, self.edges, self.losses = classes, edges, losses
+        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
+        self.objective, self.losses = objective, losses
+        self.classes, self.edges, self.slots = classes, edges, slots
+        self.features = 0 if encoder is None else encoder.features
+        self.varies = "instance" if self.features else "nothing"
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
-        known = self.semantics(batch.labels, batch.instances)
         return self.objective.generator_terms(
             self.discriminator,
             self.perceptual,
-            semantics=known,
-            fake=self.generator(known),
+            semantics=self.semantics(batch.labels, batch.instances),
+            fake=self._again(batch),
             real=batch.image,
             weights=self.losses,
         )
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the terms D_Fake and D_Real; the image is generated anew (NVIDIA's release keeps the first)."""
-        known = self.semantics(batch.labels, batch.instances)
         with torch.no_grad():
-            fake = self.generator(known)
+            fake = self._again(batch)
+        known = self.semantics(batch.labels, batch.instances)
         return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Return a code of no channels: it only says how many pictures there are."""
-        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+        """Return a code of no channels, which only says how many pictures there are, and features of 0."""
+        return self._style(labels, instances, torch.zeros(len(labels), self.slots, self.features, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return the same empty code: a picture tells nothing that the label map does not."""
-        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+        """Return each instance's features; without an encoder, a picture tells nothing that the label map does not."""
+        if self.encoder is None:
+            return self.draw(labels, instances, Noise(torch.Generator()))
+        return self._style(labels, instances, self.encoder(image, instances, slots=self.slots))
 
     def synthesise(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout gives the same image for each code."""
+        """Make the images; one layout serves any number of codes."""
         assert style.everything is not None
-        image = self.generator(self.semantics(labels, instances))
-        return image.expand(len(style.everything), -1, -1, -1)
+        known = self.semantics(labels, instances)
+        if style.instances is None:
+            return self.generator(known).expand(len(style.everything), -1, -1, -1)
+        features = laid_out(style.instances, instances)
+        return self.generator(torch.cat([known.expand(len(features), -1, -1, -1), features], dim=1))
 
     def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the networks are told of the layout."""
         return semantics(labels, instances if self.edges else None, classes=self.classes)
+
+    def _again(self, batch: Batch) -> Image:
+        """Make a batch's images from their own layouts and features."""
+        style = self.encode(batch.image, batch.labels, batch.instances, None)
+        return self.synthesise(batch.labels, batch.instances, style)
+
+    def _style(self, labels: LabelMap, instances: InstanceMap, features: Float[Tensor, "b slots f"]) -> Style:
+        nothing = torch.zeros(len(labels), 0, device=labels.device)
+        if not self.features:
+            return Style(everything=nothing)
+        owners = classes_of(labels, instances, slots=self.slots)
+        return Style(everything=nothing, instances=features, instance_classes=owners)

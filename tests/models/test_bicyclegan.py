@@ -40,10 +40,6 @@ def test_every_preset_has_the_published_number_of_parameters_on_eight_classes(pr
     assert counts == [54_799_747, 2_590_032, 3_458_978, 3_458_978]
 
 
-def test_every_preset_but_the_built_in_one_has_a_recipe():
-    assert set(Config.recipes) == set(Config.presets) - {"paperdoll"}
-
-
 def test_finding_a_drawn_code_again_teaches_the_generator_alone(system, batch):
     system.generator_terms(batch, noise())["z_L1"].backward()
     # both kinds of pictures are made in one pass, so the way to the encoder exists; nothing comes along it

@@ -45,10 +45,6 @@ def test_a_preset_with_the_unet_has_the_published_number_of_parameters_on_eight_
     assert sum(p.numel() for p in system.parameters()) == 58_271_013
 
 
-def test_every_preset_but_the_built_in_one_has_a_recipe():
-    assert set(Config.recipes) == set(Config.presets) - {"paperdoll"}
-
-
 def test_cityscapes_has_the_global_generator_with_a_long_code():
     with torch.device("meta"):
         config = Config.model_validate({"preset": "cityscapes"})

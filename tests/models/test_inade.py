@@ -6,8 +6,8 @@ import torch
 from smis.core.batch import Batch
 from smis.core.errors import LabelError, ParamsError
 from smis.core.seeding import Noise, generator
-from smis.core.style import Style
-from smis.models.inade import Config, borrow, classes_of
+from smis.core.style import Style, classes_of
+from smis.models.inade import Config, borrow
 from smis.nn.perceptual import PerceptualNetwork
 
 CLASSES = 8

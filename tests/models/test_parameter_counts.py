@@ -26,6 +26,7 @@ from smis.cli.systems import row
         ("inade", "deepfashion", 84_020_995, 3_560_608, 5_546_114),
         ("inade", "deepfashion_paper", 84_633_859, 3_689_856, 5_546_114),
         ("pix2pixhd", "cityscapes", 182_546_755, 0, 5_603_202),
+        ("pix2pixhd", "cityscapes_features", 182_546_755 + 3 * 64 * 49, 788_803, 5_603_202),
         ("pix2pixhd", "cityscapes_spade", 182_525_379, 0, 5_601_410),
         ("pix2pixhd", "ade20k_spade", 182_886_019, 0, 5_836_930),
         ("bicyclegan", "deepfashion", 54_799_747, 2_590_032, 2 * 3_458_978),

@@ -12,6 +12,7 @@ from torch import Tensor
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.models.pix2pixhd import Config, Pix2PixHD
+from smis.nn.feature_encoder import FeatureEncoder, laid_out
 from smis.nn.layout import one_hot
 from smis.nn.perceptual import perceptual_network
 from tests.references.released import Released, add, check_gradients, check_terms, close, fill, made_up_vgg, read
@@ -68,6 +69,17 @@ def test_the_local_enhancer_gives_the_released_image(released, known):
     with torch.no_grad():
         image = build(released, section, generator="L").generator(known)
     close(image[:, :, ::2, ::2], released["local_fake"])
+
+
+def test_the_encoder_gives_the_released_features_of_each_instance(released, batch):
+    encoder = FeatureEncoder(3, width=4, downsamplings=3)
+    fill(encoder, released, "hd.E")
+    instances = released["instances"].long()
+    with torch.no_grad():
+        features = encoder(batch.image, instances, slots=14)
+        laid = laid_out(features, instances)
+    close(features[0], released["features"])
+    assert torch.equal(laid[1, :, 5, 7], features[1, instances[1, 5, 7]])
 
 
 def test_the_discriminator_gives_the_released_outputs(system, released, known, batch):
