@@ -16,9 +16,9 @@ PALETTE = [[230, 230, 230], [120, 70, 30], [250, 200, 160], [40, 90, 200], [240,
 SIZE = (HEIGHT, WIDTH)
 
 
-def write(path: Path, name: str, *, encoder: bool = True) -> Path:
+def write(path: Path, name: str, *, encoder: bool = True, **changed: Any) -> Path:
     """Write the checkpoint of a fresh system whose pictures are not all grey."""
-    section = SYSTEMS.load(name).model_validate({"preset": "paperdoll"} | _tiny(name))
+    section = SYSTEMS.load(name).model_validate({"preset": "paperdoll"} | _tiny(name) | changed)
     torch.manual_seed(0)
     system = section.build(classes=CLASSES, height=HEIGHT, width=WIDTH, training=False)
     for weight in system.parameters():

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Batch:
     instances: InstanceMap
     keys: tuple[str, ...]
     parts: int = 1
+    sketch: Sketch | None = None
+    """For the one system that can be told lines."""
 
     def to(self, device: torch.device | str) -> "Batch":
         """Move the pictures, without waiting for the copy where memory is pinned."""
@@ -28,4 +30,5 @@ class Batch:
             image=self.image.to(device, non_blocking=True),
             labels=self.labels.to(device, non_blocking=True),
             instances=self.instances.to(device, non_blocking=True),
+            sketch=None if self.sketch is None else self.sketch.to(device, non_blocking=True),
         )

@@ -12,6 +12,8 @@ from torch import Tensor
 Image = Float[Tensor, "b 3 h w"]
 LabelMap = Int[Tensor, "b h w"]
 InstanceMap = Int[Tensor, "b h w"]
+Sketch = Float[Tensor, "b 1 h w"]
+"""Lines: 0 where there is nothing, 1 where there is a line."""
 
 Picture = UInt8[ndarray, "h w 3"]
 """One image as it lies on disk."""

@@ -16,7 +16,7 @@ from smis.core.config import Config as BaseConfig
 from smis.core.errors import LabelError, ParamsError
 from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style, classes_of
 from smis.losses import adversarial
 from smis.losses.adversarial import LossWeights
@@ -66,6 +66,7 @@ class Config(BaseConfig):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {"noise": 8, "slots": 8},
         "deepfashion_paper": {"slots": 8},
+        "deepfashion_sketch": {"noise": 8, "slots": 8, "sketch": True},
         "cityscapes": {"upsamplings": 6, "slots": 256},
         "ade20k": {"slots": 151},
         "celebamask": {"slots": 19},
@@ -74,6 +75,7 @@ class Config(BaseConfig):
 
     recipes: ClassVar[dict[str, Recipe]] = {
         "deepfashion": Recipe(source=_DEFAULTS, batch=1, epochs=50),
+        "deepfashion_sketch": Recipe(source=_DEFAULTS, batch=1, epochs=50),
         "deepfashion_paper": Recipe(source=_RECALLED, batch=32, epochs=100, note=_UNSURE),
         "cityscapes": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(256, 512), crop=(256, 512)),
         "ade20k": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
@@ -92,6 +94,8 @@ class Config(BaseConfig):
     slots: PositiveInt = 64
     """Instances that a picture may have. Every picture draws noise for all slots, however few it fills: so the draws
     do not depend on how a batch is split."""
+    sketch: bool = False
+    """Whether the generator is told lines as well."""
     gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -115,7 +119,9 @@ class Config(BaseConfig):
         generator = SpadeGenerator(
             fc=LinearStart(self.latent, channels=channels[0], height=rows, width=columns),
             channels=channels,
-            make_norm=lambda channels, stage: InadeNorm(channels, classes=classes, noise=self.noise),
+            make_norm=lambda channels, stage: InadeNorm(
+                channels, classes=classes, noise=self.noise, sketch=self.sketch
+            ),
             upsamplings=self.upsamplings,
         )
         system = Inade(
@@ -126,6 +132,7 @@ class Config(BaseConfig):
             slots=self.slots,
             latent=self.latent,
             noise=self.noise,
+            sketched=self.sketch,
             losses=self.losses,
         )
         initialise(system, gain=self.gain)
@@ -153,12 +160,13 @@ class Inade(nn.Module):
         slots: int,
         latent: int,
         noise: int,
+        sketched: bool,
         losses: LossWeights,
     ) -> None:
         super().__init__()
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
         self.classes, self.slots, self.latent, self.noise = classes, slots, latent, noise
-        self.losses = losses
+        self.sketched, self.losses = sketched, losses
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw every instance from its class's prior.
@@ -179,20 +187,31 @@ class Inade(nn.Module):
         return self._encoded(image, labels, instances, noise)[0]
 
     def synthesise(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
+        self,
+        labels: Int[Tensor, "#b h w"],
+        instances: Int[Tensor, "#b h w"],
+        style: Style,
+        sketch: Float[Tensor, "#b 1 h w"] | None = None,
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the pictures of these layouts in this style; one layout serves any number of codes."""
+        """Make the pictures of these layouts in this style; one layout serves any number of codes.
+
+        A generator that knows sketches and gets none is told that there are no lines.
+        """
         assert style.everything is not None
         assert style.instances is not None
         count = len(style.everything)
-        layout = InstanceLayout(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances)
+        lines = None
+        if self.sketched:
+            lines = style.everything.new_zeros(1, 1, *labels.shape[1:]) if sketch is None else sketch
+            lines = lines.expand(count, -1, -1, -1)
+        layout = InstanceLayout(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances, lines)
         return self.generator(style.everything, layout)
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return GAN, GAN_Feat, VGG and KLD, weighted."""
         assert self.perceptual is not None
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
-        fake = self.synthesise(batch.labels, batch.instances, style)
+        fake = self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
         terms = adversarial.generator_terms(
             self.discriminator,
             self.perceptual,
@@ -209,10 +228,17 @@ class Inade(nn.Module):
         """Return D_Fake and D_Real of pictures made anew."""
         with torch.no_grad():
             style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
-            fake = self.synthesise(batch.labels, batch.instances, style)
+            fake = self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
         return adversarial.discriminator_terms(
             self.discriminator, semantics=self._semantics(batch), fake=fake, real=batch.image
         )
+
+    def _sketch(self, batch: Batch) -> Sketch | None:
+        if self.sketched and batch.sketch is None:
+            raise ParamsError(
+                "systems.inade.sketch is true, but the data set has no sketches to learn from; set it to false"
+            )
+        return batch.sketch if self.sketched else None
 
     def _semantics(self, batch: Batch) -> Float[Tensor, "b k h w"]:
         return semantics(batch.labels, batch.instances, classes=self.classes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from smis.nn.batch_norm import BatchNorm
 from smis.nn.nearest import nearest
@@ -21,16 +22,21 @@ class Places:
     pairs: Int[Tensor, " places"]
     """Row among all (class, slot), class by class."""
     noise: Float[Tensor, "b slots 2 n"]
+    sketch: Float[Tensor, "b 1 h w"] | None
 
 
 class InstanceLayout:
     """Label and instance map at every size that a generator's blocks work at, with the noise of every instance."""
 
     def __init__(
-        self, labels: Int[Tensor, "b h w"], instances: Int[Tensor, "b h w"], noise: Float[Tensor, "b slots 2 n"]
+        self,
+        labels: Int[Tensor, "b h w"],
+        instances: Int[Tensor, "b h w"],
+        noise: Float[Tensor, "b slots 2 n"],
+        sketch: Float[Tensor, "b 1 h w"] | None = None,
     ) -> None:
         batch, slots = noise.shape[:2]
-        self._labels, self._noise = labels, noise
+        self._labels, self._noise, self._sketch = labels, noise, sketch
         self._rows = instances + slots * torch.arange(batch, device=instances.device).view(-1, 1, 1)
         self._sizes: dict[tuple[int, int], Places] = {}
 
@@ -41,7 +47,8 @@ class InstanceLayout:
             labels = nearest(self._labels, height=height, width=width).flatten()
             instances = nearest(self._rows, height=height, width=width).flatten()
             pairs = labels * self._noise[:, :, 0, 0].numel() + instances
-            self._sizes[size] = Places(labels, instances, pairs, self._noise)
+            sketch = None if self._sketch is None else functional.interpolate(self._sketch, size=size, mode="nearest")
+            self._sizes[size] = Places(labels, instances, pairs, self._noise, sketch)
         return self._sizes[size]
 
 
@@ -55,14 +62,19 @@ class InadeNorm(nn.Module):
     The released code multiplies one-hot maps with tables, once for each class and once for each instance. Here each
     place looks its row up, so the cost does not grow with the number of classes or instances. A row is copied whole
     if a place's channels lie side by side, so features leave this layer in that order (`channels_last`).
+
+    With a `sketch`, what came of class and instance is merged with what a convolution makes of the lines.
     """
 
-    def __init__(self, channels: int, *, classes: int, noise: int) -> None:
+    def __init__(self, channels: int, *, classes: int, noise: int, sketch: bool = False) -> None:
         super().__init__()
         self.param_free_norm = BatchNorm(channels)
         self.weight = nn.Parameter(torch.rand(classes, channels, 2))
         self.bias = nn.Parameter(torch.zeros(classes, channels, 2))
         self.fc_noise = nn.Linear(noise, channels)
+        if sketch:
+            self.sketch_conv = nn.Conv2d(1, channels, 3, padding=1)
+            self.merge_conv = nn.Conv2d(2 * channels, channels, 1, bias=False)
 
     def forward(self, x: Float[Tensor, "b c h w"], places: Places) -> Float[Tensor, "b c h w"]:
         """Scale and shift; `places` are those at the size of `x`."""
@@ -73,7 +85,10 @@ class InadeNorm(nn.Module):
             for kind in (0, 1)
         )
         normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
-        return scale * normal + shift
+        changed = scale * normal + shift
+        if places.sketch is None:
+            return changed
+        return self.merge_conv(torch.cat([changed, self.sketch_conv(places.sketch)], dim=1))
 
     def _modulation(self, places: Places, kind: int, drawn: Float[Tensor, "rows c"]) -> Float[Tensor, "places c"]:
         """Look up the scale (kind 0) or shift (kind 1) of each place.

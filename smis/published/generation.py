@@ -44,7 +44,7 @@ class Exported:
 
 
 class Generation(nn.Module):
-    """Make images of `labels`, `instances` where they are read, and one `style_...` for each kind of code."""
+    """Make images of `labels`, `instances` and a `sketch` where they are read, and a `style_...` for each code."""
 
     def __init__(self, system: Any) -> None:
         super().__init__()
@@ -55,7 +55,8 @@ class Generation(nn.Module):
         labels = inputs["labels"]
         codes = {name.removeprefix(_STYLE): code for name, code in inputs.items() if name.startswith(_STYLE)}
         style = Style(**codes) if codes else Style(everything=torch.zeros(labels.shape[0], 0))
-        return self.system.synthesise(labels, inputs.get("instances", torch.zeros_like(labels)), style)
+        lines = {"sketch": inputs["sketch"]} if "sketch" in inputs else {}
+        return self.system.synthesise(labels, inputs.get("instances", torch.zeros_like(labels)), style, **lines)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ def _inputs(system: Any, shape: tuple[int, int, int], *, classes: int, seed: int
     style = system.draw(labels, instances, Noise(generator))
     codes = {field.name: getattr(style, field.name) for field in fields(style) if field.name != "instance_classes"}
     named = {_STYLE + name: code for name, code in codes.items() if code is not None and code.numel()}
-    return {"labels": labels, "instances": instances, **named}
+    lines = (
+        {"sketch": torch.rand(shape, generator=generator).unsqueeze(1)} if getattr(system, "sketched", False) else {}
+    )
+    return {"labels": labels, "instances": instances, **lines, **named}
 
 
 def _strip(system: Any) -> None:

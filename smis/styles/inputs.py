@@ -10,7 +10,7 @@ from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError
-from smis.core.shapes import Image, LabelMap
+from smis.core.shapes import Image, LabelMap, Sketch
 from smis.data.pictures import signed
 
 Given = Tensor | ndarray | Pictures.Image | str | Path
@@ -63,6 +63,29 @@ def read_image(given: Given) -> Image:
     if not (low >= -1 - _OVERSHOOT and high <= 1 + _OVERSHOOT):
         raise ImageError(f"the picture's values run from {low:g} to {high:g}, allowed are floats -1..1; scale or clamp")
     return image.float()
+
+
+def read_sketch(given: Given) -> Sketch:
+    """Read lines: float 0..1 as (h, w) or (b, 1, h, w), or a grey picture, 0 where there is none.
+
+    Raises:
+        ImageError: if it is none of these.
+    """
+    if isinstance(given, str | Path):
+        given = _opened(Path(given), ImageError)
+    if isinstance(given, Pictures.Image):
+        given = np.asarray(given.convert("L"))
+    lines = torch.as_tensor(np.array(given, order="C") if isinstance(given, ndarray) else given)
+    lines = lines / 255 if lines.dtype == torch.uint8 else lines
+    lines = lines if lines.dim() == 4 else lines[None, None]
+    if (
+        not lines.is_floating_point()
+        or lines.dim() != 4
+        or lines.shape[1] != 1
+        or bool(((lines < 0) | (lines > 1)).any())
+    ):
+        raise ImageError(f"the sketch: {_what(lines)}, but it is (h, w) of floats 0..1 or of uint8")
+    return lines.float()
 
 
 def _opened(path: Path, kind: type[LabelError] | type[ImageError]) -> Pictures.Image:

@@ -12,7 +12,7 @@ from torch import Tensor
 from smis.core.errors import ImageError, LabelError, StyleError
 from smis.core.sample import check_range
 from smis.core.seeding import Noise, generator
-from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
 from smis.styles import codes
 from smis.styles.inputs import Given, read_ids
@@ -114,8 +114,13 @@ class Painter:
                 [codes.mapped(encode(*one, Noise(generator(seed, "encode"))), _precise) for one in each]
             )
 
-    def paint(self, layout: Layout, style: Style) -> Image:
-        """Make the pictures, float32 in -1..1; one layout serves any number of codes."""
+    def paint(self, layout: Layout, style: Style, sketch: Sketch | None = None) -> Image:
+        """Make the pictures, float32 in -1..1; one layout serves any number of codes.
+
+        Raises:
+            StyleError: if the system reads no sketch.
+            ImageError: if the sketch does not fit the label maps.
+        """
         samples = codes.count(style) // len(layout)
         if len(layout) > 1 and samples > 1:
             layout = layout.chosen(torch.arange(len(layout)).repeat_interleave(samples))
@@ -123,7 +128,17 @@ class Painter:
         with self._computing():
             if layout.prepared is not None:
                 return system.synthesise_on(layout.prepared, style).float()
-            return system.synthesise(layout.labels, layout.instances, style).float()
+            lines = {} if sketch is None else {"sketch": self._lines(sketch, layout)}
+            return system.synthesise(layout.labels, layout.instances, style, **lines).float()
+
+    def _lines(self, sketch: Sketch, layout: Layout) -> Sketch:
+        if not getattr(self.networks.trained, "sketched", False):
+            raise StyleError(f"{self.title} as trained reads no sketch; INADE with the preset deepfashion_sketch does")
+        if sketch.shape[2:] != layout.size or len(sketch) not in (1, len(layout)):
+            raise ImageError(
+                f"the sketch is {tuple(sketch.shape)}, label maps {(len(layout), *layout.size)}; give one of their size"
+            )
+        return sketch.to(self.device)
 
     def _drawn(self, layout: Layout, number: int, seed: int, *purpose: int | str) -> Style:
         one = slice(number, number + 1)

@@ -9,7 +9,7 @@ from smis.core.errors import ParamsError
 from smis.core.shapes import Image
 from smis.styles import store
 from smis.styles.coded import seeds_of
-from smis.styles.inputs import Given, read_image
+from smis.styles.inputs import Given, read_image, read_sketch
 from smis.styles.layout import Layout
 from smis.styles.networks import Networks
 from smis.styles.painter import Painter, Precision
@@ -135,12 +135,18 @@ class Synthesiser:
         return PictureStyle(**store.read(Path(path), self._painter))
 
     def __call__(
-        self, labels: Given | Layout, style: PictureStyle | None = None, instances: Given | None = None
+        self,
+        labels: Given | Layout,
+        style: PictureStyle | None = None,
+        instances: Given | None = None,
+        *,
+        sketch: Given | None = None,
     ) -> Image:
         """Make the pictures, (b, 3, h, w) float32 in -1..1; without a style, of seed 0.
 
         One label map serves many styles, and one style many label maps. On other labels than the style's own, codes
-        follow their classes or instances, and what is new is drawn: see `PictureStyle.on`.
+        follow their classes or instances, and what is new is drawn: see `PictureStyle.on`. A `sketch` of lines is for
+        systems that were trained with them.
 
         Raises:
             LabelError: if the maps do not fit the checkpoint.
@@ -149,7 +155,8 @@ class Synthesiser:
         if style is None:
             style = self.draw(labels, instances)
         carried = store.adopted(style, self._painter).on(labels, instances)
-        return self._painter.paint(carried.layout, carried.codes)
+        lines = None if sketch is None else read_sketch(sketch)
+        return self._painter.paint(carried.layout, carried.codes, lines)
 
 
 def _device(wanted: str | torch.device | None) -> torch.device:

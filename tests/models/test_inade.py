@@ -14,9 +14,13 @@ CLASSES = 8
 SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "slots": 6, "discriminator": {"width": 4, "layers": 3}}
 
 
-def small():
+def small(section=None):
     torch.manual_seed(0)
-    system = Config.model_validate(SMALL).build(classes=CLASSES, height=32, width=32, training=False).train()
+    system = (
+        Config.model_validate(SMALL | (section or {}))
+        .build(classes=CLASSES, height=32, width=32, training=False)
+        .train()
+    )
     # the released start is so close to zero that every picture is grey and every distribution standard
     for weight in system.parameters():
         torch.nn.init.normal_(weight, std=0.3)
@@ -116,3 +120,21 @@ def test_a_borrowed_instance_scales_and_moves_its_own_draw():
     torch.testing.assert_close(drawn[:, 1, 0], torch.full((1, 5), 6.0))
     torch.testing.assert_close(drawn[:, 1, 1], torch.full((1, 5), 7.0))
     assert (drawn[:, [0, 2]] == 2).all()
+
+
+def test_a_generator_that_knows_sketches_follows_lines_and_can_do_without():
+    system = small({"sketch": True}).eval()
+    labels, instances = layout()
+    style = system.draw(labels, instances, noise())
+    lines = torch.zeros(2, 1, *labels.shape[1:])
+    with torch.no_grad():
+        without, blank = (system.synthesise(labels, instances, style, sketch) for sketch in (None, lines))
+        assert torch.equal(without, blank)
+        assert not torch.equal(without, system.synthesise(labels, instances, style, lines + 1))
+
+
+def test_sketches_cannot_be_learned_from_a_data_set_without_any():
+    labels, instances = layout()
+    batch = Batch(torch.zeros(2, 3, *labels.shape[1:]), labels, instances, ("a", "b"))
+    with pytest.raises(ParamsError, match="the data set has no sketches to learn from"):
+        small({"sketch": True}).discriminator_terms(batch, noise())

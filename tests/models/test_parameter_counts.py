@@ -24,6 +24,7 @@ from smis.cli.systems import row
         ("inade", "celebamask", 85_115_395, 3_689_856, 5_568_642),
         ("inade", "cityscapes", 77_394_435, 3_689_856, 5_601_410),
         ("inade", "deepfashion", 84_020_995, 3_560_608, 5_546_114),
+        ("inade", "deepfashion_sketch", 102_980_227, 3_560_608, 5_546_114),
         ("inade", "deepfashion_paper", 84_633_859, 3_689_856, 5_546_114),
         ("pix2pixhd", "cityscapes", 182_546_755, 0, 5_603_202),
         ("pix2pixhd", "cityscapes_features", 182_546_755 + 3 * 64 * 49, 788_803, 5_603_202),

@@ -67,3 +67,13 @@ def test_a_size_is_worked_out_once():
     _, _, labels, instances, noise = example((3, 2))
     layout = InstanceLayout(labels, instances, noise)
     assert layout.at(3, 2) is layout.at(3, 2)
+
+
+def test_with_a_sketch_lines_are_merged_with_what_class_and_instance_say():
+    _, x, labels, instances, noise = example((12, 8))
+    norm = InadeNorm(CHANNELS, classes=CLASSES, noise=NOISE, sketch=True)
+    lines = torch.rand(2, 1, 24, 16)
+    ours = norm(x, InstanceLayout(labels, instances, noise, lines).at(12, 8))
+    changed = one_hot_form(norm, x, labels, instances, noise)
+    drawn = norm.sketch_conv(lines[:, :, ::2, ::2])
+    torch.testing.assert_close(ours, norm.merge_conv(torch.cat([changed, drawn], dim=1)), atol=1e-5, rtol=1e-5)

@@ -126,3 +126,10 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(
     monkeypatch.setattr(onnx_model, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ParamsError, match=r"--to onnx needs onnxscript; install it with: pip install 'smis\[export\]'"):
         export_onnx(tmp_path / "X.safetensors", tmp_path / "X.onnx")
+
+
+def test_a_generator_that_reads_sketches_is_exported_with_one_as_input(
+    checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    made = export_program(checkpoint("inade", classes=2, sketch=True), tmp_path / "sketch.pt2")
+    assert made.inputs["sketch"] == ("float32", (1, 1, 64, 64))

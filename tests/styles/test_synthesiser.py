@@ -190,3 +190,19 @@ def test_what_cannot_be_loaded_is_said_in_one_line(tmp_path: Path) -> None:
         smis.load(path, device="gpu")
     with pytest.raises(ParamsError, match="precision is 'half'; give 'float32' or 'bfloat16'"):
         smis.load(path, device="cpu", precision="half")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_sketch_is_followed_by_a_system_that_was_trained_with_them(tmp_path: Path, labels: Tensor) -> None:
+    synth = smis.load(checkpoints.write(tmp_path / "sketch.safetensors", "inade", sketch=True), device="cpu")
+    nothing, lines = np.zeros(checkpoints.SIZE, np.uint8), np.full(checkpoints.SIZE, 255, np.uint8)
+    assert torch.equal(synth(labels, sketch=nothing), synth(labels))
+    assert not torch.equal(synth(labels, sketch=lines), synth(labels))
+    with pytest.raises(ImageError, match=r"the sketch is \(1, 1, 16, 64\), label maps \(2, 32, 64\)"):
+        synth(labels, sketch=nothing[::2])
+    with pytest.raises(ImageError, match=r"the sketch: .* but it is \(h, w\) of floats 0..1 or of uint8"):
+        synth(labels, sketch=torch.full(checkpoints.SIZE, 2.0))
+
+
+def test_a_sketch_for_a_system_that_reads_none_is_refused(load: Load, labels: Tensor) -> None:
+    with pytest.raises(StyleError, match="INADE as trained reads no sketch; INADE with the preset deepfashion_sketch"):
+        load("inade")(labels, sketch=np.zeros(checkpoints.SIZE, np.uint8))
