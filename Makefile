@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 PATHS := smis pipelines flows tests benchmarks
 
-.PHONY: repro test check fix up lock install flow help
+.PHONY: repro ablation test check fix up lock install flow help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -30,6 +30,11 @@ install: .venv/.installed   ## make .venv from requirements.lock, hash-checked
 repro: install   ## run the pipeline (DVC runs only what changed), then show the table
 	@python -m pipelines.params
 	@dvc repro --quiet
+	@python -m pipelines.tracking
+	@python -m pipelines.report.terminal
+
+ablation: install ## the pipeline for all eleven systems, which params.yaml then names
+	@dvc exp run --quiet --set-param 'axes.system=[mulnet,groupnet,groupenc,groupdec,vspade,bicyclegan,dscgan,pix2pixhd,spade,groupdnet,inade]'
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 
