@@ -26,7 +26,7 @@ class Samplable(Protocol):
         ...
 
     def synthesise(self, labels: LabelMap, instances: InstanceMap, style: Style) -> Image:
-        """Make the pictures of these layouts in this style."""
+        """Make the pictures of these layouts in this style; one layout serves any number of codes."""
         ...
 
 
@@ -57,7 +57,7 @@ class Sampler:
         """Make pictures of one label map, each with codes of its own."""
         for start, many in self._shares(one, samples):
             style = self._drawn(many, "everything", one.keys[0], start)
-            for number, picture in enumerate(self._pictures(many, style), start):
+            for number, picture in enumerate(self._pictures(one, style), start):
                 yield Sampled(one.keys[0], number, EVERYTHING, picture)
 
     def one_class(self, one: Batch, *, chosen: int, samples: int) -> Iterator[Sampled]:
@@ -66,7 +66,7 @@ class Sampler:
         for start, many in self._shares(one, samples):
             fresh = self._drawn(many, "class", one.keys[0], chosen, start)
             style = base.repeated(len(many.keys)).replaced(fresh, classes=[chosen])
-            for number, picture in enumerate(self._pictures(many, style), start):
+            for number, picture in enumerate(self._pictures(one, style), start):
                 yield Sampled(one.keys[0], number, chosen, picture)
 
     def _shares(self, one: Batch, samples: int) -> Iterator[tuple[int, Batch]]:

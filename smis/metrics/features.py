@@ -1,6 +1,6 @@
 """Pictures as they lie on disk -> a network's features, a batch at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from jaxtyping import Float, UInt8
@@ -10,10 +10,16 @@ from torch import Tensor
 from smis.core.shapes import Image
 from smis.metrics.perceptual_distance import PerceptualDistance
 
+AnyImage = Float[Tensor, "_ 3 _ _"]
+"""Images of -1..1 of any number and size."""
+Images = AnyImage | Iterable[AnyImage]
+"""All images at once, or in batches."""
+
 
 def device_of(name: str | None = None) -> torch.device:
     """Choose where to compute, a GPU where there is one, in whole float32: TF32 moves a distance in its third digit."""
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
+    # the older name of the switch: once the newer is used, torch.export fails for the rest of the process
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -33,3 +39,8 @@ def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch:
     with torch.inference_mode():
         parts = [network(piece) for piece in image.split(batch)]
     return [torch.cat(layers) for layers in zip(*parts, strict=True)]
+
+
+def as_batches(images: Images, *, batch: int) -> Iterator[AnyImage]:
+    """Give images `batch` at a time, or in the batches that they come in."""
+    return iter(images.split(batch) if isinstance(images, Tensor) else images)

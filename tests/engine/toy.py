@@ -34,7 +34,7 @@ class Generator(nn.Module):
         self.last = nn.Conv2d(8, 3, 3, padding=1)
 
     def forward(self, labels: Tensor, code: Tensor) -> Tensor:
-        layout = one_hot(labels, CLASSES).permute(0, 3, 1, 2).float()
+        layout = one_hot(labels.expand(len(code), -1, -1), CLASSES).permute(0, 3, 1, 2).float()
         codes = code[:, :, None, None].expand(-1, -1, *labels.shape[1:])
         return torch.tanh(self.last(relu(self.norm(self.first(torch.cat([layout, codes], 1))))))
 
