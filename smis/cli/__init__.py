@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smis.cli import export_checkpoint, import_checkpoint, recipe, styles, systems, weights
+from smis.cli import export_checkpoint, import_checkpoint, metrics, recipe, styles, systems, weights
 from smis.core.errors import SmisError
 
-_VERBS = (systems, recipe, weights, styles, import_checkpoint, export_checkpoint)
+_VERBS = (systems, recipe, weights, styles, metrics, import_checkpoint, export_checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

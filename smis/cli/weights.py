@@ -1,37 +1,60 @@
-"""`smis weights list | path`: the external weights, and where they are."""
+"""`smis weights list | fetch | path`: the external weights, where they are, and how to bring them."""
 
 import argparse
+import json
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
+from smis.core.download import fetch
 from smis.core.errors import WeightsError
-from smis.core.weights import FOLDER_VARIABLE, TABLE, find
+from smis.core.weights import FOLDER_VARIABLE, TABLE, cache, find
 
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
     parser = verbs.add_parser("weights", help="external weights: what is known, what is here")
     what = parser.add_subparsers(required=True, metavar="what")
-    what.add_parser("list", help="name, source and place of each").set_defaults(run=_list)
+    known = what.add_parser("list", help="name, checksum, licence, source and place of each")
+    known.add_argument("--json", action="store_true", help="print JSON")
+    known.set_defaults(run=_list)
+    bring = what.add_parser("fetch", help="download files, check them, and print where they lie")
+    bring.add_argument("names", nargs="+", choices=sorted(TABLE), metavar="NAME", help=", ".join(sorted(TABLE)))
+    bring.set_defaults(run=_fetch)
     path = what.add_parser("path", help="print where a file lies")
-    path.add_argument("name", choices=sorted(TABLE))
+    path.add_argument("name", choices=sorted(TABLE), metavar="NAME", help=", ".join(sorted(TABLE)))
     path.set_defaults(run=lambda chosen: print(find(chosen.name)))
 
 
+def _fetch(chosen: argparse.Namespace) -> None:
+    for name in chosen.names:
+        print(fetch(name))
+
+
 def _list(chosen: argparse.Namespace) -> None:
-    table = Table(*(Column(title, overflow="fold") for title in ("name", "here", "SHA-256", "file", "source")))
-    for name, wanted in sorted(TABLE.items()):
-        table.add_row(name, _here(name), f"{wanted.sha256}...", wanted.file, wanted.url or wanted.package)
+    rows = [_row(name) for name in sorted(TABLE)]
+    if chosen.json:
+        print(json.dumps(rows, indent=2))
+        return
+    titles = ("name", "here", "SHA-256", "licence", "file", "source")
+    table = Table(*(Column(title, overflow="fold") for title in titles))
+    for row in rows:
+        table.add_row(*(row[key] for key in ("name", "here")), f"{row['sha256'][:8]}...", *list(row.values())[3:6])
     console = Console()
     console.print(table)
-    console.print(f"To add one by hand, put its file into the folder that ${FOLDER_VARIABLE} names.")
+    console.print(f"`smis weights fetch NAME` downloads into {cache()}", soft_wrap=True)
+    console.print(f"To add one by hand, put its file into the folder that ${FOLDER_VARIABLE} names.", soft_wrap=True)
 
 
-def _here(name: str) -> str:
+def _row(name: str) -> dict[str, str]:
+    wanted, (here, path) = TABLE[name], _here(name)
+    row = {"name": name, "here": here, "sha256": wanted.digest, "licence": wanted.licence}
+    return row | {"file": wanted.file, "source": wanted.source, "path": path}
+
+
+def _here(name: str) -> tuple[str, str]:
     try:
-        find(name)
+        return "yes", str(find(name))
     except WeightsError as error:
-        return "no" if "not on this machine" in str(error) else "broken"
-    return "yes"
+        return ("no" if "not on this machine" in str(error) else "broken"), ""

@@ -5,79 +5,101 @@ Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1:
 same functions with other regions.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
-from smis.core.shapes import Image
-from smis.metrics.features import in_batches
-from smis.metrics.perceptual_distance import Pairs, PerceptualDistance, distance_maps, distances
+from smis.core.errors import ImageError, ParamsError
+from smis.core.seeding import generator
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.metrics import networks
+from smis.metrics.features import device_of
+from smis.metrics.instance_diversity import InstanceDiversity
+from smis.metrics.pairs import Pairing, Region, RegionRule, diversity, region_diversity
+from smis.metrics.perceptual_distance import PerceptualDistance
 from smis.metrics.result import Bootstrap, Result, interval
 
-Pairing = Literal["consecutive", "all"]
-RegionRule = Literal["mask", "spatial"]
-Region = Bool[Tensor, "h w"]
-Distances = Float[Tensor, " pairs"]
 PerClass = Float[ndarray, "maps classes"]
 
 
-def pair_up(samples: int, rule: Pairing = "consecutive") -> tuple[Pairs, Pairs]:
-    """Return both sides of the pairs among `samples` images: neighbours (19 of 20), or all (190 of 20)."""
-    if rule == "all":
-        first, second = torch.triu_indices(samples, samples, offset=1)
-        return first, second
-    return torch.arange(samples - 1), torch.arange(1, samples)
+Generate = Callable[..., Image]
+"""What is asked of a model: `generate(labels, resample=..., samples=n, seed=...)` returns n images, -1..1, of one label
+map (1, height, width), which the seed alone decides.
+
+`resample` says what they differ in: None for everything, a class's id for that class alone, ("instance", id) for that
+instance alone; only then the instance map is given too, as `instances`.
+"""
 
 
-def diversity(
-    image: Image, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32
-) -> Distances:
-    """Return the distances of the pairs among the samples of one label map."""
-    first, second = (side.to(image.device) for side in pair_up(len(image), pairs))
-    found = torch.zeros(len(first), device=image.device)
-    differs = _differ(image, first, second)
-    if differs.any():  # equal images are 0 apart by definition, and need no network
-        needed, places = torch.stack([first[differs], second[differs]]).unique(return_inverse=True)
-        features = in_batches(network.features, image[needed], batch=batch)
-        found[differs] = distances(features, places[0], places[1])
-    return found
-
-
-def region_diversity(
-    image: Image,
-    inside: Region,
-    network: PerceptualDistance,
+def measure(
+    generate: Generate,
+    labels: Mapping[str, LabelMap],
     *,
+    instances: Mapping[str, InstanceMap] | None = None,
+    classes: int | None = None,
+    ignore: int | None = None,
+    network: PerceptualDistance | None = None,
+    samples: int = 20,
     pairs: Pairing = "consecutive",
     region: RegionRule = "mask",
     batch: int = 32,
-) -> tuple[Distances, Distances]:
-    """Return the distances of the pairs inside and outside a region of one label map.
+    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
+) -> dict[str, Result]:
+    """Return diversity (named as the network is: `lpips_alex`), mCSD and mOCD of any model, by name.
 
-    `mask` sets both images to zero (of -1..1) where they do not count and compares whole images: the rule that the
-    published magnitudes follow. `spatial` averages the map of distances over the region.
+    With instance maps (by the keys of the label maps) also mISD and mOISD. Class `ignore` is not resampled.
+
+    Raises:
+        WeightsError: if no network is given and the weights of `lpips_alex` are missing.
+        ParamsError: if there is no label map, or `samples` is less than 2.
+        ImageError: if the model gives images of another number or size.
     """
-    if region == "mask":
-        within = diversity(image * inside, network, pairs=pairs, batch=batch)
-        return within, diversity(image * ~inside, network, pairs=pairs, batch=batch)
-    first, second = (side.to(image.device) for side in pair_up(len(image), pairs))
-    size = (inside.shape[0], inside.shape[1])
-    maps = distance_maps(in_batches(network.features, image, batch=batch), first, second, size=size)
-    maps[~_differ(image, first, second)] = 0
-    return _mean_over(maps, inside), _mean_over(maps, ~inside)
+    if not labels or samples < 2:
+        raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
+    network = network if network is not None else networks.load("lpips_alex").to(device_of())
+    classes = classes or 1 + max(int(each.max()) for each in labels.values())
+    varied = Diversity(network, pairs=pairs, batch=batch)
+    of_classes = RegionDiversity(network, classes=classes, pairs=pairs, region=region, batch=batch)
+    of_instances = InstanceDiversity(network, pairs=pairs, region=region, batch=batch)
+    for key, each in labels.items():
+        drawn = _Drawn(generate, each, samples=samples, seed=generator(seed, "diversity", key).initial_seed())
+        varied.update(key, drawn.image(network, resample=None))
+        for number in _ids(each, ignore):
+            image = drawn.image(network, resample=number)
+            of_classes.update(key, image, (each[0] == number).to(image.device), resampled=number)
+        areas = instances[key] if instances else each[:0]
+        for number in _ids(areas):
+            image = drawn.image(network, resample=("instance", number), instances=areas)
+            of_instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
+    bootstrap = bootstrap or Bootstrap(seed=seed)
+    results = [varied.compute(bootstrap), *of_classes.compute(bootstrap)]
+    results += of_instances.compute(bootstrap) if instances else ()
+    known = {"resize": "none", "precision": "float32"}
+    known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
+    return {each.name: Result(each.name, each.value, each.interval, known | dict(each.protocol)) for each in results}
 
 
-def _differ(image: Image, first: Pairs, second: Pairs) -> Bool[Tensor, " pairs"]:
-    return (image[first] != image[second]).flatten(1).any(dim=1)
+def _ids(ids: LabelMap, ignore: int | None = None) -> Iterator[int]:
+    return (number for number in ids.unique().tolist() if number != ignore)
 
 
-def _mean_over(maps: Float[Tensor, "pairs h w"], region: Region) -> Distances:
-    """A region without a place has no distance: 0."""
-    return (maps * region).sum(dim=(1, 2)) / region.sum().clamp(min=1)
+class _Drawn:
+    """The images of one label map: all from one seed, so that what is not resampled is the same."""
+
+    def __init__(self, generate: Generate, labels: LabelMap, *, samples: int, seed: int) -> None:
+        self._generate, self._labels, self._samples, self._seed = generate, labels, samples, seed
+
+    def image(self, network: PerceptualDistance, **what: Any) -> Image:
+        image = self._generate(self._labels, samples=self._samples, seed=self._seed, **what)
+        wanted = (self._samples, 3, *self._labels.shape[1:])
+        if tuple(image.shape) != wanted:
+            raise ImageError(f"the model gave images {tuple(image.shape)}, but {wanted} were asked for")
+        return image.to(network.shift.device, torch.float32)
 
 
 class Diversity:

@@ -1,190 +1,185 @@
-"""Fréchet distance between two sets of images, each seen as one Gaussian of features.
+"""FID: distance between two sets of images, each seen as one Gaussian of a network's features.
 
 Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium" (NeurIPS 2017),
-Eq. 6. Everything here is float64; files are those of pytorch-fid (`mu`, `sigma`).
+Eq. 6. It is called `fid` where the network is Inception on pytorch-fid's weights, and by the network's name else.
 """
 
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from smis.core.errors import ShardError
-from smis.core.files import written
-from smis.metrics.result import Bootstrap, Result, interval
+from smis.core.errors import ParamsError, ProtocolError
+from smis.metrics import inception
+from smis.metrics.features import Images, as_batches
+from smis.metrics.frechet import expansion, expansion_of_few, frechet_distance, resampled_distances
+from smis.metrics.gaussian import Moments, Statistics
+from smis.metrics.result import NORMAL_95, UNKNOWN, Bootstrap, Result, interval
+from smis.metrics.vectors import NamedVectors
+
+__all__ = [
+    "ENOUGH_IMAGES",
+    "FrechetDistance",
+    "Moments",
+    "Statistics",
+    "frechet_distance",
+    "measure",
+    "resampled_distances",
+    "statistics",
+]
 
 ENOUGH_IMAGES = 2048
 """Below this many images the distance is biased upwards, and says so."""
+Spread = Literal["resamples", "influences"]
 _RESAMPLES = 200
-
-Mean = Float64[Tensor, " d"]
-Covariance = Float64[Tensor, "d d"]
-Vectors = Float64[Tensor, "n d"]
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """A Gaussian, how many images it was made from (0: the file does not say), and how."""
-
-    mean: Mean
-    covariance: Covariance
-    count: int = 0
-    protocol: str = ""
-
-    def write(self, path: Path) -> None:
-        """Write pytorch-fid's file, and beside its two arrays `count` and `protocol`.
-
-        Raises:
-            DiskError: if the place cannot be written.
-        """
-        mu, sigma = self.mean.numpy(), self.covariance.numpy()
-        with written(path) as beside, beside.open("wb") as file:
-            np.savez(file, mu=mu, sigma=sigma, count=np.array(self.count), protocol=np.array(self.protocol))
-
-    @classmethod
-    def read(cls, path: Path) -> "Statistics":
-        """Read what `write` or pytorch-fid wrote.
-
-        Raises:
-            ShardError: if the file is missing, cut off, or holds something else.
-        """
-        try:
-            with path.open("rb") as file, np.load(file) as arrays:
-                count, protocol = arrays.get("count", 0), arrays.get("protocol", "")
-                mean, covariance = (torch.from_numpy(arrays[name]).double() for name in ("mu", "sigma"))
-        except FileNotFoundError:
-            raise ShardError(f"there is no {path}; the stage `reference` writes it") from None
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ShardError(f"{path} holds no statistics (mu, sigma): {error}; make it again") from None
-        return cls(mean, covariance, int(count), str(protocol))
+_AROUND = ", laid around the value"
+_SHARED = ("network", "weights", "features", "resize")
+"""What both sides of a distance must have in common."""
 
 
-class Moments:
-    """Gather mean and covariance of vectors as they come; memory does not depend on how many.
+def measure(
+    real: Statistics | Images,
+    fake: Statistics | Images,
+    *,
+    network: nn.Module | None = None,
+    batch: int = 32,
+) -> Result:
+    """Return `fid` of images (-1..1, any size; all at once or in batches) or statistics.
 
-    Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance" (1983), Eq. 2.1: merging is exact.
+    Images are resized as pytorch-fid does and go where `network` (`inception.load()`) is. Memory does not depend on
+    how many batches there are. Statistics alone say nothing of single images: then the interval is not known (NaN).
+
+    Raises:
+        WeightsError: if no network is given, and its weights are missing.
+        ParamsError: if a side has fewer than 2 images.
+        ProtocolError: if statistics are of another network or were made in another way.
     """
-
-    def __init__(self, dimensions: int) -> None:
-        self.count = 0
-        self._mean = torch.zeros(dimensions, dtype=torch.float64)
-        self._scatter = torch.zeros(dimensions, dimensions, dtype=torch.float64)
-
-    def update(self, features: Float[Tensor, "n d"]) -> None:
-        """Add a batch of vectors."""
-        vectors = features.double().cpu()
-        mean = vectors.mean(dim=0)
-        self._add(len(vectors), mean, (vectors - mean).T @ (vectors - mean))
-
-    def merge(self, other: "Moments") -> None:
-        """Add what another process gathered."""
-        self._add(other.count, other._mean, other._scatter)
-
-    def statistics(self, protocol: str = "") -> Statistics:
-        """Return the mean and the unbiased covariance."""
-        return Statistics(self._mean, self._scatter / max(self.count - 1, 1), self.count, protocol)
-
-    def _add(self, count: int, mean: Mean, scatter: Covariance) -> None:
-        if not count:
-            return
-        total, apart = self.count + count, mean - self._mean
-        self._scatter += scatter + torch.outer(apart, apart) * (self.count * count / total)
-        self._mean = self._mean + apart * (count / total)
-        self.count = total
+    if network is None and not (isinstance(real, Statistics) and isinstance(fake, Statistics)):
+        network = inception.load()
+    reference = real if isinstance(real, Statistics) else statistics(real, network=network, batch=batch)
+    distance = FrechetDistance("fid", reference, _common(reference, fake), spread="influences")
+    if isinstance(fake, Statistics):
+        return distance.compare(fake)
+    for features in _features(fake, network=network, batch=batch):
+        distance.update(features)
+    return distance.compute(Bootstrap())
 
 
-def frechet_distance(first: Statistics, second: Statistics) -> float:
-    """Return |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½), never negative, also where a covariance is singular.
+def statistics(images: Images, *, network: nn.Module | None = None, batch: int = 32) -> Statistics:
+    """Return what `Statistics.write` stores for pytorch-fid, and for `measure` at another time.
 
-    With S1 = A Aᵀ, the product S1 S2 has the eigenvalues of the symmetric Aᵀ S2 A: no general square root is needed,
-    and nothing turns complex.
+    Raises:
+        WeightsError: if no network is given, and its weights are missing.
+        ParamsError: if there are fewer than 2 images.
     """
-    root = _factor(first.covariance)
-    cross = _root_trace(root.T @ second.covariance @ root)
-    apart = (first.mean - second.mean).square().sum()
-    return max(0.0, (apart + first.covariance.trace() + second.covariance.trace() - 2 * cross).item())
-
-
-def _factor(covariance: Covariance) -> Covariance:
-    """Return A with A Aᵀ = S: Cholesky's, or from eigenvectors where S is singular."""
-    factor, failed = torch.linalg.cholesky_ex(covariance)
-    if not failed:
-        return factor
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp(min=0).sqrt()
-
-
-def _root_trace(symmetric: Float64[Tensor, "n n"]) -> Float64[Tensor, ""]:
-    return torch.linalg.eigvalsh((symmetric + symmetric.T) / 2).clamp(min=0).sqrt().sum()
+    moments = Moments(inception.DIMENSIONS)
+    for features in _features(images, network=network, batch=batch):
+        moments.update(features)
+    _enough(moments.count)
+    return moments.statistics(json.dumps(inception.protocol()))
 
 
 class FrechetDistance:
-    """Gather the features of generated images, one for each label map, and compare them with real ones."""
+    """Gather the features of generated images, one for each label map, and compare them with real ones.
 
-    def __init__(self, name: str, reference: Statistics, protocol: dict[str, Any]) -> None:
+    The interval is of resamples, each measured: seconds, and several times too wide where there are fewer images than
+    dimensions, because what a resample holds twice is missing elsewhere. Or it is of the images' influences: the spread
+    of other images, at once. Of more than 2048 images it is always that.
+    """
+
+    def __init__(
+        self, name: str, reference: Statistics, protocol: dict[str, Any], *, spread: Spread = "resamples"
+    ) -> None:
         self._name, self._reference, self._protocol = name, reference, protocol
-        self._features: list[Vectors] = []
+        self._spread: Spread = spread
+        self._moments = Moments(len(reference.mean))
+        self._vectors = NamedVectors(limit=ENOUGH_IMAGES)
 
-    def update(self, features: Float[Tensor, "n d"]) -> None:
-        """Add generated images' features."""
-        self._features.append(features.double().cpu())
+    def update(self, features: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
+        """Add generated images' features; with the images' names, no order of them moves the interval."""
+        self._moments.update(features)
+        self._vectors.update(features.double(), keys)
 
     def merge(self, other: "FrechetDistance") -> None:
         """Take over what another process gathered."""
-        self._features += other._features
+        self._moments.merge(other._moments)
+        self._vectors.merge(other._vectors)
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the distance and its interval.
 
-        The distance is biased upwards on few images and a resample has fewer still, so the interval is the resamples'
-        spread around their own mean, laid around the value.
-        """
-        vectors = torch.cat(self._features)
-        moments = Moments(vectors.shape[1])
-        moments.update(vectors)
-        value = frechet_distance(self._reference, moments.statistics())
-        fewer = Bootstrap(min(bootstrap.resamples, _RESAMPLES), bootstrap.seed)
-        draws = resampled_distances(self._reference, vectors, fewer)
-        low, high = interval(draws - draws.mean() + value)
-        return Result(self._name, value, (max(0.0, low), high), self._protocol_of(len(vectors), fewer))
+        The distance is biased upwards on few images and a resample has fewer still, so the interval is the spread
+        around the resamples' own mean, laid around the value.
 
-    def _protocol_of(self, images: int, bootstrap: Bootstrap) -> dict[str, Any]:
+        Raises:
+            ParamsError: if there are fewer than 2 images.
+        """
+        count = len(self._vectors)
+        _enough(count)
+        resampled = self._spread == "resamples" and count <= ENOUGH_IMAGES
+        value, low, high, how = self._resampled(bootstrap) if resampled else self._expanded()
+        return Result(self._name, value, (max(0.0, low), high), self._protocol_of(count) | how)
+
+    def compare(self, drawn: Statistics) -> Result:
+        """Return the distance of statistics, of which no interval is known."""
+        value = frechet_distance(self._reference, drawn)
+        protocol = self._protocol_of(drawn.count) | {"interval": "unknown: statistics hold no single images"}
+        return Result(self._name, value, (UNKNOWN, UNKNOWN), protocol)
+
+    def _resampled(self, bootstrap: Bootstrap) -> tuple[float, float, float, dict[str, Any]]:
+        value = frechet_distance(self._reference, self._moments.statistics())
+        fewer = Bootstrap(min(bootstrap.resamples, _RESAMPLES), bootstrap.seed)
+        draws = resampled_distances(self._reference, self._vectors.vectors(), fewer)
+        how = fewer.protocol
+        return value, *interval(draws - draws.mean() + value), how | {"interval": how["interval"] + _AROUND}
+
+    def _expanded(self) -> tuple[float, float, float, dict[str, Any]]:
+        vectors = self._vectors.vectors()
+        few = len(self._vectors) <= min(vectors.shape[1], ENOUGH_IMAGES)
+        expand = expansion_of_few if few else expansion
+        value, influences = expand(self._reference, self._moments.statistics(), vectors)
+        half = NORMAL_95 * influences.std().item() / len(self._vectors) ** 0.5
+        return value, value - half, value + half, {"interval": "95 % over label maps, by their influences"}
+
+    def _protocol_of(self, images: int) -> dict[str, Any]:
         protocol = {**self._protocol, "label_maps": images, "samples": 1, "reference_images": self._reference.count}
-        protocol |= bootstrap.protocol
-        protocol["interval"] += ", laid around the value"
-        fewest = min(images, self._reference.count or images)
+        fewest = min(images or ENOUGH_IMAGES, self._reference.count or ENOUGH_IMAGES)
         if fewest < ENOUGH_IMAGES:
             protocol["warning"] = f"{fewest} images: biased upwards below {ENOUGH_IMAGES}"
         return protocol
 
 
-def resampled_distances(
-    reference: Statistics, vectors: Vectors, bootstrap: Bootstrap
-) -> Float[np.ndarray, " resamples"]:
-    """Return the distance of each resample of the vectors to the reference.
-
-    For n images in d > n dimensions, Aᵀ S2 A has the eigenvalues of an n x n matrix of products between images. They
-    are computed once; a resample weighs and centres them.
-    """
-    centred = vectors - reference.mean
-    products = centred @ reference.covariance @ centred.T
-    counts = torch.from_numpy(bootstrap.counts(len(vectors)))
-    return np.array([_resampled(count, centred, products, reference) for count in counts])
+def _features(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Float[Tensor, "_ d"]]:
+    network = network if network is not None else inception.load()
+    for image in as_batches(images, batch=batch):
+        yield inception.features(network, image)
 
 
-def _resampled(
-    count: Float64[Tensor, " n"], centred: Vectors, products: Float64[Tensor, "n n"], reference: Statistics
-) -> float:
-    kept = count > 0
-    share, points, inner = count[kept] / count.sum(), centred[kept], products[kept][:, kept]
-    mean, row = share @ points, share @ inner
-    roots = (share * count.sum() / (count.sum() - 1)).sqrt()
-    inner = (inner - row - row[:, None] + row @ share) * torch.outer(roots, roots)
-    spread = (roots.square() @ (points - mean).square()).sum()
-    distance = mean.square().sum() + reference.covariance.trace() + spread - 2 * _root_trace(inner)
-    return max(0.0, distance.item())
+def _common(reference: Statistics, fake: object) -> dict[str, Any]:
+    """Return the protocol of both sides; a file of pytorch-fid says nothing, and is taken at its word."""
+    for side in (reference, fake):
+        if isinstance(side, Statistics):
+            _check(side)
+    theirs = json.loads(reference.protocol) if reference.protocol else {"reference": "a file that names no protocol"}
+    return inception.protocol() | theirs
+
+
+def _check(side: Statistics) -> None:
+    if len(side.mean) != inception.DIMENSIONS:
+        raise ProtocolError(
+            f"statistics of {len(side.mean)} dimensions are no FID's, which have {inception.DIMENSIONS}; "
+            "make them with `smis metrics fid ... --save` or `python -m pytorch_fid --save-stats`"
+        )
+    found, wanted = json.loads(side.protocol or "{}"), inception.protocol()
+    for field in _SHARED:
+        if found.get(field, wanted[field]) != wanted[field]:
+            raise ProtocolError(
+                f"statistics have {field} {found[field]!r}, but FID has {wanted[field]!r}; make them anew"
+            )
+
+
+def _enough(images: int) -> None:
+    if images < 2:
+        raise ParamsError(f"a set of {images} image{'s' * (images != 1)} has no covariance; at least 2 are needed")

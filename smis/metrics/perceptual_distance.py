@@ -15,6 +15,8 @@ from smis.core.errors import ImageError
 from smis.core.shapes import Image
 
 _EPSILON = 1e-10
+_MANY = 2
+"""Pairs for each image, beyond which their differences cost more than products of all images."""
 
 Features = list[Float[Tensor, "b _ _ _"]]
 """One tensor per layer of the trunk: unit vectors at every place, scaled by the root of the channels' weights."""
@@ -77,10 +79,24 @@ class PerceptualDistance(nn.Module):
 
 def distances(features: Features, first: Pairs, second: Pairs) -> Float[Tensor, " pairs"]:
     """Sum over layers the mean over places of the squared difference; 0 for an image and itself, never negative."""
+    if len(first) > _MANY * len(features[0]):
+        return _distances_of_many(features, first, second)
     total = torch.zeros(len(first), device=features[0].device)
     for layer in features:
         total += (layer[first] - layer[second]).square().sum(dim=1).mean(dim=(1, 2))
     return total
+
+
+def _distances_of_many(features: Features, first: Pairs, second: Pairs) -> Float[Tensor, " pairs"]:
+    """|a - b|² = |a|² + |b|² - 2 a·b: one product of matrices for all pairs, in float64, where nothing cancels."""
+    total = torch.zeros(len(first), dtype=torch.float64, device=features[0].device)
+    for layer in features:
+        vectors = layer.flatten(1).double()
+        products = vectors @ vectors.T
+        squares = products.diagonal()
+        places = layer.shape[2] * layer.shape[3]
+        total += (squares[first] + squares[second] - 2 * products[first, second]) / places
+    return total.clamp(min=0).float()
 
 
 def distance_maps(

@@ -1,5 +1,6 @@
 """A number that says how it was measured, and how sure it is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+UNKNOWN = math.nan
+"""A bound of an interval that cannot be known."""
+NORMAL_95 = 1.959963984540054
+"""Standard deviations each way that hold the middle 95 % of a normal distribution."""
 
 Draws = Float[ndarray, " resamples"]
 """One value of a statistic for each resample."""
@@ -22,8 +28,9 @@ class Result:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry below its name in a metrics file."""
-        return {"value": self.value, "interval": list(self.interval), "protocol": dict(self.protocol)}
+        """Return the entry below its name in a metrics file; a bound that is not known is null."""
+        bounds = [None if math.isnan(bound) else bound for bound in self.interval]
+        return {"value": self.value, "interval": bounds, "protocol": dict(self.protocol)}
 
 
 @dataclass(frozen=True)

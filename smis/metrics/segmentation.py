@@ -86,5 +86,16 @@ class Segmentation:
         )
         return miou, share
 
+    def per_class(self, bootstrap: Bootstrap) -> list[Result]:
+        """Return the IoU of each class that is there or predicted, named `IoU_` and its id."""
+        counts = self._stacked().astype(np.float64)
+        draws = iou(np.tensordot(bootstrap.counts(len(counts)), counts, axes=1))
+        protocol = {**self._protocol, "label_maps": len(counts), "samples": 1, **bootstrap.protocol}
+        values = iou(counts.sum(axis=0))
+        there = np.flatnonzero(~np.isnan(values)).tolist()
+        return [
+            Result(f"IoU_{number}", float(values[number]), interval(draws[:, number]), protocol) for number in there
+        ]
+
     def _stacked(self) -> Int[ndarray, "maps c c"]:
         return np.stack([self.counts[key] for key in sorted(self.counts)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from smis.metrics.cost import images_per_second, parameter_counts, parameters
+from smis.metrics.cost import flops, images_per_second, parameter_counts, parameters, peak_memory
 from smis.metrics.result import Bootstrap
 
 
@@ -36,3 +36,18 @@ def test_the_first_runs_are_not_timed() -> None:
     assert result.interval[0] > 1 / 0.2
     with pytest.raises(StopIteration):
         next(waits)
+
+
+def test_a_convolution_costs_two_operations_for_each_weight_at_each_place() -> None:
+    layer, image = nn.Conv2d(3, 8, 5, padding=2), torch.zeros(2, 3, 16, 16)
+    assert flops(lambda: layer(image), batch=2).value == 2 * 3 * 8 * 5 * 5 * 16 * 16
+
+
+def test_the_peak_is_what_was_in_use_at_once() -> None:
+    def allocate(mebibytes: int) -> None:
+        torch.zeros(mebibytes, 1 << 18).sum()
+
+    cpu = torch.device("cpu")
+    small, large = (peak_memory(lambda m=m: allocate(m), batch=1, device=cpu).value for m in (1, 96))
+    assert large - small > 60 << 20
+    assert peak_memory(lambda: None, batch=1, device=cpu).protocol["counted"] == "resident set of the process"

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
-from smis.metrics.diversity import Diversity, Pairing, RegionDiversity, RegionRule, diversity, pair_up, region_diversity
+from smis.metrics.diversity import Diversity, RegionDiversity
 from smis.metrics.features import image_of
+from smis.metrics.pairs import Pairing, RegionRule, diversity, pair_up, region_diversity
 from smis.metrics.perceptual_distance import PerceptualDistance
 from smis.metrics.result import Bootstrap
 
@@ -85,7 +86,7 @@ def test_what_changes_inside_only_is_exactly_0_apart_outside(alex: PerceptualDis
 
 def test_equal_outsides_never_reach_the_network(alex: PerceptualDistance, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr("smis.metrics.diversity.in_batches", counting(seen))
+    monkeypatch.setattr("smis.metrics.pairs.in_batches", counting(seen))
     image = torch.where(left_half(), images(4), images(1, seed=1))
     image[1] = image[0]
     region_diversity(image, left_half(), alex)

@@ -1,11 +1,22 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from smis.core.errors import ShardError
-from smis.metrics.fid import FrechetDistance, Moments, Statistics, frechet_distance, resampled_distances
+from smis.core.errors import ParamsError, ProtocolError, ShardError
+from smis.metrics import fid
+from smis.metrics.fid import (
+    ENOUGH_IMAGES,
+    FrechetDistance,
+    Moments,
+    Statistics,
+    frechet_distance,
+    resampled_distances,
+)
+from smis.metrics.frechet import expansion, expansion_of_few
 from smis.metrics.result import Bootstrap
 
 
@@ -111,3 +122,91 @@ def test_the_interval_lies_around_the_value_and_few_images_are_warned_of() -> No
     assert result.interval[0] < result.value < result.interval[1]
     assert result.protocol["label_maps"] == 128
     assert result.protocol["warning"] == "128 images: biased upwards below 2048"
+
+
+def normal(images: int, dimensions: int, seed: int) -> torch.Tensor:
+    mixing = np.random.RandomState(5).randn(dimensions, dimensions) / dimensions**0.5
+    return torch.from_numpy(np.random.RandomState(seed).randn(images, dimensions) @ mixing + 0.2)
+
+
+def test_influences_spread_as_resamples_do_where_images_are_many() -> None:
+    reference, vectors = gaussian(np.random.RandomState(1).randn(72, 24)), normal(400, 24, seed=2)
+    expanded = expansion(reference, gaussian(vectors.numpy()), vectors)[1].std().item() / 400**0.5
+    assert expanded == pytest.approx(resampled_distances(reference, vectors, Bootstrap(100)).std(), rel=0.2)
+
+
+def test_influences_spread_as_other_images_would_where_the_covariance_is_singular() -> None:
+    reference, vectors = gaussian(np.random.RandomState(1).randn(300, 100)), normal(60, 100, seed=2)
+    expanded = expansion(reference, gaussian(vectors.numpy()), vectors)[1].std().item() / 60**0.5
+    others = [frechet_distance(reference, gaussian(normal(60, 100, seed=3 + n).numpy())) for n in range(40)]
+    assert expanded == pytest.approx(np.std(others), rel=0.35)
+
+
+def test_few_images_expand_as_many_do() -> None:
+    reference, vectors = gaussian(np.random.RandomState(1).randn(300, 40)), normal(30, 40, seed=2)
+    drawn = gaussian(vectors.numpy())
+    few, many = (expand(reference, drawn, vectors) for expand in (expansion_of_few, expansion))
+    assert few[0] == pytest.approx(many[0], rel=1e-6)
+    assert few[0] == pytest.approx(frechet_distance(reference, drawn), rel=1e-6)
+    torch.testing.assert_close(few[1], many[1], rtol=1e-5, atol=1e-6)
+
+
+def test_many_images_have_an_interval_from_those_that_are_kept() -> None:
+    reference = gaussian(np.random.RandomState(1).randn(300, 8))
+    vectors = torch.from_numpy(np.random.RandomState(2).randn(6000, 8) + 0.3)
+    distance = FrechetDistance("fd", reference, {}, spread="influences")
+    for number, part in enumerate(vectors.split(500)):
+        distance.update(part, [f"{500 * number + row}" for row in range(len(part))])
+    result = distance.compute(Bootstrap(10))
+    moments = Moments(8)
+    moments.update(vectors)
+    assert result.value == pytest.approx(frechet_distance(reference, moments.statistics()), rel=1e-12)
+    whole = expansion(reference, moments.statistics(), vectors)[1].std().item() / 6000**0.5
+    assert (result.interval[1] - result.interval[0]) / (2 * 1.96) == pytest.approx(whole, rel=0.1)
+    assert len(distance._vectors.vectors()) == ENOUGH_IMAGES
+
+
+class Means(nn.Module):
+    """Stands for Inception: 2048 numbers from the mean colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0, 1, 3 * 2048).reshape(3, 2048).cos())
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        assert image.shape[2:] == (299, 299)
+        return image.mean(dim=(2, 3)) @ self.weight
+
+
+def images(count: int, seed: int) -> torch.Tensor:
+    return torch.rand(count, 3, 9, 7, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_fid_of_tensors_batches_and_statistics_is_one_number(tmp_path: Path) -> None:
+    real, fake, network = images(12, seed=0), images(9, seed=1), Means()
+    result = fid.measure(real, fake, network=network, batch=5)
+    fid.statistics(real, network=network).write(tmp_path / "real.npz")
+    stored = Statistics.read(tmp_path / "real.npz")
+    again = fid.measure(stored, fake.split(2), network=network)
+    assert again.value == pytest.approx(result.value, rel=1e-6)
+    assert result.name == "fid"
+    expected = {"network": "inception_fid", "weights": "6726825d", "label_maps": 9, "reference_images": 12}
+    assert expected.items() <= result.protocol.items()
+    assert result.protocol["warning"] == "9 images: biased upwards below 2048"
+    both = fid.measure(stored, fid.statistics(fake, network=network))
+    assert both.value == pytest.approx(result.value, rel=1e-6)
+    assert both.to_json()["interval"] == [None, None]
+
+
+def test_statistics_of_another_network_are_refused_by_the_field_that_differs(tmp_path: Path) -> None:
+    zero, unit = torch.zeros(2048, dtype=torch.float64), torch.eye(2048, dtype=torch.float64)
+    other = Statistics(zero, unit, 9, json.dumps({"network": "stlpips_vgg16"}))
+    with pytest.raises(ProtocolError, match="statistics have network 'stlpips_vgg16', but FID has 'inception_fid'"):
+        fid.measure(other, images(3, seed=0), network=Means())
+    with pytest.raises(ProtocolError, match="statistics of 8 dimensions are no FID's, which have 2048"):
+        fid.measure(gaussian(np.random.RandomState(0).randn(9, 8)), images(3, seed=0), network=Means())
+
+
+def test_a_single_image_has_no_covariance() -> None:
+    with pytest.raises(ParamsError, match="a set of 1 image has no covariance"):
+        fid.measure(images(3, seed=0), images(1, seed=1), network=Means())

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +36,22 @@ def test_features_computed_once_give_the_distances_of_all_pairs() -> None:
         [network(image[[a]], image[[b]]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
     )
     torch.testing.assert_close(distances(network.features(image), first, second), expected)
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e-3])
+def test_many_pairs_are_as_far_apart_as_each_by_itself(apart: float) -> None:
+    network = pyramid()
+    image = torch.randn(1, 3, 8, 8) + apart * torch.randn(12, 3, 8, 8)
+    image[3] = image[7]
+    first, second = torch.triu_indices(12, 12, offset=1)
+    features = network.features(image)
+    exact = [layer.double() for layer in features]
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    expected = [sum((x[a] - x[b]).square().sum(dim=0).mean().item() for x in exact) for a, b in pairs]
+    found = distances(features, first, second)
+    torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-5, atol=1e-12)
+    assert found.dtype == torch.float32
+    assert (found >= 0).all()
 
 
 def test_a_map_has_the_mean_of_the_distance_where_no_layer_is_enlarged() -> None:

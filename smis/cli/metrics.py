@@ -1,0 +1,84 @@
+"""`smis metrics fid | kid | lpips | diversity | segmentation`: measure pictures of any model, with the protocol."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+NETWORKS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16")
+_SET = "a folder of pictures, an Arrow file of samples, or a prepared data set"
+
+
+def add(verbs: Any) -> None:
+    """Add the verb to the command's parser."""
+    parser = verbs.add_parser("metrics", help="measure pictures: FID, KID, LPIPS, diversity, segmentation")
+    metrics = parser.add_subparsers(required=True, metavar="metric")
+
+    fid = _metric(metrics, "fid", "Fréchet Inception distance, as pytorch-fid measures it")
+    fid.add_argument("real", type=Path, metavar="REAL", help=f"{_SET}, or a .npz of statistics")
+    fid.add_argument("fake", type=Path, metavar="FAKE", nargs="?", help="the same; may be left out with --save")
+    fid.add_argument("--save", type=Path, metavar="FILE.npz", help="keep REAL's statistics, in pytorch-fid's format")
+    kid = _metric(metrics, "kid", "kernel Inception distance")
+    kid.add_argument("real", type=Path, metavar="REAL", help=_SET)
+    kid.add_argument("fake", type=Path, metavar="FAKE", help=_SET)
+    for distance in (fid, kid):
+        distance.add_argument("--split", default="test", help="of prepared data sets (default: test)")
+
+    lpips = _metric(metrics, "lpips", "mean distance of the pictures of one name in two folders")
+    lpips.add_argument("a", type=Path, metavar="A", help="a folder of pictures")
+    lpips.add_argument("b", type=Path, metavar="B", help="a folder of pictures of the same names and sizes")
+    diversity = _metric(metrics, "diversity", "mean distance between the pictures of one label map")
+    diversity.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="STEM_00.png ..., a sub-folder for each label map, or an Arrow file"
+    )
+    diversity.add_argument("--pairs", choices=("consecutive", "all"), default="consecutive")
+    for distance in (lpips, diversity):
+        distance.add_argument("--network", choices=NETWORKS, default="lpips_alex", help="default: lpips_alex")
+
+    segmentation = _metric(metrics, "segmentation", "mIoU and accuracy of label maps against the true ones")
+    segmentation.add_argument("predicted", type=Path, metavar="PRED", help="a folder of label maps")
+    segmentation.add_argument("truth", type=Path, metavar="TRUE", help="a folder of label maps of the same names")
+    segmentation.add_argument("--classes", type=_positive, required=True, metavar="N", help="ids are 0 to N - 1")
+    segmentation.add_argument("--ignore", type=int, metavar="ID", help="pixels of TRUE that do not count, as 255")
+    segmentation.add_argument("--per-class", action="store_true", help="also the IoU of each class")
+
+
+def _metric(metrics: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """Add a metric with what all have in common; what measures is imported when it is asked for."""
+    parser: argparse.ArgumentParser = metrics.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="one JSON object per value, each on its own line")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--batch", type=_positive, default=32, help="images in the network at once (default: 32)")
+    parser.add_argument("--workers", type=_positive, default=min(8, os.cpu_count() or 1), help="threads that decode")
+    parser.add_argument("--seed", type=int, default=0, help="of the interval's resamples, and of subsets (default: 0)")
+    parser.set_defaults(run=run, metric=name)
+    return parser
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, and print each value with its interval."""
+    from smis.cli.measuring import MEASURES  # the networks' packages take seconds, which other verbs need not wait for
+
+    show(MEASURES[chosen.metric](chosen), as_json=chosen.json)
+
+
+def show(results: Sequence[Any], *, as_json: bool) -> None:
+    """Print a line for each value; what must be said about it goes beside, to stderr."""
+    for result in results:
+        if as_json:
+            print(json.dumps({"name": result.name, **result.to_json()}, allow_nan=False))
+            continue
+        low, high = result.interval
+        known = f" [{low:.5g}, {high:.5g}]" if low == low else ""
+        print(f"{result.name} {result.value:.6g}{known}")
+        if "warning" in result.protocol:
+            print(f"warning: {result.protocol['warning']}", file=sys.stderr)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)

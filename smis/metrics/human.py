@@ -1,0 +1,110 @@
+"""SHE: do volunteers see that two images differ in one semantic area only?
+
+Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1: the share of yes, in percent. Catch
+pairs, whose right answer is known to be no, tell who does not look.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from smis.core.errors import ParamsError
+from smis.metrics.result import NORMAL_95, UNKNOWN, Bootstrap, Result
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One volunteer's answer about one pair."""
+
+    volunteer: str
+    pair: str
+    yes: bool
+    catch: Literal["identical", "everything"] | None = None
+    """What a catch pair shows: two equal images, or two in which everything was resampled."""
+
+
+def wilson(yes: int, votes: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, 0..1, which holds for few votes and for shares of 0 and 1 too.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (JASA 1927), Eq. 1.
+
+    Raises:
+        ParamsError: if nobody voted.
+    """
+    if votes < 1:
+        raise ParamsError("there is no vote, so there is no share; collect votes first")
+    share, square = yes / votes, NORMAL_95**2
+    middle = (share + square / (2 * votes)) / (1 + square / votes)
+    half = NORMAL_95 / (1 + square / votes) * np.sqrt(share * (1 - share) / votes + square / (4 * votes**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
+    """Return how much more volunteers agree than by chance: 1 wholly, 0 as by chance; NaN if all say one thing.
+
+    Fleiss, "Measuring nominal scale agreement among many raters" (Psychological Bulletin 1971), Eq. 7; pairs may have
+    different numbers of votes, those with fewer than two say nothing.
+    """
+    counts = counts[counts.sum(axis=1) >= 2]
+    votes = counts.sum(axis=1)
+    if not len(counts):
+        return UNKNOWN
+    agreed = ((counts.astype(np.float64) ** 2).sum(axis=1) - votes) / (votes * (votes - 1))
+    chance = float(((counts.sum(axis=0) / votes.sum()) ** 2).sum())
+    return UNKNOWN if chance == 1 else (float(agreed.mean()) - chance) / (1 - chance)
+
+
+class SemanticEvaluation:
+    """Gather votes; volunteers who fell for more than a share of their catch pairs do not count."""
+
+    def __init__(self, *, failures_allowed: float = 0.2) -> None:
+        self._allowed = failures_allowed
+        self.votes: set[Vote] = set()
+
+    def update(self, votes: Iterable[Vote]) -> None:
+        """Add votes."""
+        self.votes |= set(votes)
+
+    def merge(self, other: "SemanticEvaluation") -> None:
+        """Take over what another process gathered."""
+        self.votes |= other.votes
+
+    def compute(self, bootstrap: Bootstrap | None = None) -> Result:
+        """Return `SHE` in percent with Wilson's interval; of a share no bootstrap is needed.
+
+        Raises:
+            ParamsError: if no vote is left.
+        """
+        careless = self.careless()
+        kept = [vote for vote in self.votes if vote.catch is None and vote.volunteer not in careless]
+        yes = sum(vote.yes for vote in kept)
+        low, high = wilson(yes, len(kept))
+        agreement = fleiss_kappa(self._table(kept))
+        protocol: dict[str, Any] = {
+            "question": "do the two differ in one semantic area only?",
+            "volunteers": len({vote.volunteer for vote in kept}),
+            "pairs": len({vote.pair for vote in kept}),
+            "votes": len(kept),
+            "fleiss_kappa": None if np.isnan(agreement) else agreement,
+            "left_out": len(careless),
+            "catch_failures_allowed": self._allowed,
+            "interval": "95 % Wilson over votes",
+        }
+        return Result("SHE", 100 * yes / len(kept), (100 * low, 100 * high), protocol)
+
+    def careless(self) -> set[str]:
+        """Return the volunteers who said yes to too many catch pairs."""
+        shown = Counter(vote.volunteer for vote in self.votes if vote.catch is not None)
+        fell = Counter(vote.volunteer for vote in self.votes if vote.catch is not None and vote.yes)
+        return {volunteer for volunteer, count in shown.items() if fell[volunteer] > self._allowed * count}
+
+    @staticmethod
+    def _table(votes: Iterable[Vote]) -> Int[ndarray, "pairs 2"]:
+        answers = Counter((vote.pair, vote.yes) for vote in votes)
+        pairs = sorted({pair for pair, _ in answers})
+        return np.array([[answers[pair, False], answers[pair, True]] for pair in pairs], dtype=np.int64)

@@ -1,0 +1,112 @@
+"""The Inception network of 2015 that every published FID looks with, on pytorch-fid's weights.
+
+Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (CVPR 2016), as TensorFlow's FID code had
+it: pytorch-fid's blocks, whose poolings differ from torchvision's. Batch norms are folded into the convolutions.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2, _inception_v3
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from smis.core import weights
+from smis.core.shapes import Image
+
+NAME = "inception_fid"
+DIMENSIONS = 2048
+SIDE = 299
+"""Pixels of the images that the network sees, each way."""
+
+_POOLED_AFTER = frozenset({"Conv2d_2b_3x3", "Conv2d_4a_3x3"})
+_SKIPPED = frozenset({"maxpool1", "maxpool2", "avgpool", "dropout", "fc", "AuxLogits"})
+"""Of torchvision's modules: what the features do not go through, and poolings, which are placed here."""
+
+
+class Inception(nn.Module):
+    """Turn images of 299 x 299 pixels, -1..1, into the 2048 numbers of the last pooling."""
+
+    channels = DIMENSIONS
+
+    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict(layers)
+        self.requires_grad_(False).eval()
+
+    def forward(self, image: Float[Tensor, "b 3 299 299"]) -> Float[Tensor, "b 2048"]:
+        """Return features of images that `resize` has made."""
+        x = image.contiguous(memory_format=torch.channels_last)
+        for name, layer in self.layers.items():
+            x = layer(x)
+            if name in _POOLED_AFTER:
+                x = F.max_pool2d(x, 3, stride=2)
+        return x.mean(dim=(2, 3))
+
+
+def resize(image: Image) -> Float[Tensor, "b 3 299 299"]:
+    """Bring images to 299 x 299 pixels as pytorch-fid does: bilinear, without antialiasing, whatever the size was."""
+    return F.interpolate(image, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+
+
+def features(network: nn.Module, image: Image) -> Float[Tensor, "b _"]:
+    """Return the features of images of -1..1 and any size, computed where the network is, on the CPU."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        return network(resize(image.to(device))).cpu()
+
+
+def load() -> Inception:
+    """Build the network with its published weights, frozen, on the CPU.
+
+    Raises:
+        WeightsError: if they are missing or are not the published ones; no other network takes their place.
+    """
+    return build(weights.read(NAME))
+
+
+def build(tensors: Mapping[str, Tensor]) -> Inception:
+    """Build the network from the tensors of pytorch-fid's file."""
+    with torch.device("meta"):
+        network = bare()
+    network.load_state_dict(tensors, assign=True)
+    network.eval()
+    layers = {name: layer for name, layer in network.named_children() if name not in _SKIPPED}
+    for layer in layers.values():
+        _fold(layer)
+    return Inception({name: layer.to(memory_format=torch.channels_last) for name, layer in layers.items()})
+
+
+def protocol() -> dict[str, str]:
+    """Say what both sides of a distance must share."""
+    return {
+        "network": NAME,
+        "weights": weights.TABLE[NAME].sha256,
+        "features": f"last pooling, {DIMENSIONS} numbers",
+        "resize": f"torch bilinear to {SIDE} x {SIDE}, no antialiasing",
+    }
+
+
+def bare() -> nn.Module:
+    """Build what pytorch-fid's `fid_inception_v3` builds, without its download."""
+    network = _inception_v3(num_classes=1008, aux_logits=False, weights=None)
+    network.Mixed_5b = FIDInceptionA(192, pool_features=32)
+    network.Mixed_5c = FIDInceptionA(256, pool_features=64)
+    network.Mixed_5d = FIDInceptionA(288, pool_features=64)
+    network.Mixed_6b = FIDInceptionC(768, channels_7x7=128)
+    network.Mixed_6c = FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6d = FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6e = FIDInceptionC(768, channels_7x7=192)
+    network.Mixed_7b = FIDInceptionE_1(1280)
+    network.Mixed_7c = FIDInceptionE_2(2048)
+    return network
+
+
+def _fold(layer: nn.Module) -> None:
+    """A batch norm that no longer learns is a part of the convolution before it."""
+    for piece in layer.modules():
+        conv, norm = getattr(piece, "conv", None), getattr(piece, "bn", None)
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            piece.conv, piece.bn = fuse_conv_bn_eval(conv, norm), nn.Identity()

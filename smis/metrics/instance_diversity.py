@@ -1,0 +1,64 @@
+"""How far apart the images of one label map are inside and outside the one instance that was drawn anew.
+
+Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021) claim diversity of
+instances; mISD and mOISD are SMIS's mCSD and mOCD (Zhu et al., CVPR 2020, section 4.1) with instances for classes.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from smis.core.shapes import Image
+from smis.metrics.pairs import Pairing, Region, RegionRule, region_diversity
+from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.result import Bootstrap, Result
+
+
+class InstanceDiversity:
+    """Gather the mean distance of the pairs inside (mISD) and outside (mOISD) the one instance that was drawn anew."""
+
+    def __init__(
+        self,
+        network: PerceptualDistance,
+        *,
+        pairs: Pairing = "consecutive",
+        region: RegionRule = "mask",
+        batch: int = 32,
+    ) -> None:
+        self._network, self._batch = network, batch
+        self._pairs: Pairing = pairs
+        self._region: RegionRule = region
+        self._samples = 0
+        self.values: dict[tuple[str, int], tuple[float, float]] = {}
+
+    def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
+        """Measure the samples of the label map `key` in which only `instance`, at `inside`, was drawn anew."""
+        self._samples = len(image)
+        within, without = region_diversity(
+            image, inside, self._network, pairs=self._pairs, region=self._region, batch=self._batch
+        )
+        self.values[key, instance] = (within.mean().item(), without.mean().item())
+
+    def merge(self, other: "InstanceDiversity") -> None:
+        """Take over what another process measured."""
+        self._samples = self._samples or other._samples
+        self.values |= other.values
+
+    def per_map(self) -> dict[str, Float[ndarray, "2"]]:
+        """Return the means over the instances of each label map, inside and outside."""
+        values: dict[str, list[tuple[float, float]]] = {}
+        for key, instance in sorted(self.values):
+            values.setdefault(key, []).append(self.values[key, instance])
+        return {key: np.mean(each, axis=0) for key, each in values.items()}
+
+    def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
+        """Return mISD and mOISD: over the instances of a label map, then over label maps."""
+        inside, outside = np.array(list(self.per_map().values())).T
+        protocol: dict[str, Any] = {"network": self._network.name, "label_maps": len(inside), "samples": self._samples}
+        protocol |= {"instances": len(self.values), "pairs": self._pairs, "region": self._region, **bootstrap.protocol}
+        return (
+            Result("mISD", float(inside.mean()), bootstrap.mean(inside), protocol),
+            Result("mOISD", float(outside.mean()), bootstrap.mean(outside), protocol),
+        )

@@ -1,0 +1,36 @@
+"""Mean distance of pairs of images: reconstructions and their originals, two methods on one input."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from smis.core.shapes import Image
+from smis.metrics import networks
+from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.result import Bootstrap, Result
+
+
+class PairedDistance:
+    """Gather the distance of each pair; the value is named as its network is."""
+
+    def __init__(self, network: PerceptualDistance) -> None:
+        self._network = network
+        self.values: dict[str, float] = {}
+
+    def update(self, keys: Sequence[str], first: Image, second: Image) -> None:
+        """Measure a batch of pairs, -1..1."""
+        with torch.inference_mode():
+            self.values |= dict(zip(keys, self._network(first, second).tolist(), strict=True))
+
+    def merge(self, other: "PairedDistance") -> None:
+        """Take over what another process measured."""
+        self.values |= other.values
+
+    def compute(self, bootstrap: Bootstrap) -> Result:
+        """Return the mean over pairs."""
+        values = np.array([self.values[key] for key in sorted(self.values)])
+        protocol = networks.protocol(self._network.name) | {"label_maps": len(values), "pairs": "two given images"}
+        return Result(
+            self._network.name, float(values.mean()), bootstrap.mean(values), {**protocol, **bootstrap.protocol}
+        )

@@ -1,0 +1,193 @@
+"""Pictures and label maps as people save them -> batches of images, decoded and resized by several threads.
+
+Pillow and torch let other threads run while they decode and resize, so that threads do what processes would.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from numpy import ndarray
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+from torch import Tensor
+
+from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
+from smis.core.shapes import Picture
+from smis.metrics.features import AnyImage, image_of
+
+ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Those that pytorch-fid reads."""
+_SHEET = "sheet.png"
+"""The contact sheet that `smis generate` writes beside its pictures."""
+_DEEP = ("I;16", "I;16B", "I;16L")
+_BEHIND = ("RGBA", "LA", "PA", "La", "RGBa")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures by number: their names, each unlike the others, and how to read one."""
+
+    names: Sequence[str]
+    read: Callable[[int], Picture]
+    title: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def folder(path: Path) -> Source:
+    """Return the pictures of a folder by their names without endings; `sheet.png` is no picture of the set.
+
+    Raises:
+        ImageError: if there is none, or two have one name.
+    """
+    files = files_by_name(path)
+    names = list(files)
+    return Source(names, lambda number: read_picture(files[names[number]]), str(path))
+
+
+def files_by_name(path: Path, *, error: type[SmisError] = ImageError) -> dict[str, Path]:
+    """Return a folder's picture files by their names without endings, sorted."""
+    if not path.is_dir():
+        raise error(f"{path} is no folder; give a folder of pictures")
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() not in ENDINGS or file.name == _SHEET:
+            continue
+        if file.stem in found:
+            raise error(f"{found[file.stem]} and {file} have one name; keep one of them")
+        found[file.stem] = file
+    if not found:
+        raise error(f"there is no picture in {path}; it may hold {', '.join(ENDINGS)}")
+    return found
+
+
+def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[Path, Path]) -> list[str]:
+    """Return the names, if both folders have the same.
+
+    Raises:
+        ParamsError: naming the first file that has no partner.
+    """
+    for here, there, at, place in ((first, second, folders[1], 0), (second, first, folders[0], 1)):
+        alone = [name for name in here if name not in there]
+        if alone:
+            raise ParamsError(
+                f"{here[alone[0]]} has no partner of that name in {at} ({len(alone)} of {len(here)} in "
+                f"{folders[place]} have none); pairs are files with one name"
+            )
+    return list(first)
+
+
+def read_picture(path: Path) -> Picture:
+    """Read a picture as 8-bit RGB.
+
+    Grey becomes three equal channels, a palette its colours, of 16 bits the upper 8 are kept; an alpha channel is left
+    out if nothing shows through it.
+
+    Raises:
+        ImageError: if the file is missing, broken, transparent somewhere, or of floats.
+    """
+    picture = _opened(path, ImageError)
+    if picture.mode in _DEEP:
+        return np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+    if picture.mode in {"I", "F"}:
+        raise ImageError(f"{path} has mode {picture.mode}, whose range is not known; save it with 8 or 16 bits")
+    if picture.mode in _BEHIND or "transparency" in picture.info:
+        clear = int((np.asarray(picture.convert("RGBA"))[:, :, 3] < 255).sum())
+        if clear:
+            raise ImageError(f"{path} is transparent at {clear} pixels; put it on the background that you mean")
+    return np.array(picture.convert("RGB"))
+
+
+def read_ids(path: Path) -> Int[Tensor, "h w"]:
+    """Read a label map: grey of 8 or 16 bits, or palette, whose numbers are the ids.
+
+    Raises:
+        LabelError: if the file is missing or broken, or has colours instead of ids.
+    """
+    picture = _opened(path, LabelError)
+    if picture.mode not in ("L", "P", "1", "I", *_DEEP):
+        raise LabelError(
+            f"{path} has mode {picture.mode}, but a map has one channel of ids: save it as grey or palette"
+        )
+    return torch.from_numpy(np.asarray(picture).astype(np.int64))
+
+
+def image_batches(
+    source: Source, *, batch: int, workers: int, resize: Callable[[AnyImage], AnyImage] | None = None
+) -> Iterator[tuple[list[str], AnyImage]]:
+    """Give (names, images of -1..1), at most `batch` at a time, in order.
+
+    Each is resized by itself, by the threads too; a batch ends where the next image has another size than those in it.
+
+    Raises:
+        ImageError: if a picture cannot be read.
+    """
+
+    def prepared(number: int) -> tuple[str, AnyImage]:
+        with torch.inference_mode():
+            image = image_of(source.read(number)[None])
+            return source.names[number], image if resize is None else resize(image)
+
+    for part in read_ahead(prepared, len(source), workers=workers, batch=batch):
+        for _, alike in groupby(part, key=lambda item: item[1].shape):
+            names, images = zip(*alike, strict=True)
+            yield list(names), torch.cat(images)
+
+
+def of_one_size(numbers: Sequence[int], source: Source) -> UInt8[ndarray, "n h w 3"]:
+    """Read pictures that are compared with each other.
+
+    Raises:
+        ImageError: naming the first that differs in size from the first.
+    """
+    found = [source.read(number) for number in numbers]
+    check_sizes([f"{source.names[number]} of {source.title}" for number in numbers], found)
+    return np.stack(found)
+
+
+def check_sizes(names: Sequence[str], found: Sequence[Picture]) -> None:
+    """Compare sizes (height x width).
+
+    Raises:
+        ImageError: naming the first that differs from the first.
+    """
+    for name, picture in zip(names, found, strict=True):
+        if picture.shape != found[0].shape:
+            size, wanted = (f"{one.shape[0]} x {one.shape[1]}" for one in (picture, found[0]))
+            raise ImageError(f"{name} is {size}, but {names[0]} is {wanted}; make them of one size")
+
+
+def read_ahead(read: Callable[[int], T], count: int, *, workers: int, batch: int) -> Iterator[list[T]]:
+    """Give what `read` returns for 0 to `count` - 1, in order, `batch` at a time; threads are two batches ahead."""
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for start in range(0, count, batch):
+                wanted = min(count, start + 3 * batch)
+                waiting.extend(pool.submit(read, number) for number in range(start + len(waiting), wanted))
+                yield [waiting.popleft().result() for _ in range(min(batch, count - start))]
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _opened(path: Path, kind: type[ImageError] | type[LabelError]) -> Pillow.Image:
+    try:
+        with Pillow.open(path) as picture:
+            picture.load()
+            return picture
+    except FileNotFoundError:
+        raise kind(f"there is no file {path}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+        raise kind(f"{path} is no picture that can be read; it is cut off or of another kind") from None

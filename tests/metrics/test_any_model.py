@@ -1,0 +1,110 @@
+"""`diversity.measure` asks a model for nothing but images."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from smis.core.errors import ImageError, ParamsError
+from smis.datasets.paperdoll.config import Config as PaperDollConfig
+from smis.metrics import diversity
+from smis.metrics.features import image_of
+from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.result import Bootstrap
+
+SIZE, SAMPLES = 32, 3
+
+
+class Renderer:
+    """A perfect generator: the data set draws its own layouts again, one class or one instance, or everything."""
+
+    def __init__(self) -> None:
+        self.reader = PaperDollConfig(size=SIZE, train=1, validation=1, test=2).build()
+        layouts = {f"test/{index}": self.reader.layout("test", index) for index in range(2)}
+        self.labels = {key: torch.from_numpy(each.labels).long()[None] for key, each in layouts.items()}
+        self.instances = {key: torch.from_numpy(each.instances.astype(np.int64))[None] for key, each in layouts.items()}
+        self._layouts = {self.labels[key].numpy().tobytes(): each for key, each in layouts.items()}
+
+    def __call__(self, labels: Tensor, *, samples: int, seed: int, resample: Any, **what: Tensor) -> Tensor:
+        layout, numbers = self._layouts[labels.numpy().tobytes()], np.random.default_rng(seed)
+        if isinstance(resample, tuple):  # with one person, an instance is a class
+            resample = int(labels[what["instances"] == resample[1]][0])
+        base, drawn = self.reader.appearance(numbers), []
+        for _ in range(samples):
+            fresh, changed = self.reader.appearance(numbers), base.copy()
+            changed[:, slice(None) if resample is None else resample] = fresh[
+                :, slice(None) if resample is None else resample
+            ]
+            drawn.append(self.reader.render(layout, changed, hard=True))
+        return image_of(np.stack(drawn))
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer()
+
+
+@pytest.fixture(scope="module")
+def measured(renderer: Renderer, alex: PerceptualDistance) -> dict:
+    return diversity.measure(
+        renderer,
+        renderer.labels,
+        instances=renderer.instances,
+        network=alex,
+        samples=SAMPLES,
+        bootstrap=Bootstrap(50),
+    )
+
+
+def test_a_perfect_generator_changes_nothing_outside(measured: dict) -> None:
+    assert set(measured) == {"stlpips_alex", "mCSD", "mOCD", "mISD", "mOISD"}
+    for name in ("mOCD", "mOISD"):
+        assert (measured[name].value, measured[name].interval) == (0, (0, 0))
+
+
+def test_its_mcsd_is_that_of_the_real_styles(measured: dict, renderer: Renderer, alex: PerceptualDistance) -> None:
+    """Ten lines: every pair, everything outside the class set to zero, then over maps, then over classes."""
+    per_class: dict[int, list[float]] = {}
+    for key, labels in renderer.labels.items():
+        seed = diversity.generator(0, "diversity", key).initial_seed()
+        for number in labels.unique().tolist():
+            image = renderer(labels, samples=SAMPLES, seed=seed, resample=number) * (labels == number)
+            values = [alex(image[[a]], image[[a + 1]]).item() for a in range(SAMPLES - 1)]
+            per_class.setdefault(number, []).append(float(np.mean(values)))
+    assert measured["mCSD"].value == pytest.approx(np.mean([np.mean(each) for each in per_class.values()]), rel=1e-5)
+
+
+def test_where_an_instance_is_a_class_misd_is_mcsd_over_maps(measured: dict) -> None:
+    assert measured["mISD"].value == pytest.approx(measured["mCSD"].value, rel=0.2)
+    assert measured["mISD"].interval[0] <= measured["mISD"].value <= measured["mISD"].interval[1]
+
+
+def test_a_result_says_how_it_was_measured(measured: dict) -> None:
+    facts = {"network": "stlpips_alex", "weights": "b356b382", "label_maps": 2, "samples": 3, "region": "mask"}
+    assert facts.items() <= measured["mCSD"].protocol.items()
+    assert measured["stlpips_alex"].protocol["resize"] == "none"
+
+
+def test_the_class_that_is_ignored_is_not_resampled(renderer: Renderer, alex: PerceptualDistance) -> None:
+    asked: list[Any] = []
+
+    def generate(labels: Tensor, *, samples: int, seed: int, resample: Any) -> Tensor:
+        asked.append(resample)
+        return renderer(labels, samples=samples, seed=seed, resample=resample)
+
+    one = {"a": renderer.labels["test/0"]}
+    results = diversity.measure(generate, one, ignore=0, network=alex, samples=2, bootstrap=Bootstrap(5))
+    assert asked == [None, *(number for number in one["a"].unique().tolist() if number)]
+    assert set(results) == {"stlpips_alex", "mCSD", "mOCD"}
+
+
+def test_images_of_another_size_and_no_pairs_are_refused(renderer: Renderer, alex: PerceptualDistance) -> None:
+    def generate(labels: Tensor, **_: Any) -> Tensor:
+        return torch.zeros(2, 3, 16, 16)
+
+    with pytest.raises(ImageError, match=r"gave images \(2, 3, 16, 16\), but \(2, 3, 32, 32\) were asked for"):
+        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+    with pytest.raises(ParamsError, match="2 label maps of 1 samples have no pairs"):
+        diversity.measure(generate, renderer.labels, network=alex, samples=1)
