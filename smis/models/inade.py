@@ -34,6 +34,7 @@ Varies = Literal["nothing", "everything", "class", "instance"]
 _RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
 _DEFAULTS = "defaults of the released code"
 _RECALLED = "paper, from memory"
+_WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 _UNSURE = "the paper was not at hand; whether its rates fall is not known here"
 _PAPERDOLL: dict[str, Any] = {
     "width": 16,
@@ -68,7 +69,9 @@ class Config(BaseConfig):
         "deepfashion_paper": {"slots": 8},
         "deepfashion_sketch": {"noise": 8, "slots": 8, "sketch": True},
         "cityscapes": {"upsamplings": 6, "slots": 256},
+        "cityscapes_paper": {"upsamplings": 6, "slots": 256},
         "ade20k": {"slots": 151},
+        "ade20k_paper": {"slots": 151},
         "celebamask": {"slots": 19},
         "paperdoll": _PAPERDOLL,
     }
@@ -77,8 +80,10 @@ class Config(BaseConfig):
         "deepfashion": Recipe(source=_DEFAULTS, batch=1, epochs=50),
         "deepfashion_sketch": Recipe(source=_DEFAULTS, batch=1, epochs=50),
         "deepfashion_paper": Recipe(source=_RECALLED, batch=32, epochs=100, note=_UNSURE),
-        "cityscapes": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(256, 512), crop=(256, 512)),
+        "cityscapes": Recipe(source=_DEFAULTS, batch=1, epochs=50, **_WIDE),
+        "cityscapes_paper": Recipe(source=_RECALLED, batch=32, epochs=200, note=_UNSURE, **_WIDE),
         "ade20k": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
+        "ade20k_paper": Recipe(source=_RECALLED, batch=16, epochs=200, note=_UNSURE, load=(286, 286)),
         "celebamask": Recipe(source=_DEFAULTS, batch=1, epochs=50, load=(286, 286)),
     }
 
