@@ -72,7 +72,7 @@ def spade_norm(norm: SpadeNorm, x: Tensor, known: Tensor) -> Tensor:
 class OneHotInstances:
     """Classes and instances as channels at full size, with the noise of every instance."""
 
-    def __init__(self, labels: Tensor, instances: Tensor, noise: Tensor) -> None:
+    def __init__(self, labels: Tensor, instances: Tensor, noise: Tensor, sketch: None = None) -> None:
         classes, slots = int(labels.max()) + 1, noise.shape[1]
         self._maps = one_hot(labels, classes), one_hot(instances, slots), noise
 
