@@ -1,73 +1,37 @@
 """MulNet: a whole network for each class; the picture is put together from what each made of its class."""
 
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from smis.core.config import Config as BaseConfig
-from smis.core.recipe import Recipe
-from smis.losses.adversarial import LossWeights
 from smis.losses.class_codes import ClassCodes
-from smis.nn.class_crops import Crops, class_crops
+from smis.losses.class_codes_config import PAPERDOLL, ClassCodesConfig
+from smis.nn.class_crops import Crops
 from smis.nn.image_encoder import ImageEncoder
-from smis.nn.initialise import initialise
 from smis.nn.layout import LabelPyramid
-from smis.nn.patch_discriminator import DiscriminatorConfig
-from smis.nn.perceptual import PerceptualConfig
-from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
+from smis.nn.spade_generator import LinearStart, SpadeGenerator, start_size
 from smis.nn.spade_norm import SpadeNorm
 
 
-class Config(BaseConfig):
+class Config(ClassCodesConfig):
     """Sizes of MulNet's networks, each a VSPADE; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "MulNet"
-    paper: ClassVar[str] = (
-        'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 4.2; never released, sizes are those that '
-        "give the printed number of parameters"
-    )
-    varies: ClassVar[Literal["class"]] = "class"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "deepfashion": {"width": 16, "encoder_width": 16, "latent": 256},
-        "paperdoll": {
-            "width": 4,
-            "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
-            "hidden": 8,
-            "encoder_width": 4,
-            "encoder_size": 64,
-            "latent": 32,
-            "upsamplings": 4,
-            "discriminator": {"width": 32, "layers": 3},
-            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
-            # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"divergence": 0.001},
-            "gain": 0.5,
-        },
-    }
-    recipes: ClassVar[dict[str, Recipe]] = {
-        "deepfashion": Recipe(source="not released; as GroupDNet's", batch=8, epochs=60, decay_epochs=40),
+        "deepfashion": {},
+        "paperdoll": PAPERDOLL
+        | {"width": 4, "hidden": 8, "encoder_width": 4, "encoder_size": 64, "latent": 32, "upsamplings": 4},
     }
 
     width: PositiveInt = 16
-    multiples: tuple[PositiveInt, ...] = MULTIPLES
-    """Channels of the start map and after each block, in multiples of `width`."""
-    hidden: PositiveInt = 128
-    """Channels inside a normalisation layer."""
     latent: PositiveInt = 256
     """Length of each class's code."""
     encoder_width: PositiveInt = 16
     encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
     """Side that the encoders resize images to; each doubling of 4 is a layer."""
-    upsamplings: Literal[3, 4, 5, 6, 7] = 6
-    gain: PositiveFloat = 0.02
-    """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
-    discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    perceptual: PerceptualConfig = PerceptualConfig()
-    losses: LossWeights = LossWeights()
 
     def build(self, *, classes: int, height: int, width: int, training: bool) -> "MulNet":
         """Build the networks for a data set.
@@ -77,28 +41,22 @@ class Config(BaseConfig):
             WeightsError: if `training` and the perceptual network's weights are missing.
         """
         size = start_size(height, width, upsamplings=self.upsamplings)
-        system = MulNet(
+        return self.assembled(
+            MulNet,
             generator=Generators(self._generator(classes, *size) for _ in range(classes)),
             encoder=Encoders(
                 ImageEncoder(width=self.encoder_width, latent=self.latent, size=self.encoder_size)
                 for _ in range(classes)
             ),
-            discriminator=self.discriminator.build(channels=classes + 3),
-            crops=partial(class_crops, classes=classes),
-            classes=classes,
-            latent=self.latent,
             code_size=vector,
-            losses=self.losses,
+            classes=classes,
+            training=training,
         )
-        initialise(system, gain=self.gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
 
     def _generator(self, classes: int, rows: int, columns: int) -> SpadeGenerator:
-        channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)
         return SpadeGenerator(
-            fc=LinearStart(self.latent, channels=channels[0], height=rows, width=columns),
-            channels=channels,
+            fc=LinearStart(self.latent, channels=self.channels[0], height=rows, width=columns),
+            channels=self.channels,
             make_norm=lambda features, stage: SpadeNorm(features, semantics=classes, hidden=self.hidden),
             upsamplings=self.upsamplings,
         )
