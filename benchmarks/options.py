@@ -16,7 +16,7 @@ import smis
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures
 from benchmarks.synthesis import built
-from smis.engine.checkpoint import save_weights, tensors_of
+from smis.engine.checkpoint import description, save_weights, tensors_of
 from smis.models.registry import SYSTEMS
 from smis.published.data_sets import data_set_of
 
@@ -68,16 +68,15 @@ def write(path: Path, name: str, preset: str, labels: torch.Tensor) -> None:
     """Write a checkpoint of made-up weights."""
     data = data_set_of(preset)
     system = built(name, {"preset": preset}, len(data.classes), labels)
-    metadata = {
-        "system": name,
-        "config": SYSTEMS.load(name)(preset=preset).model_dump_json(),
-        "dataset": data.name,
-        "classes": json.dumps(data.classes),
-        "palette": json.dumps(data.palette),
-        "height": str(data.height),
-        "width": str(data.width),
-        "step": "0",
-    }
+    metadata = description(
+        system=name,
+        config=SYSTEMS.load(name)(preset=preset),
+        dataset=data.name,
+        classes=data.classes,
+        palette=data.palette,
+        height=data.height,
+        width=data.width,
+    )
     save_weights(path, tensors_of({"generator": system.generator}), metadata=metadata)
 
 

@@ -12,6 +12,7 @@ from pipelines.params import read
 from pipelines.stage import run
 from smis.core.batch import Batch
 from smis.core.config import Config
+from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import Bar
 from smis.data.samples import SampleRow, write_samples
@@ -41,7 +42,7 @@ class Params(Config):
 def main(dataset: str, system: str) -> None:
     """Sample one cell of the table."""
     params = read(Params)
-    device = os.environ.get("SMIS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = usable_device(os.environ.get("SMIS_DEVICE"))
     trained = load_system(Path("runs") / dataset / system / "checkpoint.safetensors", SYSTEMS)
     _Cell(trained, Prepared(Path("data") / dataset), params, device=device).write(
         Path("runs") / dataset / system / "samples", title=f"sampling {system} on {dataset}"
@@ -51,7 +52,7 @@ def main(dataset: str, system: str) -> None:
 class _Cell:
     """The plans of one cell."""
 
-    def __init__(self, trained: Trained, data: Prepared, params: Params, *, device: str) -> None:
+    def __init__(self, trained: Trained, data: Prepared, params: Params, *, device: torch.device) -> None:
         self._config, self._data = params.sample, data
         self._test: Split = data.split("test")
         system = trained.system.to(device)

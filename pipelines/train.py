@@ -26,7 +26,7 @@ from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared
 from smis.engine import grid
-from smis.engine.checkpoint import save_weights
+from smis.engine.checkpoint import description, save_weights
 from smis.engine.distributed import Processes, joined, launched
 from smis.engine.launch import processes_wanted, reported, under_torchrun
 from smis.engine.sampler import Samplable, covering
@@ -152,16 +152,16 @@ class _Cell:
     def _publish(self, learner: Learner) -> None:
         """Write the outs; only then is the scratch folder of no more use."""
         data = self.data
-        metadata = {
-            "system": self.name,
-            "config": self.params.system.model_dump_json(),
-            "dataset": self.dataset,
-            "classes": json.dumps(data.classes),
-            "palette": json.dumps(data.palette),
-            "height": str(data.height),
-            "width": str(data.width),
-            "step": str(learner.step),
-        }
+        metadata = description(
+            system=self.name,
+            config=self.params.system,
+            dataset=self.dataset,
+            classes=data.classes,
+            palette=data.palette,
+            height=data.height,
+            width=data.width,
+            step=learner.step,
+        )
         save_weights(self.out / "checkpoint.safetensors", learner.average.tensors, metadata=metadata)
         with written(self.out / "history.jsonl") as beside:
             shutil.copyfile(self.scratch / "history.jsonl", beside)

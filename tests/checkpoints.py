@@ -1,13 +1,12 @@
 """Tiny checkpoints of every system, as the stage `train` writes them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from smis.engine.checkpoint import save_weights, tensors_of
+from smis.engine.checkpoint import description, save_weights, tensors_of
 from smis.models.registry import SYSTEMS
 from tests.models.test_every_system import CLASSES, HEIGHT, TINY, WIDTH
 
@@ -24,16 +23,10 @@ def write(path: Path, name: str, *, encoder: bool = True, **changed: Any) -> Pat
     for weight in system.parameters():
         nn.init.normal_(weight, std=0.3)
     networks = {"generator": system.generator, "encoder": system.encoder if encoder else None}
-    metadata = {
-        "system": name,
-        "config": section.model_dump_json(),
-        "dataset": "paperdoll",
-        "classes": json.dumps(NAMES),
-        "palette": json.dumps(PALETTE),
-        "height": str(HEIGHT),
-        "width": str(WIDTH),
-        "step": "0",
-    }
+    height, width = SIZE
+    metadata = description(
+        system=name, config=section, dataset="paperdoll", classes=NAMES, palette=PALETTE, height=height, width=width
+    )
     there = {part: network for part, network in networks.items() if network is not None}
     save_weights(path, tensors_of(there), metadata=metadata)
     return path

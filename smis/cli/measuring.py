@@ -32,7 +32,7 @@ def fid_results(chosen: argparse.Namespace) -> list[Result]:
         raise ParamsError("there is nothing to compare with; give FAKE too, or --save FILE.npz")
     sides = [_side(path, chosen) for path in (chosen.real, chosen.fake) if path is not None]
     needed = any(isinstance(side, Source) for side in sides)
-    network = inception.load().to(_device(chosen)) if needed else None
+    network = inception.load().to(device_of(chosen.device)) if needed else None
     images = [_images(side, chosen) if isinstance(side, Source) else side for side in sides]
     real = images[0] if isinstance(images[0], Statistics) else fid.statistics(images[0], network=network)
     if chosen.save is not None:
@@ -45,7 +45,7 @@ def fid_results(chosen: argparse.Namespace) -> list[Result]:
 def kid_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure `kid`."""
     sides = [open_source(path, split=chosen.split) for path in (chosen.real, chosen.fake)]
-    network = inception.load().to(_device(chosen))
+    network = inception.load().to(device_of(chosen.device))
     real, fake = (_images(side, chosen) for side in sides)
     return [_placed(kernel.measure(real, fake, network=network, seed=chosen.seed), chosen, **_split(chosen))]
 
@@ -55,7 +55,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
     folders = chosen.a, chosen.b
     first, second = (pictures.files_by_name(path) for path in folders)
     names = pictures.pair_up(first, second, folders=folders)
-    device, network = _device(chosen), networks.load(chosen.network)
+    device, network = device_of(chosen.device), networks.load(chosen.network)
     distance = PairedDistance(network.to(device))
     pairs = Source(names, lambda number: _beside(first[names[number]], second[names[number]]), str(chosen.a))
     with _bar(chosen, total=len(names), unit="pairs") as bar:
@@ -69,7 +69,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
 def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure the pairs of each label map."""
     source, groups = open_groups(chosen.folder)
-    device, network = _device(chosen), networks.load(chosen.network)
+    device, network = device_of(chosen.device), networks.load(chosen.network)
     varied = Diversity(network.to(device), pairs=chosen.pairs, batch=chosen.batch)
     stems = list(groups)
     sets = _ahead(lambda number: pictures.of_one_size(groups[stems[number]], source), len(stems), chosen)
@@ -141,15 +141,6 @@ def _ahead(read: Callable[[int], T], count: int, chosen: argparse.Namespace) -> 
 
 def _bar(chosen: argparse.Namespace, *, total: int, unit: str) -> Bar:
     return Bar(chosen.metric, total=total, unit=unit, visible=sys.stderr.isatty())
-
-
-def _device(chosen: argparse.Namespace) -> torch.device:
-    try:
-        device = device_of(chosen.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise ParamsError(f"--device {chosen.device}: this machine has no such device; there is cpu") from None
-    return device
 
 
 def _split(chosen: argparse.Namespace) -> dict[str, str]:

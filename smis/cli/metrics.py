@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from smis.cli.arguments import positive
+
 NETWORKS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16")
 _SET = "a folder of pictures, an Arrow file of samples, or a prepared data set"
 
@@ -41,7 +43,7 @@ def add(verbs: Any) -> None:
     segmentation = _metric(metrics, "segmentation", "mIoU and accuracy of label maps against the true ones")
     segmentation.add_argument("predicted", type=Path, metavar="PRED", help="a folder of label maps")
     segmentation.add_argument("truth", type=Path, metavar="TRUE", help="a folder of label maps of the same names")
-    segmentation.add_argument("--classes", type=_positive, required=True, metavar="N", help="ids are 0 to N - 1")
+    segmentation.add_argument("--classes", type=positive, required=True, metavar="N", help="ids are 0 to N - 1")
     segmentation.add_argument("--ignore", type=int, metavar="ID", help="pixels of TRUE that do not count, as 255")
     segmentation.add_argument("--per-class", action="store_true", help="also the IoU of each class")
 
@@ -51,8 +53,8 @@ def _metric(metrics: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = metrics.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="one JSON object per value, each on its own line")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
-    parser.add_argument("--batch", type=_positive, default=32, help="images in the network at once (default: 32)")
-    parser.add_argument("--workers", type=_positive, default=min(8, os.cpu_count() or 1), help="threads that decode")
+    parser.add_argument("--batch", type=positive, default=32, help="images in the network at once (default: 32)")
+    parser.add_argument("--workers", type=positive, default=min(8, os.cpu_count() or 1), help="threads that decode")
     parser.add_argument("--seed", type=int, default=0, help="of the interval's resamples, and of subsets (default: 0)")
     parser.set_defaults(run=run, metric=name)
     return parser
@@ -76,9 +78,3 @@ def show(results: Sequence[Any], *, as_json: bool) -> None:
         print(f"{result.name} {result.value:.6g}{known}")
         if "warning" in result.protocol:
             print(f"warning: {result.protocol['warning']}", file=sys.stderr)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
-    return int(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smis.cli import maps
+from smis.cli.arguments import positive
 from smis.cli.making import Made, Shown, Source, Steps, make, shown, shown_map
 from smis.core.errors import ParamsError
 from smis.styles import PictureStyle, Synthesiser
@@ -14,13 +15,13 @@ from smis.styles import PictureStyle, Synthesiser
 def add(verbs: Any) -> None:
     """Add the verbs to the command's parser."""
     generate = _verb(verbs, "generate", "make pictures of label maps", _generate)
-    generate.add_argument("--samples", type=_positive, default=4, help="pictures of each label map (default: 4)")
+    generate.add_argument("--samples", type=positive, default=4, help="pictures of each label map (default: 4)")
 
     resample = _verb(verbs, "resample", "draw some classes or instances anew, and keep the rest", _resample)
     what = resample.add_mutually_exclusive_group(required=True)
     what.add_argument("--classes", nargs="+", metavar="CLASS", help="names or ids, also as hair,shoes")
     what.add_argument("--instances", nargs="+", metavar="ID", help="ids of the instance map, also as 3,7")
-    resample.add_argument("--samples", type=_positive, default=4, help="draws of each label map (default: 4)")
+    resample.add_argument("--samples", type=positive, default=4, help="draws of each label map (default: 4)")
 
     mix = _verb(verbs, "mix", "give classes the appearance that they have on an exemplar", _mix)
     _add_exemplar(mix, "--from", required=True)
@@ -36,9 +37,7 @@ def add(verbs: Any) -> None:
     end = morph.add_mutually_exclusive_group()
     _add_exemplar(end, "--from")
     end.add_argument("--to-seed", type=int, default=1, help="of the style at the end (default: 1)")
-    morph.add_argument(
-        "--steps", type=_positive, default=5, help="pictures on the way, both ends included (default: 5)"
-    )
+    morph.add_argument("--steps", type=positive, default=5, help="pictures on the way, both ends included (default: 5)")
 
     edit = _verb(verbs, "edit", "keep the style while the label map changes", _edit, many=False)
     edit.add_argument("edited", type=Path, metavar="EDITED", help="the changed label map, or a folder of them")
@@ -206,10 +205,4 @@ def _weights(given: Sequence[str], synth: Synthesiser) -> dict[str | int, float]
 def _number(given: str, option: str) -> int:
     if not given.isdecimal():
         raise ParamsError(f"{option} got {given!r}; give ids as numbers, for instance 3,7")
-    return int(given)
-
-
-def _positive(given: str) -> int:
-    if not given.isdecimal() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given!r} is no number from 1")
     return int(given)

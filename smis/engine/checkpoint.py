@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from smis.core.config import Config
 from smis.core.errors import CheckpointError
 from smis.core.files import written
 from smis.core.registry import Registry
@@ -87,6 +88,30 @@ def load_system(path: Path, systems: Registry) -> Trained:
     for name in ("generator", "encoder"):
         _fill(getattr(system, name), name, tensors, path=path)
     return Trained(system=system.eval(), metadata=metadata)
+
+
+def description(
+    *,
+    system: str,
+    config: Config,
+    dataset: str,
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+    height: int,
+    width: int,
+    step: int = 0,
+) -> dict[str, str]:
+    """Return the metadata that a system is built from again, and what its classes are called and look like."""
+    return {
+        "system": system,
+        "config": config.model_dump_json(),
+        "dataset": dataset,
+        "classes": json.dumps(classes),
+        "palette": json.dumps(palette),
+        "height": str(height),
+        "width": str(width),
+        "step": str(step),
+    }
 
 
 def build_system(metadata: Mapping[str, str], systems: Registry, *, source: Path) -> Any:

@@ -7,6 +7,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
+from smis.core.device import usable_device
 from smis.core.shapes import Image
 from smis.metrics.perceptual_distance import PerceptualDistance
 
@@ -20,7 +21,7 @@ def device_of(name: str | None = None) -> torch.device:
     """Choose where to compute, a GPU where there is one, in whole float32: TF32 moves a distance in its third digit."""
     # the older name of the switch: once the newer is used, torch.export fails for the rest of the process
     torch.backends.cudnn.allow_tf32 = False
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return usable_device(name)
 
 
 def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 from numpy import ndarray
-from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
+from smis.core.pictures import open_picture
 from smis.core.shapes import Picture
 from smis.metrics.features import AnyImage, image_of
 
@@ -97,7 +96,7 @@ def read_picture(path: Path) -> Picture:
     Raises:
         ImageError: if the file is missing, broken, transparent somewhere, or of floats.
     """
-    picture = _opened(path, ImageError)
+    picture = open_picture(path, ImageError)
     if picture.mode in _DEEP:
         return np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if picture.mode in {"I", "F"}:
@@ -115,7 +114,7 @@ def read_ids(path: Path) -> Int[Tensor, "h w"]:
     Raises:
         LabelError: if the file is missing or broken, or has colours instead of ids.
     """
-    picture = _opened(path, LabelError)
+    picture = open_picture(path, LabelError)
     if picture.mode not in ("L", "P", "1", "I", *_DEEP):
         raise LabelError(
             f"{path} has mode {picture.mode}, but a map has one channel of ids: save it as grey or palette"
@@ -180,14 +179,3 @@ def read_ahead(read: Callable[[int], T], count: int, *, workers: int, batch: int
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def _opened(path: Path, kind: type[ImageError] | type[LabelError]) -> Pillow.Image:
-    try:
-        with Pillow.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError:
-        raise kind(f"there is no file {path}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
-        raise kind(f"{path} is no picture that can be read; it is cut off or of another kind") from None

@@ -1,6 +1,5 @@
 """An authors' checkpoint to a checkpoint of ours."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
-from smis.engine.checkpoint import save_weights
+from smis.engine.checkpoint import description, save_weights
 from smis.published.fit import misfit, unused
 from smis.published.reader import read_tensors
 from smis.published.releases import Candidate, candidates
@@ -95,15 +94,13 @@ def _complaint(
 
 def _metadata(chosen: Candidate, release: str) -> dict[str, str]:
     data = chosen.data_set
-    return {
-        "system": chosen.system,
-        "config": chosen.config.model_dump_json(),
-        "dataset": data.name,
-        "classes": json.dumps(data.classes),
-        "palette": json.dumps(data.palette),
-        "height": str(data.height),
-        "width": str(data.width),
-        "step": "0",
-        "release": release,
-        "preset": chosen.preset,
-    }
+    described = description(
+        system=chosen.system,
+        config=chosen.config,
+        dataset=data.name,
+        classes=data.classes,
+        palette=data.palette,
+        height=data.height,
+        width=data.width,
+    )
+    return described | {"release": release, "preset": chosen.preset}

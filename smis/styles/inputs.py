@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy import ndarray
 from PIL import Image as Pictures
-from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError
+from smis.core.pictures import open_picture
 from smis.core.shapes import Image, LabelMap, Sketch
 from smis.data.pictures import signed
 
@@ -27,7 +27,7 @@ def read_ids(given: Given, *, name: str) -> LabelMap:
         LabelError: if it is no map of ids; `name` says which it is.
     """
     if isinstance(given, str | Path):
-        name, given = str(given), _opened(Path(given), LabelError)
+        name, given = str(given), open_picture(Path(given), LabelError)
     if isinstance(given, Pictures.Image):
         if given.mode not in _ID_MODES:
             raise LabelError(
@@ -50,7 +50,7 @@ def read_image(given: Given) -> Image:
         ImageError: if it is none of these.
     """
     if isinstance(given, str | Path):
-        given = _opened(Path(given), ImageError)
+        given = open_picture(Path(given))
     if isinstance(given, Pictures.Image):
         given = np.asarray(given.convert("RGB"))
     image = torch.as_tensor(np.array(given, order="C") if isinstance(given, ndarray) else given)
@@ -72,7 +72,7 @@ def read_sketch(given: Given) -> Sketch:
         ImageError: if it is none of these.
     """
     if isinstance(given, str | Path):
-        given = _opened(Path(given), ImageError)
+        given = open_picture(Path(given))
     if isinstance(given, Pictures.Image):
         given = np.asarray(given.convert("L"))
     lines = torch.as_tensor(np.array(given, order="C") if isinstance(given, ndarray) else given)
@@ -86,17 +86,6 @@ def read_sketch(given: Given) -> Sketch:
     ):
         raise ImageError(f"the sketch: {_what(lines)}, but it is (h, w) of floats 0..1 or of uint8")
     return lines.float()
-
-
-def _opened(path: Path, kind: type[LabelError] | type[ImageError]) -> Pictures.Image:
-    try:
-        with Pictures.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError:
-        raise kind(f"there is no file {path}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise kind(f"{path} is no picture that can be read; give a whole PNG or JPEG file") from None
 
 
 def _what(array: Tensor) -> str:

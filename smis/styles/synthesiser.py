@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from smis.core.device import usable_device
 from smis.core.errors import ParamsError
 from smis.core.shapes import Image
 from smis.styles import store
@@ -33,7 +34,7 @@ def load(
         CheckpointError: if the file is missing, broken, or does not fit its system.
         ParamsError: if there is no such device or precision.
     """
-    place = _device(device)
+    place = usable_device(device)
     if precision not in ("float32", "bfloat16"):
         raise ParamsError(f"precision is {precision!r}; give 'float32' or 'bfloat16'")
     networks = Networks(Path(path), device=place, channels_last=channels_last, compiled=compile)
@@ -157,13 +158,3 @@ class Synthesiser:
         carried = store.adopted(style, self._painter).on(labels, instances)
         lines = None if sketch is None else read_sketch(sketch)
         return self._painter.paint(carried.layout, carried.codes, lines)
-
-
-def _device(wanted: str | torch.device | None) -> torch.device:
-    try:
-        device = torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParamsError(f"device {str(wanted)!r} cannot be used ({reason}); leave it out, or give 'cpu'") from None
-    return device

@@ -216,7 +216,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"there is no {tmp_path / 'none'}" in refused(capsys, "fid", real, tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert f"there is no picture in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")
-    assert "--device tpu: this machine has no such device" in refused(capsys, "kid", real, real, "--device", "tpu")
+    assert "device 'tpu' cannot be used" in refused(capsys, "kid", real, real, "--device", "tpu")
     (tmp_path / "x.npz").write_bytes(b"no statistics")
     assert "x.npz holds no statistics" in refused(capsys, "fid", tmp_path / "x.npz", fake)
     assert "there is no" in refused(capsys, "fid", tmp_path / "y.npz", fake)
