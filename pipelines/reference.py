@@ -1,30 +1,32 @@
-"""Features of the real images, once per data set: the side of the Fréchet distance that no system changes."""
+"""Features of the real images, once per data set: the side of FID and KID that no system changes."""
 
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from pydantic import Field, PositiveInt
 
 from pipelines.params import read
 from pipelines.stage import run
-from smis.core import weights
 from smis.core.config import Config
 from smis.core.progress import Bar
 from smis.data.shards import Prepared, Split
-from smis.metrics import stlpips
-from smis.metrics.features import device_of, pooled
+from smis.metrics import embeddings
+from smis.metrics.embeddings import EmbeddingName
+from smis.metrics.features import device_of
 from smis.metrics.fid import Moments, Statistics
-
-NETWORK = "stlpips_vgg16"
 
 
 class ReferenceConfig(Config):
-    """Which real images generated ones are compared with."""
+    """Which real images generated ones are compared with, and as what network sees them."""
 
+    network: EmbeddingName = "stlpips_vgg16"
+    """`inception_fid` gives FID and KID as published; it needs a file that `smis weights fetch` brings."""
     split: Literal["train", "validation", "test"] = "train"
     images: PositiveInt | None = Field(1000)
     """How many, evenly spread over the split; null takes all."""
@@ -46,38 +48,28 @@ def main(dataset: str) -> None:
 
 
 def measure(split: Split, config: ReferenceConfig, *, title: str) -> Statistics:
-    """Return mean and covariance of the features, and how they were made.
+    """Return mean and covariance of the features, the features, and how they were made.
 
     Raises:
         WeightsError: if the network's weights are missing.
     """
-    device = device_of(os.environ.get("SMIS_DEVICE"))
-    network = stlpips.load(NETWORK).to(device)
+    embedding = embeddings.load(config.network, device_of(os.environ.get("SMIS_DEVICE")))
     numbers = spread(len(split), config.images)
-    moments = Moments(network.channels)
+    moments, kept = Moments(embedding.dimensions), []
     with Bar(title, total=len(numbers), unit="images") as bar:
         for start in range(0, len(numbers), config.batch):
             chosen = numbers[start : start + config.batch]
-            moments.update(pooled(network, split.batch(chosen).image.to(device)))
+            kept.append(embedding.of(split.batch(chosen).image))
+            moments.update(kept[-1])
             bar.advance(len(chosen))
-    return moments.statistics(json.dumps(protocol(config.split)))
+    protocol = {**embeddings.protocol(config.network), "reference_split": config.split}
+    return replace(moments.statistics(json.dumps(protocol)), vectors=torch.cat(kept))
 
 
 def spread(there: int, wanted: int | None) -> np.ndarray:
     """Choose `wanted` of the positions 0 to `there` - 1 at even distances, or all."""
     count = min(there, wanted or there)
     return np.arange(count) * there // count
-
-
-def protocol(split: str) -> dict[str, str]:
-    """Say what both sides of the distance must share, and which split the real images are of."""
-    return {
-        "network": NETWORK,
-        "weights": weights.TABLE[NETWORK].sha256,
-        "features": "last layer, mean over places",
-        "resize": "none",
-        "reference_split": split,
-    }
 
 
 if __name__ == "__main__":

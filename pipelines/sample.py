@@ -1,4 +1,4 @@
-"""Sample a trained system: one picture of each test label map, many that vary everything, many that vary one class."""
+"""Sample a trained system: a picture of each test label map, many that vary everything, one class, one instance."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipelines.params import read
 from pipelines.stage import run
@@ -15,6 +15,7 @@ from smis.core.config import Config
 from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import Bar
+from smis.core.seeding import generator
 from smis.data.samples import SampleRow, write_samples
 from smis.data.shards import Prepared, Split
 from smis.engine.checkpoint import Trained, load_system
@@ -29,6 +30,8 @@ class SampleConfig(Config):
     """Test label maps of which many pictures are made, chosen to show every class."""
     samples: PositiveInt = 20
     """Pictures of each that vary everything, and for each of its classes, that vary this class only."""
+    instances: NonNegativeInt = 8
+    """Instances of each that are varied alone too, at most so many, drawn at random; 0 leaves mISD and mOISD out."""
     batch: PositiveInt = 20
 
 
@@ -59,14 +62,18 @@ class _Cell:
         self._sampler = Sampler(system, seed=params.seed, batch=params.sample.batch, device=device)
         present = [counts.nonzero()[0].tolist() for counts in self._test.pixels]
         self._chosen = {index: present[index] for index in covering(present, params.sample.label_maps)}
+        self._instances = {index: self._drawn_instances(index, seed=params.seed) for index in self._chosen}
 
     def write(self, folder: Path, *, title: str) -> None:
-        total = len(self._test) + self._config.samples * (len(self._chosen) + sum(map(len, self._chosen.values())))
+        parts = sum(map(len, [*self._chosen.values(), *self._instances.values()]))
+        total = len(self._test) + self._config.samples * (len(self._chosen) + parts)
         with written_folder(folder) as beside, Bar(title, total=total, unit="images") as bar:
             self._file(beside / "single.arrow", self._sampler.single(self._batches()), bar)
             self._file(beside / "everything.arrow", self._everything(), bar)
             for chosen in sorted({c for classes in self._chosen.values() for c in classes}):
                 self._file(beside / f"class-{chosen}.arrow", self._one_class(chosen), bar)
+            if any(self._instances.values()):
+                self._file(beside / "instances.arrow", self._one_instance(), bar)
 
     def _file(self, path: Path, made: Iterable[Sampled], bar: Bar) -> None:
         def rows() -> Iterator[SampleRow]:
@@ -90,6 +97,19 @@ class _Cell:
             if chosen in classes:
                 one = self._test.batch([index])
                 yield from self._sampler.one_class(one, chosen=chosen, samples=self._config.samples)
+
+    def _one_instance(self) -> Iterator[Sampled]:
+        for index, instances in self._instances.items():
+            for chosen in instances:
+                one = self._test.batch([index])
+                yield from self._sampler.one_instance(one, chosen=chosen, samples=self._config.samples)
+
+    def _drawn_instances(self, index: int, *, seed: int) -> list[int]:
+        """Choose among a label map's instances; one that is all there is tells nothing of instances."""
+        one = self._test.batch([index])
+        there = one.instances.unique()
+        order = torch.randperm(len(there), generator=generator(seed, "instances", one.keys[0]))
+        return sorted(there[order[: self._config.instances]].tolist()) if len(there) > 1 else []
 
 
 if __name__ == "__main__":

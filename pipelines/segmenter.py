@@ -1,12 +1,12 @@
-"""Train a small segmentation network on the real images, and say how well it does on those of the test split."""
+"""Find out how well a segmentation network does on the real images of the test split; first train it, if it is ours."""
 
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from pipelines.params import read
 from pipelines.stage import run
@@ -18,7 +18,8 @@ from smis.data.shards import Prepared, Split
 from smis.metrics.features import device_of
 from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation, dont_care
-from smis.metrics.segmenter import SegmenterConfig, class_weights, predict, save, train
+from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
+from smis.metrics.unet import class_weights, train
 
 
 class Params(Config):
@@ -33,10 +34,26 @@ def main(dataset: str) -> None:
     params = read(Params)
     config, data = params.segmenter, Prepared(Path("data") / dataset)
     device = device_of(os.environ.get("SMIS_DEVICE"))
-    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(params.seed))
+    facts = {"dataset": dataset, "classes": data.classes, "height": data.height, "width": data.width}
+    if config.network == "trained":
+        segmenter = learn(config, data, facts=facts, device=device, seed=params.seed)
+    else:
+        segmenter = published(config.network, facts=facts, device=device)
+    measured = measure(segmenter, data.split("test"), batch=config.batch, device=device, seed=params.seed)
+    results = {result.name: result.to_json() for result in measured}
+    path = Path("runs") / dataset / "segmenter.safetensors"
+    save(path, replace(segmenter, facts={**segmenter.facts, "results": results}))
+    print(", ".join(f"{result.name} {result.value:.3f}" for result in measured))
+
+
+def learn(
+    config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device, seed: int
+) -> Segmenter:
+    """Train a network of our own on the real images of the training split."""
+    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(seed))
     split = data.split("train")
-    batches = Loader(split, batch=config.batch, seed=params.seed).from_step(0)
-    with Bar(f"training a segmenter on real {dataset} images", total=config.steps, unit="steps") as bar:
+    batches = Loader(split, batch=config.batch, seed=seed).from_step(0)
+    with Bar(f"training a segmenter on real {facts['dataset']} images", total=config.steps, unit="steps") as bar:
         train(
             network,
             batches,
@@ -45,27 +62,22 @@ def main(dataset: str) -> None:
             weights=class_weights(split.pixels.sum(axis=0), ignore=dont_care(data.classes)),
             after=lambda loss: bar.advance(note=f"loss {loss:.3f}"),
         )
-    measured = measure(network, data.split("test"), config, device=device, seed=params.seed)
-    facts = {
-        "dataset": dataset,
-        "classes": data.classes,
-        "height": data.height,
-        "width": data.width,
-        "results": {result.name: result.to_json() for result in measured},
-    }
-    save(Path("runs") / dataset / "segmenter.safetensors", network, config, facts=facts)
-    print(", ".join(f"{result.name} {result.value:.3f}" for result in measured))
+    return trained(network, config, facts=facts)
 
 
-def measure(
-    network: nn.Module, split: Split, config: SegmenterConfig, *, device: torch.device, seed: int
-) -> list[Result]:
+def measure(segmenter: Segmenter, split: Split, *, batch: int, device: torch.device, seed: int) -> list[Result]:
     """Return mIoU and accuracy on real images, under names that say so."""
-    classes, protocol = split.header.classes, {"segmenter": config.encoder, "split": split.name, "resize": "none"}
-    found = Segmentation(classes=len(classes), ignore=dont_care(classes), protocol=protocol)
-    for start in range(0, len(split), config.batch):
-        batch = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
-        found.update(batch.keys, predict(network, batch.image), batch.labels)
+    found = Segmentation(
+        classes=len(split.header.classes),
+        ignore=segmenter.ignored,
+        protocol={**segmenter.protocol, "split": split.name},
+    )
+    starts = range(0, len(split), batch)
+    with Bar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
+        for start in starts:
+            here = split.batch(range(start, min(start + batch, len(split)))).to(device)
+            found.update(here.keys, segmenter.predict(here.image), here.labels)
+            bar.advance()
     return [replace(result, name=f"{result.name}_real") for result in found.compute(Bootstrap(seed=seed))]
 
 

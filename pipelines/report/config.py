@@ -20,5 +20,7 @@ class ReportConfig(Config):
     """Classes that are shown varying alone, the largest first."""
     classes: list[str] = []
     """These classes instead, by name."""
+    baseline: str | None = None
+    """The system that all others are compared with; the first of `axes.system` if none is named."""
     compared_rows: PositiveInt = 2
     """Label maps of each system in the picture that compares all."""

@@ -15,7 +15,7 @@ def write(sections: Sequence[Section], folder: Path) -> None:
     (folder / "pictures").mkdir()
     (folder / "report.html").write_text(page.write(sections))
     (folder / "report.md").write_text(markdown.write(sections))
-    tables = [asdict(section.table) for section in sections]
+    tables = [asdict(table) for section in sections for table in section.tables]
     (folder / "table.json").write_text(json.dumps(tables, indent=2) + "\n")
     sections[0].comparison.save(folder / "comparison.png", optimize=True)
     for section in sections:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from pipelines.report.differences import Differences, Step
 from pipelines.report.sections import Section
 from pipelines.report.table import Entry, Row, Table
+
+LEGEND = "Small print: 95 % intervals. Bold: the best value, and those that cannot be told from it on these label maps."
 
 
 def write(sections: Sequence[Section]) -> str:
@@ -16,6 +19,10 @@ def table(table: Table) -> str:
     """Return the table alone, the best value of a column in bold, its 95 % interval in small print."""
     head = ["system", *(column.heading for column in table.columns)]
     lines = [head, ["---", *["---:"] * len(table.columns)], *(_row(row) for row in table.rows)]
+    return _lines(lines)
+
+
+def _lines(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -27,10 +34,26 @@ def meanings(table: Table) -> str:
 def _section(section: Section) -> str:
     facts = " · ".join(f"{name}: {value}" for name, value in section.facts.items())
     pictures = "\n\n".join(f"### {s}\n\n![{s}](pictures/{section.dataset}-{s}.png)" for s in section.systems)
-    parts = [f"## {section.dataset}", facts, table(section.table), "Small print: 95 % intervals. Bold: best value."]
-    parts += [f"Warning: {warning}." for warning in section.table.warnings]
+    quality, cost = section.tables
+    parts = [f"## {section.dataset}", facts, table(quality), LEGEND, *([table(cost)] if cost.columns else [])]
+    parts += [f"Warning: {warning}." for warning in quality.warnings]
     parts += [f"Not measured yet: {', '.join(section.missing)}."] if section.missing else []
-    return "\n\n".join([*parts, meanings(section.table), pictures])
+    parts += _differences(section.differences) if section.differences else []
+    return "\n\n".join([*parts, "\n".join(map(meanings, section.tables)), pictures])
+
+
+def _differences(found: Differences) -> list[str]:
+    head = [f"less {found.baseline}", *(column.title + column.arrow for column in found.columns)]
+    lines = [head, ["---", *["---:"] * len(found.columns)]]
+    lines += [[system, *(_step(step) for step in steps)] for system, steps in found.rows]
+    return [_lines(lines), "Differences over the same label maps; in brackets those that are within noise."]
+
+
+def _step(step: Step | None) -> str:
+    if step is None:
+        return ""
+    text = f"{step.text} <sub>{step.interval[0]}&ndash;{step.interval[1]}</sub>"
+    return f"({text})" if step.verdict == "within noise" else text
 
 
 def _row(row: Row) -> list[str]:

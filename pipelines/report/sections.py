@@ -4,15 +4,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from pipelines.report import classes, differences, measured, table
+from pipelines.report.classes import ClassTable
 from pipelines.report.config import ReportConfig
 from pipelines.report.curves import Panel, panels
+from pipelines.report.differences import Differences
 from pipelines.report.picks import Samples, choose
 from pipelines.report.pictures import Gallery
-from pipelines.report.table import Table, build
+from pipelines.report.table import Table
 from pipelines.report.tiles import Group, titled
 from smis.core.errors import ParamsError
 from smis.data.shards import Prepared
@@ -27,7 +29,10 @@ class Section:
     missing: list[str]
     """Systems whose files are not there."""
     facts: dict[str, str]
-    table: Table
+    tables: list[Table]
+    """How good the systems are, and what they cost."""
+    differences: Differences | None
+    classes: list[ClassTable]
     panels: list[Panel]
     palette: dict[str, tuple[int, int, int]]
     sheets: dict[str, list[Group]]
@@ -42,8 +47,8 @@ def gather(dataset: str, systems: list[str], config: ReportConfig) -> Section:
         ProtocolError: if systems were measured in different ways.
         ShardError: if samples or prepared data are broken.
     """
-    measured = {system: _results(Path("metrics", dataset, f"{system}.json")) for system in systems}
-    there = {system: results for system, results in measured.items() if results is not None}
+    found = {system: measured.results(dataset, system) for system in systems}
+    there = {system: results for system, results in found.items() if results is not None}
     if not there:
         raise ParamsError(f"axes.dataset: nothing was measured on {dataset!r} yet; run `dvc repro evaluate`")
     data = Prepared(Path("data", dataset))
@@ -56,16 +61,14 @@ def gather(dataset: str, systems: list[str], config: ReportConfig) -> Section:
         systems=list(there),
         missing=[system for system in systems if system not in there],
         facts=_facts(data, histories),
-        table=build(dataset, there),
+        tables=[table.build(dataset, there, cost=cost) for cost in (False, True)],
+        differences=differences.build(there, baseline=config.baseline),
+        classes=classes.build({system: measured.classes(dataset, system) for system in there}),
         panels=panels(histories),
         palette=dict(zip(data.classes, data.palette, strict=True)),
         sheets={system: gallery.sheet(samples) for system, samples in drawn.items()},
         comparison=titled(gallery.comparison(drawn, rows=config.compared_rows), names=list(there)),
     )
-
-
-def _results(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -1,14 +1,18 @@
-"""The table of a data set: systems line up only where they were measured alike."""
+"""The tables of a data set: systems line up only where they were measured alike."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pipelines.report.columns import REAL, Column, columns
 from smis.core.errors import ProtocolError
+from smis.metrics.comparison import compare, differing
+from smis.metrics.result import Result
 
-Results = Mapping[str, Mapping[str, Any]]
-"""A system's metrics file: name -> value, interval, protocol."""
+Results = Mapping[str, Result]
+"""What was measured of a system, by name."""
 
 
 @dataclass(frozen=True)
@@ -47,81 +51,82 @@ class Table:
         return [f"{name}: {warning}" for name, warning in found.items() if warning]
 
 
-def build(dataset: str, measured: Mapping[str, Results]) -> Table:
-    """Line up the systems of a data set, in the order given.
+def build(dataset: str, measured: Mapping[str, Results], *, cost: bool = False) -> Table:
+    """Line up the systems of a data set, in the order given: how good they are, or what they cost.
 
     Raises:
         ProtocolError: if two systems were measured in different ways; the message names the fields.
     """
-    shown = columns({name for results in measured.values() for name in results})
-    lines = [_Line.of(column, measured) for column in shown]
+    names = {name for results in measured.values() for name in results}
+    shown = [column for column in columns(names) if column.cost == cost]
+    lines = [Line(column, measured) for column in shown]
     protocols = {line.column.name: line.protocol(dataset) for line in lines}
     rows = [Row(system, [line.entry(system) for line in lines]) for system in measured]
     return Table(dataset, shown, [*rows, *_real(shown, measured)], protocols)
 
 
 @dataclass(frozen=True)
-class _Line:
-    """One column's results, by system."""
+class Line:
+    """One column's results."""
 
     column: Column
-    results: Mapping[str, Mapping[str, Any]]
-
-    @classmethod
-    def of(cls, column: Column, measured: Mapping[str, Results]) -> "_Line":
-        name = column.name
-        return cls(column, {system: results[name] for system, results in measured.items() if name in results})
+    measured: Mapping[str, Results]
 
     def protocol(self, dataset: str) -> dict[str, Any]:
         """Return the one protocol of the column."""
-        protocols = {system: dict(result.get("protocol", {})) for system, result in self.results.items()}
-        first, protocol = next(iter(protocols.items()))
-        for system, other in protocols.items():
-            differing = _differing(protocol, other, besides={"device"} if self.column.device_may_differ else set())
-            if differing:
+        first = next(iter(self._results))
+        protocol = self._results[first].protocol
+        for system, other in self._results.items():
+            fields = differing(protocol, other.protocol, besides={"device"} if self.column.cost else ())
+            if fields:
                 raise ProtocolError(
                     f"{self.column.name} of {first} and {system} on {dataset} cannot share a column, they were "
-                    f"measured in different ways: {'; '.join(differing)}; run `dvc repro evaluate` to measure all alike"
+                    f"measured in different ways: {'; '.join(fields)}; run `dvc repro evaluate` to measure all alike"
                 )
-        return protocol
+        return dict(protocol)
 
     def entry(self, system: str) -> Entry | None:
         """Return a system's value."""
-        result = self.results.get(system)
+        result = self._results.get(system)
         if result is None:
             return None
-        device = str(result.get("protocol", {}).get("device", "")) if len(self._devices) > 1 else ""
-        return _entry(self.column, result, best=self._best, device=device)
+        device = str(result.protocol.get("device", "")) if len(self._devices) > 1 else ""
+        return _entry(self.column, result, best=system in self._best, device=device)
 
-    @property
-    def _best(self) -> str | None:
-        """The best value as it is written; none where nothing is better, nothing to compare, or devices differ."""
-        if self.column.better is None or len(self.results) < 2 or len(self._devices) > 1:
-            return None
-        values = [result["value"] for result in self.results.values()]
-        return self.column.write(max(values) if self.column.better == "more" else min(values))
+    @cached_property
+    def _results(self) -> dict[str, Result]:
+        name = self.column.name
+        return {system: results[name] for system, results in self.measured.items() if name in results}
+
+    @cached_property
+    def _best(self) -> set[str]:
+        """The best, and those that cannot be told from it; none where nothing is better, or devices differ."""
+        able = {system: result for system, result in self._results.items() if self._able(system)}
+        if self.column.better is None or len(self._results) < 2 or len(self._devices) > 1 or not able:
+            return set()
+        choose = max if self.column.better == "more" else min
+        best = choose(able.values(), key=lambda result: result.value)
+        return {system for system, result in able.items() if self._alike(result, best)}
+
+    def _able(self, system: str) -> bool:
+        needed = self.measured[system].get(self.column.needs)
+        return needed is None or needed.value > 0
+
+    def _alike(self, one: Result, best: Result) -> bool:
+        if self.column.write(one.value) == self.column.write(best.value):
+            return True
+        return one.draws is not None and best.draws is not None and compare(one, best).within_noise
 
     @property
     def _devices(self) -> set[str]:
-        return {str(result.get("protocol", {}).get("device", "")) for result in self.results.values()}
+        return {str(result.protocol.get("device", "")) for result in self._results.values()}
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any], *, besides: set[str]) -> list[str]:
-    fields = sorted((one.keys() | other.keys()) - besides)
-    return [
-        f"{field} is {one.get(field)!r} and {other.get(field)!r}"
-        for field in fields
-        if one.get(field) != other.get(field)
-    ]
-
-
-def _entry(column: Column, result: Mapping[str, Any], *, best: str | None, device: str = "") -> Entry:
-    value, interval = result["value"], result.get("interval")
-    ends = None
-    if interval is not None and tuple(interval) != (value, value):
-        ends = (column.write(interval[0]), column.write(interval[1]))
-    text = column.write(value)
-    return Entry(value, text, ends, best=text == best, device=device)
+def _entry(column: Column, result: Result, *, best: bool = False, device: str = "") -> Entry:
+    low, high = result.interval
+    exact = (low, high) == (result.value, result.value)
+    ends = None if exact or math.isnan(low) else (column.write(low), column.write(high))
+    return Entry(result.value, column.write(result.value), ends, best=best, device=device)
 
 
 def _real(shown: list[Column], measured: Mapping[str, Results]) -> list[Row]:
@@ -131,7 +136,6 @@ def _real(shown: list[Column], measured: Mapping[str, Results]) -> list[Row]:
     if not any(name in results for name in names):
         return []
     entries = [
-        _entry(column, results[name], best=None) if name in results else None
-        for column, name in zip(shown, names, strict=True)
+        _entry(column, results[name]) if name in results else None for column, name in zip(shown, names, strict=True)
     ]
     return [Row("real images", entries, real=True)]

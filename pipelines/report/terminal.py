@@ -31,8 +31,10 @@ def main(folder: Path = OUT) -> None:
     if not sys.stdout.isatty():
         console = Console(width=160)
     for table in json.loads(path.read_text()):
+        if not table["columns"]:
+            continue
         console.print(terminal(table, wide=console.width >= _WIDE_ENOUGH))
-    console.print("[dim]* best of each column; below each value its 95 % interval[/dim]")
+    console.print("[dim]* best of each column, or not to be told from it; below each value its 95 % interval[/dim]")
     console.print(f"report:      {(folder / 'report.html').absolute().as_uri()}", soft_wrap=True, highlight=False)
     console.print("experiments: `make up`, then http://127.0.0.1:5000 (MLflow)", highlight=False)
     console.print("flows:       `make up`, then http://127.0.0.1:4200 (Prefect)", highlight=False)

@@ -80,8 +80,8 @@ class Cell:
         return {int(match[1]): path for match, path in found.items() if match}
 
     def tables(self) -> list[Path]:
-        """Find the per-image tables."""
-        return sorted(self.folder.glob("tables/*.parquet"))
+        """Find what `evaluate` wrote beside the metrics: tables, and the plot of the classes."""
+        return sorted(path for path in self.folder.glob("tables/*") if path.is_file())
 
     def fingerprint(self) -> str:
         """Return a cheap sign that no file has changed: names, sizes and times, without reading gigabytes."""

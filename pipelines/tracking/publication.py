@@ -151,5 +151,5 @@ def _send_tables(cell: Cell, store: Store, run: "Run") -> None:
     if run.data.tags.get("smis.tables") == now:
         return
     for path in paths:
-        store.log_file(run.info.run_id, path, folder="tables" if path.suffix == ".parquet" else "metrics")
+        store.log_file(run.info.run_id, path, folder="metrics" if path == cell.metrics else "tables")
     store.tag(run.info.run_id, {"smis.tables": now})

@@ -2,22 +2,25 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from smis.cli.parts import Part, open_maps, open_parts
 from smis.cli.sources import open_groups, open_source
-from smis.core.errors import LabelError, ParamsError
+from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.progress import Bar
+from smis.core.shapes import Image
 from smis.metrics import cost, fid, inception, networks, pictures
 from smis.metrics import kid as kernel
-from smis.metrics.diversity import Diversity
+from smis.metrics.diversity import Diversity, RegionDiversity
 from smis.metrics.features import device_of, image_of
 from smis.metrics.gaussian import Statistics
+from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.paired import PairedDistance
 from smis.metrics.pictures import Source
 from smis.metrics.result import Bootstrap, Result
@@ -63,7 +66,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
             left, right = image.to(device).chunk(2, dim=3)
             distance.update(some, left, right)
             bar.advance(len(some))
-    return [_placed(distance.compute(Bootstrap(seed=chosen.seed)), chosen, resize="none")]
+    return [_placed(distance.compute(_bootstrap(chosen)), chosen, resize="none")]
 
 
 def diversity_results(chosen: argparse.Namespace) -> list[Result]:
@@ -75,9 +78,48 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     sets = _ahead(lambda number: pictures.of_one_size(groups[stems[number]], source), len(stems), chosen)
     for stem, image in zip(stems, sets, strict=True):
         varied.update(stem, image_of(image, device=device))
-    result = varied.compute(Bootstrap(seed=chosen.seed))
+    result = varied.compute(_bootstrap(chosen))
     protocol = networks.protocol(chosen.network) | dict(result.protocol)
     return [_placed(replace(result, protocol=protocol), chosen, resize="none")]
+
+
+def region_results(chosen: argparse.Namespace) -> list[Result]:
+    """Measure the pairs of each label map inside and outside the part that was drawn anew."""
+    parts = open_parts(chosen.folder)
+    classes = 1 + max((part.number for part in parts if part.kind == "class"), default=0)
+    network = networks.load(chosen.network).to(device_of(chosen.device))
+    how: dict[str, Any] = {"pairs": chosen.pairs, "region": chosen.region, "batch": chosen.batch}
+    regions, instances = RegionDiversity(network, classes=classes, **how), InstanceDiversity(network, **how)
+    for part, stem, image, inside in _parts(parts, chosen):
+        if part.kind == "class":
+            regions.update(stem, image, inside, resampled=part.number)
+        else:
+            instances.update(stem, image, inside, instance=part.number)
+    results = [result for found in (regions, instances) if found.values for result in found.compute(_bootstrap(chosen))]
+    known = networks.protocol(chosen.network)
+    return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen, resize="none") for one in results]
+
+
+def _parts(parts: Sequence[Part], chosen: argparse.Namespace) -> Iterator[tuple[Part, str, Image, torch.Tensor]]:
+    """Give each label map's pictures with the area of what was drawn anew; one without that part says nothing of it."""
+    maps = {"class": open_maps(chosen.labels, split=chosen.split)}
+    if any(part.kind == "instance" for part in parts):
+        maps["instance"] = open_maps(chosen.instances or chosen.labels, split=chosen.split, field="instances")
+    sets = [(part, stem) for part in parts for stem in part.groups]
+
+    def read(number: int) -> tuple[Part, str, np.ndarray, torch.Tensor]:
+        part, stem = sets[number]
+        inside = maps[part.kind](stem) == part.number
+        found = pictures.of_one_size(part.groups[stem], part.source)
+        if found.shape[1:3] != inside.shape:
+            size, wanted = (f"{each[0]} x {each[1]}" for each in (found.shape[1:3], inside.shape))
+            raise ImageError(f"the pictures of {stem} in {part.source.title} are {size}, but its map is {wanted}")
+        return part, stem, found, inside
+
+    device = device_of(chosen.device)
+    for part, stem, found, inside in _ahead(read, len(sets), chosen):
+        if inside.any():
+            yield part, stem, image_of(found, device=device), inside.to(device)
 
 
 def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
@@ -89,9 +131,8 @@ def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
     pairs = _ahead(lambda number: _maps(predicted[names[number]], truth[names[number]], chosen), len(names), chosen)
     for name, (guess, real) in zip(names, pairs, strict=True):
         found.update([name], guess, real)
-    bootstrap = Bootstrap(seed=chosen.seed)
-    results = list(found.compute(bootstrap))
-    return results + (found.per_class(bootstrap) if chosen.per_class else [])
+    results = list(found.compute(_bootstrap(chosen)))
+    return results + (found.per_class(_bootstrap(chosen)) if chosen.per_class else [])
 
 
 def _maps(predicted: Path, truth: Path, chosen: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,6 +184,10 @@ def _bar(chosen: argparse.Namespace, *, total: int, unit: str) -> Bar:
     return Bar(chosen.metric, total=total, unit=unit, visible=sys.stderr.isatty())
 
 
+def _bootstrap(chosen: argparse.Namespace) -> Bootstrap:
+    return Bootstrap(seed=chosen.seed)
+
+
 def _split(chosen: argparse.Namespace) -> dict[str, str]:
     return {"reference_split": chosen.split} if (chosen.real / "index.parquet").is_file() else {}
 
@@ -157,5 +202,6 @@ MEASURES = {
     "kid": kid_results,
     "lpips": lpips_results,
     "diversity": diversity_results,
+    "regions": region_results,
     "segmentation": segmentation_results,
 }

@@ -1,4 +1,4 @@
-"""`smis metrics fid | kid | lpips | diversity | segmentation`: measure pictures of any model, with the protocol."""
+"""`smis metrics fid | kid | lpips | diversity | regions | segmentation`: measure pictures of any model."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ _SET = "a folder of pictures, an Arrow file of samples, or a prepared data set"
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("metrics", help="measure pictures: FID, KID, LPIPS, diversity, segmentation")
+    parser = verbs.add_parser("metrics", help="measure pictures: FID, KID, LPIPS, diversity, mCSD, mOCD, segmentation")
     metrics = parser.add_subparsers(required=True, metavar="metric")
 
     fid = _metric(metrics, "fid", "Fréchet Inception distance, as pytorch-fid measures it")
@@ -36,8 +36,20 @@ def add(verbs: Any) -> None:
     diversity.add_argument(
         "folder", type=Path, metavar="FOLDER", help="STEM_00.png ..., a sub-folder for each label map, or an Arrow file"
     )
-    diversity.add_argument("--pairs", choices=("consecutive", "all"), default="consecutive")
-    for distance in (lpips, diversity):
+    regions = _metric(metrics, "regions", "mCSD and mOCD, mISD and mOISD: pictures in which one part was drawn anew")
+    regions.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="with class-ID (and instance-ID) folders, each as for diversity, or class-ID.arrow (and instances.arrow)",
+    )
+    regions.add_argument("labels", type=Path, metavar="LABELS", help="the label maps: a folder, or a prepared data set")
+    regions.add_argument("--instances", type=Path, metavar="MAPS", help="a folder of instance maps, for instance-ID")
+    regions.add_argument("--split", default="test", help="of a prepared data set (default: test)")
+    regions.add_argument("--region", choices=("mask", "spatial"), default="mask", help="default: mask")
+    for several in (diversity, regions):
+        several.add_argument("--pairs", choices=("consecutive", "all"), default="consecutive")
+    for distance in (lpips, diversity, regions):
         distance.add_argument("--network", choices=NETWORKS, default="lpips_alex", help="default: lpips_alex")
 
     segmentation = _metric(metrics, "segmentation", "mIoU and accuracy of label maps against the true ones")

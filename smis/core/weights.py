@@ -53,6 +53,16 @@ def _torchvision(file: str, digest: str) -> Weights:
     return Weights(file, digest, url=_TORCHVISION + file, licence="BSD-3-Clause")
 
 
+def _segformer(data: str, digest: str, *, at: str) -> Weights:
+    """Name a file of SegFormer-B5 at the published revision: there all are called the same."""
+    return Weights(
+        f"segformer-b5-{data}-{digest[:8]}.bin",
+        digest,
+        url=f"https://huggingface.co/nvidia/segformer-b5-finetuned-{at}/pytorch_model.bin",
+        licence="NVIDIA Source Code License for SegFormer: research and evaluation only, not commercial",
+    )
+
+
 TABLE = {
     "stlpips_vgg16": Weights(
         "vgg_shift_tolerant.pth", "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250", **_ST
@@ -79,8 +89,19 @@ TABLE = {
         url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
         licence="Apache-2.0",
     ),
+    "segformer_ade20k": _segformer(
+        "ade20k",
+        "a3dbf2d7a9912203078f304d88df8cfee9fd752ca2d2413f82036bdb02c5e7df",
+        at="ade-640-640/resolve/739f5d4692954e4a185eac280dec1ba5a7d52f1d",
+    ),
+    "segformer_cityscapes": _segformer(
+        "cityscapes",
+        "bdefc7b5bf4b548d347e6bcbe3ab1a0ff4370047211ae9e56c9e53dfb1f78033",
+        at="cityscapes-1024-1024/resolve/2c6f153e4c23c229e2fa2b188eb250607e030cd8",
+    ),
 }
-"""Digests of packages' files are of the files; those of downloads are as several public projects pin them."""
+"""Digests of packages' files are of the files; those of downloads are as several public projects pin them. Of SegFormer
+one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a public copy."""
 
 
 def find(name: str) -> Path:
@@ -142,12 +163,17 @@ def check(path: Path, wanted: Weights) -> None:
     Raises:
         WeightsError: if its SHA-256 is another.
     """
-    found = _sha256(path, path.stat().st_mtime_ns)
+    found = digest(path)
     if not found.startswith(wanted.digest):
         raise WeightsError(
             f"{path} is not the published file: its SHA-256 begins {found[:8]}, not {wanted.sha256}; "
             "the download was cut off or it is another file, so bring it again"
         )
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return _sha256(path, path.stat().st_mtime_ns)
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from smis.core.shapes import Picture
 from smis.data.schema import VERSION
 
 EVERYTHING = -1
-"""In place of a class's id: all codes were drawn anew."""
+"""In place of a class's or an instance's id: all codes were drawn anew."""
 _ROWS = 1024
 _REMEDY = "run `dvc repro sample` again"
 
@@ -29,7 +29,7 @@ class SampleRow:
     sample: int
     """Number of the draw for that label map, from 0."""
     resampled: int
-    """The class whose code was drawn anew, or EVERYTHING."""
+    """The class, or in a file of instances the instance, that alone was drawn anew; or EVERYTHING."""
     image: Picture
 
 

@@ -1,4 +1,4 @@
-"""Plans of samples: one of each label map, many that vary everything, many that vary one class."""
+"""Plans of samples: one of each label map, many that vary everything, many that vary one class or one instance."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Samplable(Protocol):
 
 @dataclass(frozen=True)
 class Sampled:
-    """One generated picture: of which label map, the how-manieth, and which class alone was drawn anew."""
+    """One generated picture: of which label map, the how-manieth, and which class or instance alone was drawn anew."""
 
     key: str
     sample: int
@@ -62,10 +62,24 @@ class Sampler:
 
     def one_class(self, one: Batch, *, chosen: int, samples: int) -> Iterator[Sampled]:
         """Make pictures of one label map that share a style, in which only the chosen class is drawn anew."""
+        yield from self._one_part(one, "class", chosen=chosen, samples=samples)
+
+    def one_instance(self, one: Batch, *, chosen: int, samples: int) -> Iterator[Sampled]:
+        """Make pictures that share a style, in which only the chosen instance is drawn anew.
+
+        A system that has one code for a class cannot vary one instance: the code of its class is drawn anew.
+        """
+        yield from self._one_part(one, "instance", chosen=chosen, samples=samples)
+
+    def _one_part(self, one: Batch, part: str, *, chosen: int, samples: int) -> Iterator[Sampled]:
         base = self._drawn(one.to(self._device), "base", one.keys[0])
+        if part == "instance" and base.instances is not None:
+            parts = {"instances": [chosen]}
+        else:
+            parts = {"classes": [chosen if part == "class" else int(one.labels[one.instances == chosen][0])]}
         for start, many in self._shares(one, samples):
-            fresh = self._drawn(many, "class", one.keys[0], chosen, start)
-            style = base.repeated(len(many.keys)).replaced(fresh, classes=[chosen])
+            fresh = self._drawn(many, part, one.keys[0], chosen, start)
+            style = base.repeated(len(many.keys)).replaced(fresh, **parts)
             for number, picture in enumerate(self._pictures(one, style), start):
                 yield Sampled(one.keys[0], number, chosen, picture)
 

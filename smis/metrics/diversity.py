@@ -6,6 +6,7 @@ same functions with other regions.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from smis.metrics.features import device_of
 from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.pairs import Pairing, Region, RegionRule, diversity, region_diversity
 from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result, interval
+from smis.metrics.result import Bootstrap, Draws, Result, of_maps
 
 PerClass = Float[ndarray, "maps classes"]
 
@@ -81,7 +82,7 @@ def measure(
     results += of_instances.compute(bootstrap) if instances else ()
     known = {"resize": "none", "precision": "float32"}
     known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
-    return {each.name: Result(each.name, each.value, each.interval, known | dict(each.protocol)) for each in results}
+    return {each.name: replace(each, protocol=known | dict(each.protocol)) for each in results}
 
 
 def _ids(ids: LabelMap, ignore: int | None = None) -> Iterator[int]:
@@ -124,9 +125,10 @@ class Diversity:
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over label maps."""
         values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = {"network": self._network.name, "label_maps": len(values), "samples": self._samples}
+        protocol = {"network": self._network.name, **of_maps(self.values), "samples": self._samples}
         protocol |= {"pairs": self._pairs, **bootstrap.protocol}
-        return Result(self._network.name, float(values.mean()), bootstrap.mean(values), protocol)
+        draws = bootstrap.means(values)
+        return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)
 
 
 class RegionDiversity:
@@ -173,18 +175,18 @@ class RegionDiversity:
         """Return mCSD and mOCD: over the label maps that hold a class, then over classes."""
         keys, inside, outside = self.tables()
         measured = int((~np.isnan(inside)).any(axis=0).sum())
-        protocol: dict[str, Any] = {"network": self._network.name, "label_maps": len(keys), "samples": self._samples}
+        protocol: dict[str, Any] = {"network": self._network.name, **of_maps(keys), "samples": self._samples}
         protocol |= {"classes": measured, "pairs": self._pairs, "region": self._region, **bootstrap.protocol}
-        return (
-            Result("mCSD", *_mean_of_class_means(inside, bootstrap), protocol),
-            Result("mOCD", *_mean_of_class_means(outside, bootstrap), protocol),
+        means = {"mCSD": _mean_of_class_means(inside, bootstrap), "mOCD": _mean_of_class_means(outside, bootstrap)}
+        csd, ocd = (
+            Result.drawn(name, float(drawn[0]), draws=drawn[1:], protocol=protocol) for name, drawn in means.items()
         )
+        return csd, ocd
 
 
-def _mean_of_class_means(table: PerClass, bootstrap: Bootstrap) -> tuple[float, tuple[float, float]]:
-    """A resample without any map of a class averages over the other classes."""
+def _mean_of_class_means(table: PerClass, bootstrap: Bootstrap) -> Draws:
+    """Return the value and its resamples, of which one without any map of a class averages over the other classes."""
     counts = np.concatenate([np.ones((1, len(table))), bootstrap.counts(len(table))])
     sums, maps = counts @ np.nan_to_num(table), counts @ ~np.isnan(table)
     means = np.divide(sums, maps, out=np.full_like(sums, np.nan), where=maps > 0)
-    drawn = np.nansum(means, axis=1) / (maps > 0).sum(axis=1)
-    return float(drawn[0]), interval(drawn[1:])
+    return np.nansum(means, axis=1) / (maps > 0).sum(axis=1)

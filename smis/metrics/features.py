@@ -9,7 +9,6 @@ from torch import Tensor
 
 from smis.core.device import usable_device
 from smis.core.shapes import Image
-from smis.metrics.perceptual_distance import PerceptualDistance
 
 AnyImage = Float[Tensor, "_ 3 _ _"]
 """Images of -1..1 of any number and size."""
@@ -27,12 +26,6 @@ def device_of(name: str | None = None) -> torch.device:
 def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
     """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
     return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def pooled(network: PerceptualDistance, image: Image) -> Float[Tensor, "b d"]:
-    """Average the last layer over all places: one vector per image, for Fréchet distances."""
-    with torch.inference_mode():
-        return network.layers(image)[-1].mean(dim=(2, 3))
 
 
 def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch: int) -> list[Float[Tensor, "b _ _ _"]]:

@@ -6,7 +6,7 @@ Eq. 6. It is called `fid` where the network is Inception on pytorch-fid's weight
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from smis.core.errors import ParamsError, ProtocolError
 from smis.metrics import inception
 from smis.metrics.features import Images, as_batches
-from smis.metrics.frechet import expansion, expansion_of_few, frechet_distance, resampled_distances
+from smis.metrics.frechet import expansion, expansion_of_few, frechet_distance
 from smis.metrics.gaussian import Moments, Statistics
-from smis.metrics.result import NORMAL_95, UNKNOWN, Bootstrap, Result, interval
+from smis.metrics.result import UNKNOWN, Bootstrap, Draws, Result, interval, of_maps
 from smis.metrics.vectors import NamedVectors
 
 __all__ = [
@@ -26,15 +26,11 @@ __all__ = [
     "Statistics",
     "frechet_distance",
     "measure",
-    "resampled_distances",
     "statistics",
 ]
 
 ENOUGH_IMAGES = 2048
 """Below this many images the distance is biased upwards, and says so."""
-Spread = Literal["resamples", "influences"]
-_RESAMPLES = 200
-_AROUND = ", laid around the value"
 _SHARED = ("network", "weights", "features", "resize")
 """What both sides of a distance must have in common."""
 
@@ -59,7 +55,7 @@ def measure(
     if network is None and not (isinstance(real, Statistics) and isinstance(fake, Statistics)):
         network = inception.load()
     reference = real if isinstance(real, Statistics) else statistics(real, network=network, batch=batch)
-    distance = FrechetDistance("fid", reference, _common(reference, fake), spread="influences")
+    distance = FrechetDistance("fid", reference, _common(reference, fake))
     if isinstance(fake, Statistics):
         return distance.compare(fake)
     for features in _features(fake, network=network, batch=batch):
@@ -84,16 +80,13 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
 class FrechetDistance:
     """Gather the features of generated images, one for each label map, and compare them with real ones.
 
-    The interval is of resamples, each measured: seconds, and several times too wide where there are fewer images than
-    dimensions, because what a resample holds twice is missing elsewhere. Or it is of the images' influences: the spread
-    of other images, at once. Of more than 2048 images it is always that.
+    The interval is of resamples to the first order, by the images' influences: a resample that is measured itself is
+    several times too far away where there are fewer images than dimensions, because what it holds twice is missing
+    elsewhere. Of more than 2048 images, the influences of 2048 are used.
     """
 
-    def __init__(
-        self, name: str, reference: Statistics, protocol: dict[str, Any], *, spread: Spread = "resamples"
-    ) -> None:
+    def __init__(self, name: str, reference: Statistics, protocol: dict[str, Any]) -> None:
         self._name, self._reference, self._protocol = name, reference, protocol
-        self._spread: Spread = spread
         self._moments = Moments(len(reference.mean))
         self._vectors = NamedVectors(limit=ENOUGH_IMAGES)
 
@@ -110,17 +103,13 @@ class FrechetDistance:
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the distance and its interval.
 
-        The distance is biased upwards on few images and a resample has fewer still, so the interval is the spread
-        around the resamples' own mean, laid around the value.
-
         Raises:
             ParamsError: if there are fewer than 2 images.
         """
-        count = len(self._vectors)
-        _enough(count)
-        resampled = self._spread == "resamples" and count <= ENOUGH_IMAGES
-        value, low, high, how = self._resampled(bootstrap) if resampled else self._expanded()
-        return Result(self._name, value, (max(0.0, low), high), self._protocol_of(count) | how)
+        value, draws = self._drawn(bootstrap)
+        low, high = interval(draws)
+        how = of_maps(self._vectors.keys()) | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
+        return Result(self._name, value, (max(0.0, low), high), how, draws)
 
     def compare(self, drawn: Statistics) -> Result:
         """Return the distance of statistics, of which no interval is known."""
@@ -128,20 +117,17 @@ class FrechetDistance:
         protocol = self._protocol_of(drawn.count) | {"interval": "unknown: statistics hold no single images"}
         return Result(self._name, value, (UNKNOWN, UNKNOWN), protocol)
 
-    def _resampled(self, bootstrap: Bootstrap) -> tuple[float, float, float, dict[str, Any]]:
-        value = frechet_distance(self._reference, self._moments.statistics())
-        fewer = Bootstrap(min(bootstrap.resamples, _RESAMPLES), bootstrap.seed)
-        draws = resampled_distances(self._reference, self._vectors.vectors(), fewer)
-        how = fewer.protocol
-        return value, *interval(draws - draws.mean() + value), how | {"interval": how["interval"] + _AROUND}
+    def _drawn(self, bootstrap: Bootstrap) -> tuple[float, Draws]:
+        value, influences = self._expansion()
+        kept = len(influences)
+        fewer = (kept / len(self._vectors)) ** 0.5
+        return value, value + bootstrap.counts(kept) @ influences.numpy() / kept * fewer
 
-    def _expanded(self) -> tuple[float, float, float, dict[str, Any]]:
+    def _expansion(self) -> tuple[float, Float[Tensor, " n"]]:
+        _enough(len(self._vectors))
         vectors = self._vectors.vectors()
         few = len(self._vectors) <= min(vectors.shape[1], ENOUGH_IMAGES)
-        expand = expansion_of_few if few else expansion
-        value, influences = expand(self._reference, self._moments.statistics(), vectors)
-        half = NORMAL_95 * influences.std().item() / len(self._vectors) ** 0.5
-        return value, value - half, value + half, {"interval": "95 % over label maps, by their influences"}
+        return (expansion_of_few if few else expansion)(self._reference, self._moments.statistics(), vectors)
 
     def _protocol_of(self, images: int) -> dict[str, Any]:
         protocol = {**self._protocol, "label_maps": images, "samples": 1, "reference_images": self._reference.count}

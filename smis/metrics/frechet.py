@@ -4,13 +4,11 @@ Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local
 Eq. 6. Everything here is float64.
 """
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
 from smis.metrics.gaussian import Covariance, Statistics, Vectors
-from smis.metrics.result import Bootstrap
 
 _NOTHING = 1e-10
 """An eigenvalue of a smaller share of the largest is round-off."""
@@ -39,33 +37,6 @@ def _factor(covariance: Covariance) -> Covariance:
 
 def _root_trace(symmetric: Float64[Tensor, "n n"]) -> Float64[Tensor, ""]:
     return torch.linalg.eigvalsh((symmetric + symmetric.T) / 2).clamp(min=0).sqrt().sum()
-
-
-def resampled_distances(
-    reference: Statistics, vectors: Vectors, bootstrap: Bootstrap
-) -> Float[np.ndarray, " resamples"]:
-    """Return the distance of each resample of the vectors to the reference.
-
-    For n images in d > n dimensions, Aᵀ S2 A has the eigenvalues of an n x n matrix of products between images. They
-    are computed once; a resample weighs and centres them.
-    """
-    centred = vectors - reference.mean
-    products = centred @ reference.covariance @ centred.T
-    counts = torch.from_numpy(bootstrap.counts(len(vectors)))
-    return np.array([_resampled(count, centred, products, reference) for count in counts])
-
-
-def _resampled(
-    count: Float64[Tensor, " n"], centred: Vectors, products: Float64[Tensor, "n n"], reference: Statistics
-) -> float:
-    kept = count > 0
-    share, points, inner = count[kept] / count.sum(), centred[kept], products[kept][:, kept]
-    mean, row = share @ points, share @ inner
-    roots = (share * count.sum() / (count.sum() - 1)).sqrt()
-    inner = (inner - row - row[:, None] + row @ share) * torch.outer(roots, roots)
-    spread = (roots.square() @ (points - mean).square()).sum()
-    distance = mean.square().sum() + reference.covariance.trace() + spread - 2 * _root_trace(inner)
-    return max(0.0, distance.item())
 
 
 def expansion(reference: Statistics, drawn: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:

@@ -28,16 +28,20 @@ class Statistics:
     covariance: Covariance
     count: int = 0
     protocol: str = ""
+    vectors: Float[Tensor, "n d"] | None = None
+    """What they were made from, where that was kept: a kernel distance needs it."""
 
     def write(self, path: Path) -> None:
-        """Write pytorch-fid's file, and beside its two arrays `count` and `protocol`.
+        """Write pytorch-fid's file, and beside its two arrays `count`, `protocol` and, where there are any, `vectors`.
 
         Raises:
             DiskError: if the place cannot be written.
         """
         mu, sigma = self.mean.numpy(), self.covariance.numpy()
+        arrays = {"mu": mu, "sigma": sigma, "count": np.array(self.count), "protocol": np.array(self.protocol)}
+        arrays |= {} if self.vectors is None else {"vectors": self.vectors.numpy()}
         with written(path) as beside, beside.open("wb") as file:
-            np.savez(file, mu=mu, sigma=sigma, count=np.array(self.count), protocol=np.array(self.protocol))
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> "Statistics":
@@ -49,6 +53,7 @@ class Statistics:
         try:
             with path.open("rb") as file, np.load(file) as arrays:
                 count, protocol = arrays.get("count", 0), arrays.get("protocol", "")
+                vectors = torch.from_numpy(arrays["vectors"]) if "vectors" in arrays else None
                 mean, covariance = (torch.from_numpy(arrays[name]).double() for name in ("mu", "sigma"))
             if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
                 raise ValueError(f"shapes {tuple(mean.shape)} and {tuple(covariance.shape)}")
@@ -56,7 +61,7 @@ class Statistics:
             raise ShardError(f"there is no {path}; the stage `reference` writes it") from None
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ShardError(f"{path} holds no statistics (mu, sigma): {error}; make it again") from None
-        return cls(mean, covariance, int(count), str(protocol))
+        return cls(mean, covariance, int(count), str(protocol), vectors)
 
 
 class Moments:

@@ -13,7 +13,7 @@ from numpy import ndarray
 from smis.core.shapes import Image
 from smis.metrics.pairs import Pairing, Region, RegionRule, region_diversity
 from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result
+from smis.metrics.result import Bootstrap, Result, of_maps
 
 
 class InstanceDiversity:
@@ -55,10 +55,11 @@ class InstanceDiversity:
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
         """Return mISD and mOISD: over the instances of a label map, then over label maps."""
-        inside, outside = np.array(list(self.per_map().values())).T
-        protocol: dict[str, Any] = {"network": self._network.name, "label_maps": len(inside), "samples": self._samples}
+        means = self.per_map()
+        protocol: dict[str, Any] = {"network": self._network.name, **of_maps(means), "samples": self._samples}
         protocol |= {"instances": len(self.values), "pairs": self._pairs, "region": self._region, **bootstrap.protocol}
-        return (
-            Result("mISD", float(inside.mean()), bootstrap.mean(inside), protocol),
-            Result("mOISD", float(outside.mean()), bootstrap.mean(outside), protocol),
+        isd, oisd = (
+            Result.drawn(name, float(values.mean()), draws=bootstrap.means(values), protocol=protocol)
+            for name, values in zip(("mISD", "mOISD"), np.array(list(means.values())).T, strict=True)
         )
+        return isd, oisd

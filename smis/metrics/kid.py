@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
+from numpy import ndarray
 from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
 from smis.metrics import inception
 from smis.metrics.features import Images, as_batches
-from smis.metrics.result import NORMAL_95, Bootstrap, Result
+from smis.metrics.result import Bootstrap, Result, of_maps
 from smis.metrics.vectors import NamedVectors
 
 SUBSETS = 100
@@ -114,21 +115,20 @@ class KernelDistance:
         for number, (of_real, of_fake) in enumerate(drawn):
             values[number], influence = discrepancy(real[of_real], fake[of_fake])
             influences[:, of_fake] += torch.stack([influence.cpu(), torch.ones(size, dtype=torch.float64)])
-        half = NORMAL_95 * _spread(influences) / len(fake) ** 0.5
         value = float(values.mean())
-        return Result(self._name, value, (value - half, value + half), self._protocol_of(size, values, bootstrap))
+        draws = value + bootstrap.counts(len(fake)) @ _means(influences) / len(fake)
+        return Result.drawn(self._name, value, draws=draws, protocol=self._protocol_of(size, bootstrap))
 
     def _rows(self, features: Vectors, size: int, bootstrap: Bootstrap, side: str) -> Rows:
         return subsets(len(features), size=size, count=self._count, seed=bootstrap.seed, side=side)
 
-    def _protocol_of(self, size: int, values: np.ndarray, bootstrap: Bootstrap) -> dict[str, Any]:
-        counts = {"label_maps": len(self._fake), "samples": 1, "reference_images": len(self._real)}
-        drawn = {"subsets": self._count, "subset_images": size, "deviation_of_subsets": float(values.std())}
-        how = {"kernel": "(x·y / d + 1)³", "interval": "95 % over label maps, by their influences"}
-        return {**self._protocol, **counts, **drawn, **how, "seed": bootstrap.seed}
+    def _protocol_of(self, size: int, bootstrap: Bootstrap) -> dict[str, Any]:
+        counts = {**of_maps(self._fake.keys()), "samples": 1, "reference_images": len(self._real)}
+        drawn = {"subsets": self._count, "subset_images": size}
+        return {**self._protocol, **counts, **drawn, "kernel": "(x·y / d + 1)³", **bootstrap.to_first_order}
 
 
-def _spread(influences: Float64[Tensor, "2 n"]) -> float:
-    """An image's influence is the mean over the subsets that it was in."""
-    sums, counts = influences[:, influences[1] > 0]
-    return (sums / counts).std().item()
+def _means(influences: Float64[Tensor, "2 n"]) -> Float[ndarray, " n"]:
+    """An image's influence is the mean over the subsets that it was in; it has none where it was in none."""
+    sums, counts = influences
+    return (sums / counts.clamp(min=1)).numpy()

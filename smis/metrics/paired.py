@@ -8,7 +8,7 @@ import torch
 from smis.core.shapes import Image
 from smis.metrics import networks
 from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result
+from smis.metrics.result import Bootstrap, Result, of_maps
 
 
 class PairedDistance:
@@ -30,7 +30,7 @@ class PairedDistance:
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over pairs."""
         values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = networks.protocol(self._network.name) | {"label_maps": len(values), "pairs": "two given images"}
-        return Result(
-            self._network.name, float(values.mean()), bootstrap.mean(values), {**protocol, **bootstrap.protocol}
-        )
+        protocol = networks.protocol(self._network.name) | of_maps(self.values)
+        protocol |= {"pairs": "two given images", **bootstrap.protocol}
+        draws = bootstrap.means(values)
+        return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)

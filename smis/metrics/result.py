@@ -1,7 +1,8 @@
 """A number that says how it was measured, and how sure it is."""
 
+import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,25 @@ class Result:
     value: float | int
     interval: tuple[float | int, float | int]
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    draws: Draws | None = field(default=None, compare=False, repr=False)
+    """The value in each resample, where the interval is theirs. The same number is the same resample in two results of
+    the same label maps and bootstrap, so that their differences are paired (`comparison.py`)."""
+
+    @classmethod
+    def drawn(cls, name: str, value: float, *, draws: Draws, protocol: Mapping[str, Any]) -> "Result":
+        """Hold a value with the interval of its draws."""
+        return cls(name, value, interval(draws), protocol, draws)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry below its name in a metrics file; a bound that is not known is null."""
         bounds = [None if math.isnan(bound) else bound for bound in self.interval]
         return {"value": self.value, "interval": bounds, "protocol": dict(self.protocol)}
+
+    @classmethod
+    def from_json(cls, name: str, entry: Mapping[str, Any], *, draws: Draws | None = None) -> "Result":
+        """Read what `to_json` returned."""
+        low, high = (UNKNOWN if bound is None else bound for bound in entry["interval"])
+        return cls(name, entry["value"], (low, high), entry["protocol"], draws)
 
 
 @dataclass(frozen=True)
@@ -49,14 +64,25 @@ class Bootstrap:
         even = np.full(maps, 1 / maps)
         return np.random.default_rng(self.seed).multinomial(maps, even, size=self.resamples).astype(np.float64)
 
-    def mean(self, values: Float[ndarray, " maps"]) -> tuple[float, float]:
-        """Return the interval of the mean over label maps."""
-        return interval(self.counts(len(values)) @ values / len(values))
+    def means(self, values: Float[ndarray, " maps"]) -> Draws:
+        """Return the mean over label maps in each resample."""
+        return self.counts(len(values)) @ values / len(values)
 
     @property
     def protocol(self) -> dict[str, Any]:
         """Say how the interval was made."""
         return {"interval": "95 % bootstrap over label maps", "resamples": self.resamples, "seed": self.seed}
+
+    @property
+    def to_first_order(self) -> dict[str, Any]:
+        """Say the same of an interval that the influences of single images give."""
+        return self.protocol | {"interval": f"{self.protocol['interval']}, by their influences"}
+
+
+def of_maps(keys: Iterable[str]) -> dict[str, Any]:
+    """Say how many label maps were measured, and which: values of others cannot be compared pair by pair."""
+    names = sorted(keys)
+    return {"label_maps": len(names), "keys": hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]}
 
 
 def interval(draws: Draws) -> tuple[float, float]:

@@ -4,7 +4,7 @@ Counted as the Cityscapes scripts do: one confusion matrix over all pixels that 
 classes, not over images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,18 @@ from jaxtyping import Float, Int, Real
 from numpy import ndarray
 
 from smis.core.shapes import LabelMap
-from smis.metrics.result import Bootstrap, Result, interval
+from smis.metrics.result import Bootstrap, Result, of_maps
 
 DONT_CARE = "unlabelled"
 """The class that a data set gives to pixels which nobody labelled; no metric counts it."""
 
-Confusion = Real[ndarray, "*n c c"]
+Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""
+Counts = Real[ndarray, "*n 3 c"]
+"""Pixels of each class: found again, true, predicted. All measures follow from these."""
+PerClass = Float[ndarray, "*n c"]
+Ignored = int | Collection[int] | None
+"""Ids whose pixels do not count."""
 
 
 def dont_care(classes: Sequence[str]) -> int | None:
@@ -27,75 +32,104 @@ def dont_care(classes: Sequence[str]) -> int | None:
     return list(classes).index(DONT_CARE) if DONT_CARE in classes else None
 
 
-def confusion(
-    predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: int | None = None
-) -> Int[ndarray, "b c c"]:
-    """Count the pixels of each image by (true class, predicted class), without those whose truth is `ignore`."""
+def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ignored = None) -> Confusion:
+    """Count the pixels of each image by (true class, predicted class), without those whose truth is ignored."""
     image = torch.arange(len(truth), device=truth.device)[:, None, None]
     cells = (image * classes + truth) * classes + predicted
-    counted = cells.flatten() if ignore is None else cells[truth != ignore]
-    return torch.bincount(counted, minlength=len(truth) * classes**2).reshape(-1, classes, classes).cpu().numpy()
+    ids = _ids(ignore)
+    if ids:
+        cells = cells[~torch.isin(truth, torch.tensor(ids, device=truth.device))]
+    counts = torch.bincount(cells.flatten(), minlength=len(truth) * classes**2)
+    return counts.reshape(-1, classes, classes).cpu().numpy()
 
 
-def iou(counts: Confusion) -> Float[ndarray, "*n c"]:
+def class_counts(counts: Confusion) -> Counts:
+    """Return what the measures need of a confusion matrix, a share of 3 / classes of it."""
+    return np.stack([np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2)], axis=-2)
+
+
+def iou(counts: Counts) -> PerClass:
     """Return intersection over union of each class, NaN for a class that is neither there nor predicted."""
-    found = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
-    union = counts.sum(axis=-1) + counts.sum(axis=-2) - found
-    return np.divide(found, union, out=np.full_like(found, np.nan), where=union > 0)
+    found, true, predicted = np.moveaxis(counts, -2, 0)
+    return _share(found, true + predicted - found)
 
 
-def mean_iou(counts: Confusion) -> Float[ndarray, "*n"]:
+def precision(counts: Counts) -> PerClass:
+    """Return which share of the pixels predicted as a class is of it, NaN for a class that is never predicted."""
+    found, _, predicted = np.moveaxis(counts, -2, 0)
+    return _share(found, predicted)
+
+
+def recall(counts: Counts) -> PerClass:
+    """Return which share of the pixels of a class was found, NaN for a class that is not there."""
+    found, true, _ = np.moveaxis(counts, -2, 0)
+    return _share(found, true)
+
+
+def mean_iou(counts: Counts) -> Float[ndarray, "*n"]:
     """Return the mean over the classes that are there or predicted."""
     return np.asarray(np.nanmean(iou(counts), axis=-1))
 
 
-def accuracy(counts: Confusion) -> Float[ndarray, "*n"]:
+def accuracy(counts: Counts) -> Float[ndarray, "*n"]:
     """Return the share of pixels whose class was found."""
-    return np.asarray(np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1)))
+    found, true, _ = np.moveaxis(counts, -2, 0)
+    return _share(np.asarray(found.sum(axis=-1)), np.asarray(true.sum(axis=-1)))
 
 
 class Segmentation:
-    """Gather one confusion matrix per label map."""
+    """Gather the counts of each label map."""
 
-    def __init__(self, *, classes: int, ignore: int | None = None, protocol: dict[str, Any]) -> None:
-        self._classes, self._ignore, self._protocol = classes, ignore, protocol
-        self.counts: dict[str, Int[ndarray, "c c"]] = {}
+    def __init__(self, *, classes: int, ignore: Ignored = None, protocol: dict[str, Any]) -> None:
+        self._classes, self._ignore, self._protocol = classes, _ids(ignore), protocol
+        self.counts: dict[str, Int[ndarray, "3 c"]] = {}
 
     def update(self, keys: Sequence[str], predicted: LabelMap, truth: LabelMap) -> None:
-        """Count a batch of label maps."""
-        counts = confusion(predicted, truth, classes=self._classes, ignore=self._ignore)
+        """Count a batch of label maps; where an ignored class is predicted, the true one is missed, and that is all."""
+        counts = class_counts(confusion(predicted, truth, classes=self._classes, ignore=self._ignore))
+        counts[:, 2, [number for number in self._ignore if number < self._classes]] = 0
         self.counts |= dict(zip(keys, counts, strict=True))
 
     def merge(self, other: "Segmentation") -> None:
         """Take over what another process counted."""
         self.counts |= other.counts
 
-    def total(self) -> Int[ndarray, "c c"]:
-        """Return the confusion matrix of all label maps."""
+    def total(self) -> Int[ndarray, "3 c"]:
+        """Return the counts of all label maps together."""
         return self._stacked().sum(axis=0)
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
         """Return mIoU and accuracy."""
-        counts = self._stacked().astype(np.float64)
-        draws = np.tensordot(bootstrap.counts(len(counts)), counts, axes=1)
-        protocol = {**self._protocol, "label_maps": len(counts), "samples": 1, **bootstrap.protocol}
-        measures = {"mIoU": mean_iou, "accuracy": accuracy}
+        total, drawn, protocol = self.total(), self._drawn(bootstrap), self._protocol_with(bootstrap)
         miou, share = (
-            Result(name, float(measure(counts.sum(axis=0))), interval(measure(draws)), protocol)
-            for name, measure in measures.items()
+            Result.drawn(name, float(measure(total)), draws=measure(drawn), protocol=protocol)
+            for name, measure in {"mIoU": mean_iou, "accuracy": accuracy}.items()
         )
         return miou, share
 
     def per_class(self, bootstrap: Bootstrap) -> list[Result]:
         """Return the IoU of each class that is there or predicted, named `IoU_` and its id."""
-        counts = self._stacked().astype(np.float64)
-        draws = iou(np.tensordot(bootstrap.counts(len(counts)), counts, axes=1))
-        protocol = {**self._protocol, "label_maps": len(counts), "samples": 1, **bootstrap.protocol}
-        values = iou(counts.sum(axis=0))
+        values, draws, protocol = iou(self.total()), iou(self._drawn(bootstrap)), self._protocol_with(bootstrap)
         there = np.flatnonzero(~np.isnan(values)).tolist()
         return [
-            Result(f"IoU_{number}", float(values[number]), interval(draws[:, number]), protocol) for number in there
+            Result.drawn(f"IoU_{number}", float(values[number]), draws=draws[:, number], protocol=protocol)
+            for number in there
         ]
 
-    def _stacked(self) -> Int[ndarray, "maps c c"]:
+    def _drawn(self, bootstrap: Bootstrap) -> Float[ndarray, "resamples 3 c"]:
+        stacked = self._stacked().astype(np.float64)
+        return np.tensordot(bootstrap.counts(len(stacked)), stacked, axes=1)
+
+    def _protocol_with(self, bootstrap: Bootstrap) -> dict[str, Any]:
+        return {**self._protocol, **of_maps(self.counts), "samples": 1, **bootstrap.protocol}
+
+    def _stacked(self) -> Int[ndarray, "maps 3 c"]:
         return np.stack([self.counts[key] for key in sorted(self.counts)])
+
+
+def _ids(ignore: Ignored) -> list[int]:
+    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
+
+
+def _share(part: Real[ndarray, "*n"], whole: Real[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

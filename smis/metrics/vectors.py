@@ -41,12 +41,18 @@ class NamedVectors:
 
     def vectors(self) -> Float[Tensor, "n d"]:
         """Return what is kept, by name."""
-        if self._limit and len(self._keys) > self._limit:
-            self._thin()
+        self._thin()
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
         return torch.cat(self._parts)[order]
 
+    def keys(self) -> list[str]:
+        """Return the names of what `vectors` returns, in its order."""
+        self._thin()
+        return sorted(self._keys)
+
     def _thin(self) -> None:
+        if not self._limit or len(self._keys) <= self._limit:
+            return
         chosen = sorted(range(len(self._keys)), key=lambda row: _number(self._keys[row]))[: self._limit]
         self._parts = [torch.cat(self._parts)[chosen]]
         self._keys = [self._keys[row] for row in chosen]

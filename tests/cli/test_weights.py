@@ -123,6 +123,7 @@ def test_the_list_says_licence_source_and_whole_checksum(capsys: pytest.CaptureF
     assert main(["weights", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["inception_fid"]["licence"] == "Apache-2.0"
+    assert "NVIDIA Source Code License" in rows["segformer_ade20k"]["licence"]
     assert all(len(row["sha256"]) == 64 and row["source"] for row in rows.values())
     assert (rows["lpips_vgg"]["here"], rows["vgg16"]["here"]) == ("yes", "no")
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from smis.core.batch import Batch
+from smis.core.seeding import Noise
+from smis.core.style import Style
 from smis.engine.sampler import EVERYTHING, Samplable, Sampler, covering, pictures
 
 
@@ -58,6 +60,49 @@ def test_one_class_makes_pictures_that_share_the_style_of_all_others(toy: Module
     assert [(one.sample, one.resampled) for one in made] == [(0, 1), (1, 1), (2, 1)]
     assert codes[:, [0, 2]].unique(dim=0).shape[0] == 1
     assert codes[:, 1].unique(dim=0).shape[0] == 3
+
+
+def test_one_instance_is_drawn_anew_alone_where_instances_have_codes() -> None:
+    seen: list[Style] = []
+
+    class Instances:
+        def draw(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> Style:
+            codes = noise.normal(len(labels), 4, 2)
+            return Style(instances=codes, instance_classes=torch.tensor([[0, 1, 1, -1]]).expand(len(labels), -1))
+
+        def synthesise(self, labels: torch.Tensor, instances: torch.Tensor, style: Style) -> torch.Tensor:
+            assert style.instances is not None
+            seen.append(style)
+            return torch.zeros(len(style.instances), 3, *labels.shape[1:])
+
+    list(Sampler(Instances(), seed=0, batch=2).one_instance(_people(), chosen=2, samples=4))
+    codes = torch.cat([style.instances for style in seen if style.instances is not None])
+    assert codes[:, 2].unique(dim=0).shape[0] == 4
+    assert codes[:, [0, 1, 3]].unique(dim=0).shape[0] == 1
+
+
+def test_the_class_of_an_instance_is_drawn_anew_where_only_classes_have_codes() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Classes:
+        def draw(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> Style:
+            return Style(classes=noise.normal(len(labels), 2, 3))
+
+        def synthesise(self, labels: torch.Tensor, instances: torch.Tensor, style: Style) -> torch.Tensor:
+            assert style.classes is not None
+            seen.append(style.classes)
+            return torch.zeros(len(style.classes), 3, *labels.shape[1:])
+
+    made = list(Sampler(Classes(), seed=0, batch=3).one_instance(_people(), chosen=2, samples=3))
+    assert [one.resampled for one in made] == [2, 2, 2]
+    assert torch.cat(seen)[:, 1].unique(dim=0).shape[0] == 3
+    assert torch.cat(seen)[:, 0].unique(dim=0).shape[0] == 1
+
+
+def _people() -> Batch:
+    """A ground, and two of class 1 beside each other."""
+    instances = torch.tensor([[[0, 1, 1, 2], [0, 1, 1, 2]]])
+    return Batch(torch.zeros(1, 3, 2, 4), (instances > 0).long(), instances, ("a",))
 
 
 def test_one_seed_gives_one_set_of_pictures_and_two_seeds_two(toy: ModuleType) -> None:

@@ -43,8 +43,7 @@ def metrics() -> dict[str, Metric]:
         "classes": RegionDiversity(network, classes=2),
         "instances": InstanceDiversity(network),
         "paired": PairedDistance(network),
-        "resampled": FrechetDistance("fd", reference, {}),
-        "expanded": FrechetDistance("fd", reference, {}, spread="influences"),
+        "frechet": FrechetDistance("fd", reference, {}),
         "kid": KernelDistance("kid", {}, count=5, size=4),
         "segmentation": Segmentation(classes=3, protocol={}),
         "human": SemanticEvaluation(),
@@ -61,7 +60,7 @@ def update(found: dict[str, Any], number: int) -> None:
     found["instances"].update(key, image, inside, instance=number % 3)
     found["paired"].update([key], image[:1], image[1:2])
     features = torch.randn(2, 4, generator=drawn)
-    for name in ("resampled", "expanded", "kid"):
+    for name in ("frechet", "kid"):
         found[name].update(features, [f"{key} {row}" for row in range(2)])
     found["kid"].update_real(features + 1, [f"{key} {row}" for row in range(2)])
     labels = torch.randint(3, (2, 1, 8, 8), generator=drawn)

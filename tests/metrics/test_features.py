@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from smis.data.pictures import signed
-from smis.metrics.features import image_of, in_batches, pooled
+from smis.metrics.features import image_of, in_batches
 from smis.metrics.perceptual_distance import PerceptualDistance
 
 
@@ -15,8 +15,3 @@ def test_batches_make_no_difference(alex: PerceptualDistance) -> None:
     image = torch.rand(5, 3, 32, 32) * 2 - 1
     for whole, parts in zip(alex.features(image), in_batches(alex.features, image, batch=2), strict=True):
         torch.testing.assert_close(whole, parts, rtol=1e-5, atol=1e-6)
-
-
-def test_an_image_becomes_one_vector(alex: PerceptualDistance) -> None:
-    image = torch.rand(2, 3, 32, 32) * 2 - 1
-    torch.testing.assert_close(pooled(alex, image), alex.layers(image)[-1].mean(dim=(2, 3)))

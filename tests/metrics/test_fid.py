@@ -14,7 +14,6 @@ from smis.metrics.fid import (
     Moments,
     Statistics,
     frechet_distance,
-    resampled_distances,
 )
 from smis.metrics.frechet import expansion, expansion_of_few
 from smis.metrics.result import Bootstrap
@@ -104,16 +103,6 @@ def test_missing_and_broken_statistics_are_named(tmp_path: Path) -> None:
         Statistics.read(tmp_path / "s.npz")
 
 
-@pytest.mark.parametrize("points", [12, 60])
-def test_a_resample_is_measured_as_if_its_images_were_copied(points: int) -> None:
-    reference = gaussian(np.random.RandomState(1).randn(200, 16))
-    vectors = torch.from_numpy(np.random.RandomState(2).randn(points, 16) * 1.3 + 0.2)
-    found = resampled_distances(reference, vectors, Bootstrap(5, seed=3))
-    for counts, distance in zip(Bootstrap(5, seed=3).counts(points), found, strict=True):
-        copied = np.repeat(vectors.numpy(), counts.astype(int), axis=0)
-        assert distance == pytest.approx(frechet_distance(reference, gaussian(copied)), rel=1e-6)
-
-
 def test_the_interval_lies_around_the_value_and_few_images_are_warned_of() -> None:
     distance = FrechetDistance("fd", gaussian(np.random.RandomState(1).randn(300, 16)), {"network": "n"})
     for seed in range(4):
@@ -132,7 +121,9 @@ def normal(images: int, dimensions: int, seed: int) -> torch.Tensor:
 def test_influences_spread_as_resamples_do_where_images_are_many() -> None:
     reference, vectors = gaussian(np.random.RandomState(1).randn(72, 24)), normal(400, 24, seed=2)
     expanded = expansion(reference, gaussian(vectors.numpy()), vectors)[1].std().item() / 400**0.5
-    assert expanded == pytest.approx(resampled_distances(reference, vectors, Bootstrap(100)).std(), rel=0.2)
+    copies = [np.repeat(vectors.numpy(), counts.astype(int), axis=0) for counts in Bootstrap(100).counts(400)]
+    resampled = [frechet_distance(reference, gaussian(copied)) for copied in copies]
+    assert expanded == pytest.approx(np.std(resampled), rel=0.2)
 
 
 def test_influences_spread_as_other_images_would_where_the_covariance_is_singular() -> None:
@@ -154,10 +145,10 @@ def test_few_images_expand_as_many_do() -> None:
 def test_many_images_have_an_interval_from_those_that_are_kept() -> None:
     reference = gaussian(np.random.RandomState(1).randn(300, 8))
     vectors = torch.from_numpy(np.random.RandomState(2).randn(6000, 8) + 0.3)
-    distance = FrechetDistance("fd", reference, {}, spread="influences")
+    distance = FrechetDistance("fd", reference, {})
     for number, part in enumerate(vectors.split(500)):
         distance.update(part, [f"{500 * number + row}" for row in range(len(part))])
-    result = distance.compute(Bootstrap(10))
+    result = distance.compute(Bootstrap())
     moments = Moments(8)
     moments.update(vectors)
     assert result.value == pytest.approx(frechet_distance(reference, moments.statistics()), rel=1e-12)

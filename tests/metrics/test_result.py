@@ -2,21 +2,21 @@ import json
 
 import numpy as np
 
-from smis.metrics.result import Bootstrap, Result, interval
+from smis.metrics.result import Bootstrap, Result, interval, of_maps
 
 
 def test_an_interval_covers_the_truth_about_95_times_in_100() -> None:
     covered = 0
     for seed in range(300):
-        low, high = Bootstrap(400, seed).mean(np.random.default_rng(1000 + seed).normal(2, 1, size=40))
+        low, high = interval(Bootstrap(400, seed).means(np.random.default_rng(1000 + seed).normal(2, 1, size=40)))
         covered += low < 2 < high
     assert 0.90 < covered / 300 < 0.98
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.random.default_rng(0).random(20)
-    assert Bootstrap(100, 1).mean(values) == Bootstrap(100, 1).mean(values)
-    assert Bootstrap(100, 1).mean(values) != Bootstrap(100, 2).mean(values)
+    assert (Bootstrap(100, 1).means(values) == Bootstrap(100, 1).means(values)).all()
+    assert (Bootstrap(100, 1).means(values) != Bootstrap(100, 2).means(values)).any()
 
 
 def test_every_resample_has_as_many_label_maps_as_there_are() -> None:
@@ -24,7 +24,7 @@ def test_every_resample_has_as_many_label_maps_as_there_are() -> None:
 
 
 def test_equal_values_have_an_interval_without_width() -> None:
-    assert Bootstrap(50).mean(np.zeros(9)) == (0, 0)
+    assert interval(Bootstrap(50).means(np.zeros(9))) == (0, 0)
 
 
 def test_resamples_without_a_value_do_not_count() -> None:
@@ -34,3 +34,8 @@ def test_resamples_without_a_value_do_not_count() -> None:
 def test_a_result_is_stored_with_its_protocol() -> None:
     stored = json.loads(json.dumps(Result("mOCD", 0.5, (0.25, 0.75), {"region": "mask"}).to_json()))
     assert stored == {"value": 0.5, "interval": [0.25, 0.75], "protocol": {"region": "mask"}}
+
+
+def test_which_label_maps_were_measured_is_told_whatever_their_order() -> None:
+    assert of_maps(["a", "b"]) == of_maps(["b", "a"]) != of_maps(["a", "c"])
+    assert of_maps(["a", "b"])["label_maps"] == 2

@@ -3,7 +3,17 @@ import pytest
 import torch
 
 from smis.metrics.result import Bootstrap
-from smis.metrics.segmentation import Segmentation, accuracy, confusion, dont_care, iou, mean_iou
+from smis.metrics.segmentation import (
+    Segmentation,
+    accuracy,
+    class_counts,
+    confusion,
+    dont_care,
+    iou,
+    mean_iou,
+    precision,
+    recall,
+)
 
 
 def maps(count: int, classes: int, seed: int) -> torch.Tensor:
@@ -12,7 +22,7 @@ def maps(count: int, classes: int, seed: int) -> torch.Tensor:
 
 def test_a_perfect_prediction_scores_1() -> None:
     truth = maps(3, 4, seed=0)
-    counts = confusion(truth, truth, classes=4)
+    counts = class_counts(confusion(truth, truth, classes=4))
     assert mean_iou(counts).tolist() == [1, 1, 1]
     assert accuracy(counts).tolist() == [1, 1, 1]
 
@@ -20,8 +30,10 @@ def test_a_perfect_prediction_scores_1() -> None:
 def test_a_class_half_found_scores_as_counted_by_hand() -> None:
     truth = torch.tensor([[[0, 0, 0, 0], [1, 1, 1, 1]]])
     predicted = torch.tensor([[[0, 0, 0, 0], [0, 0, 1, 1]]])
-    counts = confusion(predicted, truth, classes=3)[0]
+    counts = class_counts(confusion(predicted, truth, classes=3))[0]
     np.testing.assert_allclose(iou(counts), [4 / 6, 2 / 4, np.nan])
+    np.testing.assert_allclose(precision(counts), [4 / 6, 1, np.nan])
+    np.testing.assert_allclose(recall(counts), [1, 2 / 4, np.nan])
     assert mean_iou(counts) == pytest.approx((4 / 6 + 2 / 4) / 2)
     assert accuracy(counts) == pytest.approx(6 / 8)
 
@@ -30,6 +42,8 @@ def test_pixels_that_nobody_labelled_do_not_count() -> None:
     truth = torch.tensor([[[0, 255], [1, 255]]])
     counts = confusion(torch.tensor([[[0, 0], [1, 1]]]), truth, classes=2, ignore=255)
     assert counts.tolist() == [[[1, 0], [0, 1]]]
+    several = confusion(torch.tensor([[[0, 0], [1, 1]]]), truth, classes=2, ignore=frozenset({255, 1}))
+    assert several.tolist() == [[[1, 0], [0, 0]]]
 
 
 def test_the_mean_is_over_classes_of_all_images_and_not_over_images() -> None:

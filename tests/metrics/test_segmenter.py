@@ -1,84 +1,94 @@
-from collections.abc import Iterator
+import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from smis.core.batch import Batch
 from smis.core.errors import ParamsError, WeightsError
-from smis.metrics.segmenter import SegmenterConfig, class_weights, load, predict, save, train
+from smis.metrics.segmenter import SegmenterConfig, load, published, save, trained
+from tests import segformers
 
 SMALL = SegmenterConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
-FACTS = {"classes": ["dark", "bright"], "height": 32, "width": 32, "results": {}}
+FACTS: dict[str, Any] = {"classes": ["dark", "bright", "unlabelled"], "height": 32, "width": 32, "results": {}}
+NAME = "segformer_ade20k"
+IDS = (1, 2)
 
 
-def discs(seed: int = 0) -> Iterator[Batch]:
-    """Bright discs on dark ground."""
-    generator = torch.Generator().manual_seed(seed)
-    places = torch.arange(32.0)
-    while True:
-        centre = torch.rand(8, 2, 1, generator=generator) * 16 + 8
-        away = (places - centre[:, 0])[:, :, None].square() + (places - centre[:, 1])[:, None, :].square()
-        labels = (away < 50).long()
-        image = labels[:, None] - 0.5 + 0.1 * torch.randn(8, 3, 32, 32, generator=generator)
-        yield Batch(image, labels, labels, tuple("abcdefgh"))
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def trained(config: SegmenterConfig = SMALL) -> torch.nn.Module:
-    network = config.build(classes=2, height=32, width=32, seed=0)
-    train(network, discs(), config, device=CPU, weights=torch.ones(2))
-    return network
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let a tiny network, made from a seed, stand for the published one."""
+    return lambda seed: segformers.put(NAME, tmp_path, ids=IDS, classes=4, patch=monkeypatch, seed=seed)
 
 
-def test_it_finds_bright_discs() -> None:
-    batch = next(discs(seed=1))
-    assert (predict(trained(), batch.image) == batch.labels).float().mean() > 0.95
+def facts(*classes: str) -> dict[str, Any]:
+    return {**FACTS, "classes": list(classes)}
 
 
-def test_the_same_seed_gives_the_same_network() -> None:
-    few = SMALL.model_copy(update={"steps": 3})
-    first, second = trained(few).state_dict(), trained(few).state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_building_leaves_the_generator_of_others_alone() -> None:
-    torch.manual_seed(5)
-    SMALL.build(classes=2, height=32, width=32, seed=0)
-    drawn = torch.rand(1)
-    torch.manual_seed(5)
-    assert torch.equal(drawn, torch.rand(1))
-
-
-def test_a_rare_class_weighs_more_and_what_nobody_labelled_nothing() -> None:
-    weights = class_weights(np.array([900, 100, 0, 5000]), ignore=3)
-    assert weights[1] / weights[0] == pytest.approx(3)
-    assert weights[2:].tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("weights", [[0.0, 1.0], [0.0, 0.0]])
-def test_pixels_without_weight_teach_nothing(weights: list[float]) -> None:
-    batch, one = next(discs()), SMALL.model_copy(update={"steps": 1})
-    network, losses = SMALL.build(classes=2, height=32, width=32, seed=0), []
-    scores = SMALL.build(classes=2, height=32, width=32, seed=0).train()(batch.image)
-    train(network, iter([batch]), one, device=CPU, weights=torch.tensor(weights), after=losses.append)
-    expected = nn.functional.cross_entropy(scores, batch.labels, ignore_index=0) if any(weights) else torch.tensor(0.0)
-    assert losses == [pytest.approx(expected.item(), rel=1e-4)]
-    assert all(parameter.isfinite().all() for parameter in network.parameters())
-
-
-def test_what_is_saved_is_loaded_and_has_the_same_bytes_twice(tmp_path: Path) -> None:
-    network = SMALL.build(classes=2, height=32, width=32, seed=0).eval()
+def test_a_trained_one_is_saved_and_loaded_and_has_the_same_bytes_twice(tmp_path: Path, image: torch.Tensor) -> None:
+    network = SMALL.build(classes=3, height=32, width=32, seed=0).eval()
+    made = trained(network, SMALL, facts=FACTS)
     for name in ("a", "b"):
-        save(tmp_path / name, network, SMALL, facts=FACTS)
+        save(tmp_path / name, made)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     found = load(tmp_path / "a", device=CPU)
-    image = next(discs()).image
-    assert torch.equal(predict(found.network, image), predict(network, image))
-    assert found.facts["classes"] == ["dark", "bright"]
+    assert torch.equal(found.predict(image), made.predict(image))
+    assert found.facts == made.facts
+    assert found.ignored == {2}
+    assert found.protocol == {"segmenter": "resnet18", "weights": found.checksum, "resize": "none"}
     assert len(found.checksum) == 8
+
+
+def test_without_unlabelled_pixels_a_trained_one_ignores_nothing() -> None:
+    network = SMALL.build(classes=2, height=32, width=32, seed=0)
+    assert trained(network, SMALL, facts=facts("dark", "bright")).ignored == frozenset()
+
+
+def test_a_published_one_is_saved_without_weights_and_loaded_again(
+    put: Any, tmp_path: Path, image: torch.Tensor
+) -> None:
+    put(0)
+    made = published(NAME, facts=facts("other", "a", "b", "c", "unlabelled"), device=CPU)
+    save(tmp_path / "s", made)
+    assert (tmp_path / "s").stat().st_size < 1000
+    found = load(tmp_path / "s", device=CPU)
+    assert torch.equal(found.predict(image), made.predict(image))
+    assert set(found.predict(image).unique().tolist()) == set(IDS)
+    assert found.ignored == {0, 3, 4}
+    assert found.facts["network"] == NAME
+    assert found.protocol == {
+        "segmenter": NAME,
+        "weights": found.facts["weights"][:8],
+        "resize": "image to 64 x 64, bilinear, antialiased; scores to 32 x 32, bilinear",
+    }
+
+
+def test_other_weights_than_those_that_were_measured_are_refused(put: Any, tmp_path: Path) -> None:
+    put(0)
+    save(tmp_path / "s", published(NAME, facts=facts("other", "a", "b", "c"), device=CPU))
+    put(1)
+    with pytest.raises(WeightsError, match=rf"weights of {NAME} whose SHA-256 begins .* run `dvc repro segmenter`"):
+        load(tmp_path / "s", device=CPU)
+
+
+def test_weights_that_were_taken_away_are_named(put: Any, tmp_path: Path) -> None:
+    put(0)
+    save(tmp_path / "s", published(NAME, facts=facts("other", "a", "b", "c"), device=CPU))
+    (tmp_path / f"{NAME}.bin").unlink()
+    with pytest.raises(WeightsError, match=rf"'{NAME}' .* are not on this machine"):
+        load(tmp_path / "s", device=CPU)
+
+
+def test_classes_are_counted_before_weights_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMIS_WEIGHTS", str(tmp_path))
+    with pytest.raises(ParamsError, match="the data set has 2 classes; take `network: trained`"):
+        published(NAME, facts=FACTS, device=CPU)
 
 
 def test_a_missing_or_broken_segmenter_is_named(tmp_path: Path) -> None:
@@ -89,8 +99,13 @@ def test_a_missing_or_broken_segmenter_is_named(tmp_path: Path) -> None:
         load(tmp_path / "s.safetensors", device=CPU)
 
 
-def test_images_that_cannot_be_halved_so_often_are_refused() -> None:
-    with pytest.raises(
-        ParamsError, match="depth: 3 asks for sizes that are multiples of 8, but the images are 36 x 32"
-    ):
-        SMALL.build(classes=2, height=36, width=32, seed=0)
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    network = SMALL.build(classes=3, height=32, width=32, seed=0)
+    save(tmp_path / "s", trained(network, SMALL, facts={**FACTS, "format": 2}))
+    with pytest.raises(WeightsError, match="is no segmenter of format 1"):
+        load(tmp_path / "s", device=CPU)
+
+
+def test_an_unknown_network_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ParamsError, match=r"segmenter.network: .*'trained', 'segformer_ade20k' or"):
+        SegmenterConfig.check(json.loads('{"network": "drn"}'), source="params.yaml", at="segmenter")

@@ -36,6 +36,7 @@ def write_cell(system: str = "groupdnet", *, dataset: str = "paperdoll") -> None
     for step in (10, 30):
         Image.fromarray(np.full((8, 8, 3), step, np.uint8)).save(folder / "grids" / f"step-{step:06d}.png")
     pq.write_table(pa.table({"key": ["a", "b"], "mOCD": [0.1, 0.2]}), folder / "tables" / "diversity.parquet")
+    Image.new("RGB", (4, 4)).save(folder / "tables" / "classes.png")
     write_metrics(system, dataset=dataset, mocd=0.15)
 
 

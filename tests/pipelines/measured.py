@@ -62,6 +62,7 @@ def lay_out(folder: Path) -> None:
     kinds["everything"] = list(_varied(reader, range(LABEL_MAPS), samples=SAMPLES))
     for row in _one_class(reader):
         kinds.setdefault(f"class-{row.resampled}", []).append(row)
+    kinds["instances"] = list(_one_instance(reader))
     for kind, rows in kinds.items():
         write_samples(samples / f"{kind}.arrow", rows, height=SIZE, width=SIZE)
 
@@ -75,12 +76,25 @@ def _varied(reader: PaperDoll, maps: range, *, samples: int) -> Iterator[SampleR
 
 
 def _one_class(reader: PaperDoll) -> Iterator[SampleRow]:
-    numbers = np.random.default_rng(0)
     for index in range(LABEL_MAPS):
-        layout, base = reader.layout("test", index), reader.appearance(numbers)
-        for resampled in np.unique(layout.labels).tolist():
-            for sample in range(SAMPLES):
-                changed = base.copy()
-                changed[:, resampled] = reader.appearance(numbers)[:, resampled]
-                image = reader.render(layout, changed, hard=True)
-                yield SampleRow(reader.read("test", index).key, sample, resampled, image)
+        for resampled in np.unique(reader.layout("test", index).labels).tolist():
+            yield from _one_part(reader, index, resampled, of=resampled)
+
+
+def _one_instance(reader: PaperDoll) -> Iterator[SampleRow]:
+    """One person is there, so that an instance is all there is of its class."""
+    for index in range(LABEL_MAPS):
+        layout = reader.layout("test", index)
+        for instance in np.unique(layout.instances).tolist():
+            yield from _one_part(reader, index, instance, of=int(layout.labels[layout.instances == instance][0]))
+
+
+def _one_part(reader: PaperDoll, index: int, resampled: int, *, of: int) -> Iterator[SampleRow]:
+    """Draw anew only the class `of`."""
+    numbers = np.random.default_rng(index)
+    layout, base = reader.layout("test", index), reader.appearance(numbers)
+    for sample in range(SAMPLES):
+        changed = base.copy()
+        changed[:, of] = reader.appearance(numbers)[:, of]
+        image = reader.render(layout, changed, hard=True)
+        yield SampleRow(reader.read("test", index).key, sample, resampled, image)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from pipelines import evaluate, reference, segmenter
 from smis.core.errors import ParamsError, ShardError, WeightsError
@@ -15,8 +16,10 @@ from smis.data.samples import SampleRow, read_samples, write_samples
 from smis.data.shards import Prepared
 from tests.pipelines.measured import COUNTS, LABEL_MAPS, SAMPLES, lay_out, painted
 
-NAMES = ["stlpips_alex", "mCSD", "mOCD", "fd_stlpips_vgg", "mIoU", "accuracy", "images_per_second"]
-NAMES += ["parameters_g", "parameters_ge", "mIoU_real", "accuracy_real"]
+NAMES = ["stlpips_alex", "mCSD", "mOCD", "mISD", "mOISD", "fd_stlpips_vgg", "kd_stlpips_vgg", "mIoU", "accuracy"]
+COSTS = ["images_per_second", "parameters_g", "parameters_ge", "flops", "peak_memory"]
+REAL = ["mIoU_real", "accuracy_real"]
+TIMED = {"images_per_second", "peak_memory"}
 RUN = Path("runs/paperdoll/painter")
 
 
@@ -51,7 +54,7 @@ def metrics(measured: Path) -> dict[str, Any]:
 
 def test_every_metric_is_there_with_an_interval_around_it_and_its_protocol(measured: Path) -> None:
     found = metrics(measured)
-    assert list(found) == NAMES
+    assert list(found) == NAMES + COSTS + REAL
     for name, entry in found.items():
         low, high = entry["interval"]
         assert low <= entry["value"] <= high, name
@@ -61,19 +64,22 @@ def test_every_metric_is_there_with_an_interval_around_it_and_its_protocol(measu
 def test_a_perfect_generator_has_an_mocd_of_0(measured: Path) -> None:
     found = metrics(measured)
     assert (found["mOCD"]["value"], found["mOCD"]["interval"]) == (0, [0, 0])
+    assert (found["mOISD"]["value"], found["mOISD"]["interval"]) == (0, [0, 0])
     assert 0 < found["mCSD"]["value"] < found["stlpips_alex"]["value"]
+    assert 0 < found["mISD"]["value"] < found["stlpips_alex"]["value"]
 
 
 def test_the_protocol_names_all_that_a_number_depends_on(measured: Path) -> None:
     found = metrics(measured)
     common = {"split": "test", "resize": "none", "device": "cpu", "precision": "float32", "seed": 0}
-    for name in NAMES[:6]:
+    for name in NAMES:
         assert common.items() <= found[name]["protocol"].items(), name
     diversity = {"network": "stlpips_alex", "weights": "b356b382", "label_maps": LABEL_MAPS, "samples": SAMPLES}
     assert diversity.items() <= found["stlpips_alex"]["protocol"].items()
     assert (diversity | {"pairs": "consecutive", "region": "mask"}).items() <= found["mOCD"]["protocol"].items()
     distance = {"network": "stlpips_vgg16", "weights": "44597da6", "reference_split": "train", "reference_images": 20}
     assert distance.items() <= found["fd_stlpips_vgg"]["protocol"].items()
+    assert distance.items() <= found["kd_stlpips_vgg"]["protocol"].items()
     assert found["fd_stlpips_vgg"]["protocol"]["warning"].startswith("6 images")
     assert found["mIoU"]["protocol"]["label_maps"] == COUNTS["test"]
 
@@ -97,13 +103,30 @@ def test_the_table_of_classes_leads_to_the_metrics(measured: Path) -> None:
     assert sum(columns["pixels"]) == COUNTS["test"] * 32 * 32
 
 
+def test_the_table_of_resamples_leads_to_the_intervals(measured: Path) -> None:
+    table = pq.read_table(measured / RUN / "tables/resamples.parquet")
+    assert sorted(table.column_names) == sorted(NAMES)
+    found = metrics(measured)
+    for name in NAMES:
+        low, high = np.percentile(table[name].to_numpy(), (2.5, 97.5))
+        assert [max(0, low) if name.startswith("fd") else low, high] == found[name]["interval"]
+
+
+def test_precision_and_recall_of_the_classes_are_drawn(measured: Path) -> None:
+    with Image.open(measured / RUN / "tables/classes.png") as picture:
+        assert picture.width > 600
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+
+
 @pytest.mark.usefixtures("workspace")
 def test_the_same_samples_give_the_same_numbers(measured: Path) -> None:
     evaluate.main("paperdoll", "painter")
     again = metrics(Path())
-    assert {name: again[name] for name in NAMES if name != "images_per_second"} == {
-        name: entry for name, entry in metrics(measured).items() if name != "images_per_second"
-    }
+    before = metrics(measured)
+    for name in before.keys() - TIMED:
+        assert again[name] == before[name], name
+    tables = [pq.read_table(folder / RUN / "tables/resamples.parquet") for folder in (Path(), measured)]
+    assert tables[0].select(NAMES).equals(tables[1].select(NAMES))
 
 
 @pytest.mark.usefixtures("workspace")

@@ -8,8 +8,7 @@ import torch
 from pipelines.reference import ReferenceConfig, measure, spread
 from smis.core.errors import ImageError
 from smis.data.shards import Prepared
-from smis.metrics import stlpips
-from smis.metrics.features import pooled
+from smis.metrics import embeddings
 from tests import cells
 from tests.pipelines.measured import lay_out
 
@@ -23,9 +22,11 @@ def test_the_statistics_are_those_of_the_features_of_the_split(tmp_path: Path) -
     lay_out(tmp_path)
     split = Prepared(tmp_path / "data/paperdoll").split("test")
     found = measure(split, ReferenceConfig(split="test", images=None, batch=4), title="features")
-    features = pooled(stlpips.load("stlpips_vgg16"), split.batch(range(len(split))).image).double()
-    torch.testing.assert_close(found.mean, features.mean(dim=0), rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(found.covariance, np.cov(features.numpy(), rowvar=False), rtol=1e-3, atol=1e-7)
+    features = embeddings.load("stlpips_vgg16", torch.device("cpu")).of(split.batch(range(len(split))).image)
+    torch.testing.assert_close(found.mean, features.double().mean(dim=0), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found.covariance, np.cov(features.double().numpy(), rowvar=False), rtol=1e-3, atol=1e-7)
+    assert found.vectors is not None
+    torch.testing.assert_close(found.vectors, features, rtol=1e-5, atol=1e-6)
     assert (found.count, json.loads(found.protocol)["reference_split"]) == (len(split), "test")
 
 

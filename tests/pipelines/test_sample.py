@@ -53,6 +53,11 @@ def test_there_is_a_file_for_each_kind_with_the_rows_that_were_planned(capsys: p
         table = read_samples(SAMPLES / f"class-{c}.arrow")
         assert set(table.resampled.tolist()) == {c}
         assert all(c in present[key] for key in table.keys)
+
+    instances, at = read_samples(SAMPLES / "instances.arrow"), {key: number for number, key in enumerate(test.keys)}
+    assert set(instances.keys) == set(everything.keys)
+    for key, instance in set(zip(instances.keys, instances.resampled.tolist(), strict=True)):
+        assert instance in test[at[key]].instances
     assert "sampling groupdnet on paperdoll: " in capsys.readouterr().err
 
 

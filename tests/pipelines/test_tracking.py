@@ -56,7 +56,7 @@ def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) 
         for folder in ("tables", "metrics", "images")
         for entry in client.list_artifacts(run.info.run_id, folder)
     }
-    assert {"tables/diversity.parquet", "metrics/groupdnet.json"} <= paths
+    assert {"tables/diversity.parquet", "tables/classes.png", "metrics/groupdnet.json"} <= paths
     assert sum("grid+step+10+" in path and path.endswith(".png") for path in paths) == 1
 
 

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from smis.core.sample import Sample
 from smis.data.samples import EVERYTHING, SampleRow, write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
+from smis.metrics.result import Result
 
 CLASSES = ("ground", "coat", "hat")
 SIZE = 12
@@ -67,8 +70,27 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines = [json.dumps({"step": step, "GAN": scale / step, "KLD": 10.0**-step}) for step in range(1, 5)]
         (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
         write_metrics(system, results(scale))
+        write_tables(system, scale)
     Path("params.yaml").write_text(f"axes: {{dataset: [dolls], system: [{', '.join(SYSTEMS)}]}}\nreport: {{rows: 2}}\n")
     return tmp_path
+
+
+def typed(metrics: dict[str, Any]) -> dict[str, Result]:
+    """As the report reads them."""
+    return {name: Result.from_json(name, entry) for name, entry in metrics.items()}
+
+
+def write_tables(system: str, scale: float) -> None:
+    """Resamples whose middle 95 % are the intervals of mOCD, and of mCSD, which differs by noise alone."""
+    numbers = np.random.default_rng(len(system))
+    shared = np.random.default_rng(0).normal(size=400)
+    draws = {"mOCD": 0.01 * scale + 0.001 * shared, "mCSD": 0.02 + 0.001 * numbers.normal(size=400)}
+    folder = Path("runs/dolls", system, "tables")
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table(draws), folder / "resamples.parquet")
+    classes = {"class": list(CLASSES), "pixels": [90, 40, 0], "IoU": [0.9, 0.7, None]}
+    classes |= {"CSD": [0.02, 0.03, None], "OCD": [0.0, 0.01 * scale, None]}
+    pq.write_table(pa.table(classes), folder / "per_class.parquet")
 
 
 def write_metrics(system: str, metrics: dict[str, Any]) -> None:

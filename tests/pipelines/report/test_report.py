@@ -39,20 +39,36 @@ def test_the_best_value_of_a_column_is_marked_on_the_page_and_in_markdown(worksp
     report.main()
     assert "<b>0.0100</b>" in Path("report/report.html").read_text()
     lines = Path("report/report.md").read_text().splitlines()
-    (ours,) = (line for line in lines if line.startswith("| groupdnet"))
-    (other,) = (line for line in lines if line.startswith("| vspade"))
+    ours = next(line for line in lines if line.startswith("| groupdnet"))
+    other = next(line for line in lines if line.startswith("| vspade"))
     assert "**0.0100** <sub>0.0080&ndash;0.0120</sub>" in ours
     assert "| 0.0500 <sub>" in other
 
 
 def test_real_images_stand_as_a_row_of_their_own(workspace: Path) -> None:
     report.main()
-    (table,) = json.loads(Path("report/table.json").read_text())
+    table, cost = json.loads(Path("report/table.json").read_text())
     row = table["rows"][-1]
     values = dict(zip((column["name"] for column in table["columns"]), row["entries"], strict=True))
     assert row["name"] == "real images"
     assert values["mIoU"]["text"] == "90.0"
     assert values["mOCD"] is None
+    assert not any(row["real"] for row in cost["rows"])
+
+
+def test_differences_that_are_within_noise_are_said_to_be(workspace: Path) -> None:
+    report.main()
+    page, lines = Path("report/report.html").read_text(), Path("report/report.md").read_text().splitlines()
+    assert "Less groupdnet: which differences are real?" in page
+    (row,) = (line for line in lines if line.startswith("| vspade") and "+0.0400" in line)
+    assert row.count("(") == 1  # mCSD differs by noise alone
+    assert [verdict in page for verdict in ("within noise</small>", "worse</small>", "better</small>")] == [1, 1, 0]
+
+
+def test_a_class_that_is_nowhere_has_no_bars(workspace: Path) -> None:
+    report.main()
+    bars = Path("report/report.html").read_text().partition("<h3>Classes</h3>")[2].partition("The largest class")[0]
+    assert re.findall(r"<dt>(\w+)</dt>", bars) == ["ground", "coat"] * 3
 
 
 def test_systems_measured_in_different_ways_get_no_report_and_the_old_one_stays(workspace: Path) -> None:

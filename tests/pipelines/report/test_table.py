@@ -1,44 +1,71 @@
 """Lining up systems."""
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
 
-from pipelines.report.table import build
+from pipelines.report import table
+from pipelines.report.table import Table
+from smis.core.errors import ProtocolError
+from smis.metrics.result import Result
 
-from .conftest import result
+from .conftest import result, typed
+
+
+def build(measured: dict[str, dict[str, Any]], *, cost: bool = False) -> Table:
+    return table.build("dolls", {system: typed(metrics) for system, metrics in measured.items()}, cost=cost)
 
 
 def test_speeds_on_two_devices_share_a_column_but_none_is_the_best() -> None:
     slow, fast = result(1.0, batch=1), result(9.0, batch=1)
     fast["protocol"]["device"] = "NVIDIA H100"
-    table = build("dolls", {"inade": {"images_per_second": slow}, "spade": {"images_per_second": fast}})
-    entries = [row.entries[0] for row in table.rows]
+    found = build({"inade": {"images_per_second": slow}, "spade": {"images_per_second": fast}}, cost=True)
+    entries = [row.entries[0] for row in found.rows]
     assert [(entry.best, entry.device) for entry in entries if entry] == [(False, "cpu"), (False, "NVIDIA H100")]
 
 
 def test_values_that_are_written_alike_are_both_the_best() -> None:
-    table = build("dolls", {"inade": {"mIoU": result(0.70001)}, "spade": {"mIoU": result(0.70002)}})
-    assert [row.entries[0].best for row in table.rows if row.entries[0]] == [True, True]
+    found = build({"inade": {"mIoU": result(0.70001)}, "spade": {"mIoU": result(0.70002)}})
+    assert [row.entries[0].best for row in found.rows if row.entries[0]] == [True, True]
+
+
+@pytest.mark.parametrize(("apart", "best"), [(0.001, [True, True]), (0.1, [False, True])])
+def test_what_cannot_be_told_from_the_best_is_marked_too(apart: float, best: list[bool]) -> None:
+    def drawn(value: float, seed: int) -> dict[str, Result]:
+        draws = value + np.random.default_rng(seed).normal(0, 0.01, size=200)
+        return {"mIoU": replace(typed({"mIoU": result(value)})["mIoU"], draws=draws)}
+
+    found = table.build("dolls", {"inade": drawn(0.7, 0), "spade": drawn(0.7 + apart, 1)})
+    assert [row.entries[0].best for row in found.rows if row.entries[0]] == best
+
+
+def test_stillness_is_no_merit_where_nothing_varies() -> None:
+    still = {"mCSD": result(0.0), "mOCD": result(0.0)}
+    found = build({"spade": still, "vspade": {"mCSD": result(0.02), "mOCD": result(0.18)}})
+    assert [[entry.best for entry in row.entries if entry] for row in found.rows] == [[False, False], [True, True]]
 
 
 def test_a_system_alone_is_not_the_best_of_anything() -> None:
-    table = build("dolls", {"inade": {"mIoU": result(0.7)}})
-    assert not any(entry.best for entry in table.rows[0].entries if entry)
+    found = build({"inade": {"mIoU": result(0.7)}})
+    assert not any(entry.best for entry in found.rows[0].entries if entry)
 
 
 def test_an_exact_number_has_no_interval() -> None:
-    (entry,) = build("dolls", {"inade": {"parameters_ge": result(2e6)}}).rows[0].entries
+    (entry,) = build({"inade": {"parameters_ge": result(2e6)}}, cost=True).rows[0].entries
     assert entry is not None
     assert entry.text == "2.00"
     assert entry.interval is None
 
 
 def test_a_metric_that_the_columns_do_not_know_stands_last_without_a_judgement() -> None:
-    table = build("dolls", {"a": {"new": result(1.0), "mIoU": result(0.7)}, "b": {"new": result(2.0)}})
-    assert [column.name for column in table.columns] == ["mIoU", "new"]
-    assert [row.entries[1].best for row in table.rows if row.entries[1]] == [False, False]
+    found = build({"a": {"new": result(1.0), "mIoU": result(0.7)}, "b": {"new": result(2.0)}})
+    assert [column.name for column in found.columns] == ["mIoU", "new"]
+    assert [row.entries[1].best for row in found.rows if row.entries[1]] == [False, False]
 
 
 @pytest.mark.parametrize("fields", [{"samples": 20}, {"seed": 1}])
 def test_what_a_protocol_lacks_counts_as_different(fields: dict[str, int]) -> None:
-    with pytest.raises(Exception, match=f"{next(iter(fields))} is None and"):
-        build("dolls", {"a": {"mOCD": result(1.0)}, "b": {"mOCD": result(1.0, **fields)}})
+    with pytest.raises(ProtocolError, match=f"{next(iter(fields))} is None and"):
+        build({"a": {"mOCD": result(1.0)}, "b": {"mOCD": result(1.0, **fields)}})

@@ -1,0 +1,24 @@
+"""The choices of the protocol that are ours."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from smis.core.config import Config
+from smis.metrics.pairs import Pairing, RegionRule
+
+
+class EvaluateConfig(Config):
+    """How pairs are made and compared, how intervals are made, how speed is timed."""
+
+    network: Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16"] = "stlpips_alex"
+    """What compares two images. `lpips_alex` is the papers', for a file that `smis weights fetch alexnet` brings."""
+    pairs: Pairing = "consecutive"
+    """Neighbouring samples of a label map, or all pairs of them."""
+    region: RegionRule = "mask"
+    """How the area of a class or an instance is cut out for mCSD and mOCD, mISD and mOISD."""
+    batch: PositiveInt = 32
+    resamples: PositiveInt = 1000
+    """Of the bootstrap over label maps."""
+    timed_batch: PositiveInt = 1
+    timed_runs: PositiveInt = 50

@@ -1,0 +1,184 @@
+"""SegFormer-B5 with the weights that its authors published for ADE20K and for Cityscapes, through transformers.
+
+Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation with Transformers" (NeurIPS 2021). The
+sizes of the network stand here, so that the weights' file is all that is needed and no hub is asked for anything.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.transforms.v2.functional import normalize, resize
+
+from smis.core import weights
+from smis.core.errors import ParamsError, WeightsError
+from smis.core.shapes import Image, LabelMap
+
+B5 = {
+    "depths": [3, 6, 40, 3],
+    "hidden_sizes": [64, 128, 320, 512],
+    "num_attention_heads": [1, 2, 5, 8],
+    "sr_ratios": [8, 4, 2, 1],
+    "mlp_ratios": [4, 4, 4, 4],
+    "patch_sizes": [7, 3, 3, 3],
+    "strides": [4, 2, 2, 2],
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-6,
+    "decoder_hidden_size": 768,
+}
+"""The published sizes, by the names of transformers' `SegformerConfig`."""
+
+_MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+"""Of ImageNet's colours in 0..1, as the published image processor has them."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a published network can find in a data set's images."""
+
+    finds: str
+    """What a person has to know of the data set's numbering."""
+    classes: frozenset[int]
+    """How many classes its data set can have here, the one for unlabelled pixels apart."""
+    ids: tuple[int, ...]
+    """The data set's class that each channel stands for."""
+    side: int
+    """Pixels of the shorter side of the image that the network is fed: what it was trained on."""
+    sizes: dict[str, Any] = field(default_factory=lambda: B5)
+
+
+PUBLISHED = {
+    "segformer_ade20k": Published(
+        "the 150 classes of ADE20K, ids 1 to 150 after 0 for 'other'", frozenset({151}), tuple(range(1, 151)), side=640
+    ),
+    "segformer_cityscapes": Published(
+        "the 19 evaluated classes of Cityscapes among its label ids 0 to 33, with or without 'license plate' as 34",
+        frozenset({34, 35}),
+        (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33),
+        side=1024,
+    ),
+}
+"""The networks by the names of their weights."""
+
+
+class Segformer(nn.Module):
+    """Find the classes of a data set in its images, in the data set's ids.
+
+    Each image alone: what is found does not depend on the batch, and memory stays that of one image.
+    """
+
+    def __init__(self, network: nn.Module, published: Published) -> None:
+        super().__init__()
+        self.network, self.side = network, published.side
+        self.register_buffer("ids", torch.tensor(published.ids))
+        self.requires_grad_(False).eval()
+
+    def forward(self, image: Image) -> LabelMap:
+        """Return the likeliest class of each pixel of images of -1..1."""
+        return torch.cat([self.get_buffer("ids")[self.scores(one).argmax(dim=1)] for one in image.split(1)])
+
+    def scores(self, image: Image) -> Float[Tensor, "b channels h w"]:
+        """Return the score of each channel at each pixel, enlarged from what the network gives (a quarter of it)."""
+        small = self.network(pixel_values=prepare(image, side=self.side)).logits
+        return F.interpolate(small, size=image.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def fed(height: int, width: int, *, side: int) -> tuple[int, int]:
+    """Return the height and width that an image is resized to: the shorter of both is `side`, the aspect is kept."""
+    shorter = min(height, width)
+    return round(height * side / shorter), round(width * side / shorter)
+
+
+def prepare(image: Image, *, side: int) -> Float[Tensor, "b 3 rows columns"]:
+    """Resize and normalise images of -1..1 as the published image processor does, which works on 0..255.
+
+    That one squeezes every image into a square; here the aspect is kept, as when the published mIoU was measured.
+    """
+    levels = ((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    resized = resize(levels, list(fed(*image.shape[-2:], side=side)), antialias=True)
+    return normalize(resized.float() / 255, _MEAN, _DEVIATION)
+
+
+def rule(name: str, *, height: int, width: int) -> str:
+    """Say how an image of this size becomes what the network is fed, and its scores a label map."""
+    rows, columns = fed(height, width, side=PUBLISHED[name].side)
+    return f"image to {rows} x {columns}, bilinear, antialiased; scores to {height} x {width}, bilinear"
+
+
+def unknown(name: str, classes: Sequence[str]) -> frozenset[int]:
+    """Return the ids of a data set's classes that the network cannot find."""
+    return frozenset(range(len(classes))) - frozenset(PUBLISHED[name].ids)
+
+
+def check(name: str, *, classes: int) -> None:
+    """Compare the number of a data set's classes, the one for unlabelled pixels apart, with the network.
+
+    Raises:
+        ParamsError: if it is another data set's.
+    """
+    if classes not in PUBLISHED[name].classes:
+        raise ParamsError(
+            f"segmenter.network: {name} finds {PUBLISHED[name].finds}, but the data set has {classes} classes; "
+            "take `network: trained`, or prepare the data set with these ids"
+        )
+
+
+def load(name: str) -> Segformer:
+    """Build a network with its published weights, frozen, on the CPU.
+
+    Raises:
+        ParamsError: if the package transformers is missing.
+        WeightsError: if the weights are missing, are not the published ones or do not fit the network.
+    """
+    published = PUBLISHED[name]
+    return Segformer(_filled(name, {**published.sizes, "num_labels": len(published.ids)}), published)
+
+
+def _filled(name: str, sizes: dict[str, Any]) -> nn.Module:
+    """Let transformers put the tensors into the network: it knows what they were called when they were published."""
+    library, path = _transformers(), weights.find(name)
+    with _silent(library):
+        network, report = library.SegformerForSemanticSegmentation.from_pretrained(
+            None,
+            config=library.SegformerConfig(**sizes),
+            state_dict=weights.read(name),
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # they are in the report, and refused below
+            output_loading_info=True,
+        )
+    wrong = sorted(str(key) for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in report[kind])
+    if wrong:
+        raise WeightsError(f"{path} does not fit {name}: {len(wrong)} tensors differ, the first is {wrong[0]}")
+    return network
+
+
+def _transformers() -> Any:
+    """Import the package when it is needed: it takes seconds, and is an extra."""
+    try:
+        import transformers
+    except ImportError:
+        raise ParamsError(
+            "published segmentation networks need the package transformers; install it with: "
+            "pip install 'smis[segmenters]'"
+        ) from None
+    return transformers
+
+
+@contextmanager
+def _silent(library: Any) -> Iterator[None]:
+    """Keep its bars and reports off the terminal, and its settings as they were."""
+    logging = library.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

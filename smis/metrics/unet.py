@@ -1,0 +1,117 @@
+"""A small segmentation network of our own, for data sets whose published segmenter cannot be had.
+
+Ronneberger et al., "U-Net" (MICCAI 2015) with a light encoder of segmentation-models-pytorch, from scratch.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Literal
+
+import segmentation_models_pytorch as smp
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smis.core.batch import Batch
+from smis.core.config import Config
+from smis.core.errors import ParamsError
+from smis.core.shapes import Image, LabelMap
+
+_RAREST = 1e-4
+"""A class of a smaller share weighs no more than one of this share."""
+
+ClassWeights = Float[Tensor, " classes"]
+
+
+class UnetConfig(Config):
+    """How large the network is, and how long it learns."""
+
+    encoder: Literal["resnet18", "mobilenet_v2"] = "resnet18"
+    depth: int = Field(4, ge=3, le=5)
+    """How often the encoder halves the image."""
+    width: int = Field(128, ge=16)
+    """Channels of the decoder's first stage; each next has half as many."""
+    steps: PositiveInt = 260
+    batch: PositiveInt = 16
+    learning_rate: PositiveFloat = 3e-3
+    """The highest of the one-cycle schedule."""
+    weight_decay: float = Field(1e-2, ge=0)
+
+    def build(self, *, classes: int, height: int, width: int, seed: int) -> nn.Module:
+        """Make the network with weights that the seed decides.
+
+        Raises:
+            ParamsError: if the images cannot be halved `depth` times.
+        """
+        if height % 2**self.depth or width % 2**self.depth:
+            raise ParamsError(
+                f"segmenter.depth: {self.depth} asks for sizes that are multiples of {2**self.depth}, "
+                f"but the images are {height} x {width}; take a smaller depth or prepare another size"
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = smp.Unet(
+                self.encoder,
+                encoder_depth=self.depth,
+                encoder_weights=None,
+                decoder_channels=[max(8, self.width >> stage) for stage in range(self.depth)],
+                classes=classes,
+            )
+        return network.to(memory_format=torch.channels_last)
+
+
+def train(
+    network: nn.Module,
+    batches: Iterator[Batch],
+    config: UnetConfig,
+    *,
+    device: torch.device,
+    weights: ClassWeights,
+    after: Callable[[float], None] = lambda loss: None,
+) -> None:
+    """Learn to find the label map of real images, by cross-entropy; `after` hears the loss of every step.
+
+    Smith and Topin, "Super-Convergence" (2018): one cycle of the learning rate, the fastest way to a good network.
+    """
+    network.to(device).train()
+    counts = weights.to(device)
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
+    )
+    for batch in islice(batches, config.steps):
+        here = batch.to(device)
+        scores = network(here.image.contiguous(memory_format=torch.channels_last))
+        loss = _weighted(scores, here.labels, counts)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        after(loss.item())
+    network.eval()
+
+
+def _weighted(scores: Tensor, labels: LabelMap, weights: ClassWeights) -> Tensor:
+    """Average over what weighs something; 0 where nothing does, not 0 / 0."""
+    total = F.cross_entropy(scores, labels, weight=weights, reduction="sum")
+    return total / weights[labels].sum().clamp(min=1e-6)
+
+
+def class_weights(pixels: Int[ndarray, " classes"], *, ignore: int | None = None) -> ClassWeights:
+    """Weigh a pixel by one over the root of its class's share, so that a rare class is learned in few steps.
+
+    `pixels` counts those of each class in the training images. Classes without any, and `ignore`, weigh nothing.
+    """
+    shares = torch.from_numpy(pixels / pixels.sum()).float()
+    weights = torch.where(shares > 0, shares.clamp(min=_RAREST).rsqrt(), 0.0)
+    if ignore is not None:
+        weights[ignore] = 0
+    return weights
+
+
+def find(network: nn.Module, image: Image) -> LabelMap:
+    """Return the likeliest class of each pixel."""
+    return network(image.contiguous(memory_format=torch.channels_last)).argmax(dim=1)

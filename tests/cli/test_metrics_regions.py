@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from smis.cli import main
+from smis.core.sample import Sample
+from smis.data.samples import SampleRow, write_samples
+from smis.data.schema import Header
+from smis.data.writer import write
+from smis.metrics import networks
+from smis.metrics.diversity import RegionDiversity
+from smis.metrics.features import image_of
+from smis.metrics.result import Bootstrap
+
+SIZE = 32
+LABELS = np.zeros((SIZE, SIZE), np.uint8)
+LABELS[8:24, 8:20] = 1
+SEGMENTS = np.where(LABELS == 1, 0, 1).astype(np.uint8)
+
+
+def drawn(of: int, seed: int, *, leak: bool = False) -> np.ndarray:
+    """Three pictures that differ where the map says `of`, or everywhere."""
+    numbers = np.random.default_rng(seed)
+    base = numbers.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    fresh = numbers.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+    return fresh if leak else np.where(np.equal(LABELS, of)[None, :, :, None], fresh, base)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Two label maps, each class and one instance drawn anew; class 0 leaks."""
+    samples, labels, instances = (tmp_path / name for name in ("samples", "labels", "instances"))
+    for place in (labels, instances):
+        place.mkdir()
+    for number, stem in enumerate("ab"):
+        Image.fromarray(LABELS).save(labels / f"{stem}.png")
+        Image.fromarray(SEGMENTS).save(instances / f"{stem}.png")
+        for part, of in (("class-0", 0), ("class-1", 1), ("instance-0", 1)):
+            (samples / part).mkdir(parents=True, exist_ok=True)
+            for sample, picture in enumerate(drawn(of, seed=number, leak=of == 0)):
+                Image.fromarray(picture).save(samples / part / f"{stem}_{sample:02d}.png")
+    return samples, labels, instances
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, dict[str, Any]]:
+    words = ["metrics", "regions", *map(str, arguments), "--network", "stlpips_alex", "--json"]
+    assert main(words) == 0
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {result["name"]: result for result in results}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    assert main(["metrics", "regions", *map(str, arguments), "--network", "stlpips_alex"]) == 2
+    return capsys.readouterr().err
+
+
+def test_folders_of_pictures_give_all_four(
+    folders: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    found = told(capsys, samples, labels, "--instances", instances)
+    assert list(found) == ["mCSD", "mOCD", "mISD", "mOISD"]
+    regions = RegionDiversity(networks.load("stlpips_alex"), classes=2)
+    for of in (0, 1):
+        for number, stem in enumerate("ab"):
+            image = image_of(drawn(of, seed=number, leak=of == 0))
+            regions.update(stem, image, torch.from_numpy(of == LABELS), resampled=of)
+    for result in regions.compute(Bootstrap()):
+        assert found[result.name]["value"] == pytest.approx(result.value, rel=1e-6)
+        assert found[result.name]["interval"] == pytest.approx(result.interval, rel=1e-6)
+    assert found["mOCD"]["value"] > 0 == found["mOISD"]["value"]
+    expected = {"network": "stlpips_alex", "region": "mask", "pairs": "consecutive", "samples": 3, "classes": 2}
+    assert expected.items() <= found["mCSD"]["protocol"].items()
+
+
+def test_what_the_pipeline_drew_is_measured_with_its_prepared_data(
+    folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    expected = told(capsys, samples, labels, "--instances", instances)
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    palette = ((0, 0, 0), (9, 9, 9))
+    real = [Sample(stem, "test", image, LABELS, SEGMENTS.astype(np.uint16)) for stem in "ab"]
+    write(tmp_path / "data", real, header=Header("d", ("ground", "coat"), palette, SIZE, SIZE))
+    for name, of, resampled in (("class-0", 0, 0), ("class-1", 1, 1), ("instances", 1, 0)):
+        rows = [
+            SampleRow(stem, sample, resampled, picture)
+            for number, stem in enumerate("ab")
+            for sample, picture in enumerate(drawn(of, seed=number, leak=of == 0))
+        ]
+        write_samples(tmp_path / "drawn" / f"{name}.arrow", rows, height=SIZE, width=SIZE)
+    found = told(capsys, tmp_path / "drawn", tmp_path / "data")
+    assert {name: each["value"] for name, each in found.items()} == pytest.approx(
+        {name: each["value"] for name, each in expected.items()}
+    )
+
+
+def test_what_does_not_fit_is_named(
+    folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, _ = folders
+    assert "has no class-ID or instance-ID" in refused(capsys, labels, labels)
+    Image.fromarray(LABELS[:16]).save(labels / "b.png")
+    assert "the pictures of b in" in (said := refused(capsys, samples, labels))
+    assert "are 32 x 32, but its map is 16 x 32" in said
+    (labels / "b.png").unlink()
+    assert "has no map 'b', of which there are pictures" in refused(capsys, samples, labels)

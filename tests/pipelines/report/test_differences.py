@@ -1,0 +1,52 @@
+"""Comparing systems pair by pair."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.report.differences import MINUS, Differences, build
+from smis.core.errors import ParamsError
+from smis.metrics.result import Result
+
+from .conftest import result, typed
+
+SHARED = np.random.default_rng(0).normal(0, 0.05, size=400)
+
+
+def drawn(name: str, value: float, *, own: int) -> Result:
+    """What the label maps do to every system, and a little of the system's own."""
+    draws = value + SHARED + np.random.default_rng(own).normal(0, 0.002, size=400)
+    return replace(typed({name: result(value)})[name], draws=draws)
+
+
+def found() -> Differences:
+    measured = {
+        "vspade": {"mOCD": drawn("mOCD", 0.18, own=1), "mCSD": drawn("mCSD", 0.03, own=2)},
+        "groupdnet": {"mOCD": drawn("mOCD", 0.02, own=3), "mCSD": drawn("mCSD", 0.031, own=4)},
+        "inade": {"mCSD": drawn("mCSD", 0.01, own=5)},
+    }
+    differences = build(measured, baseline=None)
+    assert differences is not None
+    return differences
+
+
+def test_the_first_system_is_the_baseline_and_every_other_has_a_row() -> None:
+    assert found().baseline == "vspade"
+    assert [system for system, _ in found().rows] == ["groupdnet", "inade"]
+    assert [column.name for column in found().columns] == ["mCSD", "mOCD"]
+
+
+def test_a_difference_says_whether_it_is_real_and_whether_it_is_good() -> None:
+    (_, (varied, still)), (_, (less, nothing)) = found().rows
+    verdicts = [step and (step.text, step.verdict) for step in (varied, still, less, nothing)]
+    assert verdicts == [("+0.0010", "within noise"), (f"{MINUS}0.1600", "better"), (f"{MINUS}0.0200", "worse"), None]
+
+
+def test_a_baseline_that_was_not_measured_is_refused() -> None:
+    with pytest.raises(ParamsError, match=r"report\.baseline: 'spade' was not measured; there are: inade"):
+        build({"inade": {}}, baseline="spade")
+
+
+def test_one_system_has_nothing_to_be_compared_with() -> None:
+    assert build({"inade": {"mCSD": drawn("mCSD", 0.01, own=1)}}, baseline=None) is None
