@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 
-def compare(ways: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, float]:
+def compare(ways: Mapping[str, Callable[[], object]], *, repeats: int, warm: bool = True) -> dict[str, float]:
     """Return the median seconds of each way and the ratio of the first, the baseline, to the last."""
-    for run in ways.values():
+    for run in ways.values() if warm else ():
         run()
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):

@@ -126,7 +126,7 @@ def time_fid(options: argparse.Namespace) -> dict[str, Any]:
 
         ways = {"pytorch_fid": theirs, "ours": ours}
         case = {"what": "FID of folders", "images": 2 * options.images, "size": options.size}
-        return case | compare(ways, repeats=options.repeats)
+        return case | compare(ways, repeats=options.repeats, warm=False)
 
 
 def _photographs(folder: Path, options: argparse.Namespace, *, seed: int) -> str:

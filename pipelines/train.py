@@ -1,8 +1,9 @@
 """Train a system on a data set: this process starts `torchrun`, whose processes train.
 
-Repeat the command after anything (kill -9, a full disk, a power cut): it goes on from the last saved state.
-`$SMIS_PROCESSES` (default 1) and `$SMIS_DEVICE` (default: CUDA where there is one) are no parameters: the global batch
-decides what is learned. Under a `torchrun` of your own (several machines), this process is one of the workers.
+Repeat the command after anything (kill -9, a full disk, a power cut): it goes on from the last saved state. When a
+process is lost, that happens by itself, `$SMIS_RESTARTS` times (default 3); a SIGTERM saves first. `$SMIS_PROCESSES`
+(default 1) and `$SMIS_DEVICE` (default: CUDA where there is one) are no parameters: the global batch decides what is
+learned. Under a `torchrun` of your own (several machines), this process is one of the workers.
 """
 
 import hashlib
@@ -21,18 +22,23 @@ from pipelines.params import read
 from pipelines.stage import run
 from smis.core.batch import Batch
 from smis.core.config import Config
+from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared
 from smis.engine import grid
 from smis.engine.checkpoint import description, save_weights
+from smis.engine.config import TrainingConfig
 from smis.engine.distributed import Processes, joined, launched
+from smis.engine.heartbeat import NAME as HEARTBEAT
+from smis.engine.heartbeat import Heartbeat
 from smis.engine.launch import processes_wanted, reported, under_torchrun
+from smis.engine.learner import Learner
 from smis.engine.sampler import Samplable, covering
 from smis.engine.states import States
 from smis.engine.tracker import History, Several, Silence, Tracker
-from smis.engine.trainer import Learner, TrainingConfig, train
+from smis.engine.trainer import train
 
 _GRID_ROWS = 6
 
@@ -74,12 +80,13 @@ class _Cell:
     def train(self) -> None:
         system = self._system()
         learner = Learner(system, self.params.train, self.processes)
-        states = States(self.scratch / "states", self.configuration)
+        states = States(self.scratch / "states", self.configuration, keep=self.params.train.keep)
         state = states.newest(self.processes.device)
         if state is not None:
             learner.restore(state)
         elif self.processes.first:
             self.data.split("train").verify()
+        self._agree(learner.step)
         mirror = self._mirror(learner.step)
         try:
             self._learn(learner, states, self._tracker(learner.step, mirror), system)
@@ -90,6 +97,14 @@ class _Cell:
         except BaseException:
             mirror.close()
             raise
+
+    def _agree(self, step: int) -> None:
+        """Refuse to mix states, as machines that do not share their disk would."""
+        steps = sorted(set(self.processes.gathered(step)))
+        if len(steps) > 1:
+            raise CheckpointError(
+                f"processes would go on from different steps {steps}; all machines must see one folder {self.scratch}"
+            )
 
     def _learn(self, learner: Learner, states: States, tracker: Tracker, system: Samplable) -> None:
         shown = self._shown()
@@ -112,7 +127,15 @@ class _Cell:
     def _tracker(self, after: int, mirror: Tracker) -> Tracker:
         if not self.processes.first:
             return Silence()
-        return Several(History(self.scratch / "history.jsonl", after=after), mirror)
+        heartbeat = Heartbeat(
+            self.scratch / HEARTBEAT,
+            title=f"{self.name} on {self.dataset}",
+            steps=self.params.train.steps,
+            batch=self.params.train.batch,
+            processes=self.processes.world,
+            device=self.processes.device.type,
+        )
+        return Several(History(self.scratch / "history.jsonl", after=after), heartbeat, mirror)
 
     def _mirror(self, after: int) -> tracking.Mirror | tracking.Nothing:
         if not self.processes.first:

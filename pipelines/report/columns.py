@@ -166,7 +166,6 @@ COLUMNS = (
     Column(
         "peak_memory",
         "Memory",
-        "less",
         scale=2.0**-20,
         decimals=0,
         unit="MiB",

@@ -20,7 +20,11 @@ _WORDS = {
     "D_Real": "discriminator, real images",
     "gradient_generator": "norm",
     "gradient_discriminator": "norm",
+    "spectral_generator": "largest spectral norm",
+    "spectral_discriminator": "largest spectral norm",
     "images_per_second": "while training",
+    "data_wait_share": "share of the time",
+    "memory_mib": "of the first process",
 }
 _CONSTANT = ("rate_generator", "rate_discriminator")
 

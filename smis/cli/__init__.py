@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smis.cli import export_checkpoint, import_checkpoint, metrics, recipe, styles, systems, weights
+from smis.cli import bench, export_checkpoint, import_checkpoint, metrics, recipe, runs, styles, systems, weights
 from smis.core.errors import SmisError
 
-_VERBS = (systems, recipe, weights, styles, metrics, import_checkpoint, export_checkpoint)
+_VERBS = (systems, recipe, weights, styles, metrics, bench, runs, import_checkpoint, export_checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -75,7 +75,7 @@ def _check_instances(sample: Sample) -> None:
 
 def _raw(samples: Sequence[Sample]) -> list[pa.Array]:
     arrays = [np.stack([getattr(sample, name) for sample in samples]) for name in ("image", "labels", "instances")]
-    arrays[2] = arrays[2].astype("<u2", copy=False)
+    arrays = [np.ascontiguousarray(array, kind) for array, kind in zip(arrays, ("u1", "u1", "<u2"), strict=True)]
     return [
         pa.Array.from_buffers(pa.binary(array.nbytes // len(array)), len(array), [None, pa.py_buffer(array)])
         for array in arrays

@@ -7,14 +7,17 @@ from typing import Literal, ParamSpec, TypeVar
 
 import torch
 
-Precision = Literal["float32", "bf16"]
+Precision = Literal["float32", "bf16", "fp16"]
+"""`fp16` is for GPUs without bf16: its losses are scaled into its range."""
+
+KINDS: dict[Precision, torch.dtype] = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def mixed(compute: Callable[P, R], *, precision: Precision, device: torch.device) -> Callable[P, R]:
-    """Let `compute` choose bfloat16 where that is safe; what comes after it (backward) is not touched."""
+    """Let `compute` choose the shorter numbers where that is safe; what comes after it (backward) is not touched."""
 
     @wraps(compute)
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -25,4 +28,6 @@ def mixed(compute: Callable[P, R], *, precision: Precision, device: torch.device
 
 
 def _context(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=KINDS[precision])

@@ -4,75 +4,170 @@ import json
 import pickle
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
 
 from smis.core.errors import CheckpointError, DiskError
 from smis.core.files import unwritable, written
+from smis.engine.snapshot import Snapshot
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class States:
-    """A folder of states, the newest few kept; each is written beside and renamed, so none is ever half."""
+    """A folder of states: the newest few, and the one with the lowest score.
+
+    Each is written by a thread, beside and renamed, so none is ever half, and training goes on meanwhile. One at a
+    time: memory holds one copy. `with states: ...` waits at the end for the last one, also when training fails.
+    """
 
     def __init__(self, folder: Path, configuration: Mapping[str, Any], *, keep: int = 2) -> None:
-        self._folder = folder
+        self.folder = folder
         self._configuration = _plain(configuration)
         self._keep = keep
+        self._writing: Future[None] | None = None
 
-    def save(self, step: int, state: Mapping[str, Any]) -> None:
-        """Write the state of a step, then drop the oldest and what a killed writer left half-written.
+    def __enter__(self) -> "States":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.settle()
+        except DiskError as unsaved:
+            if error is None:
+                raise
+            print(f"error: {unsaved}", file=sys.stderr)  # what ended the training is the news
+
+    def save(self, step: int, state: Mapping[str, Any], *, score: float | None = None) -> None:
+        """Copy the state of a step, and write the copy from a thread; wait first for the one before.
+
+        Then the thread drops the oldest and what a killed writer left half-written. Of the states with a score, the
+        first with the lowest is kept.
 
         Raises:
-            DiskError: if it cannot be written; the states before it stay.
+            DiskError: if the state before could not be written; names the last good one, which stays.
         """
-        path = self._folder / f"step-{step:08d}.pt"
-        content = {"format": _FORMAT, "configuration": json.dumps(self._configuration), "state": dict(state)}
-        try:
-            with written(path) as beside, beside.open("wb") as file:
-                torch.save(content, file)
-        except RuntimeError as error:  # what torch's writer makes of a full disk
-            cause = error.__context__
-            raise unwritable(path, cause if isinstance(cause, OSError) else OSError(_first_line(error))) from error
-        self._tidy()
+        self.settle()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="states")
+        self._writing = thread.submit(self._write, step, Snapshot(state), score)
+        thread.shutdown(wait=False)
+
+    def settle(self) -> None:
+        """Wait until what was saved is on the disk.
+
+        Raises:
+            DiskError: if it could not be written; names the last good one, which stays.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def newest(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
         """Read the newest state that can be read, or None where there is none.
 
         Raises:
             CheckpointError: if it is of another format or configuration; the message names the field.
+            DiskError: if the state before could not be written.
         """
+        self.settle()
         for path in reversed(self._paths()):
-            try:
-                content = torch.load(path, map_location=device, weights_only=True)
-            except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-                print(f"{path} cannot be read ({_first_line(error)}); trying the one before it", file=sys.stderr)
-                continue
-            self._check(content, path)
-            return content["state"]
+            content = self._read(path, device)
+            if content is not None:
+                self._consider(content["step"], content["score"])  # a kill may have come between state and note
+                return content["state"]
         return None
+
+    def best(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+        """Read the state with the lowest score, or None where none has a score.
+
+        Raises:
+            CheckpointError: if it is of another format or configuration; the message names the field.
+            DiskError: if the state before could not be written.
+        """
+        self.settle()
+        content = self._read(self._path(self._noted()["step"]), device) if self._note.exists() else None
+        return None if content is None else content["state"]
+
+    @property
+    def best_score(self) -> float | None:
+        """The lowest score so far, over all that a run was resumed."""
+        return self._noted()["score"] if self._note.exists() else None
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / "best.json"
+
+    def _noted(self) -> dict[str, Any]:
+        return json.loads(self._note.read_text())
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}.pt"
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*.pt"))
+
+    def _write(self, step: int, snapshot: Snapshot, score: float | None) -> None:
+        fields = {"format": _FORMAT, "configuration": json.dumps(self._configuration), "step": step, "score": score}
+        try:
+            write(self._path(step), {**fields, "state": snapshot.state()})
+            self._consider(step, score)
+        except DiskError as error:
+            good = [path.name for path in self._paths()[-1:]]
+            raise DiskError(f"{error} (it goes on from {good[0]})" if good else str(error)) from error
+        self._tidy()
+
+    def _consider(self, step: int, score: float | None) -> None:
+        best = self.best_score
+        if score is not None and (best is None or score < best):
+            with written(self._note) as beside:
+                beside.write_text(json.dumps({"step": step, "score": score}))
+
+    def _read(self, path: Path, device: torch.device | str) -> dict[str, Any] | None:
+        try:
+            content = torch.load(path, map_location=device, weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            print(f"{path} cannot be read ({_first_line(error)}) and is left aside", file=sys.stderr)
+            return None
+        self._check(content, path)
+        return content
 
     def _check(self, content: Any, path: Path) -> None:
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise CheckpointError(f"{path} is not a state of format {_FORMAT}; delete {self._folder} to start anew")
+            raise CheckpointError(f"{path} is not a state of format {_FORMAT}; delete {self.folder} to start anew")
         differing = list(_differences(json.loads(content["configuration"]), self._configuration))
         if differing:
             raise CheckpointError(
-                f"{path} is of another configuration: {'; '.join(differing)}; delete {self._folder} to start anew"
+                f"{path} is of another configuration: {'; '.join(differing)}; delete {self.folder} to start anew"
             )
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("step-*.pt"))
-
     def _tidy(self) -> None:
+        best = {self._path(self._noted()["step"])} if self._note.exists() else set()
         try:
-            for path in [*self._paths()[: -self._keep], *self._folder.glob(".*.part")]:
-                path.unlink(missing_ok=True)
+            for path in [*self._paths()[: -self._keep], *self.folder.glob(".*.part")]:
+                if path not in best:
+                    path.unlink(missing_ok=True)
         except OSError as error:
-            raise DiskError(f"cannot tidy {self._folder}: {error.strerror}") from error
+            raise DiskError(f"cannot tidy {self.folder}: {error.strerror}") from error
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write what torch can save, beside and renamed.
+
+    Raises:
+        DiskError: if it cannot be written.
+    """
+    try:
+        with written(path) as beside, beside.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:  # what torch's writer makes of a full disk
+        cause = error.__context__
+        raise unwritable(path, cause if isinstance(cause, OSError) else OSError(_first_line(error))) from error
 
 
 def _plain(configuration: Mapping[str, Any]) -> dict[str, Any]:

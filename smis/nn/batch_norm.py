@@ -37,7 +37,7 @@ class BatchNorm(nn.Module):
 
     def _synchronised(self, x: Tensor) -> Tensor:
         """Take the mean first and the squares about it after: two small messages, no cancellation."""
-        wide = x.float()
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
         here = wide.new_tensor([x.numel() / x.shape[1]])
         sums = _Sum.apply(torch.cat([wide.sum(dim=(0, 2, 3)), here]))
         count = sums[-1].detach()

@@ -1,7 +1,8 @@
 """`python kills.py FOLDER STEPS KILLS`: train the toy in a child, kill -9 it at random moments, repeat, let it finish.
 
-That in FOLDER/killed; in FOLDER/whole another child is left alone. Prints how many kills came after the first state.
-Children are forks of this process, which has imported everything: a start takes milliseconds.
+That in FOLDER/killed; in FOLDER/whole another child is left alone. Every second kill waits until a state is being
+written. Prints how many kills came before the child's end, and how many left a half-written state behind. Children are
+forks of this process, which has imported everything: a start takes milliseconds.
 """
 
 import os
@@ -28,6 +29,15 @@ def await_step(folder: Path, step: int) -> None:
         time.sleep(0.001)
 
 
+def writes(folder: Path, child: int) -> bool:
+    return any((folder / "states").glob(f".step-*.{child}.part"))
+
+
+def await_writing(folder: Path, child: int) -> None:
+    while not writes(folder, child):
+        pass  # it lasts for milliseconds
+
+
 def newest(folder: Path) -> int:
     names = [path.stem for path in (folder / "states").glob("step-*.pt")]
     return max((int(name.removeprefix("step-")) for name in names), default=0)
@@ -36,18 +46,22 @@ def newest(folder: Path) -> int:
 def main(folder: Path, steps: int, kills: int) -> None:
     toy.learner_of(toy.config_of(steps))  # the first optimiser of a process imports half of torch
     moments = random.Random(0)
-    killed = 0
+    victim = folder / "killed"
+    killed = half = 0
     for kill in range(1, kills + 1):
-        child = started(folder, steps)
-        await_step(folder, kill * steps // (kills + 1))
+        child = started(victim, steps)
+        await_step(victim, kill * steps // (kills + 1))
         time.sleep(moments.uniform(0, 0.01))
+        if kill % 2:
+            await_writing(victim, child)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
+        half += writes(victim, child)
     for kind in ("killed", "whole"):
         _, status = os.waitpid(started(folder / kind, steps), 0)
         assert status == 0, kind
-    print(killed)
+    print(killed, half)
 
 
 if __name__ == "__main__":

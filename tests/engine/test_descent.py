@@ -23,7 +23,7 @@ def test_a_descent_is_one_step_of_adam_down_the_sum_of_the_terms() -> None:
     adam = torch.optim.Adam(theirs.parameters(), lr=1e-2, betas=(0.5, 0.9))
     x = torch.randn(4, 3)
     for _ in range(3):
-        terms = descent.descend({"a": ours(x).square().mean(), "b": ours(x).abs().mean()})
+        terms = descent.descend([lambda: {"a": ours(x).square().mean(), "b": ours(x).abs().mean()}])
         adam.zero_grad()
         (theirs(x).square().mean() + theirs(x).abs().mean()).backward()
         adam.step()
@@ -35,7 +35,7 @@ def test_a_parameter_that_no_term_reaches_keeps_its_value() -> None:
     used, unused = nn.Linear(1, 1), nn.Linear(1, 1)
     before = unused.weight.detach().clone()
     descent = Descent([used, unused], rate=1e-2, betas=(0.0, 0.9), processes=Processes())
-    descent.descend({"a": used(torch.ones(1, 1)).sum()})
+    descent.descend([lambda: {"a": used(torch.ones(1, 1)).sum()}])
     assert unused.weight.equal(before)
 
 
@@ -43,5 +43,5 @@ def test_frozen_parameters_are_left_alone() -> None:
     network = nn.Linear(2, 2).requires_grad_(False)
     network.bias.requires_grad_(True)
     descent = Descent([network], rate=1e-2, betas=(0.0, 0.9), processes=Processes())
-    descent.descend({"a": network(torch.ones(1, 2)).sum()})
+    descent.descend([lambda: {"a": network(torch.ones(1, 2)).sum()}])
     assert descent.gradient_norm() == pytest.approx(2**0.5)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,9 +8,12 @@ import pytest
 import torch
 
 from smis.core.errors import ParamsError, TrainingError
+from smis.engine.config import TrainingConfig
+from smis.engine.distributed import Processes
+from smis.engine.learner import Learner, Trainable
 from smis.engine.states import States
 from smis.engine.tracker import Silence
-from smis.engine.trainer import Batches, Trainable, TrainingConfig, train
+from smis.engine.trainer import Batches, train
 
 
 def test_the_toy_fits_the_protocols(toy: ModuleType) -> None:
@@ -24,9 +28,38 @@ def test_a_term_that_is_not_finite_stops_training_and_names_step_term_and_pictur
         TrainingError, match=r"at step 3 L1 is inf and D_Fake is nan, with the pictures 2/0, 2/1, .*lower train.rate"
     ):
         toy.learned(tmp_path, toy.config_of(9), broken_at=3)
-    state = States(tmp_path / "states", toy.config_of(9).model_dump()).newest()
-    assert state is not None
-    assert state["step"] == 2
+    assert _newest(tmp_path, toy.config_of(9)) == 2
+
+
+def test_a_term_that_explodes_stops_training_too(toy: ModuleType, tmp_path: Path) -> None:
+    config = toy.config_of(9, explodes_at=0.1)
+    with pytest.raises(TrainingError, match=r"at step 1 .*L1 is 0\.\d+, more than train\.explodes_at \(0\.1\)"):
+        toy.learned(tmp_path, config)
+    assert _newest(tmp_path, config) is None
+
+
+def test_the_state_the_terms_and_the_pictures_are_left_for_a_post_mortem_and_never_gone_on_from(
+    toy: ModuleType, tmp_path: Path
+) -> None:
+    path = tmp_path / "post-mortem.pt"
+    with pytest.raises(TrainingError, match=f"for a post-mortem, {path} holds the state, the terms and the keys"):
+        toy.learned(tmp_path, toy.config_of(9), broken_at=3)
+    left = torch.load(path, weights_only=True)
+    assert (left["step"], left["state"]["step"]) == (3, 3)
+    assert left["keys"] == [f"2/{number}" for number in range(8)]
+    assert left["terms"]["L1"] == float("inf")
+    assert toy.learned(tmp_path, toy.config_of(9)).step == 9
+
+
+def test_where_the_disk_is_full_the_post_mortem_is_only_words(toy: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "post-mortem.pt").mkdir()
+    with pytest.raises(TrainingError, match=r"at step 3 L1 is inf .*cannot write .*post-mortem\.pt.*lower train"):
+        toy.learned(tmp_path, toy.config_of(9), broken_at=3)
+
+
+def _newest(folder: Path, config: TrainingConfig) -> int | None:
+    state = States(folder / "states", config.model_dump()).newest()
+    return None if state is None else state["step"]
 
 
 def test_terms_are_looked_at_only_when_they_are_logged_drawn_or_saved(toy: ModuleType, tmp_path: Path) -> None:
@@ -38,8 +71,9 @@ def test_the_record_has_every_term_and_what_is_worth_watching(toy: ModuleType, t
     toy.learned(tmp_path, toy.config_of(4, log_every=3))
     lines = [json.loads(text) for text in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 4]
-    watched = {"rate_generator", "rate_discriminator", "gradient_generator", "gradient_discriminator"}
-    assert set(lines[0]) == {"step", "GAN", "L1", "KLD", "D_Fake", "D_Real", "images_per_second"} | watched
+    watched = {f"{what}_{side}" for what in ("rate", "gradient", "spectral") for side in ("generator", "discriminator")}
+    cost = {"images_per_second", "data_wait_share", "memory_mib"}
+    assert set(lines[0]) == {"step", "GAN", "L1", "KLD", "D_Fake", "D_Real"} | watched | cost
 
 
 def test_grids_are_drawn_with_the_average_in_eval_mode_and_change_nothing(toy: ModuleType, tmp_path: Path) -> None:
@@ -72,7 +106,7 @@ def test_bf16_trains_with_weights_in_float32(toy: ModuleType, tmp_path: Path) ->
 def test_a_generator_step_leaves_the_discriminator_without_gradients(toy: ModuleType) -> None:
     learner = toy.learner_of(toy.config_of(3))
     noise = toy.Noise(toy.generator(0))
-    learner.generator.descend(learner.system.generator_terms(toy.batch_of(0), noise))
+    learner.generator.descend([lambda: learner.system.generator_terms(toy.batch_of(0), noise)])
     assert learner.discriminator.gradient_norm() == 0
     assert learner.generator.gradient_norm() > 0
 
@@ -85,3 +119,47 @@ def test_a_decay_that_begins_after_the_end_is_refused() -> None:
 def test_the_released_rates_are_the_defaults() -> None:
     config = TrainingConfig()
     assert (config.rate_generator, config.rate_discriminator, config.betas) == (1e-4, 4e-4, (0.0, 0.9))
+
+
+def test_a_batch_in_shares_teaches_what_the_whole_batch_does(toy: ModuleType) -> None:
+    """Without batch statistics and spectral vectors, which see one share at a time."""
+
+    class Plain(toy.Toy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.generator.norm = torch.nn.Identity()
+            for module in self.modules():
+                if "weight_u" in module._buffers:
+                    torch.nn.utils.remove_spectral_norm(module)
+
+    learned = []
+    for shares in (1, 4):
+        torch.manual_seed(0)
+        learner = Learner(Plain().double(), toy.config_of(3, accumulate=shares), Processes())
+        for step in range(1, 4):
+            batch = toy.batch_of(step)
+            learner.take(step, replace(batch, image=batch.image.double()), seed=0)
+        learned.append(learner.average.tensors)
+    for name, tensor in learned[0].items():
+        torch.testing.assert_close(learned[1][name], tensor, rtol=1e-10, atol=1e-10)
+
+
+def test_shares_that_do_not_fit_the_batch_are_refused() -> None:
+    with pytest.raises(ValueError, match="accumulate is 3, which does not divide a batch of 16"):
+        TrainingConfig(accumulate=3)
+
+
+def test_fp16_scales_its_losses_and_its_state_goes_on(toy: ModuleType) -> None:
+    learner = toy.learner_of(toy.config_of(4, precision="fp16"))
+    weight = learner.system.generator.last.weight
+    before, scale = weight.detach().clone(), learner.state()["generator"]["scaler"]["scale"]
+    for step in range(1, 13):
+        learner.take(min(step, 4), toy.batch_of(step), seed=0)  # steps whose gradients leave the range are left out
+    state = learner.state()
+    assert 1 < state["generator"]["scaler"]["scale"] <= scale
+    assert not weight.equal(before)
+    assert weight.isfinite().all()
+    assert 0 < learner.generator.gradient_norm() < 1e3
+    again = toy.learner_of(toy.config_of(4, precision="fp16"))
+    again.restore(state)
+    assert again.state()["generator"]["scaler"] == state["generator"]["scaler"]

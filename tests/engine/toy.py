@@ -1,6 +1,7 @@
 """A system with everything that is hard to resume or to share, in a few numbers; run as a script, it trains.
 
-`python toy.py FOLDER STEPS` goes on from what lies in FOLDER and writes FOLDER/final.safetensors at the end.
+`python toy.py FOLDER STEPS [SAVE_EVERY]` goes on from what lies in FOLDER and at the end writes
+FOLDER/final.safetensors.
 """
 
 import sys
@@ -16,10 +17,13 @@ from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
 from smis.engine.checkpoint import save_weights
+from smis.engine.config import TrainingConfig
 from smis.engine.distributed import Processes, joined
+from smis.engine.launch import reported
+from smis.engine.learner import Learner
 from smis.engine.states import States
 from smis.engine.tracker import History, Silence
-from smis.engine.trainer import Learner, TrainingConfig, train
+from smis.engine.trainer import train
 from smis.nn.batch_norm import BatchNorm
 
 CLASSES, SIZE = 3, 8
@@ -119,13 +123,13 @@ def learned(folder: Path, config: TrainingConfig, processes: Processes | None = 
     return learner
 
 
-def main(folder: Path, steps: int) -> None:
+def main(folder: Path, steps: int, save_every: int = 1) -> None:
     torch.set_num_threads(1)
-    with joined("cpu") as processes:
-        learner = learned(folder, config_of(steps), processes)
+    with reported(), joined("cpu") as processes:
+        learner = learned(folder, config_of(steps, save_every=save_every), processes)
         if processes.first:
             save_weights(folder / "final.safetensors", learner.average.tensors, metadata={"a": "1", "b": "2", "c": "3"})
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

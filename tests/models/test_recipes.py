@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smis.core.recipe import Recipe
-from smis.engine.trainer import TrainingConfig
+from smis.engine.config import TrainingConfig
 from smis.models.registry import SYSTEMS
 
 PRESETS = [(name, preset) for name in sorted(SYSTEMS) for preset in SYSTEMS.load(name).presets]

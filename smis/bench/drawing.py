@@ -1,0 +1,59 @@
+"""Images per second of a system that draws, and of its encoder."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from smis.bench.built import built
+from smis.bench.scene import scene
+from smis.core.errors import ParamsError
+from smis.core.seeding import Noise, generator
+from smis.engine.precision import Precision, mixed
+from smis.metrics import cost
+from smis.metrics.result import Bootstrap
+
+
+def draw(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:
+    """Time from label maps on the device to images on the device, codes drawn anew."""
+    network, data = built(system, preset, training=False)
+    network.to(device).eval()
+    given, noise = scene(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
+
+    def synthesise() -> object:
+        return network.synthesise(given.labels, given.instances, network.draw(given.labels, given.instances, noise))
+
+    return _measured(synthesise, batch=batch, precision=precision, device=device, repeats=repeats)
+
+
+def encode(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:
+    """Time from images and label maps on the device to codes.
+
+    Raises:
+        ParamsError: if the system has no encoder.
+    """
+    network, data = built(system, preset, training=False)
+    if network.encoder is None:
+        raise ParamsError(f"{system} has no encoder; ask for `sample`")
+    network.to(device).eval()
+    given = scene(data, batch=batch).to(device)
+
+    def codes() -> object:
+        return network.encode(given.image, given.labels, given.instances, None)
+
+    return _measured(codes, batch=batch, precision=precision, device=device, repeats=repeats)
+
+
+def _measured(
+    run: Callable[[], object], *, batch: int, precision: Precision, device: torch.device, repeats: int
+) -> dict[str, Any]:
+    run = torch.inference_mode()(mixed(run, precision=precision, device=device))
+    speed = cost.images_per_second(run, batch=batch, device=device, repeats=repeats, bootstrap=Bootstrap())
+    memory = cost.peak_memory(run, batch=batch, device=device)
+    flops = cost.flops(run, batch=batch)
+    return {
+        "images_per_second": speed.value,
+        "interval": list(speed.interval),
+        "flops_per_image": flops.value,
+        "peak_memory_bytes": memory.value,
+    }

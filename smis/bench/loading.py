@@ -1,0 +1,56 @@
+"""Images per second of the loader alone, from a prepared data set, or from a made-up one of a preset's size."""
+
+import statistics
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smis.bench.scene import scene
+from smis.core.sample import Sample
+from smis.data.loader import Loader
+from smis.data.schema import Header
+from smis.data.shards import Prepared
+from smis.data.writer import write
+from smis.published.data_sets import DataSet, data_set_of
+
+_IMAGES = 256
+
+
+def load(folder: Path | None, preset: str, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
+    """Time batches of the training split, shuffled and mirrored, in order and ready in memory."""
+    if folder is not None:
+        return _timed(Prepared(folder), batch=batch, workers=workers, repeats=repeats)
+    with tempfile.TemporaryDirectory() as place:
+        _made_up(Path(place), data_set_of(preset))
+        return _timed(Prepared(Path(place)), batch=batch, workers=workers, repeats=repeats)
+
+
+def _timed(data: Prepared, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
+    split = data.split("train")
+    batches = Loader(split, batch=batch, seed=0, workers=workers).from_step(0)
+    next(batches)
+    count = max(1, len(split) // batch)
+    rates = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        for _ in islice(batches, count):
+            pass
+        rates.append(count * batch / (time.perf_counter() - start))
+    bytes_each = data.height * data.width * (3 + 1 + 2)
+    rate = statistics.median(rates)
+    return {"images_per_second": rate, "megabytes_per_second": rate * bytes_each / 1e6, "images": len(split)}
+
+
+def _made_up(folder: Path, data: DataSet) -> None:
+    header = Header(data.name, data.classes, data.palette, data.height, data.width)
+    samples = []
+    for number in range(_IMAGES):
+        one = scene(data, batch=1, step=number)
+        image = ((one.image[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        maps = one.labels[0].numpy().astype(np.uint8), one.instances[0].numpy().astype(np.uint16)
+        samples.append(Sample(f"{number:06d}", "train", image, *maps))
+    write(folder, samples, header=header)

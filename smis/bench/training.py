@@ -1,0 +1,80 @@
+"""Steps of a training: images per second, where the time goes, how well the device is used, memory."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from smis.bench.built import built
+from smis.bench.peak import peak
+from smis.bench.scene import Scenes
+from smis.bench.timeline import Timeline
+from smis.engine.config import TrainingConfig
+from smis.engine.distributed import Processes
+from smis.engine.learner import Learner
+from smis.engine.precision import Precision
+from smis.metrics import cost
+
+_WARM_UP = 2
+PARTS = ("generator", "encoder", "discriminator", "perceptual")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained, and how."""
+
+    system: str
+    preset: str
+    batch: int
+    """Label maps of a step, over all processes together."""
+    precision: Precision = "float32"
+    accumulate: int = 1
+
+
+def train(case: Case, processes: Processes, *, steps: int) -> dict[str, Any]:
+    """Train a few steps from made-up weights; times are this process's, marks cost less than a thousandth of them.
+
+    `seconds` has forward and backward of each network together; `achieved` is the share of what a product of matrices
+    reaches here in the same numbers.
+    """
+    device = processes.device
+    system, data = built(case.system, case.preset, training=True)
+    config = TrainingConfig(batch=case.batch, precision=case.precision, accumulate=case.accumulate)
+    learner = Learner(system.to(device), config, processes)
+    batches = Scenes(data, batch=case.batch, parts=processes.world).from_step(0)
+    timeline = Timeline(device)
+    timeline.follow({part: getattr(system, part, None) for part in PARTS})
+    learner.watch(timeline.mark)
+    numbers = iter(range(1, _WARM_UP + steps + 2))
+
+    def step() -> None:
+        timeline.mark("data")
+        batch = next(batches).to(device)
+        timeline.mark("other")
+        learner.take(next(numbers), batch, seed=0)
+
+    for _ in range(_WARM_UP):
+        step()
+    with FlopCounterMode(display=False) as counter:
+        step()
+    timeline.seconds()
+
+    def timed() -> None:
+        for _ in range(steps):
+            step()
+
+    memory = cost.peak_memory(timed, batch=case.batch, device=device).value
+    timeline.mark("other")
+    seconds = {name: each / steps for name, each in timeline.seconds().items()}
+    whole = sum(seconds.values())
+    flops = counter.get_total_flops()
+    reached = peak(device, case.precision)
+    return {
+        "images_per_second": case.batch / whole,
+        "step_seconds": whole,
+        "seconds": dict(sorted(seconds.items(), key=lambda item: -item[1])),
+        "flops_per_second": flops / whole,
+        "matrix_product_flops_per_second": reached,
+        "achieved": flops / whole / reached,
+        "peak_memory_bytes": memory,
+    }

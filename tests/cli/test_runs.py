@@ -1,0 +1,64 @@
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from smis.cli import main
+from smis.engine.heartbeat import NAME, Heartbeat, Sign
+
+STEPS, BATCH = 100, 8
+
+
+def beat(folder: Path, *, step: int = 40) -> Sign:
+    path = folder / ".scratch" / "train-a" / NAME
+    heart = Heartbeat(path, title="inade on paperdoll", steps=STEPS, batch=BATCH, processes=2, device="cpu")
+    heart.log(step, {"images_per_second": 16.0, "GAN": 1.0})
+    sign = Sign.read(path)
+    assert sign is not None
+    return sign
+
+
+def rewrite(folder: Path, sign: Sign) -> None:
+    (folder / ".scratch" / "train-a" / NAME).write_text(json.dumps(asdict(sign)))
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def told(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["runs", str(folder), *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_training_that_goes_on_says_where_and_how_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert beat(tmp_path).seconds_left == 60 * BATCH / 16
+    said = told(tmp_path, capsys)
+    for words in ("inade on paperdoll", "runs", "40 of 100", "16.0", "30 s"):
+        assert words in said
+    (row,) = json.loads(told(tmp_path, capsys, "--json"))
+    assert (row["alive"], row["processes"], row["step"]) == (True, 2, 40)
+
+
+def test_a_training_whose_process_is_gone_has_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    rewrite(tmp_path, replace(beat(tmp_path), process=ended.pid))
+    assert "stopped" in told(tmp_path, capsys)
+
+
+def test_another_machine_is_believed_for_ten_minutes(tmp_path: Path) -> None:
+    sign = replace(beat(tmp_path), host="elsewhere", process=1)
+    assert sign.alive
+    assert not replace(sign, at=sign.at - 601).alive
+
+
+def test_nothing_and_what_cannot_be_read_are_no_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no training" in told(tmp_path, capsys)
+    beat(tmp_path)
+    (tmp_path / ".scratch" / "train-a" / NAME).write_text("{")
+    assert "no training" in told(tmp_path, capsys)
