@@ -93,11 +93,21 @@ def _machine(chosen: argparse.Namespace) -> dict[str, Any]:
 def _show(found: dict[str, Any]) -> None:
     """Print a line for each number, the parts of a step as shares."""
     console = Console(highlight=False)
-    console.print(" ".join(f"{key} {value}" for key, value in found["asked"].items()), style="bold")
+    asked = " ".join(f"{key} {value}" for key, value in found["asked"].items())
+    console.print(asked, style="bold", soft_wrap=True)
     for key, value in found.items():
         if isinstance(value, int | float):
-            console.print(f"{key.replace('_', ' ')}: {value:,.4g}")
+            console.print(_line(key, value))
     parts: dict[str, float] = found.get("seconds", {})
     for name, seconds in parts.items():
         share = seconds / sum(parts.values())
         console.print(f"  {name:14} {seconds:8.4f} s {share:6.1%} {'▇' * round(40 * share)}")
+
+
+def _line(key: str, value: float) -> str:
+    name = key.removesuffix("_bytes").replace("_", " ")
+    if key.endswith("_bytes"):
+        return f"{name}: {value / 2**20:,.0f} MiB"
+    if "flops" in key:
+        return f"{name.replace('flops', 'GFLOP')}: {value / 1e9:,.1f}"
+    return f"{name}: {value:.1%}" if key in ("achieved", "efficiency") else f"{name}: {value:,.4g}"

@@ -11,6 +11,7 @@ METRICS = Registry(
         "fid": "smis.metrics.fid:FrechetDistance",
         "flops": "smis.metrics.cost:flops",
         "images_per_second": "smis.metrics.cost:images_per_second",
+        "kd_stlpips_vgg": "smis.metrics.kid:KernelDistance",
         "kid": "smis.metrics.kid:KernelDistance",
         "lpips_alex": "smis.metrics.diversity:Diversity",
         "lpips_squeeze": "smis.metrics.diversity:Diversity",
