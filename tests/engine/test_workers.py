@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-STEPS, ASKED = 100, 128 + signal.SIGTERM
+STEPS, ASKED = 150, 128 + signal.SIGTERM
 
 
 @pytest.fixture(scope="module")
