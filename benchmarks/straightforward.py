@@ -49,7 +49,8 @@ def group_encoder(encoder: GroupEncoder, crops: Crops | Tensor) -> tuple[Tensor,
     x = crops.dense() if isinstance(crops, Crops) else crops
     for layer in range(encoder.layers):
         x = functional.leaky_relu(encoder.get_submodule(f"layer{layer + 1}")(x), 0.2)
-    return encoder.fc_mu(x), encoder.fc_var(x)
+    mean, log_variance = (head(x).unflatten(1, (encoder.classes, -1)) for head in (encoder.fc_mu, encoder.fc_var))
+    return mean, log_variance
 
 
 class OneHotPyramid:

@@ -1,12 +1,14 @@
 """`python -m benchmarks.training`: one training step against the same step in the released form, as JSON.
 
-Both forms have the released order (generator, then discriminator on a new image), float32, the published networks and
-one label map, and run in turns from the same weights. The goals on two cores: GroupDNet DeepFashion >= 1.5 times,
-GroupDNet ADE20K >= 3, INADE with 32 instances >= 2.
+Both forms have the released order (generator, then discriminator on a new image), the published networks and one label
+map. Each has a process of its own, ours started as `pipelines.train` starts its workers; they take steps in turns. The
+goals on two cores: GroupDNet DeepFashion >= 1.5 times, GroupDNet ADE20K >= 3, INADE with 32 instances >= 2.
 """
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from smis.bench.scene import scene
 from smis.core.batch import Batch
 from smis.engine.config import TrainingConfig
 from smis.engine.distributed import Processes
+from smis.engine.launch import KEPT_MEMORY
 from smis.engine.learner import Learner
 
 CASES = ("groupdnet deepfashion", "groupdnet ade20k", "inade deepfashion_paper")
@@ -38,29 +41,67 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of the rows' names")
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help="of ours")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--serve", nargs=2, metavar=("NAME", "FORM"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    if asked.serve:
+        name, form = asked.serve
+        serve(name, form, asked)
+        return
     rows = []
     for name in CASES:
         if asked.only in name:
-            system, preset = name.split()
-            rows.append({"what": name, "precision": asked.precision, **measure(system, preset, asked)})
+            rows.append({"what": name, "precision": asked.precision, **measure(name, asked)})
             print(json.dumps(rows[-1]), file=sys.stderr)
     print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
 
 
-def measure(name: str, preset: str, asked: argparse.Namespace) -> dict[str, float]:
-    """Time both forms; a learner of each form takes steps of its own, on the same label map."""
-    ways = {
-        "released": step_of(name, preset, asked.device, precision="float32"),
-        "ours": step_of(name, preset, asked.device, precision=asked.precision),
-    }
+def measure(name: str, asked: argparse.Namespace) -> dict[str, float]:
+    """Time both forms, each in its process."""
+    released, ours = (Server(name, form, asked) for form in ("released", "ours"))
+    try:
+        return compare({"released": released.step, "ours": ours.step}, repeats=asked.repeats)
+    finally:
+        released.end()
+        ours.end()
 
-    def released() -> float:
-        with straightforward.straightforward(), loops(ways["released"].system):
-            return ways["released"]()
 
-    return compare({"released": released, "ours": ways["ours"]}, repeats=asked.repeats)
+class Server:
+    """A process that takes a step for each line that it is sent."""
+
+    def __init__(self, name: str, form: str, asked: argparse.Namespace) -> None:
+        options = ["--threads", str(asked.threads), "--precision", asked.precision, "--device", asked.device]
+        environment = {**os.environ, **(KEPT_MEMORY if form == "ours" else {})}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.training", "--serve", name, form, *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+
+    def step(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("step\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline(), "the process ended"
+
+    def end(self) -> None:
+        self._process.communicate()
+
+
+def serve(name: str, form: str, asked: argparse.Namespace) -> None:
+    """Take a step for each line, and answer with a term."""
+    system, preset = name.split()
+    step = step_of(system, preset, asked.device, precision=asked.precision if form == "ours" else "float32")
+    if form == "released":
+        with straightforward.straightforward(), loops(step.system):
+            answer(step)
+    else:
+        answer(step)
+
+
+def answer(step: "Step") -> None:
+    for _ in sys.stdin:
+        print(step(), flush=True)
 
 
 class Step:
@@ -78,7 +119,8 @@ class Step:
 
 
 def step_of(name: str, preset: str, device: str, *, precision: str) -> Step:
-    system, data = built(name, preset, training=True)
+    more = {"slots": INSTANCES} if name == "inade" else {}
+    system, data = built(name, preset, training=True, **more)
     batch = scene(data, batch=1)
     if name == "inade":
         ids = squares(8, size=256) % INSTANCES

@@ -14,8 +14,10 @@ _VGG19 = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 51
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
-def built(name: str, preset: str, *, training: bool) -> tuple[Any, DataSet]:
-    """Build a system, and say which data set it is for; a perceptual network whose file is missing gets noise.
+def built(name: str, preset: str, *, training: bool, **more: object) -> tuple[Any, DataSet]:
+    """Build a system, `more` over its preset, and say which data set it is for.
+
+    A perceptual network whose file is missing gets noise.
 
     Raises:
         ParamsError: if the system has no such preset.
@@ -23,7 +25,7 @@ def built(name: str, preset: str, *, training: bool) -> tuple[Any, DataSet]:
     presets = SYSTEMS.load(name).presets
     if preset not in presets:
         raise ParamsError(f"{name} has no preset {preset!r}; it has: {', '.join(sorted(presets))}")
-    data, config = data_set_of(preset), SYSTEMS.load(name)(preset=preset)
+    data, config = data_set_of(preset), SYSTEMS.load(name).check({"preset": preset, **more}, source=preset)
     size = {"classes": len(data.classes), "height": data.height, "width": data.width}
     torch.manual_seed(0)
     try:

@@ -12,6 +12,9 @@ from typing import Any
 from smis.core.errors import ParamsError, SmisError, TrainingError
 
 _LAUNCHER = "SMIS_LAUNCHER"
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+"""Lets a process that trains on a CPU keep what it frees (glibc's names): a step that asks the system for fresh memory
+again and again waits for its pages, a fifth of the time at the published sizes."""
 _LONELY = os.EX_TEMPFAIL
 """The exit code of a process whose neighbour is gone."""
 _ASKED = {-signal.SIGTERM, 128 + signal.SIGTERM}
@@ -97,6 +100,8 @@ def _prepare_environment(processes: int) -> None:
     """Share the cores; torchrun would give each of several processes one thread."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    for name, value in KEPT_MEMORY.items():
+        os.environ.setdefault(name, value)
     os.environ[_LAUNCHER] = str(os.getpid())
 
 
