@@ -70,7 +70,7 @@ class Config(BaseConfig):
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"divergence": 0.001},
+            "losses": {"divergence": 0.0005},
             "gain": 0.5,
         },
     }
