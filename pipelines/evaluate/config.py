@@ -1,17 +1,16 @@
 """The choices of the protocol that are ours."""
 
-from typing import Literal
-
 from pydantic import PositiveInt
 
 from smis.core.config import Config
+from smis.metrics.networks import DistanceName
 from smis.metrics.pairs import Pairing, RegionRule
 
 
 class EvaluateConfig(Config):
     """How pairs are made and compared, how intervals are made, how speed is timed."""
 
-    network: Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16"] = "stlpips_alex"
+    network: DistanceName = "stlpips_alex"
     """What compares two images. `lpips_alex` is the papers', for a file that `smis weights fetch alexnet` brings."""
     pairs: Pairing = "consecutive"
     """Neighbouring samples of a label map, or all pairs of them."""

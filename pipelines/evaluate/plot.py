@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from pipelines.evaluate.tables import Columns
 
 _PRECISION, _RECALL = "#3457d5", "#d9622b"
@@ -11,6 +9,8 @@ _PRECISION, _RECALL = "#3457d5", "#d9622b"
 
 def draw(classes: Columns, path: Path, *, title: str) -> None:
     """Write a PNG: a line for each class that is there, the largest first, from precision to recall."""
+    from matplotlib.figure import Figure  # who only reads the parameters need not wait for it
+
     rows = sorted(range(len(classes["class"])), key=lambda row: classes["pixels"][row])
     rows = [row for row in rows if classes["recall"][row] is not None]
     figure = Figure(figsize=(7, 1.4 + 0.28 * len(rows)), dpi=120, layout="constrained")

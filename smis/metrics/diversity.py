@@ -20,7 +20,8 @@ from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics import networks
 from smis.metrics.features import device_of
 from smis.metrics.instance_diversity import InstanceDiversity
-from smis.metrics.pairs import Pairing, Region, RegionRule, diversity, region_diversity
+from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
+from smis.metrics.part_diversity import PartDiversity
 from smis.metrics.perceptual_distance import PerceptualDistance
 from smis.metrics.result import Bootstrap, Draws, Result, of_maps
 
@@ -131,7 +132,7 @@ class Diversity:
         return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)
 
 
-class RegionDiversity:
+class RegionDiversity(PartDiversity):
     """Gather the mean distance of the pairs inside (mCSD) and outside (mOCD) the one class that was drawn anew."""
 
     def __init__(
@@ -143,24 +144,12 @@ class RegionDiversity:
         region: RegionRule = "mask",
         batch: int = 32,
     ) -> None:
-        self._network, self._classes, self._batch = network, classes, batch
-        self._pairs: Pairing = pairs
-        self._region: RegionRule = region
-        self._samples = 0
-        self.values: dict[tuple[str, int], tuple[float, float]] = {}
+        super().__init__(network, pairs=pairs, region=region, batch=batch)
+        self._classes = classes
 
     def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
         """Measure the samples of the label map `key` in which only class `resampled`, at `inside`, was drawn anew."""
-        self._samples = len(image)
-        within, without = region_diversity(
-            image, inside, self._network, pairs=self._pairs, region=self._region, batch=self._batch
-        )
-        self.values[key, resampled] = (within.mean().item(), without.mean().item())
-
-    def merge(self, other: "RegionDiversity") -> None:
-        """Take over what another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
+        self.measure(key, image, inside, resampled)
 
     def tables(self) -> tuple[list[str], PerClass, PerClass]:
         """Return the keys of the label maps, and inside and outside by (map, class): NaN where it has no such class."""
@@ -175,8 +164,7 @@ class RegionDiversity:
         """Return mCSD and mOCD: over the label maps that hold a class, then over classes."""
         keys, inside, outside = self.tables()
         measured = int((~np.isnan(inside)).any(axis=0).sum())
-        protocol: dict[str, Any] = {"network": self._network.name, **of_maps(keys), "samples": self._samples}
-        protocol |= {"classes": measured, "pairs": self._pairs, "region": self._region, **bootstrap.protocol}
+        protocol = self.protocol(keys, bootstrap, classes=measured)
         means = {"mCSD": _mean_of_class_means(inside, bootstrap), "mOCD": _mean_of_class_means(outside, bootstrap)}
         csd, ocd = (
             Result.drawn(name, float(drawn[0]), draws=drawn[1:], protocol=protocol) for name, drawn in means.items()

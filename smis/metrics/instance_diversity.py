@@ -4,47 +4,22 @@ Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Model
 instances; mISD and mOISD are SMIS's mCSD and mOCD (Zhu et al., CVPR 2020, section 4.1) with instances for classes.
 """
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from smis.core.shapes import Image
-from smis.metrics.pairs import Pairing, Region, RegionRule, region_diversity
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result, of_maps
+from smis.metrics.pairs import Region
+from smis.metrics.part_diversity import PartDiversity
+from smis.metrics.result import Bootstrap, Result
 
 
-class InstanceDiversity:
+class InstanceDiversity(PartDiversity):
     """Gather the mean distance of the pairs inside (mISD) and outside (mOISD) the one instance that was drawn anew."""
-
-    def __init__(
-        self,
-        network: PerceptualDistance,
-        *,
-        pairs: Pairing = "consecutive",
-        region: RegionRule = "mask",
-        batch: int = 32,
-    ) -> None:
-        self._network, self._batch = network, batch
-        self._pairs: Pairing = pairs
-        self._region: RegionRule = region
-        self._samples = 0
-        self.values: dict[tuple[str, int], tuple[float, float]] = {}
 
     def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
         """Measure the samples of the label map `key` in which only `instance`, at `inside`, was drawn anew."""
-        self._samples = len(image)
-        within, without = region_diversity(
-            image, inside, self._network, pairs=self._pairs, region=self._region, batch=self._batch
-        )
-        self.values[key, instance] = (within.mean().item(), without.mean().item())
-
-    def merge(self, other: "InstanceDiversity") -> None:
-        """Take over what another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
+        self.measure(key, image, inside, instance)
 
     def per_map(self) -> dict[str, Float[ndarray, "2"]]:
         """Return the means over the instances of each label map, inside and outside."""
@@ -56,8 +31,7 @@ class InstanceDiversity:
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
         """Return mISD and mOISD: over the instances of a label map, then over label maps."""
         means = self.per_map()
-        protocol: dict[str, Any] = {"network": self._network.name, **of_maps(means), "samples": self._samples}
-        protocol |= {"instances": len(self.values), "pairs": self._pairs, "region": self._region, **bootstrap.protocol}
+        protocol = self.protocol(means, bootstrap, instances=len(self.values))
         isd, oisd = (
             Result.drawn(name, float(values.mean()), draws=bootstrap.means(values), protocol=protocol)
             for name, values in zip(("mISD", "mOISD"), np.array(list(means.values())).T, strict=True)

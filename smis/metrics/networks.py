@@ -1,13 +1,14 @@
 """Networks that compare images, by the name that values measured with them carry."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from smis.core import weights
 from smis.core.errors import ParamsError
 from smis.metrics import lpips, stlpips
 from smis.metrics.perceptual_distance import PerceptualDistance
 
-DISTANCES = (*lpips.TRUNKS, "stlpips_alex", "stlpips_vgg16")
+DistanceName = Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16"]
+DISTANCES: tuple[str, ...] = get_args(DistanceName)
 
 
 def load(name: str) -> PerceptualDistance:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from smis.cli import main
+from smis.cli.metrics import NETWORKS
 from smis.core.sample import Sample
 from smis.data.samples import EVERYTHING, SampleRow, write_samples
 from smis.data.schema import Header
@@ -229,3 +230,7 @@ def test_lpips_without_its_trunk_says_how_to_bring_it(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     a = save(tmp_path / "a", noise(2))
     assert "`smis weights fetch alexnet`" in refused(capsys, "lpips", a, a)
+
+
+def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
+    assert NETWORKS == networks.DISTANCES
