@@ -34,9 +34,9 @@ def main(dataset: str, system: str) -> None:
     config, data, runs = params.evaluate, Prepared(Path("data") / dataset), Path("runs") / dataset
     device = device_of(os.environ.get("SMIS_DEVICE"))
     trained = load_system(runs / system / "checkpoint.safetensors", SYSTEMS)
+    spent = costs.measure(trained.system, data.split("test"), config, device=device, seed=params.seed)
     cell = Cell(data, runs, system, config, device=device, seed=params.seed)
     with Bar(f"evaluating {system} on {dataset}", total=cell.work, unit="sets of images") as bar:
-        spent = costs.measure(trained.system, data.split("test"), config, device=device, seed=params.seed)
         measured = cell.measure(bar)
     results = [cell.complete(result) for result in (*measured.results, *spent)]
     metrics = {result.name: result.to_json() for result in results}

@@ -15,7 +15,7 @@ from smis.metrics.result import Bootstrap, Result
 def measure(system: Any, split: Split, config: EvaluateConfig, *, device: torch.device, seed: int) -> list[Result]:
     """Measure from label maps on the device to images on the device, codes drawn anew each time.
 
-    It comes before all else that a stage loads: on a CPU, memory is that of the process.
+    It comes before the networks that measure are loaded: on a CPU, memory is that of the process.
     """
     system, size, bootstrap = system.to(device), config.timed_batch, Bootstrap(config.resamples, seed)
     batch = split.batch([0] * size).to(device)
