@@ -1,5 +1,6 @@
 """A workspace with one tiny cell: a prepared data set of coloured quarters and a params.yaml."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from smis.data.schema import Header
 from smis.data.writer import write
 
 CLASSES = ("sky", "hill", "lake", "house")
-SIZE = 16
+SIZE = 24
 COUNTS = {"train": 12, "validation": 3, "test": 5}
 
 PARAMS: dict[str, Any] = {
@@ -33,13 +34,13 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def lay_out(folder: Path, **train: object) -> None:
-    """Write data/paperdoll and params.yaml; `train` changes the section's keys."""
+def lay_out(folder: Path, *, validation: Mapping[str, object] | None = None, **train: object) -> None:
+    """Write data/paperdoll and params.yaml; `train` and `validation` change their sections' keys."""
     palette = ((200, 220, 255), (90, 160, 90), (40, 80, 200), (150, 60, 40))
     header = Header("paperdoll", classes=CLASSES, palette=palette, height=SIZE, width=SIZE)
     samples = [_sample(split, number) for split, count in COUNTS.items() for number in range(count)]
     write(folder / "data" / "paperdoll", samples, header=header)
-    params = {**PARAMS, "train": {**PARAMS["train"], **train}}
+    params = {**PARAMS, "train": {**PARAMS["train"], **train}, "validation": dict(validation or {})}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 

@@ -46,7 +46,7 @@ class Bar:
         if self._rich:
             self._rich.stop()
         elif self._visible and kind is None:
-            self._line()
+            self._line(ended=True)
 
     def skip(self, done: int) -> None:
         """Say what an earlier run has done already; it does not count for the rate."""
@@ -62,11 +62,11 @@ class Bar:
         elif self._visible and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._line()
 
-    def _line(self) -> None:
+    def _line(self, *, ended: bool = False) -> None:
         self._last_line = now = time.monotonic()
         spent = now - self._started
         rate = (self._done - self._begun_at) / spent if spent > 0 else 0.0
-        unfinished = self._done < self._total and rate > 0
+        unfinished = self._done < self._total and rate > 0 and not ended
         left = f", {(self._total - self._done) / rate:.0f} s left" if unfinished else f" in {spent:.0f} s"
         unit = f" {self._unit}" if self._unit else ""
         note = f"  {self._note}" if self._note else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,6 +16,13 @@ from smis.core.files import unwritable, written
 from smis.engine.snapshot import Snapshot
 
 _FORMAT = 2
+
+
+class Scored(NamedTuple):
+    """A step and how good it was: the lower the better."""
+
+    step: int
+    score: float
 
 
 class States:
@@ -91,20 +98,18 @@ class States:
             DiskError: if the state before could not be written.
         """
         self.settle()
-        content = self._read(self._path(self._noted()["step"]), device) if self._note.exists() else None
+        best = self.best_step
+        content = self._read(self._path(best.step), device) if best else None
         return None if content is None else content["state"]
 
     @property
-    def best_score(self) -> float | None:
-        """The lowest score so far, over all that a run was resumed."""
-        return self._noted()["score"] if self._note.exists() else None
+    def best_step(self) -> Scored | None:
+        """The first step with the lowest score so far, over all that a run was resumed."""
+        return Scored(**json.loads(self._note.read_text())) if self._note.exists() else None
 
     @property
     def _note(self) -> Path:
         return self.folder / "best.json"
-
-    def _noted(self) -> dict[str, Any]:
-        return json.loads(self._note.read_text())
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.pt"
@@ -123,10 +128,10 @@ class States:
         self._tidy()
 
     def _consider(self, step: int, score: float | None) -> None:
-        best = self.best_score
-        if score is not None and (best is None or score < best):
+        best = self.best_step
+        if score is not None and (best is None or score < best.score):
             with written(self._note) as beside:
-                beside.write_text(json.dumps({"step": step, "score": score}))
+                beside.write_text(json.dumps(Scored(step, score)._asdict()))
 
     def _read(self, path: Path, device: torch.device | str) -> dict[str, Any] | None:
         try:
@@ -147,7 +152,7 @@ class States:
             )
 
     def _tidy(self) -> None:
-        best = {self._path(self._noted()["step"])} if self._note.exists() else set()
+        best = {self._path(self.best_step.step)} if self.best_step else set()
         try:
             for path in [*self._paths()[: -self._keep], *self.folder.glob(".*.part")]:
                 if path not in best:

@@ -1,6 +1,7 @@
 """The training loop: read from top to bottom."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Protocol, runtime_checkable
 
 from smis.core.batch import Batch
@@ -10,6 +11,7 @@ from smis.engine.post_mortem import Examiner
 from smis.engine.states import States
 from smis.engine.stopping import Stopped, Stopping
 from smis.engine.tracker import Tracker
+from smis.engine.validation import Validation, unjudged
 from smis.engine.watch import Watch
 
 
@@ -30,12 +32,14 @@ def train(
     states: States,
     tracker: Tracker,
     look: Callable[[int], None],
+    validation: Validation | None = None,
     title: str = "training",
 ) -> None:
-    """Train from the learner's step to the last one.
+    """Train from the learner's step to the last one, or to where `validation` gives up.
 
     `look(step)` is called on the first process every `grid_every` steps and after the last, while the networks wear
-    their average. A step's random draws depend on (seed, step) alone: no generator is part of the state.
+    their average; so does validation measure, on all processes. A step's random draws depend on (seed, step) alone:
+    no generator is part of the state.
 
     Raises:
         TrainingError: if a loss term is not finite or explodes; names the step, the term, the pictures of the batch,
@@ -45,6 +49,7 @@ def train(
     """
     config, processes = learner.config, learner.processes
     data = batches.from_step(learner.step)
+    validation = validation or unjudged()
     watch = Watch(learner)
     examiner = Examiner(processes, config.explodes_at, states.folder.with_name("post-mortem.pt"))
     bar = Bar(title, total=config.steps, unit="steps", visible=processes.first)
@@ -52,6 +57,9 @@ def train(
     with Stopping(processes) as stopping, states, bar:
         bar.skip(learner.step)
         for step in range(learner.step + 1, config.steps + 1):
+            if validation.gives_up(learner.step):
+                bar.advance(0, note=f"ended: none was better than {validation.best}")
+                break
             stopping.ask()
             watch.waits()
             batch = next(data).to(processes.device)
@@ -60,15 +68,21 @@ def train(
 
             stops = stopping.answered()
             logs, looks, saves = (_due(step, every, config.steps) for every in config.rhythm)
-            fetches = logs or looks or saves or stops
+            judges = validation.due(step, last=config.steps)
+            fetches = logs or looks or saves or judges or stops
             values = examiner.means(terms, step=step, batch=batch, state=learner.state) if fetches else {}
-            if logs:
-                tracker.log(step, values | watch.measured(step))
-            if looks and processes.first:
-                with learner.average.worn():
+            found = watch.measured(step) if logs else {}
+            score = None
+            with watch.paused(), learner.average.worn() if looks or judges else nullcontext():
+                if looks and processes.first:
                     look(step)
-            if (saves or stops) and processes.first:
-                states.save(step, learner.state())
+                if judges:
+                    score, judged = validation.measured(step)
+                    found |= judged
+            if found:
+                tracker.log(step, values | found)
+            if (saves or judges or stops) and processes.first:
+                states.save(step, learner.state(), score=score)
             bar.advance(note="  ".join(f"{name} {value:.3g}" for name, value in values.items()))
             if stops:
                 raise Stopped

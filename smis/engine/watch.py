@@ -1,6 +1,8 @@
 """What is worth watching beside the loss terms."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -27,6 +29,13 @@ class Watch:
     def has_data(self) -> None:
         """Say that it has waited."""
         self._waited += time.monotonic() - self._began
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time that this takes out of the rates: it is no part of a step."""
+        began = time.monotonic()
+        yield
+        self._at += time.monotonic() - began
 
     def measured(self, step: int) -> dict[str, float]:
         """Return rates, gradients, the largest spectral norms, speed, the share of waiting, and memory."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smis.core.errors import CheckpointError, DiskError, TrainingError
-from smis.engine.states import States
+from smis.engine.states import Scored, States
 
 CONFIGURATION = {"seed": 0, "train": {"batch": 16, "betas": (0.0, 0.9)}}
 
@@ -160,7 +160,7 @@ def test_the_state_with_the_lowest_score_is_kept_beside_the_newest_and_survives_
     best = states.best()  # pyright: ignore[reportPossiblyUnboundVariable]
     assert best is not None
     assert best["step"] == 2
-    assert States(tmp_path, CONFIGURATION).best_score == 1.0
+    assert States(tmp_path, CONFIGURATION).best_step == Scored(2, 1.0)
     assert [path.name for path in sorted(tmp_path.glob("*.pt"))] == [f"step-0000000{step}.pt" for step in (2, 5, 6)]
     _saved(tmp_path, 7, score=0.5)
     assert [path.name for path in sorted(tmp_path.glob("*.pt"))] == [f"step-0000000{step}.pt" for step in (6, 7)]
@@ -171,4 +171,4 @@ def test_a_kill_between_a_best_state_and_the_note_of_it_loses_nothing(tmp_path: 
     (tmp_path / "best.json").unlink()
     states = States(tmp_path, CONFIGURATION)
     assert states.newest() is not None
-    assert states.best_score == 3.0
+    assert states.best_step == Scored(1, 3.0)

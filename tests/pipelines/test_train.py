@@ -13,7 +13,9 @@ import psutil
 import pytest
 import torch
 
-from pipelines import train as stage
+from pipelines.params import read
+from pipelines.train.cell import Cell
+from pipelines.train.config import Params
 from smis.core.errors import ParamsError
 from smis.engine.checkpoint import load_system, load_weights
 from smis.engine.distributed import Processes
@@ -39,8 +41,8 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _train_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    params = stage.read(stage.Params, system="groupdnet")
-    stage._Cell("paperdoll", "groupdnet", params, Processes()).train()
+    params = read(Params, system="groupdnet")
+    Cell("paperdoll", "groupdnet", params, Processes()).train()
 
 
 def _started(folder: Path, *, processes: int = 1) -> subprocess.Popen[str]:
@@ -142,7 +144,7 @@ def test_a_finished_training_is_a_checkpoint_a_record_and_pictures(
 def test_each_configuration_has_a_scratch_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
-    params = stage.read(stage.Params, system="groupdnet")
+    params = read(Params, system="groupdnet")
     system = params.system.model_copy(update={"width": 3})
     changed = [
         params,
@@ -150,7 +152,7 @@ def test_each_configuration_has_a_scratch_folder_of_its_own(tmp_path: Path, monk
         params.model_copy(update={"system": system}),
         params.model_copy(update={"train": params.train.model_copy(update={"steps": 11})}),
     ]
-    folders = {stage._Cell("paperdoll", "groupdnet", each, Processes()).scratch for each in changed}
+    folders = {Cell("paperdoll", "groupdnet", each, Processes()).scratch for each in changed}
     assert len(folders) == len(changed)
 
 

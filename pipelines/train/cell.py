@@ -1,27 +1,17 @@
-"""Train a system on a data set: this process starts `torchrun`, whose processes train.
-
-Repeat the command after anything (kill -9, a full disk, a power cut): it goes on from the last saved state. When a
-process is lost, that happens by itself, `$SMIS_RESTARTS` times (default 3); a SIGTERM saves first. `$SMIS_PROCESSES`
-(default 1) and `$SMIS_DEVICE` (default: CUDA where there is one) are no parameters: the global batch decides what is
-learned. Under a `torchrun` of your own (several machines), this process is one of the workers.
-"""
+"""One process's work on one cell of the table."""
 
 import hashlib
 import json
-import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import SerializeAsAny
 
 from pipelines import tracking
-from pipelines.params import read
-from pipelines.stage import run
+from pipelines.train.config import Params
+from pipelines.train.measuring import Measuring
 from smis.core.batch import Batch
-from smis.core.config import Config
 from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.seeding import generator
@@ -29,41 +19,21 @@ from smis.data.loader import Loader
 from smis.data.shards import Prepared
 from smis.engine import grid
 from smis.engine.checkpoint import description, save_weights
-from smis.engine.config import TrainingConfig
-from smis.engine.distributed import Processes, joined, launched
+from smis.engine.distributed import Processes
 from smis.engine.heartbeat import NAME as HEARTBEAT
 from smis.engine.heartbeat import Heartbeat
-from smis.engine.launch import processes_wanted, reported, under_torchrun
 from smis.engine.learner import Learner
 from smis.engine.sampler import Samplable, covering
 from smis.engine.states import States
 from smis.engine.tracker import History, Several, Silence, Tracker
 from smis.engine.trainer import train
+from smis.engine.validation import Validation
 
 _GRID_ROWS = 6
 
 
-class Params(Config):
-    """The sections that decide what is learned."""
-
-    seed: int
-    train: TrainingConfig
-    system: SerializeAsAny[Config]
-
-
-def main(dataset: str, system: str) -> None:
-    """Train one cell of the table."""
-    params = read(Params, system=system)
-    if not launched():
-        processes = processes_wanted(os.environ.get("SMIS_PROCESSES", "1"), batch=params.train.batch)
-        under_torchrun("pipelines.train", dataset, system, processes=processes)
-        return
-    with reported(), joined(os.environ.get("SMIS_DEVICE")) as processes:
-        _Cell(dataset, system, params, processes).train()
-
-
-class _Cell:
-    """One process's work on one cell."""
+class Cell:
+    """A system that learns from a data set, and goes on from what an earlier try left."""
 
     def __init__(self, dataset: str, system: str, params: Params, processes: Processes) -> None:
         self.dataset, self.name, self.params, self.processes = dataset, system, params, processes
@@ -78,6 +48,7 @@ class _Cell:
         self.out = Path("runs") / dataset / system
 
     def train(self) -> None:
+        """Train, and write runs/DATASET/SYSTEM."""
         system = self._system()
         learner = Learner(system, self.params.train, self.processes)
         states = States(self.scratch / "states", self.configuration, keep=self.params.train.keep)
@@ -91,6 +62,7 @@ class _Cell:
         try:
             self._learn(learner, states, self._tracker(learner.step, mirror), system)
             if self.processes.first:
+                self._choose(learner, states)
                 self._publish(learner)
                 mirror.finish(self.out / "checkpoint.safetensors")
                 shutil.rmtree(self.scratch)
@@ -121,8 +93,17 @@ class _Cell:
             states=states,
             tracker=tracker,
             look=look,
+            validation=self._validation(system, states),
             title=f"training {self.name} on {self.dataset}",
         )
+
+    def _validation(self, system: Samplable, states: States) -> Validation | None:
+        config = self.params.validation
+        if config.every is None:
+            return None
+        split = self.data.split("validation")
+        measuring = Measuring(config, split, system, self.processes, seed=self.params.seed)
+        return Validation(config, measuring, best=states.best_step)
 
     def _tracker(self, after: int, mirror: Tracker) -> Tracker:
         if not self.processes.first:
@@ -172,6 +153,11 @@ class _Cell:
         chosen = covering([counts.nonzero()[0].tolist() for counts in split.pixels], _GRID_ROWS)
         return [split.batch([index]).to(self.processes.device) for index in chosen]
 
+    def _choose(self, learner: Learner, states: States) -> None:
+        best = states.best(self.processes.device) if self.params.validation.publish == "best" else None
+        if best is not None:
+            learner.restore(best)
+
     def _publish(self, learner: Learner) -> None:
         """Write the outs; only then is the scratch folder of no more use."""
         data = self.data
@@ -190,7 +176,3 @@ class _Cell:
             shutil.copyfile(self.scratch / "history.jsonl", beside)
         with written_folder(self.out / "grids") as beside:
             shutil.copytree(self.scratch / "grids", beside, dirs_exist_ok=True)
-
-
-if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,9 @@
+"""`python -m pipelines.train DATASET SYSTEM`, as dvc.yaml calls it."""
+
+import sys
+
+from pipelines.stage import run
+from pipelines.train import main
+
+if __name__ == "__main__":
+    run(lambda: main(*sys.argv[1:]))

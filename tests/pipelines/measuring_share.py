@@ -1,0 +1,29 @@
+"""`python measuring_share.py FILE` in a workspace, alone or under torchrun: measure an untrained system."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from pipelines.params import read
+from pipelines.train.config import Params
+from pipelines.train.measuring import Measuring
+from smis.data.shards import Prepared
+from smis.engine.distributed import joined
+
+
+def main(path: Path) -> None:
+    torch.set_num_threads(1)
+    params = read(Params, system="groupdnet")
+    data = Prepared(Path("data/paperdoll"))
+    torch.manual_seed(0)
+    size = {"classes": len(data.classes), "height": data.height, "width": data.width}
+    system = params.system.build(**size, training=False).eval()  # pyright: ignore[reportAttributeAccessIssue]
+    with joined("cpu") as processes:
+        found = Measuring(params.validation, data.split("validation"), system, processes, seed=0)()
+        path.with_suffix(f".{processes.rank}.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
