@@ -51,8 +51,10 @@ class Measuring:
         for number in self._diverse[self._processes.rank :: self._processes.world]:
             made = list(self._sampler.everything(self._split.batch([number]), samples=self._config.samples))
             diversity.update(made[0].key, self._image(made))
-        metrics = {"fd": gather(distance), "lpips": gather(diversity)}
-        found = {name: metric.compute(_POINT).value for name, metric in metrics.items()}
+        found: dict[Criterion, float] = {
+            "fd": gather(distance).compute(_POINT).value,
+            "lpips": gather(diversity).compute(_POINT).value,
+        }
         # each process has merged in an order of its own
         return self._processes.gathered(found)[0]
 

@@ -1,6 +1,6 @@
 """Steps of a training: images per second, where the time goes, how well the device is used, memory."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,6 +16,7 @@ from smis.engine.precision import Precision
 from smis.metrics import cost
 
 _WARM_UP = 2
+_BUILT = ("system", "preset")
 PARTS = ("generator", "encoder", "discriminator", "perceptual")
 
 
@@ -29,6 +30,14 @@ class Case:
     """Label maps of a step, over all processes together."""
     precision: Precision = "float32"
     accumulate: int = 1
+    channels_last: bool = False
+    compile: bool = False
+    reuse_image: bool = False
+
+    @property
+    def config(self) -> TrainingConfig:
+        """What of it a training is told."""
+        return TrainingConfig.model_validate({key: value for key, value in asdict(self).items() if key not in _BUILT})
 
 
 def train(case: Case, processes: Processes, *, steps: int) -> dict[str, Any]:
@@ -39,8 +48,7 @@ def train(case: Case, processes: Processes, *, steps: int) -> dict[str, Any]:
     """
     device = processes.device
     system, data = built(case.system, case.preset, training=True)
-    config = TrainingConfig(batch=case.batch, precision=case.precision, accumulate=case.accumulate)
-    learner = Learner(system.to(device), config, processes)
+    learner = Learner(system.to(device), case.config, processes)
     batches = Scenes(data, batch=case.batch, parts=processes.world).from_step(0)
     timeline = Timeline(device)
     timeline.follow({part: getattr(system, part, None) for part in PARTS})

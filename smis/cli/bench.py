@@ -10,6 +10,8 @@ from rich.console import Console
 
 from smis.cli.arguments import positive
 
+_OPTIONS = ("channels_last", "compile", "reuse_image")
+
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
@@ -37,6 +39,8 @@ def add(verbs: Any) -> None:
         each.add_argument("--precision", choices=("float32", "bf16", "fp16"), default="float32")
         if name == "train":
             each.add_argument("--accumulate", type=positive, default=1, help="shares of the batch, one after the other")
+            for option in _OPTIONS:
+                each.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"train.{option}")
             each.add_argument("--processes", type=positive, default=1, help="compare so many with one")
 
 
@@ -65,7 +69,8 @@ def _measured(chosen: argparse.Namespace) -> dict[str, Any]:
         from smis.bench.scaling import trained
         from smis.bench.training import Case
 
-        case = Case(chosen.system, chosen.preset, chosen.batch, chosen.precision, chosen.accumulate)
+        options = {option: getattr(chosen, option) for option in _OPTIONS}
+        case = Case(chosen.system, chosen.preset, chosen.batch, chosen.precision, chosen.accumulate, **options)
         return trained(case, device=chosen.device, processes=chosen.processes, steps=chosen.repeats)
     from smis.bench import drawing
     from smis.core.device import usable_device

@@ -19,6 +19,12 @@ class TrainingConfig(Config):
     """The step after which the learning rates fall linearly to the last step; without one, they stay."""
     ema: float = Field(default=0.999, ge=0, lt=1)
     precision: Precision = "float32"
+    channels_last: bool = False
+    """Whether the networks' numbers lie place by place in memory, which convolutions in bf16 on a GPU want."""
+    compile: bool = False
+    """Whether torch.compile fuses the networks; minutes at the start, and again for each new size."""
+    reuse_image: bool = False
+    """Whether the discriminator sees the image of the generator's step, as in pix2pixHD's release, or one made anew."""
     accumulate: PositiveInt = 1
     """Shares of a process's label maps that are computed one after the other, where memory is short. Each is a forward
     pass of its own: batch statistics and spectral vectors see shares."""

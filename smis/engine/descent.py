@@ -48,7 +48,7 @@ class Descent:
     def _view_gradients(self) -> None:
         shares = self._flat.split([p.numel() for p in self._parameters])
         for parameter, share in zip(self._parameters, shares, strict=True):
-            parameter.grad = share.view_as(parameter)
+            parameter.grad = share.as_strided(parameter.size(), parameter.stride())  # in the parameter's own order
 
     def slow_to(self, share: float) -> None:
         """Set the learning rate to a share (0..1) of its own start."""

@@ -1,21 +1,23 @@
 """One step of a training, and everything that it changes."""
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
+from smis.core.shapes import Image
+from smis.engine.compiled import compile_forward
 from smis.engine.config import TrainingConfig
 from smis.engine.descent import Descent, rate_share
 from smis.engine.distributed import Processes
 from smis.engine.ema import Average
+from smis.engine.made import Made
 from smis.engine.precision import mixed
-
-Terms = Callable[[Batch, Noise], dict[str, Tensor]]
 
 
 @runtime_checkable
@@ -35,8 +37,8 @@ class Trainable(Protocol):
         """Return what the generator (with its encoder) makes small."""
         ...
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return what the discriminator makes small."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return what the discriminator makes small: `made` is what the generator gave in its own step, if kept."""
         ...
 
 
@@ -50,6 +52,11 @@ class Learner:
         self._networks = {"generator": system.generator, "discriminator": system.discriminator}
         if system.encoder is not None:
             self._networks["encoder"] = system.encoder
+        self._layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        for network in self._networks.values():
+            network.to(memory_format=self._layout)
+            if config.compile:
+                compile_forward(network)
         drawing = {name: network for name, network in self._networks.items() if name != "discriminator"}
         self.average = Average(drawing, decay=config.ema)
         self.generator = self._descent(list(drawing.values()), rate=config.rate_generator)
@@ -68,10 +75,13 @@ class Learner:
         """
         self._slow_down(step)
         how = {"precision": self.config.precision, "device": self.processes.device}
+        batch = replace(batch, image=batch.image.contiguous(memory_format=self._layout))
         shares = _Shares(batch, self.config.accumulate, processes=self.processes, seed=seed, step=step)
-        terms = self.generator.descend(shares.of(mixed(self.system.generator_terms, **how), "generator"))
+        of_generator = Made(self.system.generator, mixed(self.system.generator_terms, **how))
+        terms = self.generator.descend(shares.of(of_generator, "generator"))
         of_discriminator = mixed(self.system.discriminator_terms, **how)
-        terms |= self.discriminator.descend(shares.of(of_discriminator, "discriminator"))
+        made = [of_generator.images] if self.config.reuse_image else []
+        terms |= self.discriminator.descend(shares.of(of_discriminator, "discriminator", *made))
         self._mark("optimiser")
         self.average.update(step)
         self._mark("other")
@@ -120,11 +130,14 @@ class _Shares:
     seed: int
     step: int
 
-    def of(self, terms: Terms, purpose: str) -> list[Callable[[], dict[str, Tensor]]]:
+    def of(
+        self, terms: Callable[..., dict[str, Tensor]], purpose: str, *more: Iterable[Any]
+    ) -> list[Callable[[], dict[str, Tensor]]]:
+        """Return what computes the terms of each share; `more` has an argument for each."""
         first, parts = self.processes.rank * self.count, self.processes.world * self.count
         drawn = (generator(self.seed, purpose, self.step) for _ in range(self.count))
         noises = [Noise(each, part=first + number, parts=parts) for number, each in enumerate(drawn)]
-        return [partial(terms, *share) for share in zip(self._pieces(), noises, strict=True)]
+        return [partial(terms, *share) for share in zip(self._pieces(), noises, *more, strict=True)]
 
     def _pieces(self) -> list[Batch]:
         return self.batch.split(self.count) if self.count > 1 else [self.batch]

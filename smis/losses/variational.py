@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.seeding import Noise
+from smis.core.shapes import Image
 from smis.losses import adversarial
 from smis.losses.adversarial import LossWeights
 from smis.losses.divergence import kl_divergence
@@ -60,14 +61,19 @@ def generator_terms(system: Variational, batch: Batch, noise: Noise) -> dict[str
     return terms | {"KLD": system.losses.divergence * batch.parts * kl_divergence(mean, log_variance)}
 
 
-def discriminator_terms(system: Variational, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-    """Return the terms D_Fake and D_Real; the image is encoded and generated anew, as released."""
-    with torch.no_grad():
-        layout = system.layout(batch.labels, batch.instances, remember=False)
-        fake = system.generate(layout, draw_near(*system.gaussian(batch.image, batch.labels), noise))
+def discriminator_terms(
+    system: Variational, batch: Batch, noise: Noise, made: Image | None = None
+) -> dict[str, Tensor]:
+    """Return the terms D_Fake and D_Real of `made`; without it, the image is encoded and made anew, as released."""
     return adversarial.discriminator_terms(
         system.discriminator,
         semantics=system.semantics(batch.labels, batch.instances),
-        fake=fake,
+        fake=_made_anew(system, batch, noise) if made is None else made,
         real=batch.image,
     )
+
+
+@torch.no_grad()
+def _made_anew(system: Variational, batch: Batch, noise: Noise) -> Image:
+    layout = system.layout(batch.labels, batch.instances, remember=False)
+    return system.generate(layout, draw_near(*system.gaussian(batch.image, batch.labels), noise))

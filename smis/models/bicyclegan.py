@@ -178,17 +178,14 @@ class BicycleGAN(nn.Module):
             "z_L1": weights.code * F.l1_loss(self._found_again(other), drawn),
         }
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real, D2_Fake and D2_Real.
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real, D2_Fake and D2_Real, of the images that were made, or of such made anew.
 
         Raises:
             ParamsError: if the batch is not even.
         """
         real, other_real = _halves(batch.image)
-        with torch.no_grad():
-            mean, log_variance = self.encoder(real)
-            code, drawn = self._codes(mean, log_variance, noise)
-            encoded, other = self._pictures(batch, code, drawn, noise)
+        encoded, other = self._made_anew(batch, real, noise) if made is None else _halves(made)
         on_fake, on_real = _judge(self.discriminator["D"], fake=encoded, real=real)
         on_other, on_other_real = _judge(self.discriminator["D2"], fake=other, real=other_real)
         return {
@@ -225,6 +222,12 @@ class BicycleGAN(nn.Module):
         both = torch.stack([code, drawn], dim=1).flatten(0, 1)
         dropped = noise if self.dropout and self.training else None
         return _halves(self.generator(known.repeat_interleave(2, dim=0), both, dropped))
+
+    @torch.no_grad()
+    def _made_anew(self, batch: Batch, real: Image, noise: Noise) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.encoder(real)
+        code, drawn = self._codes(mean, log_variance, noise)
+        return self._pictures(batch, code, drawn, noise)
 
     def _found_again(self, picture: Tensor) -> Tensor:
         """Return the code that the encoder finds, which learns nothing from that."""

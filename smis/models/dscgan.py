@@ -199,14 +199,17 @@ class DSCGAN(nn.Module):
         reward = diversity(image, unlike, code=code, other_code=other)
         return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
         known = self.semantics(batch.labels, batch.instances)
-        with torch.no_grad():
-            code = self.draw(batch.labels, batch.instances, noise).everything
-            assert code is not None
-            fake = self._generate(known, code, noise)
+        fake = self._made_anew(known, batch, noise) if made is None else made
         return least_squares.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+
+    @torch.no_grad()
+    def _made_anew(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
+        code = self.draw(batch.labels, batch.instances, noise).everything
+        assert code is not None
+        return self._generate(known, code, noise)
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""

@@ -229,14 +229,17 @@ class Inade(nn.Module):
         divergence = kl_divergence(mean, log_variance) / 2 * batch.parts
         return terms | {"KLD": self.losses.divergence * divergence}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return D_Fake and D_Real of pictures made anew."""
-        with torch.no_grad():
-            style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
-            fake = self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return D_Fake and D_Real of `made`; without it, pictures are made anew, as released."""
+        fake = self._made_anew(batch, noise) if made is None else made
         return adversarial.discriminator_terms(
             self.discriminator, semantics=self._semantics(batch), fake=fake, real=batch.image
         )
+
+    @torch.no_grad()
+    def _made_anew(self, batch: Batch, noise: Noise) -> Image:
+        style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
+        return self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
 
     def _sketch(self, batch: Batch) -> Sketch | None:
         if self.sketched and batch.sketch is None:

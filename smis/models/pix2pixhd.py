@@ -199,10 +199,10 @@ class Pix2PixHD(nn.Module):
             weights=self.losses,
         )
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real; the image is generated anew (NVIDIA's release keeps the first)."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `made` (as in NVIDIA's release); without it, of one made anew."""
         with torch.no_grad():
-            fake = self._again(batch)
+            fake = self._again(batch) if made is None else made
         known = self.semantics(batch.labels, batch.instances)
         return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 

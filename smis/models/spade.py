@@ -153,10 +153,10 @@ class Spade(nn.Module):
             weights=self.losses,
         )
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real; the image is generated anew, as released."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `made`; without it, the image is generated anew, as released."""
         with torch.no_grad():
-            fake = self._generate(self.layout(batch.labels, batch.instances, remember=False))
+            fake = self._generate(self.layout(batch.labels, batch.instances, remember=False)) if made is None else made
         known = self.semantics(batch.labels, batch.instances)
         return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 

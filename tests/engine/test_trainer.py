@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from smis.core.batch import Batch
 from smis.core.errors import ParamsError, TrainingError
+from smis.core.seeding import Noise
 from smis.engine.config import TrainingConfig
+from smis.engine.descent import Descent
 from smis.engine.distributed import Processes
 from smis.engine.learner import Learner, Trainable
 from smis.engine.states import States
@@ -163,3 +167,56 @@ def test_fp16_scales_its_losses_and_its_state_goes_on(toy: ModuleType) -> None:
     again = toy.learner_of(toy.config_of(4, precision="fp16"))
     again.restore(state)
     assert again.state()["generator"]["scaler"] == state["generator"]["scaler"]
+
+
+@pytest.mark.filterwarnings("default")  # torch.compile looks where it warns others not to
+@pytest.mark.parametrize("option", ["channels_last", "compile"])
+def test_what_makes_a_step_faster_has_the_same_gradients(toy: ModuleType, option: str) -> None:
+    """Not weights: Adam makes whole steps of a gradient that is round-off."""
+    sides = []
+    for section in ({}, {option: True}):
+        learner = toy.learner_of(toy.config_of(1, rate_generator=1e-12, **section))
+        learner.take(1, toy.batch_of(1), seed=0)
+        sides.append([_by_name(side) for side in (learner.generator, learner.discriminator)])
+    for plain, faster in zip(*sides, strict=True):
+        torch.testing.assert_close(faster, plain, rtol=0, atol=1e-5 * float(plain.norm()))
+
+
+def _by_name(side: Descent) -> Tensor:
+    return torch.cat([p.grad.contiguous().flatten() for p in side._parameters if p.grad is not None])
+
+
+def test_networks_whose_numbers_lie_place_by_place_go_on_to_the_same_bits(toy: ModuleType, tmp_path: Path) -> None:
+    whole, halves = (toy.config_of(6, channels_last=True) for _ in range(2))
+    with pytest.raises(TrainingError, match="at step 4"):
+        toy.learned(tmp_path / "halves", halves, broken_at=4)
+    one, other = toy.learned(tmp_path / "whole", whole), toy.learned(tmp_path / "halves", halves)
+    torch.testing.assert_close(one.state(), other.state(), rtol=0, atol=0)
+    assert other.system.generator.last.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("section", [{}, {"accumulate": 2}, {"compile": True}])
+def test_the_discriminator_sees_the_images_of_the_generators_step_if_asked(
+    toy: ModuleType, section: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[Tensor]] = {"made": [], "judged": []}
+
+    class Watched(toy.Toy):
+        def _fake(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
+            fake, mean = super()._fake(batch, noise)
+            seen["made"].append(fake.detach())
+            return fake, mean
+
+        def discriminator_terms(self, batch: Batch, noise: Noise, made: Tensor | None = None) -> dict[str, Tensor]:
+            assert made is not None
+            seen["judged"].append(made)
+            return super().discriminator_terms(batch, noise, made)
+
+    monkeypatch.setattr(toy, "Toy", Watched)
+    learner = toy.learner_of(toy.config_of(4, reuse_image=True, **section))
+    for step in range(1, 5):
+        learner.take(step, toy.batch_of(step), seed=0)
+    assert len(seen["judged"]) == 4 * section.get("accumulate", 1)
+    torch.testing.assert_close(seen["judged"], seen["made"], rtol=0, atol=0)
+    assert not any(image.requires_grad for image in seen["judged"])

@@ -63,9 +63,9 @@ class Toy(nn.Module):
             near = near / 0
         return {"GAN": -self.discriminator(fake).mean(), "L1": near, "KLD": 0.01 * mean.square().sum() * batch.parts}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def discriminator_terms(self, batch: Batch, noise: Noise, made: Tensor | None = None) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake, _ = self._fake(batch, noise)
+            fake = self._fake(batch, noise)[0] if made is None else made
         of_fake, of_real = self.discriminator(torch.cat([fake, batch.image])).chunk(2)
         return {"D_Fake": relu(1 + of_fake).mean(), "D_Real": relu(1 - of_real).mean()}
 

@@ -242,3 +242,15 @@ def test_it_survives_being_saved_and_loaded(name, system):
     assert not torch.equal(drawn(other, 0, batch), drawn(system, 0, batch))
     other.load_state_dict(load(save(system.state_dict())))
     assert torch.equal(drawn(other, 0, batch), drawn(system, 0, batch))
+
+
+def test_the_discriminator_judges_the_image_that_it_is_given_as_it_judges_one_made_anew(system):
+    batch, seen = batch_of(), []
+    hook = system.generator.register_forward_hook(lambda network, given, image: seen.append(image.detach()))
+    state = {name: tensor.clone() for name, tensor in system.state_dict().items()}
+    anew = system.discriminator_terms(batch, noise())
+    hook.remove()
+    system.load_state_dict(state)  # spectral vectors went on
+    given = system.discriminator_terms(batch, noise(1), seen[0])
+    assert len(seen) == 1
+    torch.testing.assert_close(given, anew, rtol=0, atol=0)
