@@ -145,7 +145,7 @@ class Cell:
             parts=self.processes.world,
             workers=config.workers,
             flip=config.flip,
-            pin=self.processes.device.type == "cuda",
+            late=self.processes.device.type != "cpu",
         )
 
     def _shown(self) -> list[Batch]:

@@ -4,7 +4,6 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import lru_cache
 from itertools import count
 
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
+from smis.data.late import LateBatch
 from smis.data.pictures import Pictures
 from smis.data.shards import Split
 from smis.data.transforms import crop, flip, uniform
@@ -49,7 +49,8 @@ class Loader:
     nor of workers, nor where a run is resumed changes a pixel.
 
     `workers=0` makes batches ready in a thread of this process, the fastest for raw pictures; more are processes,
-    for pictures that must be decoded. `pin` puts batches where a GPU can fetch them.
+    for pictures that must be decoded. With `late`, batches are finished on the device that they are sent to; where
+    there is a GPU, they wait in memory that it can fetch from.
 
     Raises:
         ParamsError: if the batch cannot be shared evenly, or the crop is larger than the pictures.
@@ -66,7 +67,7 @@ class Loader:
         workers: int = 0,
         flip: bool = True,
         crop: tuple[int, int] | None = None,
-        pin: bool = False,
+        late: bool = False,
     ) -> None:
         if batch < 1 or batch % parts:
             raise ParamsError(f"a batch of {batch} cannot be shared by {parts} processes; take a multiple of {parts}")
@@ -75,34 +76,35 @@ class Loader:
             raise ParamsError(f"cannot crop {crop[0]} x {crop[1]} from pictures of {size[0]} x {size[1]}; crop less")
         self._split, self._seed = split, seed
         self._batch, self._part, self._parts = batch, part, parts
-        self._workers, self._pin = workers, pin
+        self._workers, self._late = workers, late
         self._flip, self._crop = flip, crop
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> Batch | LateBatch:
         """Make this part of global batch `step`; steps count from 0."""
         share = self._batch // self._parts
         positions = np.arange(share) + (step * self._batch + self._part * share)
         numbers = stream(positions, samples=len(self._split), seed=self._seed)
-        pictures = self._augmented(self._split.pictures(numbers), positions)
-        batch = pictures.batch(tuple(self._split.keys[numbers]), parts=self._parts)
-        return pinned(batch) if self._pin and not self._workers else batch
+        pictures, keys = self._cropped(self._split.pictures(numbers), positions), tuple(self._split.keys[numbers])
+        mirrored = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
+        if self._late:
+            return LateBatch.of(pictures, mirrored, keys, parts=self._parts)
+        return flip(pictures, mirrored).batch(keys, parts=self._parts)
 
-    def _augmented(self, pictures: Pictures, positions: Int[ndarray, " b"]) -> Pictures:
-        if self._crop:
-            where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
-            pictures = crop(pictures, self._crop, where=np.stack(where, axis=1))
-        if self._flip:
-            pictures = flip(pictures, uniform(self._seed, positions, "flip") < 0.5)
-        return pictures
+    def _cropped(self, pictures: Pictures, positions: Int[ndarray, " b"]) -> Pictures:
+        if not self._crop:
+            return pictures
+        where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
+        return crop(pictures, self._crop, where=np.stack(where, axis=1))
 
-    def from_step(self, step: int) -> Iterator[Batch]:
+    def from_step(self, step: int) -> Iterator[Batch | LateBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""
-        return self._from_processes(step) if self._workers else self._from_thread(step)
+        batches = self._from_processes(step) if self._workers else self._from_thread(step)
+        return map(_pinned, batches) if self._late and torch.cuda.is_available() else batches
 
-    def _from_thread(self, step: int) -> Iterator[Batch]:
+    def _from_thread(self, step: int) -> Iterator[Batch | LateBatch]:
         thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
         try:
-            ahead: deque[Future[Batch]] = deque()
+            ahead: deque[Future[Batch | LateBatch]] = deque()
             for number in count(step):
                 ahead.append(thread.submit(self.__getitem__, number))
                 if len(ahead) == _AHEAD:
@@ -110,26 +112,18 @@ class Loader:
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
 
-    def _from_processes(self, step: int) -> Iterator[Batch]:
+    def _from_processes(self, step: int) -> Iterator[Batch | LateBatch]:
         # A fork of a process with threads can hang; a fork server has none, and imports torch once for all workers.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["smis.data.loader"])
-        batches = DataLoader(
+        yield from DataLoader(
             self,  # pyright: ignore[reportArgumentType]
             batch_size=None,
             sampler=count(step),
             num_workers=self._workers,
             multiprocessing_context=context,
         )
-        for batch in batches:
-            yield pinned(batch) if self._pin else batch
 
 
-def pinned(batch: Batch) -> Batch:
-    """Copy the pictures into memory that a GPU can fetch from while the CPU goes on."""
-    return replace(
-        batch,
-        image=batch.image.pin_memory(),
-        labels=batch.labels.pin_memory(),
-        instances=batch.instances.pin_memory(),
-    )
+def _pinned(batch: Batch | LateBatch) -> Batch | LateBatch:
+    return batch.pinned() if isinstance(batch, LateBatch) else batch

@@ -29,6 +29,10 @@ class Pictures:
         )
 
 
+LEVELS: Float32[ndarray, "256"] = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+"""What each of 0..255 is in -1..1."""
+
+
 def signed(image: UInt8[ndarray, "b h w 3"]) -> Float32[ndarray, "b 3 h w"]:
     """Scale 0..255 to -1..1, colours first.
 

@@ -14,5 +14,6 @@ def compile_forward(network: nn.Module) -> None:
     for layer in network.modules():
         for hook in layer._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm):
-                hook.compute_weight = torch.compiler.disable(hook.compute_weight)
-    network.forward = torch.compile(network.forward)  # and not the hooks of the whole: some are there for a while only
+                setattr(hook, "compute_weight", torch.compiler.disable(hook.compute_weight))  # noqa: B010
+    forward = torch.compile(network.forward)  # and not the hooks of the whole: some are there for a while only
+    network.forward = forward  # pyright: ignore[reportAttributeAccessIssue]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Protocol, runtime_checkable
 
+import torch
+
 from smis.core.batch import Batch
 from smis.core.progress import Bar
 from smis.engine.learner import Learner
@@ -15,11 +17,19 @@ from smis.engine.validation import Validation, unjudged
 from smis.engine.watch import Watch
 
 
+class Sent(Protocol):
+    """A batch on its way."""
+
+    def to(self, device: torch.device) -> Batch:
+        """Return it where it is computed with, without waiting for the device."""
+        ...
+
+
 @runtime_checkable
 class Batches(Protocol):
     """What the loop asks of a loader."""
 
-    def from_step(self, step: int) -> Iterator[Batch]:
+    def from_step(self, step: int) -> Iterator[Sent]:
         """Return the batches of this step (counted from 0), the next, and so on without end."""
         ...
 

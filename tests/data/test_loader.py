@@ -93,3 +93,15 @@ def test_a_batch_that_cannot_be_shared_says_what_can(make):
 def test_a_crop_larger_than_the_pictures_is_refused(make):
     with pytest.raises(ParamsError, match="cannot crop 16 x 8 from pictures of 12 x 10"):
         Loader(make().split("train"), batch=6, seed=0, crop=(16, 8))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_that_are_finished_where_they_are_sent_are_the_same_to_the_bit(make, workers):
+    split = make().split("train")
+    for late, whole in zip(
+        islice(Loader(split, batch=4, seed=3, crop=(8, 6), late=True, workers=workers).from_step(2), 3),
+        islice(Loader(split, batch=4, seed=3, crop=(8, 6)).from_step(2), 3),
+        strict=True,
+    ):
+        assert equal(late.to("cpu"), whole)
+        assert late.image.dtype == torch.uint8
