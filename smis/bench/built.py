@@ -22,9 +22,7 @@ def built(name: str, preset: str, *, training: bool, **more: object) -> tuple[An
     Raises:
         ParamsError: if the system has no such preset.
     """
-    presets = SYSTEMS.load(name).presets
-    if preset not in presets:
-        raise ParamsError(f"{name} has no preset {preset!r}; it has: {', '.join(sorted(presets))}")
+    known(name, preset)
     data, config = data_set_of(preset), SYSTEMS.load(name).check({"preset": preset, **more}, source=preset)
     size = {"classes": len(data.classes), "height": data.height, "width": data.width}
     torch.manual_seed(0)
@@ -35,6 +33,17 @@ def built(name: str, preset: str, *, training: bool, **more: object) -> tuple[An
         given = config.perceptual
         system.perceptual = perceptual_network("vgg19", _noise(), weights=given.slices, shrink=given.shrink)
         return system, data
+
+
+def known(name: str, preset: str) -> None:
+    """Check that the system has the preset.
+
+    Raises:
+        ParamsError: if it has not.
+    """
+    presets = SYSTEMS.load(name).presets
+    if preset not in presets:
+        raise ParamsError(f"{name} has no preset {preset!r}; it has: {', '.join(sorted(presets))}")
 
 
 def _noise() -> dict[str, Tensor]:

@@ -7,37 +7,42 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
+from smis.bench.built import known
 from smis.bench.training import Case, train
 from smis.core.errors import ParamsError
 from smis.engine.distributed import joined
+from smis.engine.launch import KEPT_MEMORY
 
 
 def trained(case: Case, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
-    """Train here; with several processes also under torchrun, each with the batch that one alone has (weak scaling).
+    """Train in a process such as a training has; with several also in as many, each with one's batch (weak scaling).
 
     `efficiency` is images per second of all, over `processes` times those of one.
 
     Raises:
-        ParamsError: if the processes failed; their words go to stderr.
+        ParamsError: if the system has no such preset, or the processes failed; their words go to stderr.
     """
-    with joined(device) as alone:
-        found = train(case, alone, steps=steps)
+    known(case.system, case.preset)
+    found = _started(case, device=device, processes=1, steps=steps)
     if processes == 1:
         return found
-    many = _under_torchrun(case, device=device, processes=processes, steps=steps)
+    many = _started(case, device=device, processes=processes, steps=steps)
     rate = many["images_per_second"]
     return {**found, "processes": many, "efficiency": rate / processes / found["images_per_second"]}
 
 
-def _under_torchrun(case: Case, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
+def _started(case: Case, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
     words = json.dumps({**asdict(case), "batch": case.batch * processes})
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-    command += ["-m", "smis.bench.scaling", words, str(steps), device or ""]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "smis.bench.scaling"]
+    threads = str(max(1, torch.get_num_threads() // processes))
+    environment = {**KEPT_MEMORY, **os.environ, "OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    command += [words, str(steps), device or ""]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise ParamsError(f"{processes} processes failed; try fewer with --processes, or a smaller --batch")
+        raise ParamsError(f"{processes} process{'es' * (processes > 1)} failed; try a smaller --batch, or fewer")
     return json.loads(done.stdout.splitlines()[-1])
 
 
