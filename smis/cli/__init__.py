@@ -5,10 +5,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smis.cli import bench, export_checkpoint, import_checkpoint, metrics, recipe, runs, styles, systems, weights
+from smis.cli import (
+    bench,
+    data,
+    export_checkpoint,
+    import_checkpoint,
+    metrics,
+    recipe,
+    remote,
+    runs,
+    styles,
+    systems,
+    weights,
+)
 from smis.core.errors import SmisError
 
-_VERBS = (systems, recipe, weights, styles, metrics, bench, runs, import_checkpoint, export_checkpoint)
+_VERBS = (systems, recipe, weights, data, styles, metrics, bench, runs, remote, import_checkpoint, export_checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -33,6 +33,10 @@ class ImageError(SmisError):
     """A picture cannot be read, or has another size or mode than it should."""
 
 
+class DataError(SmisError):
+    """Files of a data set are missing, cannot be read, or do not fit one another."""
+
+
 class ShardError(SmisError):
     """A prepared file is missing, truncated, or of another version."""
 

@@ -1,5 +1,6 @@
 """The index of a prepared data set: a Parquet table with one row for each picture, and the header as its metadata."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import pyarrow.parquet as pq
 from numpy import ndarray
 
 from smis.core.errors import ShardError
+from smis.core.files import written
 from smis.data.rows import Rows
 from smis.data.schema import INDEX_SCHEMA, REMEDY, Header
 
 NAME = "index.parquet"
+_HELD = 2**17
+"""Rows that are held in memory while the index is written."""
 
 
 def entries(rows: Rows, *, shard: str, first: int, header: Header) -> pa.Table:
@@ -31,10 +35,17 @@ def entries(rows: Rows, *, shard: str, first: int, header: Header) -> pa.Table:
     return pa.table(columns, schema=INDEX_SCHEMA)
 
 
-def write(folder: Path, tables: list[pa.Table], *, header: Header) -> None:
+def write(folder: Path, tables: Iterable[pa.Table], *, header: Header) -> None:
     """Write the index; it comes last, so that a folder without one is not a prepared data set."""
-    table = pa.concat_tables([INDEX_SCHEMA.empty_table(), *tables])
-    pq.write_table(table.replace_schema_metadata(header.metadata()), folder / NAME)
+    schema = INDEX_SCHEMA.with_metadata(header.metadata())
+    with written(folder / NAME) as beside, pq.ParquetWriter(beside, schema) as sink:
+        held = schema.empty_table()
+        for table in tables:
+            held = pa.concat_tables([held, table.replace_schema_metadata(schema.metadata)])
+            if len(held) >= _HELD:
+                sink.write_table(held)
+                held = schema.empty_table()
+        sink.write_table(held)
 
 
 def read_header(folder: Path) -> Header:

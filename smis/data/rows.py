@@ -60,13 +60,14 @@ def check(sample: Sample, header: Header) -> ndarray:
 
 
 def _check_instances(sample: Sample) -> None:
-    class_of = np.zeros(int(sample.instances.max()) + 1, dtype=np.uint8)
-    class_of[sample.instances] = sample.labels
-    mixed = sample.instances[class_of[sample.instances] != sample.labels]
-    if mixed.size:
+    instances, labels = sample.instances.ravel().astype(np.intp), sample.labels.ravel()
+    class_of = np.full(int(instances.max()) + 1, -1, dtype=np.int16)
+    class_of[instances] = labels
+    mixed = class_of.take(instances) != labels
+    if mixed.any():
         remedy = "an instance is one object of one class: give each class its own id"
-        raise LabelError(f"instance {mixed[0]} of {sample.key} covers more than one class; {remedy}")
-    unused = np.flatnonzero(np.bincount(sample.instances.ravel()) == 0)
+        raise LabelError(f"instance {instances[mixed][0]} of {sample.key} covers more than one class; {remedy}")
+    unused = np.flatnonzero(class_of < 0)
     if unused.size:
         raise LabelError(
             f"instances of {sample.key} run to {len(class_of) - 1}, but no pixel has {unused[0]}; number them from 0"

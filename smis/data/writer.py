@@ -6,14 +6,16 @@ from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from smis.core.config import Config
-from smis.core.files import written_folder
+from smis.core.files import written, written_folder
 from smis.core.sample import Sample
-from smis.data import index
+from smis.data import index, parts
 from smis.data.encoding import Encoding
+from smis.data.parts import Part
 from smis.data.rows import Rows, encode
 from smis.data.schema import Header, ShardEntry, shard_schema
 
@@ -27,18 +29,23 @@ class PrepareConfig(Config):
     encoding: Encoding = "raw"
     shard_mib: int = Field(default=128, gt=0)
     """A shard is closed when it has grown to this; it is put together in memory."""
+    skip_bad: bool = False
+    """Go on without pictures that do not fit; left_out.json says which, and why."""
 
 
 class ShardWriter:
-    """`with ShardWriter(folder, header) as writer: writer.add(rows)`; rows of one split follow one another."""
+    """`with ShardWriter(folder, header) as writer: writer.add(rows)`; rows of one split follow one another.
+
+    Where an earlier one was killed, this one goes on: `after` says how far the shards in the folder reach.
+    """
 
     def __init__(self, folder: Path, header: Header, *, shard_mib: int = 128) -> None:
         self._folder = folder
         self._header = header
         self._limit = shard_mib * 2**20
         self._open: list[Rows] = []
-        self._shards: list[ShardEntry] = []
-        self._index: list[pa.Table] = []
+        self._done = parts.done(folder)
+        self._after = self.after
 
     def __enter__(self) -> "ShardWriter":
         return self
@@ -48,13 +55,21 @@ class ShardWriter:
     ) -> None:
         if kind is None:
             self._close_shard()
-            index.write(self._folder, self._index, header=self._header.with_shards(tuple(self._shards)))
+            header = self._header.with_shards(tuple(part.entry for part in self._done))
+            index.write(self._folder, parts.rows(self._folder, self._done), header=header)
+            parts.forget(self._folder, self._done)
 
-    def add(self, rows: Rows) -> None:
-        """Add rows to the shard that is open, or open the next."""
+    @property
+    def after(self) -> int:
+        """How many chunks of the data set the closed shards have."""
+        return self._done[-1].after if self._done else 0
+
+    def add(self, rows: Rows, *, after: int | None = None) -> None:
+        """Add rows to the shard that is open, or open the next; `after` counts the chunks up to and with these."""
         if self._open and self._open[0].split != rows.split:
             self._close_shard()
         self._open.append(rows)
+        self._after = self._after + 1 if after is None else after
         if sum(rows.shard.nbytes for rows in self._open) >= self._limit:
             self._close_shard()
 
@@ -62,17 +77,20 @@ class ShardWriter:
         if not self._open:
             return
         split = self._open[0].split
-        file = f"{split}-{sum(entry.split == split for entry in self._shards):05d}.arrow"
+        file = f"{split}-{sum(part.entry.split == split for part in self._done):05d}.arrow"
         batch = _joined([rows.shard for rows in self._open])
         entry = ShardEntry(file=file, split=split, rows=batch.num_rows, checksum=checksum(batch))
         schema = shard_schema(self._header).with_metadata(self._header.metadata(checksum=entry.checksum))
-        with pa.ipc.new_file(self._folder / file, schema) as sink:
+        with written(self._folder / file) as beside, pa.ipc.new_file(beside, schema) as sink:
             sink.write_batch(batch.replace_schema_metadata(schema.metadata))
-        first = 0
-        for rows in self._open:
-            self._index.append(index.entries(rows, shard=file, first=first, header=self._header))
-            first += len(rows)
-        self._shards.append(entry)
+        firsts = np.cumsum([0, *(len(rows) for rows in self._open)])
+        tables = [
+            index.entries(rows, shard=file, first=int(first), header=self._header)
+            for rows, first in zip(self._open, firsts[:-1], strict=True)
+        ]
+        part = Part(entry, self._after)
+        part.save(self._folder, pa.concat_tables(tables))
+        self._done.append(part)
         self._open = []
 
 

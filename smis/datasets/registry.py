@@ -5,6 +5,11 @@ from smis.core.registry import Registry
 DATASETS = Registry(
     "data set",
     {
+        "ade20k": "smis.datasets.ade20k:Config",
+        "celebamask": "smis.datasets.celebamask:Config",
+        "cityscapes": "smis.datasets.cityscapes:Config",
+        "coco_stuff": "smis.datasets.coco_stuff:Config",
+        "deepfashion": "smis.datasets.deepfashion:Config",
         "folder": "smis.datasets.folder:Config",
         "paperdoll": "smis.datasets.paperdoll:Config",
     },

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 
+from smis.datasets.ade20k import classes as ade20k
+from smis.datasets.celebamask import classes as celebamask
+from smis.datasets.cityscapes import classes as cityscapes
+from smis.datasets.coco_stuff import classes as coco
+from smis.datasets.deepfashion import classes as deepfashion
 from smis.datasets.paperdoll import classes as paperdoll
-from smis.published.classes import ade20k, celebamask, cityscapes, coco, facades
+from smis.published import facades
 from smis.published.palette import Colour, distinct_colours
 
 PUBLISHED = {
@@ -23,13 +28,13 @@ _NAMES = {
     "celebamask": celebamask.NAMES,
     "cityscapes": cityscapes.NAMES,
     "coco": coco.NAMES,
-    "deepfashion": paperdoll.NAMES,  # which has the classes of SMIS's release
+    "deepfashion": deepfashion.NAMES,
     "facades": facades.NAMES,
     "paperdoll": paperdoll.NAMES,
 }
 _OWN_PALETTES: dict[str, tuple[Colour, ...]] = {
     "cityscapes": cityscapes.PALETTE,
-    "deepfashion": paperdoll.PALETTE,
+    "deepfashion": deepfashion.PALETTE,
     "paperdoll": paperdoll.PALETTE,
 }
 

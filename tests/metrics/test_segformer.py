@@ -9,9 +9,10 @@ import torch
 
 from smis.core import weights
 from smis.core.errors import ParamsError, WeightsError
+from smis.datasets.ade20k import classes as ade20k
+from smis.datasets.cityscapes import classes as cityscapes
 from smis.metrics import segformer
 from smis.metrics.segmenter import SegmenterConfig
-from smis.published.classes import ade20k, cityscapes
 from tests import segformers
 
 IDS = (3, 1, 6, 2, 7)

@@ -11,10 +11,10 @@ from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as scrip
 from cityscapesscripts.helpers.labels import labels, name2label, trainId2label
 from PIL import Image
 
+from smis.datasets.cityscapes import classes as cityscapes
 from smis.metrics import segformer
 from smis.metrics.result import Bootstrap
 from smis.metrics.segmentation import Segmentation
-from smis.published.classes import cityscapes
 
 EVALUATED = tuple(trainId2label[number].id for number in range(19))
 CLASSES = 34

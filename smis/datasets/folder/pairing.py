@@ -1,62 +1,29 @@
-"""Which files belong together: those of one name, never those at one place in a list."""
+"""Which pictures somebody's folder has, and who of them is for training."""
 
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
 
-from smis.core.errors import ImageError, LabelError, ParamsError
+from smis.core.errors import ParamsError
+from smis.datasets.reading.files import Several
+from smis.datasets.reading.pairing import Found, Layout, paired
 
-ENDINGS = (".jpeg", ".jpg", ".png")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The files of one picture; without instances each class is one."""
-
-    key: str
-    image: Path
-    labels: Path
-    instances: Path | None
+PLAIN = Layout(
+    title="images/NAME.png or .jpg, with labels/NAME.png and, where there are any, instances/NAME.png",
+    image=r"(?P<split>)images/(?P<key>.+)\.(?i:png|jpg|jpeg)",
+    labels=r"(?P<split>)labels/(?P<key>.+)\.(?i:png)",
+    instances=r"(?P<split>)instances/(?P<key>.+)\.(?i:png)",
+)
 
 
-def pairs(root: Path) -> list[Pair]:
-    """Find the pictures below a folder, by name.
+def pairs(files: Several, *, given: bool | None) -> Found:
+    """Find the pictures, by name; with their instance maps if these are given or, unasked, if any picture has one.
 
     Raises:
-        ImageError: if there are none, or two of one name.
-        LabelError: if a map is missing or left over.
+        ParamsError: if there are no pictures.
     """
-    images = _by_name(root / "images", ENDINGS)
-    if not images:
-        raise ImageError(f"there are no pictures in {root / 'images'}; put PNG or JPEG files there, or set root")
-    maps = {kind: _by_name(root / kind, (".png",)) for kind in ("labels", "instances")}
-    for kind, found in maps.items():
-        if found or kind == "labels":
-            _compare(images, found, folder=root / kind)
-    return [Pair(key, images[key], maps["labels"][key], maps["instances"].get(key)) for key in sorted(images)]
-
-
-def _by_name(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in endings:
-            key = path.relative_to(folder).with_suffix("").as_posix()
-            if key in found:
-                raise ImageError(f"{found[key]} and {path} have one name; rename one of them")
-            found[key] = path
+    found = paired(files, (PLAIN,), instances=given is not False)
+    if given is None and not any(entry.instances for entries in found.entries.values() for entry in entries):
+        return paired(files, (PLAIN,), instances=False)
     return found
-
-
-def _compare(images: dict[str, Path], maps: dict[str, Path], *, folder: Path) -> None:
-    missing, left = sorted(images.keys() - maps.keys()), sorted(maps.keys() - images.keys())
-    if missing:
-        raise LabelError(f"{images[missing[0]]} has no {folder / missing[0]}.png{_more(missing)}; maps are PNG files")
-    if left:
-        raise LabelError(f"{maps[left[0]]} belongs to no picture{_more(left)}; take it away, or give it its picture")
-
-
-def _more(keys: list[str]) -> str:
-    return f", and so {len(keys) - 1} more" if len(keys) > 1 else ""
 
 
 def divided(

@@ -1,28 +1,20 @@
 """Somebody's pictures -> samples of one size."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from smis.core.errors import ImageError, LabelError
-from smis.core.sample import Sample, check_range
-from smis.datasets.folder import files
+from smis.core.sample import Sample
+from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
-from smis.datasets.folder.pairing import Pair, divided, pairs
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One sample: a picture, or a tile of it."""
-
-    key: str
-    pair: Pair
-    box: Box
+from smis.datasets.folder.pairing import divided, pairs
+from smis.datasets.folder.pieces import Pieces
+from smis.datasets.reading import pictures
+from smis.datasets.reading.files import open_files
+from smis.datasets.reading.geometry import resized_ids, resized_image
+from smis.datasets.reading.maps import Maps
+from smis.datasets.reading.pairing import Entry
+from smis.datasets.reading.problems import as_error
 
 
 class Reader:
@@ -30,98 +22,69 @@ class Reader:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self.classes = config.names
-        self.palette = config.colours
-        found = {pair.key: pair for pair in pairs(config.root)}
-        splits = divided(list(found), validation=config.validation, test=config.test, seed=config.seed)
-        self._pieces = {
-            name: [piece for key in keys for piece in self._cut(found[key])] for name, keys in splits.items()
-        }
-        self.splits = tuple(splits)
-        self._latest: tuple[str, tuple[Image.Image, ndarray, ndarray]] | None = None
+        self._files = open_files(config.root)
+        names, colours = (config.classes, config.palette) if config.classes else classes_file(self._files)
+        classes = described(names, colours, ignore=config.ignore)
+        self.classes, self.palette = list(classes.names), list(classes.palette)
+        self.warnings: list[str] = []
+        found = pairs(self._files, given=None if config.instances is None else config.instances == "given")
+        entries = {entry.key: entry for each in found.entries.values() for entry in each}
+        if not entries:
+            raise as_error(found.problems, name="folder", pictures=len(found.problems))
+        shares = divided(list(entries), validation=config.validation, test=config.test, seed=config.seed)
+        how = {"files": self._files, "tile": config.tile, "stride": config.stride or config.tile or 0}
+        cut = {split: Pieces([entries[key] for key in keys], split, **how) for split, keys in shares.items()}
+        self._pieces = {split: pieces for split, pieces in cut.items() if len(pieces)}
+        self.problems = [*found.problems, *(problem for pieces in cut.values() for problem in pieces.problems)]
+        self._maps = self._map_reader(len(names))
+        stamp = self._files.stamp(name for entry in entries.values() for name in entry.files)
+        self.fingerprint = f"{stamp} {config.model_dump_json()}"
+        self._latest: tuple[str, tuple[Image.Image, ndarray, ndarray | None]] | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits that have pictures."""
+        return tuple(self._pieces)
 
     def count(self, split: str) -> int:
         """Return the number of samples in a split."""
         return len(self._pieces[split])
 
-    def read(self, split: str, number: int) -> Sample:
+    def key(self, split: str, index: int, /) -> str:
+        """Name a sample."""
+        return self._pieces[split][index][0]
+
+    def read(self, split: str, index: int, /) -> Sample:
         """Read one sample.
 
         Raises:
             ImageError, LabelError: if one of its files is broken or does not fit the others.
         """
-        piece = self._pieces[split][number]
-        height, width = self._config.size
-        image, labels, instances = self._opened(piece.pair)
-        labels, instances = (_nearest(ids, piece.box, size=(height, width)) for ids in (labels, instances))
+        (key, entry, box), size = self._pieces[split][index], self._config.size
+        image, labels, given = self._opened(entry)
+        labels = resized_ids(labels, size, box=box)
+        given = None if given is None else resized_ids(given, size, box=box)
         return Sample(
-            key=piece.key,
+            key=key,
             split=split,
-            image=np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=piece.box)),
+            image=resized_image(image, size, box=box),
             labels=labels.astype(np.uint8),
-            instances=_one_class_each(instances, labels),
+            instances=self._maps.instances(labels, given, entry),
         )
 
-    def _opened(self, pair: Pair) -> tuple[Image.Image, ndarray, ndarray]:
+    def _map_reader(self, named: int) -> Maps:
+        ignore = self._config.ignore
+        return Maps(
+            self._files,
+            len(self.classes),
+            self._config.instances or "classes",
+            {} if ignore is None else {ignore: named},
+            remedy="was {high} left in as 'unlabelled'? set datasets.folder.ignore: {high}" * (ignore is None),
+        )
+
+    def _opened(self, entry: Entry) -> tuple[Image.Image, ndarray, ndarray | None]:
         """Read a picture's files; the last ones are kept, for the next tile of the same picture."""
-        if self._latest is None or self._latest[0] != pair.key:
-            image = files.read_image(pair.image)
-            self._latest = pair.key, (image, *self._maps(pair, size=(image.height, image.width)))
+        if self._latest is None or self._latest[0] != entry.key:
+            image = pictures.read_image(self._files, entry.image)
+            self._latest = entry.key, (image, *self._maps.read(entry, size=(image.height, image.width)))
         return self._latest[1]
-
-    def _maps(self, pair: Pair, *, size: tuple[int, int]) -> tuple[ndarray, ndarray]:
-        labels = self._without_ignored(files.read_ids(pair.labels))
-        remedy = "" if self._config.ignore is not None else _remedy(int(labels.max()))
-        low, high = int(labels.min()), int(labels.max())
-        check_range(low, high, name=str(pair.labels), classes=len(self.classes), remedy=remedy)
-        instances = files.read_ids(pair.instances) if pair.instances else labels
-        for path, ids in ((pair.labels, labels), (pair.instances, instances)):
-            if ids.shape != size:
-                sizes = " x ".join(map(str, ids.shape)), " x ".join(map(str, size))
-                raise LabelError(f"{path} is {sizes[0]}, but {pair.image} is {sizes[1]}; make them of one size")
-        return labels, instances
-
-    def _without_ignored(self, labels: ndarray) -> ndarray:
-        if self._config.ignore is None:
-            return labels
-        return np.where(labels == self._config.ignore, len(self._config.classes), labels)
-
-    def _cut(self, pair: Pair) -> list[Piece]:
-        height, width = files.size(pair.image)
-        tile = self._config.tile
-        if tile is None:
-            return [Piece(pair.key, pair, (0, 0, width, height))]
-        if min(height, width) < tile:
-            raise ImageError(f"{pair.image} is {height} x {width}, too small for a tile of {tile}; make tile smaller")
-        stride = self._config.stride or tile
-        tops, lefts = _starts(height, tile, stride=stride), _starts(width, tile, stride=stride)
-        return [
-            Piece(f"{pair.key}@{top},{left}", pair, (left, top, left + tile, top + tile))
-            for top in tops
-            for left in lefts
-        ]
-
-
-def _starts(length: int, tile: int, *, stride: int) -> list[int]:
-    """Step over a side; the last tile ends where the picture ends, so that nothing is left out."""
-    starts = list(range(0, length - tile + 1, stride))
-    return starts if starts[-1] == length - tile else [*starts, length - tile]
-
-
-def _nearest(ids: ndarray, box: Box, *, size: tuple[int, int]) -> ndarray:
-    """Take for each pixel of the result the id in the middle of what it covers."""
-    left, top, right, bottom = box
-    rows = top + ((np.arange(size[0]) + 0.5) * (bottom - top) / size[0]).astype(np.int64)
-    columns = left + ((np.arange(size[1]) + 0.5) * (right - left) / size[1]).astype(np.int64)
-    return ids[np.ix_(rows, columns)]
-
-
-def _one_class_each(instances: ndarray, labels: ndarray) -> ndarray:
-    """Number objects from 0, and split those that have pixels of many classes."""
-    pairs = instances.astype(np.int64) * 256 + labels
-    _, dense = np.unique(pairs, return_inverse=True)
-    return dense.reshape(labels.shape).astype(np.uint16)
-
-
-def _remedy(high: int) -> str:
-    return f"was {high} left in as 'unlabelled'? set datasets.folder.ignore: {high}"

@@ -1,5 +1,7 @@
 """The section `datasets.paperdoll`."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from smis.core.config import Config as Section
@@ -8,6 +10,10 @@ from smis.datasets.paperdoll.reader import PaperDoll
 
 class Config(Section):
     """How many pictures of how many people, and how large; one seed gives one data set."""
+
+    source: ClassVar[str] = "drawn by this code"
+    licence: ClassVar[str] = "Apache-2.0, as the code"
+    citation: ClassVar[str] = ""
 
     size: int = Field(default=64, ge=16, le=512)
     """Height and width in pixels."""

@@ -24,12 +24,15 @@ class PaperDoll:
 
     classes: list[str] = list(NAMES)
     palette: list[tuple[int, int, int]] = list(PALETTE)
+    problems: tuple[()] = ()
+    warnings: tuple[()] = ()
 
     def __init__(self, *, size: int, people: int, counts: Mapping[str, int], seed: int) -> None:
         self.size = size
         self.people = people
         self.seed = seed
         self._counts = dict(counts)
+        self.fingerprint = f"{size} {people} {self._counts} {seed}"
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -40,6 +43,10 @@ class PaperDoll:
         """Say how many pictures a split has."""
         return self._counts[split]
 
+    def key(self, split: str, index: int) -> str:
+        """Name a picture."""
+        return f"{split}/{index:06d}"
+
     def read(self, split: str, index: int) -> Sample:
         """Draw one picture.
 
@@ -48,7 +55,7 @@ class PaperDoll:
         """
         layout = self.layout(split, index)
         image = self.render(layout, self.appearance(self._generator(split, index, _APPEARANCE)))
-        return Sample(f"{split}/{index:06d}", split, image, layout.labels, layout.instances)
+        return Sample(self.key(split, index), split, image, layout.labels, layout.instances)
 
     def layout(self, split: str, index: int) -> Layout:
         """Draw the geometry of a picture: no colour depends on it.

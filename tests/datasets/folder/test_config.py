@@ -2,15 +2,16 @@ import pytest
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder import Config
-from smis.datasets.folder.config import made_up
+from smis.datasets.folder.classes import described
+from smis.datasets.reading.palette import made_up
 
 SECTION = {"root": "photos", "classes": ["sky", "tree"], "size": [32, 48]}
 
 
 def test_an_ignored_id_becomes_one_more_class():
-    config = Config.check(SECTION | {"ignore": 255}, source="params.yaml")
-    assert config.names == ["sky", "tree", "unlabelled"]
-    assert len(config.colours) == 3
+    classes = described(["sky", "tree"], None, ignore=255)
+    assert classes.names == ["sky", "tree", "unlabelled"]
+    assert len(classes.palette) == 3
 
 
 def test_colours_are_made_up_as_voc_has_them():

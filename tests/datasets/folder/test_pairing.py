@@ -1,7 +1,8 @@
 import pytest
 
-from smis.core.errors import ImageError, LabelError, ParamsError
+from smis.core.errors import ParamsError
 from smis.datasets.folder.pairing import divided, pairs
+from smis.datasets.reading.files import open_files
 
 
 def touch(root, *names):
@@ -11,42 +12,54 @@ def touch(root, *names):
         path.touch()
 
 
+def found(root, given=None):
+    return pairs(open_files(str(root)), given=given)
+
+
+def why(root):
+    return [problem.why.replace(f"{root}/", "") for problem in found(root).problems]
+
+
 def test_files_are_paired_by_name_and_not_by_order(tmp_path):
     touch(tmp_path, "images/b.jpg", "images/a.png", "images/sub/c.JPEG")
     touch(tmp_path, "labels/a.png", "labels/b.png", "labels/sub/c.png")
-    found = pairs(tmp_path)
-    assert [pair.key for pair in found] == ["a", "b", "sub/c"]
-    assert all(pair.image.stem == pair.labels.stem for pair in found)
-    assert found[0].instances is None
+    entries = found(tmp_path).entries[""]
+    assert [entry.key for entry in entries] == ["a", "b", "sub/c"]
+    assert [entry.labels[0] for entry in entries] == ["0:labels/a.png", "0:labels/b.png", "0:labels/sub/c.png"]
+    assert entries[0].instances is None
 
 
-def test_a_picture_without_labels_is_named(tmp_path):
-    touch(tmp_path, "images/a.png", "images/b.jpg", "images/c.jpg", "labels/a.png")
-    with pytest.raises(LabelError, match=r"images/b\.jpg has no .*labels/b\.png, and so 1 more; maps are PNG files"):
-        pairs(tmp_path)
-
-
-def test_labels_without_a_picture_are_named(tmp_path):
-    touch(tmp_path, "images/a.png", "labels/a.png", "labels/b.png")
-    with pytest.raises(LabelError, match=r"labels/b\.png belongs to no picture"):
-        pairs(tmp_path)
+def test_all_pictures_without_labels_and_labels_without_pictures_are_named(tmp_path):
+    touch(tmp_path, "images/a.png", "images/b.jpg", "images/c.jpg", "labels/a.png", "labels/d.png")
+    assert why(tmp_path) == [
+        "images/b.jpg has no label map of its name; copy it there, or take the picture away",
+        "images/c.jpg has no label map of its name; copy it there, or take the picture away",
+        "labels/d.png belongs to no picture; take it away, or give it its picture",
+    ]
+    assert [entry.key for entry in found(tmp_path).entries[""]] == ["a"]
 
 
 def test_instances_are_for_all_pictures_or_for_none(tmp_path):
     touch(tmp_path, "images/a.png", "images/b.png", "labels/a.png", "labels/b.png", "instances/a.png")
-    with pytest.raises(LabelError, match=r"images/b\.png has no .*instances/b\.png"):
-        pairs(tmp_path)
+    assert why(tmp_path) == ["images/b.png has no instance map of its name; copy it there, or take the picture away"]
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):
     touch(tmp_path, "images/a.png", "images/a.jpg", "labels/a.png")
-    with pytest.raises(ImageError, match=r"a\.jpg and .*a\.png have one name"):
-        pairs(tmp_path)
+    assert why(tmp_path) == ["images/a.jpg and images/a.png have one name, a; take one of them away"]
+
+
+def test_what_operating_systems_leave_behind_is_no_picture(tmp_path):
+    touch(tmp_path, "images/a.png", "labels/a.png", "images/._a.png", "__MACOSX/images/b.png", "images/.DS_Store")
+    assert why(tmp_path) == []
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
-    with pytest.raises(ImageError, match=r"there are no pictures in .*images; put PNG or JPEG files there"):
-        pairs(tmp_path)
+    touch(tmp_path, "photos/a.png")
+    with pytest.raises(
+        ParamsError, match=r"no file is named .*images/NAME\.png .*for example, .*photos/a\.png; set root"
+    ):
+        found(tmp_path)
 
 
 KEYS = [f"{number:03d}" for number in range(100)]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis.core.errors import ImageError, LabelError
+from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.datasets.folder import Config
 from tests.photographs import lay_out
 
@@ -27,9 +27,8 @@ def reader(root, **more):
     return Config.check({"root": str(root), **SECTION, **more}, source="params.yaml").build()
 
 
-def relabel(root, labels, mode=None):
-    image = Image.fromarray(labels)
-    (image if mode is None else image.convert(mode)).save(root / "labels" / "a.png")
+def relabel(root, labels):
+    Image.fromarray(labels).save(root / "labels" / "a.png")
 
 
 def stripes():
@@ -97,7 +96,9 @@ def test_a_label_out_of_range_names_file_range_and_remedy(root):
 
 
 def test_a_coloured_label_map_is_refused(root):
-    relabel(root, stripes(), mode="RGB")
+    image = Image.fromarray(stripes())
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image.convert("RGB").save(root / "labels" / "a.png")
     with pytest.raises(LabelError, match=r"labels/a\.png has mode RGB, but a map has one channel of ids"):
         reader(root).read("train", 0)
 
@@ -117,10 +118,58 @@ def test_a_truncated_file_is_named_in_one_line(root, kind, error):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_picture_is_named_before_anything_is_written(root):
+def test_a_file_that_cannot_be_cut_into_tiles_is_a_problem_and_the_others_go_on(root):
     (root / "images" / "b.jpg").write_text("not a picture")
-    with pytest.raises(ImageError, match=r"cannot read .*images/b\.jpg"):
-        reader(root)
+    read = reader(root, tile=10)
+    assert [problem.key for problem in read.problems] == ["b"]
+    assert "cannot read" in read.problems[0].why
+    assert read.count("train") == 6
+
+
+def test_a_picture_with_16_bits_is_refused(root):
+    Image.fromarray(np.zeros((16, 24), np.uint16)).save(root / "images" / "a.png")
+    with pytest.raises(
+        ImageError, match=r"images/a\.png has mode I;16, but pictures have 8 bits a channel; save it as"
+    ):
+        reader(root).read("train", 0)
+
+
+def test_transparency_is_dropped_as_in_the_released_code(root):
+    with Image.open(root / "images" / "a.png") as image:
+        before = image.copy()
+    before.putalpha(7)
+    before.save(root / "images" / "a.png")
+    assert np.array_equal(reader(root, size=[16, 24]).read("train", 0).image, np.asarray(before)[..., :3])
+
+
+def test_classes_come_from_a_file_beside_the_pictures(root):
+    (root / "classes.txt").write_text("sky 70 130 180\nold tree 107 142 35\nhouse 70 70 70\n")
+    read = reader(root, classes=None)
+    assert read.classes == ["sky", "old tree", "house"]
+    assert read.palette[1] == (107, 142, 35)
+
+
+@pytest.mark.parametrize("text", ["", "sky 1 2 3\ntree", "sky 1 2 300"])
+def test_a_file_of_classes_that_does_not_fit_says_how_to_write_it(root, text):
+    (root / "classes.txt").write_text(text)
+    with pytest.raises(ParamsError, match=r"classes\.txt does not fit: write 1 to 255 lines of `name` or"):
+        reader(root, classes=None)
+
+
+def test_without_classes_a_person_hears_where_to_say_them(root):
+    with pytest.raises(
+        ParamsError, match=r"datasets\.folder\.classes: give a list, or put classes\.txt beside images/"
+    ):
+        reader(root, classes=None)
+
+
+def test_regions_that_do_not_touch_are_objects_of_their_own(root):
+    labels = np.zeros((16, 24), np.uint8)
+    labels[2:6, 2:6] = labels[8:12, 2:6] = 1
+    relabel(root, labels)
+    sample = reader(root, size=[16, 24], instances="regions").read("train", 0)
+    assert sample.instances.max() == 2
+    assert sample.instances[3, 3] != sample.instances[9, 3]
 
 
 def test_tiles_overlap_and_reach_every_border(root):
@@ -141,9 +190,10 @@ def test_a_tile_is_its_part_of_the_picture(root):
     assert np.array_equal(sample.labels, stripes()[:8, 4:12])
 
 
-def test_a_picture_smaller_than_a_tile_is_named(root):
-    with pytest.raises(ImageError, match=r"images/a\.png is 16 x 24, too small for a tile of 20; make tile smaller"):
-        reader(root, tile=20)
+def test_pictures_smaller_than_a_tile_are_named(root):
+    problems = reader(root, tile=20).problems
+    assert [problem.key for problem in problems] == ["a", "b"]
+    assert problems[0].why.endswith("images/a.png is 16 x 24, too small for a tile of 20; make tile smaller")
 
 
 def test_two_real_photographs_are_read_as_tiles(tmp_path):

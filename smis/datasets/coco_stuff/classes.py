@@ -1,8 +1,8 @@
 """The classes of COCO-Stuff as its label maps count them, from 0; the last is what is 255 there."""
 
-from smis.published.classes import listed
+from smis.datasets.reading.palette import made_up
 
-NAMES = listed("""
+_NAMES = """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, street sign, stop
 sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, hat, backpack,
 umbrella, shoe, eye glasses, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat,
@@ -18,4 +18,6 @@ pavement, pillow, plant-other, plastic, platform, playingfield, railing, railroa
 salad, sand, sea, shelf, sky-other, skyscraper, snow, solid-other, stairs, stone, straw, structural-other, table,
 tent, textile-other, towel, tree, vegetable, wall-brick, wall-concrete, wall-other, wall-panel, wall-stone,
 wall-tile, wall-wood, water-other, waterdrops, window-blind, window-other, wood, unlabeled
-""")
+"""
+NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
+PALETTE = tuple(made_up(number) for number in range(len(NAMES)))

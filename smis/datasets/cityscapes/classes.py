@@ -1,12 +1,11 @@
 """The 35 label ids of Cityscapes with their official colours; license plates, officially -1, come last."""
 
-from smis.published.classes import listed
-
-NAMES = listed("""
+_NAMES = """
 unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, rail
 track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic light, traffic sign, vegetation,
 terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, motorcycle, bicycle, license plate
-""")
+"""
+NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
 
 # fmt: off
 PALETTE = (

@@ -1,8 +1,8 @@
 """The annotation ids of ADE20K's scene parsing benchmark: 0 for what has no class, then its 150, by first names."""
 
-from smis.published.classes import listed
+from smis.datasets.reading.palette import made_up
 
-NAMES = listed("""
+_NAMES = """
 other, wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth,
 door, table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field,
 armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, base, box, column, signboard, chest of
@@ -15,4 +15,6 @@ washer, plaything, swimming pool, stool, barrel, basket, waterfall, tent, bag, m
 step, tank, trade name, microwave, pot, animal, bicycle, lake, dishwasher, screen, blanket, sculpture, hood, sconce,
 vase, traffic light, tray, ashcan, fan, pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass,
 clock, flag
-""")
+"""
+NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
+PALETTE = tuple(made_up(number) for number in range(len(NAMES)))

@@ -1,0 +1,167 @@
+"""`python -m benchmarks.data`: pictures per second of `prepare`, and of the image library alone, as JSON.
+
+The library alone decodes, resizes and encodes the same files in as many processes; it checks nothing, numbers no
+objects and keeps no result. Both are timed in turns. The last figures are of the whole stage, with what it writes.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.clock import machine
+from pipelines.prepare import encoded, prepare
+from pipelines.stage import end_with_parent
+from smis.data.encoding import Encoding
+from smis.data.rows import Rows
+from smis.data.schema import Header
+from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
+from smis.datasets.ade20k import Config as Ade20k
+from smis.datasets.cityscapes import Config as Cityscapes
+from smis.datasets.deepfashion import Config as DeepFashion
+from smis.datasets.reading.protocol import Reader
+from smis.datasets.reading.workers import in_order
+
+TEN_MILLION = 10_000_000
+CASES = {
+    "deepfashion": (DeepFashion, (256, 256), "train/{}.jpg", "cihp_train_mask/{}.png", None),
+    "ade20k": (Ade20k, (512, 683), "images/training/ADE_train_{}.jpg", "annotations/training/ADE_train_{}.png", None),
+    "cityscapes": (
+        Cityscapes,
+        (1024, 2048),
+        "leftImg8bit/train/aachen/{}_leftImg8bit.png",
+        "gtFine/train/aachen/{}_gtFine_labelIds.png",
+        "gtFine/train/aachen/{}_gtFine_instanceIds.png",
+    ),
+}
+"""For each data set its Config, the (height, width) of its files in pixels, and what they are called."""
+Files = list[tuple[Path, bool]]
+"""Paths, and whether each is a picture or a map."""
+
+
+def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, str, str | None]) -> None:
+    """Make pictures with noise and maps with regions, which compress about as photographs and maps do."""
+    draw = np.random.default_rng(0)
+    for number in range(count):
+        coarse = Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+        smooth = np.asarray(coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC)).astype(np.int16)
+        image = (smooth + draw.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
+        labels = smooth[..., 0].astype(np.uint8) // 32
+        maps = (image, labels, labels.astype(np.uint16) * 1000 + (smooth[..., 1] > 128))
+        for name, pixels in zip(names, maps, strict=True):
+            if name:
+                path = root / name.format(f"{number:08d}")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path, quality=92)
+
+
+def library(given: tuple[list[Files], tuple[int, int], Encoding], piece: tuple[int, int]) -> int:
+    """Do with the image library alone what must be done with the files of some pictures."""
+    pictures, (height, width), encoding = given
+    for files in pictures[slice(*piece)]:
+        for path, colours in files:
+            with Image.open(BytesIO(path.read_bytes())) as opened:
+                image = opened.convert("RGB") if colours else opened
+                how = Image.Resampling.BICUBIC if colours else Image.Resampling.NEAREST
+                resized = image.resize((width, height), how)
+            if encoding == "raw":
+                resized.tobytes()
+            else:
+                resized.save(BytesIO(), format=encoding if colours else "png")
+    return piece[1] - piece[0]
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def measure(name: str, root: Path, *, count: int, encoding: Encoding, repeats: int) -> dict[str, Any]:
+    """Time both ways in turns, after each has run once; processes start anew each time. Then the whole stage, once."""
+    kind, size, *names = CASES[name]
+    write(root, count=count, size=size, names=(names[0], names[1], names[2]))
+    reader: Reader = kind(root=str(root), validation=0).build()
+    first = reader.read("train", 0)
+    height, width = first.labels.shape
+    header = Header(name, tuple(reader.classes), tuple(reader.palette), height, width, encoding)
+    keys = [reader.key("train", number).removeprefix("ADE_train_") for number in range(count)]
+    patterns = [(pattern, pattern is names[0]) for pattern in names if pattern]
+    files = [[(root / pattern.format(key), colours) for pattern, colours in patterns] for key in keys]
+    pieces = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    chunks = [("train", *piece) for piece in pieces]
+    how = {"preload": ["pipelines.prepare", "pandas"], "begin": end_with_parent}
+    ways = {
+        "library": lambda: list(in_order(library, (files, (height, width), encoding), pieces, **how)),
+        "ours": lambda: [None for _ in in_order(encoded, (reader, header), chunks, **how)],
+    }
+    for run in ways.values():
+        run()
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(repeats):
+        for way, run in ways.items():
+            taken[way].append(seconds(run))
+    speed = {way: count / statistics.median(times) for way, times in taken.items()}
+    rows = [encoded((reader, header), chunk).rows for chunk in chunks]
+    writing = seconds(lambda: write_rows(root / "rows", [each for each in rows if each], header))
+    whole = seconds(lambda: stage(reader, root, encoding))
+    written = sum(path.stat().st_size for path in (root / "prepared").iterdir())
+    read = sum(path.stat().st_size for each in files for path, _ in each)
+    return {
+        "images_per_second": {way: round(each, 1) for way, each in speed.items()},
+        "ours_of_library": round(speed["ours"] / speed["library"], 3),
+        "whole_stage": {
+            "images_per_second": round(count / whole, 1),
+            "images_per_second_of_the_process_that_writes": round(count / writing, 1),
+            "read_mb_per_second": round(read / whole / 1e6, 1),
+            "written_mb_per_second": round(written / whole / 1e6, 1),
+        },
+        "ten_million": {
+            "hours_here": round(TEN_MILLION / (count / whole) / 3600, 1),
+            "written_tb": round(written / count * TEN_MILLION / 1e12, 2),
+        },
+    }
+
+
+def write_rows(folder: Path, rows: list[Rows], header: Header) -> None:
+    folder.mkdir()
+    with ShardWriter(folder, header) as writer:
+        for each in rows:
+            writer.add(each)
+
+
+def stage(reader: Reader, root: Path, encoding: Encoding) -> None:
+    with contextlib.redirect_stdout(sys.stderr):
+        prepare(reader, root / "prepared", config=PrepareConfig(encoding=encoding), scratch=root / "scratch")
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    asked.add_argument("--pictures", type=int, default=512)
+    asked.add_argument("--encoding", choices=("raw", "png", "jpeg"), default="raw")
+    asked.add_argument("--repeats", type=int, default=3)
+    args = asked.parse_args()
+    found = {}
+    for name in args.cases:
+        with tempfile.TemporaryDirectory() as folder:
+            count = args.pictures // 4 if name == "cityscapes" else args.pictures
+            found[name] = measure(name, Path(folder), count=count, encoding=args.encoding, repeats=args.repeats)
+    workers = os.environ.get("SMIS_WORKERS") or str(os.cpu_count())
+    json.dump({"encoding": args.encoding, "workers": workers, **found, "machine": machine()}, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()

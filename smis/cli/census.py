@@ -1,0 +1,127 @@
+"""How often each class is seen in a data set, and how many objects there are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from smis.core.errors import ImageError, LabelError
+from smis.core.progress import Bar
+from smis.core.sample import Sample
+from smis.data import index
+from smis.data.shards import Prepared
+from smis.datasets.reading.problems import Problem
+from smis.datasets.reading.protocol import Reader
+from smis.datasets.reading.workers import in_order
+
+_CHUNK = 32
+
+
+@dataclass
+class Census:
+    """Counts over pictures; `problems` are those that could not be counted."""
+
+    pixels: ndarray
+    """Of each class; int64."""
+    showing: ndarray
+    """How many pictures show each class; int64."""
+    pictures: int = 0
+    instances: int = 0
+    most: int = 0
+    """Instances of the picture that has most."""
+    problems: list[Problem] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, classes: int) -> "Census":
+        """Begin with nothing."""
+        return cls(np.zeros(classes, dtype=np.int64), np.zeros(classes, dtype=np.int64))
+
+    def add(self, pixels: ndarray, instances: int) -> None:
+        """Count one picture."""
+        self.pixels += pixels
+        self.showing += pixels > 0
+        self.pictures += 1
+        self.instances += instances
+        self.most = max(self.most, instances)
+
+    def join(self, other: "Census") -> None:
+        """Count what another has counted."""
+        self.pixels += other.pixels
+        self.showing += other.showing
+        self.pictures += other.pictures
+        self.instances += other.instances
+        self.most = max(self.most, other.most)
+        self.problems += other.problems
+
+    def rows(self, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """Say for each class the share of pixels and of pictures (0..1)."""
+        pixels, pictures = max(int(self.pixels.sum()), 1), max(self.pictures, 1)
+        return [
+            {
+                "id": number,
+                "name": name,
+                "pixels": self.pixels[number] / pixels,
+                "pictures": self.showing[number] / pictures,
+            }
+            for number, name in enumerate(classes)
+        ]
+
+
+def of_samples(samples: Iterable[Sample], *, classes: int) -> Census:
+    """Count pictures at hand."""
+    census = Census.empty(classes)
+    for sample in samples:
+        pixels = np.bincount(sample.labels.ravel(), minlength=classes)
+        census.add(pixels, int(sample.instances.max()) + 1)
+    return census
+
+
+def of_reader(reader: Reader) -> dict[str, Census]:
+    """Read every picture of a raw data set, in many processes."""
+    pieces = [
+        (split, start, min(start + _CHUNK, reader.count(split)))
+        for split in reader.splits
+        for start in range(0, reader.count(split), _CHUNK)
+    ]
+    found = {split: Census.empty(len(reader.classes)) for split in reader.splits}
+    total = sum(reader.count(split) for split in reader.splits)
+    with Bar("checking", total=total, unit="pictures") as bar:
+        counted = in_order(count, reader, pieces, preload=[__name__], begin=_nothing)
+        for (split, start, stop), part in zip(pieces, counted, strict=True):
+            found[split].join(part)
+            bar.advance(stop - start, note=split)
+    return found
+
+
+def count(reader: Reader, piece: tuple[str, int, int]) -> Census:
+    """Read and count some pictures of a split."""
+    split, start, stop = piece
+    problems: list[Problem] = []
+
+    def samples() -> Iterator[Sample]:
+        for number in range(start, stop):
+            try:
+                yield reader.read(split, number)
+            except (LabelError, ImageError) as error:
+                problems.append(Problem(reader.key(split, number), split, str(error)))
+
+    census = of_samples(samples(), classes=len(reader.classes))
+    census.problems += problems
+    return census
+
+
+def of_prepared(prepared: Prepared) -> dict[str, Census]:
+    """Add up what the index of a prepared data set says."""
+    found: dict[str, Census] = {}
+    for split in prepared.splits:
+        pixels = index.read_pixels(prepared.folder, split)
+        instances = index.read(prepared.folder, split).column("instances").to_numpy()
+        totals = pixels.sum(axis=0, dtype=np.int64), (pixels > 0).sum(axis=0, dtype=np.int64)
+        found[split] = Census(*totals, len(pixels), int(instances.sum()), int(instances.max()))
+    return found
+
+
+def _nothing() -> None:
+    """Processes of a command in a terminal need no beginning of their own: they end with its group."""

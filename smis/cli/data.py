@@ -1,0 +1,156 @@
+"""`smis data list | show | check`: what data sets there are, what they look like, and whether they are whole."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from smis.cli import census, sheet
+from smis.cli.arguments import positive
+from smis.cli.census import Census
+from smis.cli.data_sets import DataSet, open_data_set
+from smis.core.errors import ParamsError
+from smis.core.sample import Sample
+from smis.datasets.reading.palette import made_up
+from smis.datasets.reading.problems import as_error
+from smis.datasets.registry import DATASETS
+from smis.engine.grid import coloured
+
+
+def add(verbs: Any) -> None:
+    """Add the verb to the command's parser."""
+    parser = verbs.add_parser("data", help="list data sets, look at one, check one")
+    what = parser.add_subparsers(required=True, metavar="what")
+    listing = what.add_parser("list", help="data sets, where they are from, what their licences allow")
+    listing.set_defaults(run=run_list)
+    showing = what.add_parser("show", help="a contact sheet, class frequencies, instance counts")
+    showing.add_argument("--split", help="default: the last, which is for tests")
+    showing.add_argument("--pictures", type=positive, default=12, help="on the sheet (default: 12)")
+    showing.add_argument("--out", type=Path, help="the sheet (default: NAME.png)")
+    showing.set_defaults(run=run_show)
+    checking = what.add_parser("check", help="read everything, write nothing")
+    checking.set_defaults(run=run_check)
+    for each in (showing, checking):
+        each.add_argument("name", metavar="NAME|FOLDER", help="a raw data set by its name, or a prepared folder")
+        each.add_argument(
+            "--set",
+            nargs="+",
+            default=[],
+            metavar="KEY=VALUE",
+            help="a raw one's settings, as in params.yaml: root=raw",
+        )
+    for each in (listing, showing, checking):
+        each.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_list(chosen: argparse.Namespace) -> None:
+    """Print what each data set is."""
+    rows = []
+    for name in sorted(DATASETS):
+        config = DATASETS.load(name)
+        said = {"source": config.source, "licence": config.licence, "citation": config.citation}
+        rows.append({"name": name, **said, "presets": sorted(config.presets)})
+    if chosen.json:
+        print(json.dumps(rows, indent=2))
+        return
+    console = Console()
+    for row in rows:
+        console.print(f"[bold]{row['name']}[/]", highlight=False)
+        said = {"from": row["source"], "licence": row["licence"], "cite": row["citation"]}
+        for title, text in {**said, "presets": ", ".join(row["presets"])}.items():
+            if text:
+                console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 2)))
+
+
+def run_show(chosen: argparse.Namespace) -> None:
+    """Draw the sheet; count all pictures of a prepared data set, or those on the sheet of a raw one.
+
+    Raises:
+        SmisError: if the data set cannot be opened, or a picture on the sheet does not fit.
+    """
+    opened = open_data_set(chosen.name, chosen.set)
+    split = chosen.split or list(opened.counts)[-1]
+    if split not in opened.counts:
+        raise ParamsError(f"{opened.name} has no split {split!r}; there are: {', '.join(opened.counts)}")
+    numbers = _spread(opened.counts[split], chosen.pictures)
+    samples = [opened.read(split, number) for number in numbers]
+    out = chosen.out or Path(f"{opened.name}.png")
+    shown = sorted({int(label) for sample in samples for label in np.unique(sample.labels)})
+    legend = [(opened.classes[number], opened.palette[number]) for number in shown]
+    note = f"{len(samples)} of {opened.counts[split]:,} pictures of {split}"
+    sheet.save(out, [_row(sample, opened.palette) for sample in samples], legend=legend, note=note)
+    of_samples = census.of_samples(samples, classes=len(opened.classes))
+    counted = census.of_prepared(opened.prepared)[split] if opened.prepared else of_samples
+    _print(opened, {split: counted}, as_json=chosen.json)
+    if not chosen.json:
+        print(f"{out}: {note}")
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """Take pictures from the beginning to the end, equally far apart."""
+    return sorted({number * count // min(wanted, count) for number in range(min(wanted, count))})
+
+
+def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> sheet.Row:
+    colours = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
+    tiles = [
+        ("picture", sample.image),
+        ("labels", coloured(sample.labels, palette)),
+        ("instances", _painted(sample.instances, colours)),
+    ]
+    return sheet.Row(sample.key, tiles)
+
+
+def _painted(ids: ndarray, colours: Sequence[tuple[int, int, int]]) -> ndarray:
+    return np.array(colours, dtype=np.uint8)[ids]
+
+
+def run_check(chosen: argparse.Namespace) -> None:
+    """Read every file of a raw data set, or compare every checksum of a prepared one.
+
+    Raises:
+        SmisError: with all that does not fit.
+    """
+    opened = open_data_set(chosen.name, chosen.set)
+    if opened.prepared:
+        for split in opened.prepared.splits:
+            opened.prepared.split(split).verify()
+        counted = census.of_prepared(opened.prepared)
+    else:
+        assert opened.raw is not None
+        counted = census.of_reader(opened.raw)
+    _print(opened, counted, as_json=chosen.json)
+    found = [problem for each in counted.values() for problem in each.problems]
+    problems = [*(opened.raw.problems if opened.raw else ()), *found]
+    if problems:
+        total = sum(opened.counts.values()) + len(problems) - len(found)
+        raise as_error(problems, name=opened.name, pictures=total)
+
+
+def _print(opened: DataSet, counted: Mapping[str, Census], *, as_json: bool) -> None:
+    whole = Census.empty(len(opened.classes))
+    for each in counted.values():
+        whole.join(each)
+    rows = whole.rows(opened.classes)
+    if as_json:
+        said = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
+        print(json.dumps({"data_set": opened.name, "splits": said, "classes": rows}, indent=2))
+        return
+    table = Table("id", "class", box=box.SIMPLE)
+    for name in ("of pixels", "of pictures"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(str(row["id"]), row["name"], f"{row['pixels']:.2%}", f"{row['pictures']:.1%}")
+    Console().print(table)
+    for split, each in counted.items():
+        mean = each.instances / max(each.pictures, 1)
+        print(f"{split}: {each.pictures:,} pictures, {mean:.1f} instances each, {each.most} at most")

@@ -1,0 +1,50 @@
+"""The section `datasets.ade20k`, and how the release names its files."""
+
+from typing import Any, ClassVar
+
+from smis.datasets.ade20k.classes import NAMES, PALETTE
+from smis.datasets.reading.files import open_files
+from smis.datasets.reading.instances import Instances
+from smis.datasets.reading.pairing import Layout, paired
+from smis.datasets.reading.reader import Classes, Reader, Release
+from smis.datasets.reading.section import TEST, TRAIN, Section, Side
+
+_KEY = r"(?P<split>training|validation)/(?P<key>ADE_(?:train|val)_\d+)"
+OFFICIAL = Layout(
+    title="images/training/ADE_train_00000001.jpg with annotations/training/ADE_train_00000001.png, and validation",
+    image=rf"images/{_KEY}\.jpg",
+    labels=rf"annotations/{_KEY}\.png",
+    instances=rf"instances/{_KEY}\.png",
+)
+SPLITS = {"training": TRAIN, "validation": TEST}
+
+
+class Config(Section):
+    """151 classes at 256 x 256: the ids of the annotations as they are, 0 for what has no class.
+
+    The released code means to subtract one and throws the result away: the published networks know raw ids.
+    """
+
+    source: ClassVar[str] = "sceneparsing.csail.mit.edu: ADEChallengeData2016.zip"
+    licence: ClassVar[str] = "images: non-commercial research and education; annotations: BSD 3-clause"
+    citation: ClassVar[str] = 'Zhou et al., "Scene Parsing through ADE20K Dataset" (CVPR 2017)'
+    published: ClassVar[dict[str, int]] = {TRAIN: 20210, TEST: 2000}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "published": {},
+        "crops": {"load": (286, 286)},
+    }
+
+    size: tuple[Side, Side] = (256, 256)
+    instances: Instances = "classes"
+
+    def build(self) -> Reader:
+        """Look for the files.
+
+        Raises:
+            ParamsError: if there are none that are named as in the release.
+        """
+        files = open_files(self.root)
+        found = paired(files, (OFFICIAL,), instances=self.instances == "given")
+        entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
+        release = Release("ade20k", files, entries, problems=found.problems)
+        return Reader(release, self, Classes(NAMES, PALETTE))

@@ -1,0 +1,47 @@
+"""Names and colours of somebody's classes, as a list or as a text file."""
+
+import re
+from collections.abc import Sequence
+
+from smis.core.errors import ParamsError
+from smis.datasets.reading.files import Several
+from smis.datasets.reading.palette import Colour, made_up
+from smis.datasets.reading.reader import Classes
+
+UNLABELLED = "unlabelled"
+_UNLABELLED_COLOUR = (64, 64, 64)
+_LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<colour>\d+\s+\d+\s+\d+))?")
+_MOST = 255
+FILE = "classes.txt"
+
+
+def classes_file(files: Several) -> tuple[list[str], list[Colour] | None]:
+    """Read classes.txt beside images/: a name in each line and, if every line has them, red green blue (0 to 255).
+
+    Raises:
+        ParamsError: if there is no such file, or a line does not fit.
+    """
+    places = [name for name in files.names() if name.partition(":")[2].rpartition("/")[2] == FILE]
+    if not places:
+        raise ParamsError(f"datasets.folder.classes: give a list, or put {FILE} beside images/, a name in each line")
+    lines = [line.strip() for line in files.read(places[0]).decode().splitlines() if line.strip()]
+    found = [match for line in lines if (match := _LINE.fullmatch(line)) and match["name"]]
+    colours = [tuple(int(part) for part in match["colour"].split()) for match in found if match["colour"]]
+    deep = [colour for colour in colours if max(colour) > 255]
+    if len(found) != len(lines) or not 1 <= len(lines) <= _MOST or len(colours) not in (0, len(lines)) or deep:
+        remedy = f"1 to {_MOST} lines of `name` or, all of them, `name red green blue` (0 to 255)"
+        raise ParamsError(f"{files.title(places[0])} does not fit: write {remedy}")
+    return [match["name"] for match in found], [(r, g, b) for r, g, b in colours] or None
+
+
+def described(names: Sequence[str], palette: Sequence[Colour] | None, *, ignore: int | None) -> Classes:
+    """Give every class a colour, and pixels that nobody labelled a class.
+
+    Raises:
+        ParamsError: if the ignored id is a class.
+    """
+    if ignore is not None and ignore < len(names):
+        raise ParamsError(f"datasets.folder.ignore: id {ignore} is class {names[ignore]!r} already; give another")
+    colours = palette or [made_up(number) for number in range(len(names))]
+    more = ignore is not None
+    return Classes([*names, *[UNLABELLED] * more], [*colours, *[_UNLABELLED_COLOUR] * more])

@@ -1,0 +1,119 @@
+"""Zip and tar files read in place: each process opens its own handle, at the first file that it reads."""
+
+import io
+import os
+import tarfile
+import weakref
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from smis.core.errors import ParamsError
+from smis.datasets.reading.s3 import open_object, stamp_of
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError)
+
+
+class Archive:
+    """A file with files in it, here or on S3."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._process = 0
+        self._handle: io.BufferedReader | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_handle": None, "_process": 0}
+
+    def title(self, name: str) -> str:
+        """Say the archive and the name in it."""
+        return f"{self._place}:{name}"
+
+    def stamp(self, names: Iterable[str]) -> str:
+        """Take the archive's length and time of change."""
+        if self._place.startswith("s3://"):
+            return stamp_of(self._place)
+        found = Path(self._place).stat()
+        return f"{self._place} {found.st_size} {found.st_mtime_ns}"
+
+    def _opened(self) -> io.BufferedReader:
+        """Open the file once in each process: two that share a handle would move each other's place in it."""
+        if self._handle is None or self._process != os.getpid():
+            opened = open_object if self._place.startswith("s3://") else _open_here
+            self._handle = opened(self._place)
+            self._process = os.getpid()
+            weakref.finalize(self, self._handle.close)
+        return self._handle
+
+    def _broken(self, error: Exception) -> ParamsError:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return ParamsError(f"cannot read {self._place} ({reason}); is the file whole? copy it again")
+
+
+def _open_here(place: str) -> io.BufferedReader:
+    return Path(place).open("rb")
+
+
+class Zip(Archive):
+    """A zip file, stored or deflated, of any length."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self._zip: zipfile.ZipFile | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return super().__getstate__() | {"_zip": None}
+
+    def names(self) -> Iterator[str]:
+        """Name files as the directory at the end lists them.
+
+        Raises:
+            ParamsError: if the file is broken.
+        """
+        try:
+            found = self._archive().infolist()
+        except _BROKEN as error:
+            raise self._broken(error) from None
+        yield from (entry.filename for entry in found if not entry.is_dir())
+
+    def read(self, name: str) -> bytes:
+        """Unpack one file."""
+        try:
+            return self._archive().read(name)
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise OSError(str(error)) from None
+
+    def _archive(self) -> zipfile.ZipFile:
+        if self._zip is None or self._process != os.getpid():
+            self._zip = zipfile.ZipFile(self._opened())
+        return self._zip
+
+
+class Tar(Archive):
+    """A tar file; it has no directory, so that its heads are read once, and where each file begins is kept."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self._places: dict[str, tuple[int, int]] | None = None
+
+    def names(self) -> Iterator[str]:
+        """Name files in the order that they were packed in.
+
+        Raises:
+            ParamsError: if the file is broken, or compressed under another name.
+        """
+        if self._places is None:
+            try:
+                with tarfile.open(fileobj=self._opened(), mode="r:") as archive:
+                    self._places = {each.name: (each.offset_data, each.size) for each in archive if each.isfile()}
+            except _BROKEN as error:
+                raise self._broken(error) from None
+        yield from self._places
+
+    def read(self, name: str) -> bytes:
+        """Read one file where it begins."""
+        assert self._places is not None, "names come before files"
+        start, length = self._places[name]
+        handle = self._opened()
+        handle.seek(start)
+        return handle.read(length)

@@ -1,0 +1,129 @@
+"""Files by name, wherever they lie: in folders, in zip and tar files that stay packed, on S3."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from smis.core.errors import ParamsError
+from smis.datasets.reading.archives import Tar, Zip
+from smis.datasets.reading.s3 import Bucket
+
+ARCHIVES = {".zip": Zip, ".tar": Tar}
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".gz", ".7z", ".rar")
+S3 = "s3://"
+
+
+@runtime_checkable
+class Files(Protocol):
+    """Files of one place; they travel to other processes, which open them anew."""
+
+    def names(self) -> Iterator[str]:
+        """Name every file, with slashes, relative to the place."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        ...
+
+    def title(self, name: str) -> str:
+        """Say where a file is, for people."""
+        ...
+
+    def stamp(self, names: Iterable[str]) -> str:
+        """Say a text that changes when any of the files does."""
+        ...
+
+
+class Folder:
+    """Files below a folder, links followed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> Iterator[str]:
+        """Name files, one folder after the other."""
+        for folder, inside, files in os.walk(self._root, followlinks=True):
+            inside.sort()
+            at = Path(folder).relative_to(self._root).as_posix()
+            yield from sorted(files) if at == "." else (f"{at}/{name}" for name in sorted(files))
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        return (self._root / name).read_bytes()
+
+    def title(self, name: str) -> str:
+        """Say the path."""
+        return str(self._root / name)
+
+    def stamp(self, names: Iterable[str]) -> str:
+        """Take names, lengths and times of change."""
+        digest = hashlib.sha256()
+        for name in names:
+            found = (self._root / name).stat()
+            digest.update(f"{name} {found.st_size} {found.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+
+class Several:
+    """Files of many places as one."""
+
+    def __init__(self, places: Sequence[Files]) -> None:
+        self._places = places
+
+    def names(self) -> Iterator[str]:
+        """Name the files with the number of their place before a colon."""
+        for number, place in enumerate(self._places):
+            yield from (f"{number}:{name}" for name in place.names())
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        place, own = self._at(name)
+        return place.read(own)
+
+    def title(self, name: str) -> str:
+        """Say where it is."""
+        place, own = self._at(name)
+        return place.title(own)
+
+    def stamp(self, names: Iterable[str]) -> str:
+        """Join what the places say."""
+        by_place: list[list[str]] = [[] for _ in self._places]
+        for name in names:
+            number, _, own = name.partition(":")
+            by_place[int(number)].append(own)
+        return " ".join(place.stamp(own) for place, own in zip(self._places, by_place, strict=True))
+
+    def _at(self, name: str) -> tuple[Files, str]:
+        number, _, own = name.partition(":")
+        return self._places[int(number)], own
+
+
+def open_files(root: str | Sequence[str]) -> Several:
+    """Open a folder, a zip or tar file, a place on S3, or several of them as one.
+
+    Raises:
+        ParamsError: if there is no such place, or it is packed in a way that gives no single file quickly.
+    """
+    return Several([_opened(place) for place in ([root] if isinstance(root, str) else root)])
+
+
+def _opened(place: str) -> Files:
+    if place.lower().endswith(COMPRESSED):
+        raise ParamsError(f"{place} is compressed as a whole, so that no picture can be read by itself; unpack it once")
+    archive = ARCHIVES.get(Path(place).suffix.lower())
+    if place.startswith(S3):
+        return archive(place) if archive else Bucket(place)
+    path = Path(place).expanduser()
+    if archive and path.is_file():
+        return archive(str(path))
+    if not path.is_dir():
+        raise ParamsError(f"there is no folder, zip or tar file {place}; set root to where the data set lies")
+    return Folder(path)
+
+
+def is_junk(name: str) -> bool:
+    """Return whether an operating system put this file beside the others."""
+    parts = name.partition(":")[2].removeprefix("./").split("/")
+    return any(part == "__MACOSX" or part.startswith(".") for part in parts)

@@ -1,0 +1,46 @@
+"""What every reader of a data set is, the one that draws its pictures included."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from smis.core.sample import Sample
+from smis.datasets.reading.problems import Problem
+
+
+class Reader(Protocol):
+    """What `Config.build()` of a data set returns; it is pickled to other processes."""
+
+    classes: list[str]
+    palette: list[tuple[int, int, int]]
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Say which pictures no split has, because files of theirs are missing or have one name."""
+        ...
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Say what a person should know before long work."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a text that changes when what is read may have changed."""
+        ...
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits, in the order that they are written."""
+        ...
+
+    def count(self, split: str) -> int:
+        """Return the number of samples in a split."""
+        ...
+
+    def key(self, split: str, index: int, /) -> str:
+        """Name a sample, without reading it."""
+        ...
+
+    def read(self, split: str, index: int, /) -> Sample:
+        """Read one sample; the same one whenever it is asked for, in whatever order."""
+        ...

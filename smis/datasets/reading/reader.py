@@ -1,0 +1,133 @@
+"""The files of an official data set -> samples of one size."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+
+from smis.core.errors import ParamsError
+from smis.core.sample import Sample
+from smis.datasets.reading.files import Files, Several
+from smis.datasets.reading.geometry import resized_ids, resized_image, window
+from smis.datasets.reading.maps import Maps, one_map
+from smis.datasets.reading.pairing import Entry
+from smis.datasets.reading.pictures import read_image
+from smis.datasets.reading.problems import Problem, as_error
+from smis.datasets.reading.section import TEST, TRAIN, VALIDATION, Section
+from smis.datasets.reading.table import Table
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What the ids of a data set mean."""
+
+    names: Sequence[str]
+    palette: Sequence[tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a data set's own code finds: its files by our splits, and how a label map is read from them."""
+
+    name: str
+    files: Several
+    entries: Mapping[str, Sequence[Entry]]
+    problems: Sequence[Problem] = ()
+    read_labels: Callable[[Files, Sequence[str]], ndarray] = one_map
+    sizes_agree: bool = True
+    """False where maps are smaller than their pictures."""
+
+
+class Reader:
+    """Reads pictures one by one, by split and number."""
+
+    def __init__(self, release: Release, section: Section, classes: Classes) -> None:
+        self.classes, self.palette = list(classes.names), list(classes.palette)
+        self.problems, self.warnings = release.problems, miscounted(release, section.published)
+        self._name, self._files, self._section = release.name, release.files, section
+        self._maps = Maps(
+            release.files,
+            len(self.classes),
+            section.instances,
+            section.relabel,
+            remedy=f'is {{high}} "don\'t care"? set datasets.{release.name}.relabel: {{{{{{high}}: 0}}}}',
+            read_labels=release.read_labels,
+            sizes_agree=release.sizes_agree,
+        )
+        divided = held_out(release, count=section.validation, seed=section.seed)
+        self._entries = {split: Table(entries) for split, entries in divided.items()}
+        names = (name for entries in divided.values() for entry in entries for name in entry.files)
+        self.fingerprint = f"{release.files.stamp(names)} {section.model_dump_json()}"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits that have pictures."""
+        return tuple(self._entries)
+
+    def count(self, split: str) -> int:
+        """Return the number of samples in a split."""
+        return len(self._entries[split]) * self._crops(split)
+
+    def key(self, split: str, index: int, /) -> str:
+        """Name a sample; its crop too, where there are several."""
+        number, crop = divmod(index, self._crops(split))
+        key = self._entries[split][number].key
+        return f"{key}@{crop}" if self._crops(split) > 1 else key
+
+    def read(self, split: str, index: int, /) -> Sample:
+        """Read one sample.
+
+        Raises:
+            ImageError, LabelError: if one of its files is broken or does not fit the others.
+        """
+        key, entry = self.key(split, index), self._entries[split][index // self._crops(split)]
+        load = self._section.load if split == TRAIN and self._section.load else self._section.size
+        place = window(load, self._section.size, name=f"{self._section.seed} {key}")
+        image = read_image(self._files, entry.image)
+        labels, given = self._maps.read(entry, size=(image.height, image.width))
+        labels = resized_ids(labels, load)[place]
+        given = None if given is None else resized_ids(given, load)[place]
+        return Sample(
+            key=key,
+            split=split,
+            image=resized_image(image, load)[place],
+            labels=labels.astype(np.uint8),
+            instances=self._maps.instances(labels, given, entry),
+        )
+
+    def _crops(self, split: str) -> int:
+        return self._section.crops if split == TRAIN else 1
+
+
+def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[Entry]]:
+    """Take pictures for validation from those for training, where the release has no third split.
+
+    Raises:
+        ParamsError, DataError: if nothing is left to train on.
+    """
+    train, taken = list(release.entries.get(TRAIN, ())), release.entries.get(VALIDATION, ())
+    if not taken and count:
+        if count >= len(train):
+            if release.problems:
+                raise as_error(release.problems, name=release.name, pictures=len(release.problems) + len(train))
+            there = f"there are {len(train)} training pictures"
+            raise ParamsError(f"datasets.{release.name}.validation is {count}, but {there}; leave some to train on")
+        shuffled = sorted(train, key=lambda entry: hashlib.sha256(f"{seed} {entry.key}".encode()).digest())
+        keys = {entry.key for entry in shuffled[:count]}
+        train, taken = [e for e in train if e.key not in keys], [e for e in train if e.key in keys]
+    divided = {TRAIN: train, VALIDATION: taken, TEST: release.entries.get(TEST, ())}
+    return {split: found for split, found in divided.items() if found}
+
+
+def miscounted(release: Release, published: Mapping[str, int]) -> list[str]:
+    """Say where there are more or fewer pictures than the release has."""
+    counts = {split: len(found) for split, found in release.entries.items()}
+    counts["all"] = sum(counts.values())
+    return [
+        f"{release.name} has {counts.get(split, 0):,} pictures in {split}, but {wanted:,} are published; "
+        "is the download whole?"
+        for split, wanted in published.items()
+        if counts.get(split, 0) != wanted
+    ]

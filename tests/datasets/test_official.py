@@ -1,0 +1,176 @@
+"""Each official data set, in the layout and the encodings of its release."""
+
+import numpy as np
+import pytest
+from cityscapesscripts.helpers.labels import labels as cityscapes_labels
+from PIL import Image
+
+from smis.core.errors import ParamsError
+from smis.datasets.registry import DATASETS
+from smis.published.data_sets import PUBLISHED, data_set_of
+from tests.datasets import releases
+
+FOLDERS = {
+    "ade20k": releases.ade20k,
+    "celebamask": releases.celebamask,
+    "cityscapes": releases.cityscapes,
+    "coco_stuff": releases.coco_stuff,
+    "deepfashion": releases.deepfashion,
+}
+NAMES = sorted(FOLDERS)
+
+
+def reader(name, root, **more):
+    section = {"root": root if isinstance(root, list) else str(root), "validation": 1, **more}
+    return DATASETS.load(name).check(section, source="params.yaml").build()
+
+
+def samples(read):
+    return {split: [read.read(split, number) for number in range(read.count(split))] for split in read.splits}
+
+
+def same(one, other):
+    names = ("image", "labels", "instances")
+    return one.key == other.key and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_release_is_read_in_its_published_geometry_and_classes(name, tmp_path):
+    read = reader(name, FOLDERS[name](tmp_path))
+    published = data_set_of(name.removesuffix("_stuff"))
+    assert read.splits == ("train", "validation", "test")
+    assert tuple(read.classes) == published.classes
+    assert (len(read.classes), *PUBLISHED[published.name][1:]) == PUBLISHED[published.name]
+    for found in samples(read).values():
+        for sample in found:
+            assert sample.image.shape == (published.height, published.width, 3)
+            assert sample.labels.max() < len(read.classes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("ending", "below"), [("zip", "release/"), ("tar", "./")])
+def test_archives_are_read_without_unpacking_them(name, ending, below, tmp_path):
+    tree = FOLDERS[name](tmp_path / "tree")
+    archive = releases.packed(tree, tmp_path / f"release.{ending}", below=below)
+    packed, unpacked = samples(reader(name, archive)), samples(reader(name, tree))
+    assert packed.keys() == unpacked.keys()
+    for split in packed:
+        assert all(same(*pair) for pair in zip(packed[split], unpacked[split], strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_place_with_other_files_says_what_is_looked_for(name, tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(ParamsError, match=r"no file is named .*set root to where"):
+        reader(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_data_set_says_where_it_is_from_and_what_its_licence_allows(name):
+    config = DATASETS.load(name)
+    assert "." in config.source
+    assert config.licence
+    assert "20" in config.citation
+
+
+def test_a_release_that_is_not_whole_is_counted_and_warned_of(tmp_path):
+    read = reader("cityscapes", releases.cityscapes(tmp_path))
+    assert read.warnings == [
+        "cityscapes has 3 pictures in train, but 2,975 are published; is the download whole?",
+        "cityscapes has 2 pictures in test, but 500 are published; is the download whole?",
+    ]
+
+
+def test_cityscapes_colours_and_names_are_those_of_its_own_scripts(tmp_path):
+    read = reader("cityscapes", releases.cityscapes(tmp_path))
+    for label in cityscapes_labels:
+        assert read.classes[label.id] == label.name
+        assert read.palette[label.id] == label.color
+
+
+def test_cityscapes_comes_from_its_two_archives_at_once(tmp_path):
+    tree = releases.cityscapes(tmp_path / "tree")
+    for part in ("leftImg8bit", "gtFine"):
+        releases.packed(tree / part, tmp_path / f"{part}_trainvaltest.zip", below=f"{part}/")
+    archives = [str(tmp_path / f"{part}_trainvaltest.zip") for part in ("leftImg8bit", "gtFine")]
+    read = reader("cityscapes", archives)
+    assert [read.count(split) for split in read.splits] == [2, 1, 2]
+    assert read.key("test", 0) == "frankfurt_000000_000019"
+
+
+def test_cityscapes_objects_are_its_instance_ids_of_16_bits(tmp_path):
+    read = reader("cityscapes", releases.cityscapes(tmp_path))
+    sample = read.read("test", 0)
+    with Image.open(tmp_path / "gtFine/val/frankfurt/frankfurt_000000_000019_gtFine_instanceIds.png") as official:
+        ids = np.asarray(official)
+    assert len(np.unique(ids)) == sample.instances.max() + 1
+    assert len(np.unique(sample.instances[ids >= 1000])) == len(np.unique(ids[ids >= 1000]))
+
+
+def test_ade20k_keeps_raw_ids(tmp_path):
+    tree = releases.ade20k(tmp_path)
+    sample = reader("ade20k", tree).read("test", 0)
+    with Image.open(tree / "annotations/validation/ADE_val_00000001.png") as official:
+        assert set(np.unique(sample.labels)) == set(np.unique(np.asarray(official))) == {0, 1, 2, 75, 150}
+
+
+def test_coco_pixels_without_a_label_are_the_last_class(tmp_path):
+    read = reader("coco_stuff", releases.coco_stuff(tmp_path))
+    assert set(np.unique(read.read("test", 0).labels)) == {0, 91, 181, 182}
+    assert read.classes[182] == "unlabeled"
+
+
+def test_two_people_of_one_class_are_two_objects(tmp_path):
+    tree = releases.deepfashion_inade(tmp_path)
+    two = reader("deepfashion", tree, preset="two_people").read("test", 0)
+    one = reader("deepfashion", tree).read("test", 0)
+    assert one.instances.max() == len(np.unique(one.labels)) - 1
+    assert two.instances.max() > one.instances.max()
+    assert np.array_equal(two.labels, one.labels)
+
+
+def test_instances_that_a_release_does_not_have_are_missed_by_name(tmp_path):
+    with pytest.raises(Exception, match=r"has no instance map of its name"):
+        reader("deepfashion", releases.deepfashion(tmp_path), instances="given")
+
+
+def test_deepfashion_masks_may_be_three_equal_channels(tmp_path):
+    tree = releases.deepfashion(tmp_path)
+    before = samples(reader("deepfashion", tree))
+    for path in tree.glob("cihp_*_mask/*.png"):
+        with Image.open(path) as mask:
+            grey = np.asarray(mask)
+        releases.save(path, np.stack([grey] * 3, axis=-1))
+    for split, found in samples(reader("deepfashion", tree)).items():
+        assert all(same(*pair) for pair in zip(found, before[split], strict=True))
+
+
+def test_parts_of_a_face_are_merged_in_the_order_of_the_release(tmp_path):
+    read = reader("celebamask", releases.celebamask(tmp_path))
+    column = read.read("test", 0).labels[:, 128]
+    names = [read.classes[column[row]] for row in (10, 105, 120, 150, 250)]
+    assert names == ["hair", "hair", "nose", "skin", "background"]
+
+
+def test_faces_are_divided_as_celeba_divides_them(tmp_path):
+    tree = releases.celebamask(tmp_path)
+    read = reader("celebamask", tree)
+    keys = {split: [read.key(split, number) for number in range(read.count(split))] for split in read.splits}
+    assert keys == {"train": ["0", "1", "5"], "validation": ["2", "3"], "test": ["4"]}
+
+
+def test_faces_without_the_list_of_celeba_say_what_to_do(tmp_path):
+    tree = releases.celebamask(tmp_path)
+    (tree / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
+    with pytest.raises(ParamsError, match=r"which says who is in which split; copy it beside .* last_2000"):
+        reader("celebamask", tree)
+
+
+def test_merged_maps_of_faces_are_read_where_inade_puts_them(tmp_path):
+    for split, count in (("train", 2), ("test", 1)):
+        for number in range(count):
+            at = tmp_path / split
+            releases.save(at / "images" / f"{number}.jpg", releases.photograph(number, height=256, width=256))
+            releases.save(at / "labels" / f"{number}.png", releases.blocks(number, [0, 1, 18], height=128, width=128))
+    read = reader("celebamask", tmp_path, layout="inade")
+    assert set(np.unique(read.read("test", 0).labels)) == {0, 1, 18}
