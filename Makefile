@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 PATHS := smis pipelines flows tests benchmarks
 
-.PHONY: repro ablation test check fix up lock install flow help
+.PHONY: repro ablation test check fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -41,7 +41,10 @@ ablation: install ## the pipeline for all eleven systems, which params.yaml then
 flow: install    ## the same pipeline as a Prefect flow
 	@python -m flows.experiment
 
-up: install      ## MLflow's and Prefect's pages on 127.0.0.1
+sweep: install   ## try settings: sweeps/example.yaml
+	@python -m flows.sweep --space sweeps/example.yaml
+
+up: install      ## MLflow's and Prefect's pages and a worker on 127.0.0.1
 	@python -m flows.up
 
 check: install   ## all static guards

@@ -42,6 +42,6 @@ def _watch(run: UUID, events: Events, done: threading.Event) -> None:
         while not done.wait(POLL_S):
             with suppress(httpx.HTTPError, PrefectException):  # a server that is away for a moment is no reason to stop
                 state = client.read_flow_run(run).state
-                if state and (state.is_cancelling() or state.is_cancelled()):
+                if state and (state.is_cancelling() or state.is_final()):  # final: given up for lost
                     events.put(CancelledInPageError("cancelled in Prefect's page"))
                     return

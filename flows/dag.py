@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from dvc.dependency import ParamsDependency
 from dvc.dvcfile import ProjectFile, load_file
 from dvc.exceptions import DvcException
 from dvc.parsing import MatrixDefinition
@@ -14,6 +15,7 @@ from dvc.stage import PipelineStage
 from flows.errors import DagError
 
 FILE = "dvc.yaml"
+PARAMS = "params.yaml"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,12 @@ class Stage:
     """The stages whose outs it reads."""
     present: bool = False
     """Its outs are on the disk, whether up to date or not."""
+    outs: tuple[str, ...] = ()
+    """The files and folders that it writes, from the workspace's root."""
+    code: tuple[str, ...] = ()
+    """The files and folders that it reads and no stage writes."""
+    params: tuple[str, ...] = ()
+    """The sections and parameters of params.yaml that it depends on."""
 
 
 def read(root: Path | None = None) -> list[Stage]:
@@ -83,17 +91,25 @@ def _stages(repo: Repo) -> list[Stage]:
     names = {  # a file that was `dvc add`ed is in DVC's graph too, and is nobody's step
         stage: stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.name
     }
+    made = [out.def_path for stage in names for out in stage.outs] + [PARAMS]
     stages = {
         name: Stage(
             name=name,
             cell=cells.get(name, {}),
             upstream=tuple(sorted(names[needed] for needed in graph.successors(stage) if needed in names)),
             present=all(out.exists for out in stage.outs),
+            outs=tuple(out.def_path for out in stage.outs),
+            code=tuple(dep.def_path for dep in stage.deps if not any(_overlap(dep.def_path, out) for out in made)),
+            params=tuple(path for dep in stage.deps if isinstance(dep, ParamsDependency) for path in dep.params),
         )
         for stage, name in names.items()
     }
     order = TopologicalSorter({name: stage.upstream for name, stage in stages.items()})
     return [stages[name] for name in order.static_order()]
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _cells(repo: Repo) -> dict[str, dict[str, str]]:

@@ -25,3 +25,15 @@ class ServiceError(FlowError):
 
 class EndedError(FlowError):
     """A process was ended because its flow ends."""
+
+
+class SweepError(FlowError):
+    """A sweep asks for what the workspace does not have."""
+
+
+class DeviceError(FlowError):
+    """A training asks for more of a machine than it has."""
+
+
+class LostError(FlowError):
+    """Nothing is heard any more of what another machine had taken."""

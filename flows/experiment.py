@@ -5,8 +5,6 @@ branch only. Cancelling, in Prefect's page or by Ctrl-C or SIGTERM, ends every p
 """
 
 import argparse
-import signal
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
@@ -16,17 +14,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import BaseModel, Field, ValidationError
 
-from flows import artifacts, dag
+from flows import artifacts, dag, devices
 from flows.cancelling import CancelledInPageError, watched
+from flows.command import answers, run
 from flows.errors import FlowError
 from flows.order import Events, run_in_order
 from flows.processes import Children
-from flows.services import PREFECT, healthy
-from flows.stages import run_stage
+from flows.stages import needs_device, run_stage
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid"):
@@ -81,8 +78,11 @@ def experiment(options: Experiment = EVERYTHING) -> State[None]:
 
 
 def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
+    trains = run_stage.with_options(tags=[devices.limit()])
+
     def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
-        return run_stage.submit(stage.name, children, wait_for=upstream, return_state=False)
+        one = trains if needs_device(stage.name) else run_stage
+        return one.submit(stage.name, children, side_by_side=limit, wait_for=upstream, return_state=False)
 
     futures = run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():
@@ -103,33 +103,10 @@ def _summary(states: Mapping[str, State[None]]) -> State[None]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the flow from a command line: exit code 1 if a branch failed, 2 if asked for the impossible, 130 if ended."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
+    with answers():
         options = _parse(arguments)
         options.stages()  # a mistake is told at once, not after Prefect's start
-        with temporary_settings({PREFECT_API_URL: _server()}):
-            state = experiment(options, return_state=True)
-    except FlowError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("ended, with everything that it had started", file=sys.stderr)
-        raise SystemExit(130) from None
-    if not state.is_completed():
-        print(f"{'error' if state.is_failed() else 'ended'}: {state.message}", file=sys.stderr)
-        raise SystemExit(1 if state.is_failed() else 130)
-    print(f"experiment: {state.message}")
-
-
-def _terminate(signum: int, frame: object) -> None:
-    """Prefect hands SIGTERM back when its flow has ended; leave in order, so that the server it started ends too."""
-    raise KeyboardInterrupt
-
-
-def _server() -> str | None:
-    """Find the server of `make up`, unless the person has chosen one."""
-    chosen = PREFECT_API_URL.value()
-    return chosen or (f"{PREFECT.address}/api" if healthy(PREFECT.health) else None)
+        run(experiment, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> Experiment:

@@ -31,14 +31,19 @@ class Children:
         self.ended = False
 
     def run(
-        self, command: Sequence[str], *, each_line: Callable[[str], object], env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        each_line: Callable[[str], object],
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> int:
         """Run a command to its end, give each line of its output as it comes, return the exit code.
 
         Raises:
             EndedError: if `end` was called meanwhile or before.
         """
-        process = self._start(command, env)
+        process = self._start(command, env, cwd)
         try:
             for line in process.stdout or ():
                 each_line(line.rstrip())
@@ -55,22 +60,31 @@ class Children:
 
     def end(self) -> None:
         """End every child with all its descendants, and let no other start."""
+        end_together([self])
+
+    def close(self) -> list[int]:
+        """Let no other start; return those that run."""
         with self._lock:
             self.ended = True
-            running = list(self._running)
-        end(running)
+            return list(self._running)
 
-    def _start(self, command: Sequence[str], env: Mapping[str, str] | None) -> "subprocess.Popen[str]":
+    def _start(
+        self, command: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None
+    ) -> "subprocess.Popen[str]":
         with self._lock:
             if self.ended:
                 raise EndedError(f"{command[-1]} was not started: its flow ends")
-            process = start(command, env=env, output=subprocess.PIPE)
+            process = start(command, env=env, output=subprocess.PIPE, cwd=cwd)
             self._running.add(process.pid)
         return process
 
 
 def start(
-    command: Sequence[str], *, env: Mapping[str, str] | None = None, output: int | IO[str] | None = None
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    output: int | IO[str] | None = None,
+    cwd: Path | None = None,
 ) -> "subprocess.Popen[str]":
     """Start a command that dies with this thread, out of the terminal's reach: Ctrl-C comes to us, and we end it."""
     return subprocess.Popen(
@@ -79,10 +93,16 @@ def start(
         stdout=output,
         stderr=subprocess.STDOUT,
         env=None if env is None else dict(env),
+        cwd=cwd,
         start_new_session=True,
         text=True,
         errors="replace",
     )
+
+
+def end_together(every: Iterable[Children]) -> None:
+    """End the children of many: all are asked before any is waited for."""
+    end([pid for children in list(every) for pid in children.close()])
 
 
 def end(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:

@@ -1,4 +1,4 @@
-"""The servers of `make up`: where they listen, how they start, when they are healthy."""
+"""The servers of `make up`, and its worker: where they listen, how they start, when they are healthy."""
 
 import os
 import socket
@@ -47,8 +47,8 @@ class Service:
         """Return the file that takes the server's output."""
         return LOGS / f"{self.name}.log"
 
-    def start(self) -> "subprocess.Popen[str]":
-        """Start the server, its output in its log.
+    def start(self, clients: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        """Start the server, its output in its log; `clients` says where it finds other servers, if it needs them.
 
         Raises:
             PortError: if somebody else has its port.
@@ -56,7 +56,8 @@ class Service:
         port = chosen_port(self)
         _check_free(self, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        env = {name: value for name, value in os.environ.items() if name not in _CLIENTS} | dict(self.environment)
+        env = {name: value for name, value in os.environ.items() if name not in _CLIENTS}
+        env |= {**self.environment, **(clients or {})}
         with self.log.open("w") as log:
             return start(
                 [sys.executable, "-m", *self.arguments, "--host", HOST, "--port", str(port)], env=env, output=log
@@ -105,7 +106,15 @@ MLFLOW = Service(
     ),
     environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
 )
-SERVICES = (PREFECT, MLFLOW)
+WORKER = Service(
+    name="worker",
+    title="Worker",
+    port=4201,
+    variable="SMIS_WORKER_PORT",
+    health_path="/health",
+    arguments=("flows.worker", "--queue", "default"),
+)
+SERVERS = (PREFECT, MLFLOW)
 
 
 def chosen_port(service: Service) -> int:

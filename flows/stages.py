@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import task
@@ -11,35 +12,85 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.errors import EndedError, StageError
+from flows import devices
+from flows.errors import EndedError, FlowError, StageError
 from flows.processes import Children
 
 _RAN, _UNCHANGED, _RESTORED = "Completed", "Unchanged", "Restored"
 _OUTCOMES = {"didn't change, skipping": _UNCHANGED, "is cached - skipping run": _RESTORED}
+_WITH_NETWORKS = {"reference", "segmenter", "train", "sample", "evaluate"}
+_CHATTER = (
+    "> ",
+    "Generating lock file",
+    "Updating lock file",
+    "Use `dvc push`",
+    "To track the changes",
+    "To enable auto",
+)
 _OURS = "error: "
 _WRAPPED = ("ERROR: failed to reproduce", "ERROR: failed to run")
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_stage(name: str, children: Children) -> State[None]:
+def run_stage(name: str, children: Children, *, side_by_side: int = 1) -> State[None]:
     """Bring one stage up to date; whether it need run is DVC's to say, so Prefect caches nothing.
 
     Ends in a state rather than an exception: a stage that failed has said why, and our traceback would hide it.
     """
     try:
-        outcome = reproduce(name, children, each_line=get_run_logger().info)
-    except StageError as error:
-        return Failed(message=str(error), data=error)
+        with _device(name, children, side_by_side) as env:
+            outcome = reproduce(name, children, each_line=get_run_logger().info, env=env)
     except EndedError as error:
         return Cancelled(message=str(error), data=error)
+    except FlowError as error:
+        return Failed(message=str(error), data=error)
     return Completed(name=outcome)
 
 
-def reproduce(name: str, children: Children, *, each_line: Callable[[str], object]) -> str:
+def needs_device(name: str) -> bool:
+    """Say whether a stage computes with networks."""
+    return name.partition("@")[0] in _WITH_NETWORKS
+
+
+@contextmanager
+def _device(name: str, children: Children, side_by_side: int) -> Iterator[dict[str, str]]:
+    if not needs_device(name):
+        yield {}
+        return
+    processes = os.environ.get("SMIS_PROCESSES", "1")  # what is no number, the stage refuses in its own words
+    count = int(processes) if processes.isdecimal() else 1
+    with devices.leased(count, side_by_side=side_by_side, ended=lambda: children.ended) as env:
+        yield env
+
+
+def reproduce(
+    name: str, children: Children, *, each_line: Callable[[str], object], env: Mapping[str, str] | None = None
+) -> str:
     """Run `dvc repro` on one stage alone; return "Completed", "Unchanged" or (from DVC's cache) "Restored".
 
     Raises:
         StageError: with the stage's own last words, if it failed.
+        EndedError: if `children` were ended meanwhile.
+    """
+    try:
+        lines = repro(["--single-item", name], children, each_line=each_line, env=env)
+    except StageError as error:
+        raise StageError(f"{name}: {error}") from None
+    return next((name for line in lines for mark, name in _OUTCOMES.items() if mark in line), _RAN)
+
+
+def repro(
+    arguments: Sequence[str],
+    children: Children,
+    *,
+    each_line: Callable[[str], object],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> list[str]:
+    """Run `dvc repro` in a workspace (default: the current folder); return its lines.
+
+    Raises:
+        StageError: with the last words of the stage that failed.
         EndedError: if `children` were ended meanwhile.
     """
     lines: list[str] = []
@@ -47,13 +98,14 @@ def reproduce(name: str, children: Children, *, each_line: Callable[[str], objec
     def keep(line: str) -> None:
         if line.strip():
             lines.append(line)
-            each_line(line)
+            if not line.startswith(_CHATTER):
+                each_line(line)
 
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
-    code = children.run(command, each_line=keep, env=environment())
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
+    code = children.run(command, each_line=keep, env=environment(env), cwd=cwd)
     if code:
-        raise StageError(f"{name}: {reason(lines) or f'dvc ended with exit code {code} and without a word'}")
-    return next((name for line in lines for mark, name in _OUTCOMES.items() if mark in line), _RAN)
+        raise StageError(reason(lines) or f"dvc ended with exit code {code} and without a word")
+    return lines
 
 
 def reason(lines: Sequence[str]) -> str:
@@ -68,9 +120,9 @@ def reason(lines: Sequence[str]) -> str:
     return (plain or [""])[-1]
 
 
-def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment for children: this interpreter's programs first, and lines as soon as they are written."""
-    values = dict(os.environ if given is None else given)
+    values = {**os.environ, **(extra or {})}
     values["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), values.get("PATH", os.defpath)])
     values["PYTHONUNBUFFERED"] = "1"
     return values

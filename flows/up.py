@@ -1,14 +1,14 @@
-"""`python -m flows.up` (`make up`): Prefect's and MLflow's pages on this machine, until Ctrl-C."""
+"""`python -m flows.up` (`make up`): Prefect's and MLflow's pages and a worker on this machine, until Ctrl-C."""
 
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
+from flows.deployments import register
 from flows.errors import FlowError, ServiceError
 from flows.processes import end
-from flows.services import MLFLOW, PREFECT, SERVICES, Service
+from flows.services import MLFLOW, PREFECT, SERVERS, WORKER, Service
 
 Started = list[tuple[Service, "subprocess.Popen[str]"]]
 
@@ -19,7 +19,7 @@ def main() -> None:
         signal.signal(asked, _interrupt)
     started: Started = []
     try:
-        _start(SERVICES, started)
+        _start(started)
         _announce()
         _watch(started)
     except KeyboardInterrupt:
@@ -31,19 +31,27 @@ def main() -> None:
         end([process.pid for _, process in started])
 
 
-def _start(services: Sequence[Service], started: Started) -> None:
-    for service in services:
-        started.append((service, service.start()))
+def _start(started: Started) -> None:
+    started += ((service, service.start()) for service in SERVERS)
     for service, process in started:
-        print(f"{service.title} is starting ...", flush=True)
-        service.wait(process)
+        _wait(service, process)
+    api = f"{PREFECT.address}/api"
+    register(api)
+    started.append((WORKER, WORKER.start({"PREFECT_API_URL": api, "MLFLOW_TRACKING_URI": MLFLOW.address})))
+    _wait(*started[-1])
+
+
+def _wait(service: Service, process: "subprocess.Popen[str]") -> None:
+    print(f"{service.title} is starting ...", flush=True)
+    service.wait(process)
 
 
 def _announce() -> None:
-    for service in SERVICES:
-        print(f"{service.title:8} {service.address}")
+    print(f"Prefect  {PREFECT.address}   experiments and sweeps begin at {PREFECT.address}/deployments")
+    print(f"MLflow   {MLFLOW.address}")
+    print(f"Worker   {WORKER.health}   runs what is begun on Prefect's page, in this folder")
     print(f"\nTo use them from another terminal:\n  export PREFECT_API_URL={PREFECT.address}/api")
-    print(f"  export MLFLOW_TRACKING_URI={MLFLOW.address}\nCtrl-C ends both.", flush=True)
+    print(f"  export MLFLOW_TRACKING_URI={MLFLOW.address}\nCtrl-C ends all three.", flush=True)
 
 
 def _watch(started: Started) -> None:

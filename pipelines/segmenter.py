@@ -25,7 +25,6 @@ from smis.metrics.unet import class_weights, train
 class Params(Config):
     """The sections that decide what is learned."""
 
-    seed: int
     segmenter: SegmenterConfig
 
 
@@ -36,10 +35,10 @@ def main(dataset: str) -> None:
     device = device_of(os.environ.get("SMIS_DEVICE"))
     facts = {"dataset": dataset, "classes": data.classes, "height": data.height, "width": data.width}
     if config.network == "trained":
-        segmenter = learn(config, data, facts=facts, device=device, seed=params.seed)
+        segmenter = learn(config, data, facts=facts, device=device)
     else:
         segmenter = published(config.network, facts=facts, device=device)
-    measured = measure(segmenter, data.split("test"), batch=config.batch, device=device, seed=params.seed)
+    measured = measure(segmenter, data.split("test"), config, device)
     results = {result.name: result.to_json() for result in measured}
     path = Path("runs") / dataset / "segmenter.safetensors"
     save(path, replace(segmenter, facts={**segmenter.facts, "results": results}))
@@ -47,12 +46,12 @@ def main(dataset: str) -> None:
 
 
 def learn(
-    config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device, seed: int
+    config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device
 ) -> Segmenter:
     """Train a network of our own on the real images of the training split."""
-    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(seed))
+    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(config.seed))
     split = data.split("train")
-    batches = Loader(split, batch=config.batch, seed=seed).from_step(0)
+    batches = (batch.to(device) for batch in Loader(split, batch=config.batch, seed=config.seed).from_step(0))
     with Bar(f"training a segmenter on real {facts['dataset']} images", total=config.steps, unit="steps") as bar:
         train(
             network,
@@ -65,20 +64,20 @@ def learn(
     return trained(network, config, facts=facts)
 
 
-def measure(segmenter: Segmenter, split: Split, *, batch: int, device: torch.device, seed: int) -> list[Result]:
+def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device: torch.device) -> list[Result]:
     """Return mIoU and accuracy on real images, under names that say so."""
     found = Segmentation(
         classes=len(split.header.classes),
         ignore=segmenter.ignored,
         protocol={**segmenter.protocol, "split": split.name},
     )
-    starts = range(0, len(split), batch)
+    starts = range(0, len(split), config.batch)
     with Bar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
         for start in starts:
-            here = split.batch(range(start, min(start + batch, len(split)))).to(device)
+            here = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
             found.update(here.keys, segmenter.predict(here.image), here.labels)
             bar.advance()
-    return [replace(result, name=f"{result.name}_real") for result in found.compute(Bootstrap(seed=seed))]
+    return [replace(result, name=f"{result.name}_real") for result in found.compute(Bootstrap(seed=config.seed))]
 
 
 def _seed(seed: int) -> int:

@@ -33,6 +33,8 @@ class SegmenterConfig(UnetConfig):
 
     network: Literal["trained", "segformer_ade20k", "segformer_cityscapes"] = "trained"
     """A published network trains nothing: of the other fields only `batch` counts then."""
+    seed: int = 0
+    """Its own: all trainings of a sweep, whatever their seeds, are measured by one instrument."""
 
 
 @dataclass(frozen=True)

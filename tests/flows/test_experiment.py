@@ -1,43 +1,16 @@
 """`python -m flows.experiment` in real processes, with a real Prefect server and without one."""
 
-import json
 import signal
 import time
-import urllib.request
-from typing import Any
 
 import psutil
 import pytest
 
 from flows.experiment import main
+from tests.flows.api import alive, ask, below, cancel, last_run, run_filter
 from tests.flows.workspaces import Workspace, wait_for
 
 EXPERIMENT = "flows.experiment"
-
-
-def ask(server: str, path: str, **question: Any) -> Any:
-    """Post a question to Prefect's API."""
-    request = urllib.request.Request(
-        f"{server}/{path}", data=json.dumps(question).encode(), headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read() or "null")
-
-
-def last_run(server: str) -> dict[str, Any]:
-    return ask(server, "flow_runs/filter", sort="START_TIME_DESC", limit=1)[0]
-
-
-def run_filter(run: dict[str, Any]) -> dict[str, Any]:
-    return {"flow_runs": {"id": {"any_": [run["id"]]}}}
-
-
-def below(process_id: int) -> list[psutil.Process]:
-    return psutil.Process(process_id).children(recursive=True)
-
-
-def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_an_experiment_runs_without_a_server_and_leaves_none(workspace: Workspace) -> None:
@@ -110,7 +83,7 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     workspace.hanging("two")
     everything = below(process.pid)
     run = last_run(server)
-    ask(server, f"flow_runs/{run['id']}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+    cancel(server, run)
     assert process.wait(timeout=15) == 130
     wait_for(lambda: not alive(everything), timeout_s=1)
     assert "ended: cancelled in Prefect's page" in workspace.output()

@@ -1,4 +1,4 @@
-"""`python -m flows.up`: both servers, healthy, and none left."""
+"""`python -m flows.up`: both servers and a worker, healthy, and none left."""
 
 import signal
 import socket
@@ -8,20 +8,26 @@ import pytest
 
 from flows.errors import PortError
 from flows.services import PREFECT, chosen_port
+from tests.flows.api import ask
 from tests.flows.workspaces import Workspace, answers, wait_for
 
 UP = "flows.up"
 
 
-def test_both_servers_come_up_and_ctrl_c_ends_both(workspace: Workspace) -> None:
+def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Workspace) -> None:
     process = workspace.start(UP)
-    wait_for(lambda: "Ctrl-C ends both" in workspace.output() or process.poll() is not None, timeout_s=120)
-    prefect, mlflow = (f"http://127.0.0.1:{workspace.env[f'SMIS_{name}_PORT']}" for name in ("PREFECT", "MLFLOW"))
+    wait_for(lambda: "Ctrl-C ends all three" in workspace.output() or process.poll() is not None, timeout_s=120)
+    prefect, mlflow, worker = (
+        f"http://127.0.0.1:{workspace.env[f'SMIS_{name}_PORT']}" for name in ("PREFECT", "MLFLOW", "WORKER")
+    )
     assert f"export PREFECT_API_URL={prefect}/api" in workspace.output()
     assert f"export MLFLOW_TRACKING_URI={mlflow}" in workspace.output()
     assert answers(f"{prefect}/api/health")
     assert answers(f"{mlflow}/health")
     assert answers(mlflow)
+    assert answers(f"{worker}/health")
+    names = {one["name"] for one in ask(f"{prefect}/api", "deployments/filter")}
+    assert names == {"experiment", "sweep", "trial"}
     below = psutil.Process(process.pid).children(recursive=True)
     listening = {at.laddr.ip for one in below for at in one.net_connections("inet") if at.status == "LISTEN"}
     assert listening == {"127.0.0.1"}

@@ -68,14 +68,17 @@ else:
 class Workspace:
     """A DVC project without git: one data set, two systems, a report."""
 
+    files = {"dvc.yaml": DVC, "params.yaml": PARAMS, "tool.py": TOOL}
+
     def __init__(self, path: Path, *, home: Path) -> None:
         self.path = path
-        for name, text in {"dvc.yaml": DVC, "params.yaml": PARAMS, "tool.py": TOOL}.items():
+        path.mkdir(exist_ok=True)
+        for name, text in self.files.items():
             (path / name).write_text(text)
         (path / ".dvc").mkdir()
         (path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "MLFLOW", "SMIS"))}
-        ports = {"SMIS_PREFECT_PORT": str(free_port()), "SMIS_MLFLOW_PORT": str(free_port())}
+        ports = {f"SMIS_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "WORKER")}
         self.env = mine | ports | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self._started: list[subprocess.Popen[str]] = []
 

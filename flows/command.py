@@ -1,0 +1,58 @@
+"""A flow from a command line: what its end says to a person and to a shell."""
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import Flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.errors import FlowError
+from flows.services import PREFECT, healthy
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Turn what a person can fix into one line and exit code 2, and what ended us into 130."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except FlowError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("ended, with everything that it had started", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def run(flow: Flow[..., Any], options: Any) -> None:
+    """Run a flow with the chosen server or that of `make up`; exit code 1 if it failed, 130 if it was ended."""
+    for handler in logging.getLogger("prefect").handlers:
+        handler.addFilter(_without_empty_traceback)
+    with temporary_settings({PREFECT_API_URL: server()}):
+        state = flow(options, return_state=True)
+    if not state.is_completed():
+        print(f"{'error' if state.is_failed() else 'ended'}: {state.message}", file=sys.stderr)
+        raise SystemExit(1 if state.is_failed() else 130)
+    print(f"{flow.name}: {state.message}")
+
+
+def server() -> str | None:
+    """Find the server of `make up`, unless the person has chosen one."""
+    chosen = PREFECT_API_URL.value()
+    return chosen or (f"{PREFECT.address}/api" if healthy(PREFECT.health) else None)
+
+
+def _without_empty_traceback(record: logging.LogRecord) -> bool:
+    """Drop the line `NoneType: None` that Prefect writes below a state that failed without an exception."""
+    if record.exc_info and record.exc_info[0] is None:
+        record.exc_info = None
+    return True
+
+
+def _terminate(signum: int, frame: object) -> None:
+    """Prefect hands SIGTERM back when its flow has ended; leave in order, so that the server it started ends too."""
+    raise KeyboardInterrupt

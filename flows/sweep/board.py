@@ -1,0 +1,84 @@
+"""Which training comes next, and what follows from one that has ended: no Prefect here."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from flows.errors import SweepError
+from flows.sweep.config import Sweep
+from flows.sweep.job import Job
+from flows.sweep.study import Study
+
+Unit = tuple[int, int]
+"""A trial's number and a seed."""
+
+
+class Board:
+    """Hands out trainings: every setting with every seed, failed ones again, until the study has enough.
+
+    With pruning, a setting's first seed goes ahead alone: the others are not worth their time if it is bad.
+    """
+
+    def __init__(self, sweep: Sweep, study: Study, *, seed: int, say: Callable[[str], object]) -> None:
+        self._sweep, self._study, self._say = sweep, study, say
+        self._seeds = range(seed, seed + sweep.seeds)
+        self._queue: deque[Unit] = deque()
+        self._later: dict[int, list[Unit]] = {}
+        self._failures: Counter[Unit] = Counter()
+        self._closed: set[int] = set()
+
+    def next(self) -> Unit | None:
+        """Return what to train next; nothing if all is done or going on."""
+        while not self._queue:
+            number = self._study.next()
+            if number is None:
+                return None
+            known = self._study.measured(number)
+            units = [(number, seed) for seed in self._seeds if seed not in known]
+            ahead = 1 if self._sweep.prune else len(units)
+            self._queue.extend(units[:ahead])
+            self._later[number] = units[ahead:]
+        return self._queue.popleft()
+
+    def ended(self, job: Job) -> None:
+        """Take in what became of a training."""
+        unit = number, _ = job.trial.number, job.trial.seed
+        if number in self._closed:
+            return
+        if job.measured is not None:
+            self._finish(job)
+        elif job.pruned:
+            self._say(f"{job.trial.name} is worse than others and was ended early")
+            self._study.prune(number)
+            self._close(number)
+        else:
+            self._repeat_or_fail(unit, job.why)
+
+    def _finish(self, job: Job) -> None:
+        number, seed = job.trial.number, job.trial.seed
+        assert job.measured
+        try:
+            self._study.add(number, seed, job.measured)
+        except SweepError as error:
+            self._fail(number, str(error))
+            return
+        values = job.measured.values
+        told = ", ".join(f"{one.metric} {values[one.metric]:.4g}" for one in self._sweep.objectives)
+        self._say(f"{job.trial.name} has {told}")
+        self._queue.extend(self._later.pop(number, []))
+
+    def _repeat_or_fail(self, unit: Unit, why: str) -> None:
+        self._failures[unit] += 1
+        if self._failures[unit] > self._sweep.retries:
+            self._fail(unit[0], why)
+            return
+        self._say(f"trial {unit[0]} with seed {unit[1]} is repeated: {why}")
+        self._queue.append(unit)
+
+    def _fail(self, number: int, why: str) -> None:
+        self._say(f"trial {number} failed: {why}")
+        self._study.fail(number, why)
+        self._close(number)
+
+    def _close(self, number: int) -> None:
+        self._closed.add(number)
+        self._queue = deque(unit for unit in self._queue if unit[0] != number)

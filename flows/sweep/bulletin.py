@@ -1,0 +1,60 @@
+"""What a trial on another machine tells its sweep: one artifact of its run, written anew every few seconds."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+
+from flows.sweep.curve import Point
+from flows.sweep.trial import Measured
+
+TYPE = "trial"
+EVERY_S = 3.0
+
+
+@dataclass
+class Bulletin:
+    """The curve so far and, at the end, what was measured."""
+
+    points: list[Point] = field(default_factory=list)
+    measured: Measured | None = None
+
+    @classmethod
+    def read(cls, data: Any) -> "Bulletin":
+        """Read it from an artifact."""
+        found = data["measured"]
+        return cls([(step, value) for step, value in data["points"]], Measured(**found) if found else None)
+
+
+@contextmanager
+def posted(bulletin: Bulletin) -> Iterator[None]:
+    """Meanwhile, keep this flow run's bulletin on the server up to date, the last time at the end."""
+    with get_client(sync_client=True) as client:
+        mine = ArtifactCreate(type=TYPE, data=asdict(bulletin), flow_run_id=UUID(flow_run.id))
+        artifact = client.create_artifact(mine).id
+    done = threading.Event()
+
+    def post() -> None:
+        with get_client(sync_client=True) as client:
+            while not done.wait(EVERY_S):
+                with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
+                    client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))
+
+    thread = threading.Thread(target=copy_context().run, args=(post,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    with get_client(sync_client=True) as client:
+        client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))

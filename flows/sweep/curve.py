@@ -1,0 +1,68 @@
+"""A training's curve, read from its files while it goes on."""
+
+import json
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+POLL_S = 1.0
+Point = tuple[int, float]
+"""A step and the value there."""
+_LIVE = ".scratch/train-*/history.jsonl"
+_FINISHED = "runs/*/*/history.jsonl"
+
+
+class Curve:
+    """One value of a trial's history: the live file while it trains, the published one afterwards."""
+
+    def __init__(self, workspace: Path, key: str) -> None:
+        self._workspace, self._key, self._last = workspace, key, -1
+
+    def fresh(self) -> list[Point]:
+        """Return the points that were not there the last time; a step that was trained twice counts once."""
+        found = sorted((step, value) for step, value in self._points().items() if step > self._last)
+        self._last = found[-1][0] if found else self._last
+        return found
+
+    def _points(self) -> dict[int, float]:
+        files = [path for place in (_LIVE, _FINISHED) for path in self._workspace.glob(place)]
+        newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+        rows = [_row(line) for line in newest.read_text().splitlines()] if newest else []
+        return {row["step"]: row[self._key] for row in rows if _is_number(row.get(self._key))}
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        return {}  # the line that is being written
+    return row if isinstance(row, dict) and "step" in row else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+@contextmanager
+def followed(workspace: Path, key: str | None, take: Callable[[list[Point]], object]) -> Iterator[None]:
+    """Meanwhile, hand new points of the curve to `take`, the last ones at the end."""
+    if key is None:
+        yield
+        return
+    curve, done = Curve(workspace, key), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(POLL_S):
+            take(curve.fresh())
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        take(curve.fresh())

@@ -1,0 +1,131 @@
+"""The sweep as a Prefect flow: as many trials side by side as it may, each a task, until the study has enough.
+
+A trial that fails, is killed or lost is repeated, then reported; it never takes the sweep with it. The sweep itself
+may be killed at any time: started again, it goes on.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Failed
+
+from flows import devices
+from flows.cancelling import CancelledInPageError, watched
+from flows.errors import FlowError, SweepError
+from flows.processes import Children, end_together
+from flows.sweep import check, pool, summary, trial
+from flows.sweep.board import Board, Unit
+from flows.sweep.config import Sweep
+from flows.sweep.job import Job, Work, run_trial
+from flows.sweep.plan import Plan
+from flows.sweep.study import Study
+from flows.sweep.workspace import SWEEPS
+
+Events = SimpleQueue[Any]
+"""Trainings that have ended report here; the page's cancelling leaves an exception."""
+
+
+@flow(name="sweep", flow_run_name="{options.name}")
+def sweep(options: Sweep) -> State[None]:
+    """Try settings, say which were the best, and how each of them is brought back."""
+    trials, events = _Trials(options), SimpleQueue()
+    try:
+        with alone(options.name), watched(events):
+            return trials.run(events, say=get_run_logger().info)
+    except FlowError as error:
+        return Failed(message=str(error), data=error)
+    except CancelledInPageError as error:
+        trials.end()
+        return Cancelled(message=str(error))
+    except BaseException:
+        trials.end()
+        raise
+
+
+class _Trials:
+    """The trials that go on at this moment."""
+
+    def __init__(self, options: Sweep) -> None:
+        self._options = options
+        self._jobs: dict[Unit, Job] = {}
+        self._futures: dict[Unit, PrefectFuture[Any]] = {}
+        self._checking = Children()
+
+    def run(self, events: Events, *, say: Callable[[str], object]) -> State[None]:
+        """Run trials until the study has enough."""
+        options = self._options
+        space = check.space(options, Path())
+        plan = Plan(options, space, Path())
+        check.values(space, plan.base, self._checking)
+        study = Study(options, space)
+        board = Board(options, study, seed=plan.seed, say=say)
+        start = self._starter(plan, study, events)
+        while True:
+            while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
+                start(unit)
+            if not self._futures:
+                return summary.show(options, study, say=say)
+            board.ended(self._ended(_next(events)))
+
+    def end(self) -> None:
+        """End every process of every trial, here and elsewhere."""
+        end_together([self._checking, *(job.children for job in self._jobs.values())])
+        if self._options.where == "pool":
+            pool.end(self._options.name)
+
+    def _starter(self, plan: Plan, study: Study, events: Events) -> Callable[[Unit], None]:
+        work, tags = self._work(plan)
+
+        def start(unit: Unit) -> None:
+            number, seed = unit
+            made = plan.trial(number, study.setting(number), seed=seed)
+            made.write()
+            job = self._jobs[unit] = Job(made, work, partial(study.report, number))
+            future = self._futures[unit] = run_trial.with_options(tags=tags).submit(made.name, job, return_state=False)
+            future.add_done_callback(lambda _: events.put(unit))
+
+        return start
+
+    def _work(self, plan: Plan) -> tuple[Work, list[str]]:
+        if self._options.where == "pool":
+            pool.end(self._options.name)  # what a sweep that was killed left
+            return partial(pool.run, lost_after_s=self._options.lost_after_s), []
+        return partial(trial.run, source=plan.base), [devices.limit()]
+
+    def _ended(self, unit: Unit) -> Job:
+        job, future = self._jobs.pop(unit), self._futures.pop(unit)
+        job.why = job.why or str(future.state.message)
+        return job
+
+
+def _next(events: Events) -> Unit:
+    event = events.get()
+    if isinstance(event, BaseException):
+        raise event
+    return event
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Keep a second sweep of this name from the same folders.
+
+    Raises:
+        SweepError: if there is one.
+    """
+    folder = SWEEPS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SweepError(f"sweep {name} is going on already; wait for it, or choose another name") from None
+        yield

@@ -1,0 +1,93 @@
+"""From a setting to a trial: which stages are its own, and which it shares with others."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc.utils.serialize import load_yaml
+
+from flows import dag
+from flows.errors import SweepError
+from flows.sweep import workspace
+from flows.sweep.config import Scalar, Sweep
+from flows.sweep.space import DATASET, SYSTEM, Setting, Space
+from flows.sweep.trial import Trial
+from flows.sweep.workspace import PARAMS, SWEEPS
+
+
+class Plan:
+    """A sweep's code and stages, as they stood when it was started: what is edited meanwhile changes no trial."""
+
+    def __init__(self, sweep: Sweep, space: Space, root: Path) -> None:
+        self._sweep = sweep
+        self.base = SWEEPS / sweep.name / "base"
+        shutil.rmtree(self.base, ignore_errors=True)
+        outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
+        workspace.copy(root, self.base, outs=outs)
+        axes = {"axes.dataset": list(space.datasets), "axes.system": list(space.systems)}
+        workspace.set_params(self.base / PARAMS, axes)
+        self._params: dict[str, Any] = load_yaml(str(self.base / PARAMS))
+        self._stages = dag.read(self.base)
+        self._digests: dict[tuple[str, ...], str] = {}
+
+    @property
+    def seed(self) -> int:
+        """The first seed: the workspace's own."""
+        return int(self._params.get("seed", 0))
+
+    def trial(self, number: int, setting: Setting, *, seed: int) -> Trial:
+        """Say all that a machine must know to run a setting with a seed."""
+        values: dict[str, Scalar] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
+        own = self._own(setting)
+        shared = list(self._above(own))
+        code = tuple(sorted({dag.FILE, *(path for stage in (*shared, *own) for path in stage.code)}))
+        return Trial(
+            sweep=self._sweep.name,
+            number=number,
+            seed=seed,
+            dataset=str(setting[DATASET]),
+            system=str(setting[SYSTEM]),
+            values=values,
+            shared=[stage.name for stage in shared],
+            stages=[stage.name for stage in own],
+            inputs=self._inputs(shared, values | {"seed": seed}),
+            code=list(code),
+            digest=self._digest(code),
+            curve=self._sweep.prune.curve if self._sweep.prune else None,
+            gpus=self._sweep.gpus,
+            side_by_side=self._sweep.side_by_side,
+        )
+
+    def _own(self, setting: Setting) -> list[dag.Stage]:
+        cell = {DATASET: setting[DATASET], SYSTEM: setting[SYSTEM]}
+        own = [stage for stage in self._stages if stage.cell == cell]
+        if not own:
+            raise SweepError(f"no stage of {dag.FILE} has a matrix of dataset and system, so that nothing is a trial")
+        return own
+
+    def _above(self, own: Sequence[dag.Stage]) -> Iterator[dag.Stage]:
+        """Give what these stages read, directly or not, in its order."""
+        names = {name for stage in own for name in stage.upstream}
+        for stage in reversed(self._stages):
+            if stage.name in names:
+                names.update(stage.upstream)
+        mine = {stage.name for stage in own}
+        return (stage for stage in self._stages if stage.name in names and stage.name not in mine)
+
+    def _inputs(self, shared: Sequence[dag.Stage], values: dict[str, Any]) -> str:
+        """Name what the shared stages depend on, so that trials that agree in it share them."""
+        wanted = {path for stage in shared for path in stage.params}
+        given = {path: value for path, value in values.items() if any(_within(path, one) for one in wanted)}
+        code = self._digest(tuple(sorted({path for stage in shared for path in stage.code})))
+        return json.dumps([[stage.name for stage in shared], given, code], sort_keys=True)
+
+    def _digest(self, code: tuple[str, ...]) -> str:
+        if code not in self._digests:
+            self._digests[code] = workspace.digest(self.base, code)
+        return self._digests[code]
+
+
+def _within(path: str, section: str) -> bool:
+    return f"{path}.".startswith(f"{section}.") or f"{section}.".startswith(f"{path}.")

@@ -1,0 +1,144 @@
+"""Trials on other machines: each a run of the `trial` deployment, which any worker of the pool may take.
+
+Machines share nothing but the servers. What a trial has to say while it runs (its curve, that it is alive) and at its
+end (its values) is one artifact of its run, its bulletin; its outputs go to the DVC remote. A run whose bulletin has
+not moved for a time is given up for lost.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectException
+from prefect.states import Cancelled, Cancelling, Crashed
+
+from flows.errors import EndedError, LostError, StageError
+from flows.processes import Children
+from flows.sweep.bulletin import TYPE, Bulletin
+from flows.sweep.curve import Point
+from flows.sweep.trial import Measured, Trial
+
+DEPLOYMENT = "trial/trial"
+POLL_S = 2.0
+START_S = 60.0
+"""How much longer a machine may take from having taken a trial to its first word: it has much to import."""
+_GOES_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+
+
+def run(
+    trial: Trial,
+    children: Children,
+    *,
+    lost_after_s: float,
+    each_line: Callable[[str], object],
+    take: Callable[[list[Point]], object],
+) -> Measured:
+    """Have a trial run by whichever machine takes it.
+
+    Raises:
+        StageError: with a stage's last words.
+        LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
+        EndedError: if `children` were ended meanwhile.
+    """
+    made: Any = run_deployment(
+        DEPLOYMENT,
+        parameters={"options": trial.model_dump(mode="json")},
+        flow_run_name=f"{trial.sweep} {trial.name}",
+        tags=[_tag(trial.sweep)],
+        timeout=0,
+    )
+    each_line(f"{trial.name} waits for a worker as flow run {made.name}")
+    with get_client(sync_client=True) as client:
+        return _Watched(client, made.id, lost_after_s).result(children, take)
+
+
+def end(sweep: str) -> None:
+    """Cancel every trial of a sweep that goes on or waits: Prefect does not do that of itself."""
+    with get_client(sync_client=True) as client:
+        of_sweep = FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[_tag(sweep)]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_GOES_ON)),
+        )
+        while runs := client.read_flow_runs(flow_run_filter=of_sweep, limit=200):
+            for one in runs:
+                _cancel(client, one.id, one.state_type)
+
+
+class _Watched:
+    """A run on another machine, looked at again and again."""
+
+    def __init__(self, client: SyncPrefectClient, run: UUID, lost_after_s: float) -> None:
+        self._client, self._run, self._lost_after_s = client, run, lost_after_s
+        self._sign: Any = None
+        self._heard = time.monotonic()
+        self._points = 0
+
+    def result(self, children: Children, take: Callable[[list[Point]], object]) -> Measured:
+        """Wait for the end."""
+        while True:
+            with suppress(
+                httpx.HTTPError, PrefectException
+            ):  # a server that is away for a moment says nothing of a trial
+                measured = self._look(children, take)
+                if measured:
+                    return measured
+            if children.ended:  # and the server is away for good
+                raise EndedError("the trial was ended with its sweep")
+            time.sleep(POLL_S)
+
+    def _look(self, children: Children, take: Callable[[list[Point]], object]) -> Measured | None:
+        found = self._client.read_flow_run(self._run)
+        bulletin, updated = self._bulletin()
+        take(bulletin.points[self._points :])
+        self._points = len(bulletin.points)
+        if children.ended:
+            _cancel(self._client, self._run, found.state_type)
+            raise EndedError("the trial was ended with its sweep")
+        if found.state and found.state.is_final():
+            if found.state.is_completed() and bulletin.measured:
+                return bulletin.measured
+            raise StageError(found.state.message or f"its run ended as {found.state.name}")
+        self._give_up_if_lost(found, updated)
+        return None
+
+    def _give_up_if_lost(self, found: FlowRun, updated: datetime | None) -> None:
+        sign = (found.state_type, updated)
+        if sign != self._sign or found.state_type == StateType.SCHEDULED:  # waiting for a worker is no loss
+            self._sign, self._heard = sign, time.monotonic()
+        begins = START_S if found.state_type == StateType.PENDING else 0.0
+        if time.monotonic() - self._heard > self._lost_after_s + begins:
+            why = f"nothing was heard of it for {self._lost_after_s:.0f} s"
+            self._client.set_flow_run_state(self._run, Crashed(message=why), force=True)
+            raise LostError(why)
+
+    def _bulletin(self) -> tuple[Bulletin, datetime | None]:
+        of_run = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[self._run]), type=ArtifactFilterType(any_=[TYPE])
+        )
+        found = self._client.read_artifacts(artifact_filter=of_run, limit=1)
+        return (Bulletin.read(found[0].data), found[0].updated) if found else (Bulletin(), None)
+
+
+def _tag(sweep: str) -> str:
+    return f"sweep:{sweep}"
+
+
+def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:
+    waits = state == StateType.SCHEDULED  # nobody is there who would hear of it
+    client.set_flow_run_state(run, Cancelled() if waits else Cancelling(), force=waits)

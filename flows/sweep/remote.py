@@ -1,0 +1,64 @@
+"""A trial that a worker has taken: `trial`, the deployment that a sweep sends to other machines."""
+
+import sys
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from dvc.config import Config
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
+
+from flows import devices
+from flows.cancelling import CancelledInPageError, watched
+from flows.processes import Children
+from flows.stages import environment
+from flows.sweep import trial as trials
+from flows.sweep.bulletin import Bulletin, posted
+from flows.sweep.job import Job, run_trial
+from flows.sweep.trial import Trial
+
+HERE = Path()
+
+
+@flow(name="trial")
+def trial(options: Trial) -> State[None]:
+    """Train and measure one setting of a sweep on this machine, in a copy of the folder where its worker runs."""
+    bulletin, events = Bulletin(), SimpleQueue[Any]()
+    job = Job(options, _work, lambda points: bulletin.points.extend(points) or False)
+    try:
+        with watched(events), posted(bulletin):
+            future = run_trial.with_options(tags=[devices.limit()]).submit(options.name, job, return_state=False)
+            future.add_done_callback(lambda _: events.put(None))
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            bulletin.measured = job.measured
+    except CancelledInPageError as error:
+        job.children.end()
+        return Cancelled(message=str(error))
+    except BaseException:
+        job.children.end()
+        raise
+    state = future.state
+    return Completed(message=state.message) if job.measured else Failed(message=job.why or state.message)
+
+
+def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:
+    remote = "remote" in Config(str(HERE / ".dvc"), validate=False)["core"]
+    measured = trials.run(trial, children, source=HERE, pull=remote, **hands)
+    if remote:
+        _push(trial, children)
+    else:
+        get_run_logger().warning("there is no default DVC remote: the outputs of %s stay on this machine", trial.name)
+    return measured
+
+
+def _push(options: Trial, children: Children) -> None:
+    """Send the outputs to the DVC remote: other machines have no other way to them."""
+    log = get_run_logger()
+    command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *options.shared, *options.stages]
+    if children.run(command, each_line=log.warning, env=environment(), cwd=options.folder):
+        log.warning("the outputs of %s stay on this machine", options.name)

@@ -1,0 +1,153 @@
+"""What a sweep found: a table of its trials, what mattered, which are the best, and how they are brought back."""
+
+import json
+import statistics
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import optuna
+from optuna.importance import get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.sweep.config import Objective, Sweep
+from flows.sweep.study import Study, last_tries, measured, setting, why
+from flows.sweep.workspace import SWEEPS
+
+_ARROWS = {"minimize": "↓", "maximize": "↑"}
+_STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "unfinished",
+    TrialState.WAITING: "waiting",
+}
+
+
+def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[None]:
+    """Write the summary beside the trials, show it on Prefect's page, and say how the sweep ended."""
+    trials = last_tries(study.trials)
+    folder = SWEEPS / sweep.name
+    text = markdown(sweep, study.recorded)
+    (folder / "summary.md").write_text(text)
+    (folder / "summary.json").write_text(json.dumps([row(trial) for trial in trials], indent=2) + "\n")
+    create_markdown_artifact(text, key=f"sweep-{sweep.name}", description=f"sweep {sweep.name}")
+    say(f"\n{text}")
+    told = _counted(trials)
+    if any(trial.state == TrialState.COMPLETE for trial in trials):
+        return Completed(message=told)
+    reasons = dict.fromkeys(why(trial) for trial in trials if trial.state == TrialState.FAIL)
+    return Failed(message="\n  ".join([told, *reasons]))
+
+
+def row(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a trial as plain data: what was tried, every metric's mean and standard deviation over the seeds."""
+    return {
+        "number": trial.number,
+        "state": _STATES[trial.state],
+        "why": why(trial),
+        "setting": dict(setting(trial)),
+        "seeds": sorted(measured(trial)),
+        "metrics": spread(trial),
+        "seconds": sum(found.seconds for found in measured(trial).values()),
+    }
+
+
+def spread(trial: FrozenTrial) -> dict[str, tuple[float, float | None]]:
+    """Return every metric's mean over a trial's seeds, and the standard deviation where there are two or more."""
+    found = [one.values for one in measured(trial).values()]
+    names = set.intersection(*(set(values) for values in found)) if found else set()
+    columns = {name: [values[name] for values in found] for name in sorted(names)}
+    return {
+        name: (statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+        for name, values in columns.items()
+    }
+
+
+def markdown(sweep: Sweep, study: optuna.Study) -> str:
+    """Return the summary as a page."""
+    trials = last_tries(study.get_trials(deepcopy=False))
+    best = {trial.number for trial in best_of(study)}
+    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, trials, best=best), *_importance(sweep, study)]
+    if best:
+        which = "the best" if len(best) == 1 else "one of the Pareto front (bold)"
+        brings = f"python -m flows.sweep.bring {sweep.name} {min(best)}"
+        parts.append(f"To bring {which} into the main workspace, parameters and outputs:\n\n    {brings}")
+    return "\n\n".join(parts) + "\n"
+
+
+def best_of(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the best trial, or the Pareto front; nothing if no trial finished."""
+    return study.best_trials if any(trial.state == TrialState.COMPLETE for trial in study.get_trials(False)) else []
+
+
+def _counted(trials: Iterable[FrozenTrial]) -> str:
+    counts = Counter(_STATES[trial.state] for trial in trials)
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no trials"
+
+
+def _table(sweep: Sweep, trials: Sequence[FrozenTrial], *, best: set[int]) -> str:
+    names = list(dict.fromkeys(name for trial in trials for name in setting(trial)))
+    varied = [name for name in names if len({str(setting(trial).get(name)) for trial in trials}) > 1]
+    heads = ["trial", *varied, *(f"{one.metric} {_ARROWS[one.direction]}" for one in sweep.objectives), "minutes", ""]
+    lines = [_cells(heads), _cells(["---:", *["---"] * len(varied), *["---:"] * (len(sweep.objectives) + 1), "---"])]
+    for trial in sorted(trials, key=lambda trial: _rank(trial, sweep.objectives[0])):
+        bold = "**" if trial.number in best else ""
+        values = [_short(setting(trial).get(name, "")) for name in varied]
+        found = spread(trial)
+        results = [_plus_minus(found, one.metric) for one in sweep.objectives]
+        minutes = sum(one.seconds for one in measured(trial).values()) / 60
+        state = "" if trial.state == TrialState.COMPLETE else f"{_STATES[trial.state]}: {why(trial)}".rstrip(": ")
+        cells = [f"{bold}{trial.number}{bold}", *values, *results, f"{minutes:.1f}", " ".join(state.split())]
+        lines.append(_cells(cells))
+    return "\n".join(lines)
+
+
+def _rank(trial: FrozenTrial, objective: Objective) -> tuple[bool, float, int]:
+    if trial.state != TrialState.COMPLETE:
+        return True, 0.0, trial.number
+    value = trial.values[0]
+    return False, value if objective.direction == "minimize" else -value, trial.number
+
+
+def _plus_minus(found: Mapping[str, tuple[float, float | None]], metric: str) -> str:
+    if metric not in found:
+        return ""
+    mean, deviation = found[metric]
+    return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
+
+
+def _importance(sweep: Sweep, study: optuna.Study) -> list[str]:
+    """Say how much each parameter decides, where Optuna can tell: after some trials in which it varied."""
+    finished = [trial for trial in study.get_trials(False) if trial.state == TrialState.COMPLETE]
+    names = {name for trial in finished for name in trial.params}
+    varied = sorted(name for name in names if len({trial.params.get(name) for trial in finished}) > 1)
+    if not varied or len(finished) < 4:
+        return []
+    with warnings.catch_warnings():  # that it decides what is low: `_low` makes the better values low
+        warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
+        columns = [
+            get_param_importances(study, params=varied, target=partial(_low, place=place, direction=one.direction))
+            for place, one in enumerate(sweep.objectives)
+        ]
+    lines = [_cells(["decides", *(one.metric for one in sweep.objectives)]), _cells(["---", *["---:"] * len(columns)])]
+    for name in sorted(varied, key=lambda name: -columns[0][name]):
+        lines.append(_cells([name, *(f"{100 * column[name]:.0f} %" for column in columns)]))
+    return ["\n".join(lines)]
+
+
+def _low(trial: FrozenTrial, *, place: int, direction: str) -> float:
+    return trial.values[place] if direction == "minimize" else -trial.values[place]
+
+
+def _cells(values: Iterable[str]) -> str:
+    return f"| {' | '.join(values)} |"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

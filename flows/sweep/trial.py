@@ -1,0 +1,139 @@
+"""One training of a sweep: a setting with a seed, in its own workspace, and what was measured of it."""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from flows import devices
+from flows.errors import StageError, SweepError
+from flows.processes import Children
+from flows.stages import repro
+from flows.sweep import workspace
+from flows.sweep.config import Scalar
+from flows.sweep.curve import Point, followed
+from flows.sweep.workspace import SWEEPS
+
+FILE = "trial.json"
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+
+
+class Trial(BaseModel, frozen=True, extra="forbid"):
+    """What a machine must know to run it: parameters of the `trial` deployment, so that everything is plain."""
+
+    sweep: str = Field(pattern=NAME, max_length=50, title="Sweep", description="Its name.")
+    number: int = Field(ge=0, title="Number", description="Optuna's number of the setting.")
+    seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
+    dataset: str = Field(title="Data set")
+    system: str = Field(title="System")
+    values: dict[str, Scalar] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
+    shared: list[str] = Field(default=[], title="Shared stages", description="Made once for all trials.")
+    stages: list[str] = Field(min_length=1, title="Stages", description="The trial's own.")
+    inputs: str = Field(default="", title="Inputs", description="Names all that the shared stages depend on.")
+    code: list[str] = Field(default=[], title="Code", description="The files that the stages are made of.")
+    digest: str | None = Field(default=None, title="Digest", description="Of that code; another machine must have it.")
+    curve: str | None = Field(default=None, title="Curve", description="What pruning looks at.")
+    gpus: int = Field(default=1, ge=1, title="GPUs")
+    side_by_side: int = Field(default=1, ge=1, title="Side by side", description="How many trials share the cores.")
+
+    @property
+    def name(self) -> str:
+        """Return `trial-0007-seed-0`: its folder, and its name on Prefect's page."""
+        return f"trial-{self.number:04d}-seed-{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its workspace lies."""
+        return SWEEPS / self.sweep / self.name
+
+    def write(self) -> None:
+        """Write it down in its folder, from where it is brought back."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / FILE).write_text(self.model_dump_json(indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out: every metric's value, and how long it took."""
+
+    values: Mapping[str, float]
+    seconds: float
+    machine: str = ""
+
+
+def run(
+    trial: Trial,
+    children: Children,
+    *,
+    source: Path,
+    pull: bool = False,
+    each_line: Callable[[str], object],
+    take: Callable[[list[Point]], object],
+) -> Measured:
+    """Train and measure a trial in a copy of `source`; a trial that was ended before goes on from its last state.
+
+    `pull` asks the DVC remote first for what another machine has made.
+
+    Raises:
+        StageError: with a stage's last words.
+        SweepError: if `source` has other code than the sweep.
+        EndedError: if `children` were ended meanwhile.
+    """
+    begin = time.monotonic()
+    _check_code(trial, source)
+    place = trial.folder
+    cell = {"dataset": trial.dataset, "system": trial.system}
+    workspace.prepare(source, place, cell=cell, values=trial.values, seed=trial.seed)
+    with devices.leased(trial.gpus, side_by_side=trial.side_by_side, ended=lambda: children.ended) as device:
+        env = device | _tracking(trial)
+        bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
+        from_remote = ["--pull"] if pull else []
+        _share(trial, lambda: bring([*from_remote, *trial.shared]))
+        with followed(place, trial.curve, take):
+            bring([*from_remote, *trial.stages])
+    return Measured(_metrics(trial), time.monotonic() - begin, devices.machine())
+
+
+def _check_code(trial: Trial, source: Path) -> None:
+    if trial.digest is not None and workspace.digest(source, trial.code) != trial.digest:
+        raise SweepError(
+            f"{source.resolve()} on {devices.machine()} has other code than sweep {trial.sweep}; "
+            "bring it to the same state, for example with git pull, and start the sweep again"
+        )
+
+
+def _share(trial: Trial, make: Callable[[], object]) -> None:
+    """Make what trials share once: DVC restores it for the others, but would not hinder them from making it too."""
+    if not trial.shared:
+        return
+    folder = SWEEPS / trial.sweep / "shared"
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / hashlib.sha256(trial.inputs.encode()).hexdigest()[:16]
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make()
+            made.touch()
+
+
+def _tracking(trial: Trial) -> dict[str, str]:
+    """Tell the stages whose trial they are, how many processes they have, and that MLflow's file is the main one."""
+    own = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        own["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
+    return own
+
+
+def _metrics(trial: Trial) -> dict[str, float]:
+    path = trial.folder / "metrics" / trial.dataset / f"{trial.system}.json"
+    if not path.exists():
+        raise StageError(f"{trial.name} has no {path.relative_to(trial.folder)}; do its stages write it?")
+    results = json.loads(path.read_text())
+    return {name: float(result["value"]) for name, result in results.items() if result.get("value") is not None}

@@ -1,0 +1,68 @@
+"""`python -m flows.worker`: this machine takes trials of the pool, as many at a time as it has devices, until Ctrl-C.
+
+Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; `make up` runs one that takes
+experiments and sweeps.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect.settings import PREFECT_API_URL
+
+from flows import devices
+from flows.command import answers, server
+from flows.deployments import FLOWS, KIND, POOL, TRIALS, WORKSPACE
+from flows.errors import ServiceError
+from flows.processes import end, start
+from flows.services import HOST
+from flows.stages import environment
+
+POLLING = "PREFECT_WORKER_QUERY_SECONDS"
+
+
+def command(queue: str) -> list[str]:
+    """Return the command of a worker on this machine; Prefect's own limit keeps it from taking more than it can."""
+    worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", KIND, "--work-queue", queue]
+    worker += ["--name", f"{devices.machine()} {queue}", "--install-policy", "never", "--with-healthcheck"]
+    return [sys.executable, *worker, *(["--limit", str(len(devices.places()))] if queue == TRIALS else [])]
+
+
+def surroundings(*, api: str, host: str, port: int) -> dict[str, str]:
+    """Return the environment of a worker: its server, where its runs find this clone, where it says that it is well."""
+    here = str(Path.cwd())
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {"PREFECT_WORKER_WEBSERVER_HOST": host, "PREFECT_WORKER_WEBSERVER_PORT": str(port)}
+    own |= {PREFECT_API_URL.name: api, WORKSPACE: here, "PYTHONPATH": os.pathsep.join(paths)}
+    return environment(own | {POLLING: os.environ.get(POLLING, "2")})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a worker until Ctrl-C. Exit code 2 if there is no server, or the worker dies."""
+    options = _parse(arguments)
+    with answers():
+        api = server()
+        if api is None:
+            raise ServiceError("there is no Prefect server; say where one is: PREFECT_API_URL=http://HOST:4200/api")
+        print(f"{devices.machine()} takes {options.queue} of {api}; devices: {', '.join(devices.places())}", flush=True)
+        env = surroundings(api=api, host=options.host, port=options.port)
+        process = start(command(options.queue), env=env)
+        try:
+            code = process.wait()
+        finally:
+            end([process.pid])
+        raise ServiceError(f"the worker ended with exit code {code}")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m flows.worker", description=main.__doc__)
+    parser.add_argument("--queue", choices=[TRIALS, FLOWS], default=TRIALS, help="trials, or experiments and sweeps")
+    parser.add_argument("--host", default=HOST, help="where it answers /health")
+    parser.add_argument("--port", type=int, default=0, help="the same; 0: any that is free")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Which training comes next, with a real Optuna study and trainings that end when told."""
+
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from flows.errors import SweepError
+from flows.sweep import Dimension, Sweep, summary
+from flows.sweep.board import Board
+from flows.sweep.job import Job
+from flows.sweep.space import Space
+from flows.sweep.study import Study
+from flows.sweep.trial import Measured, Trial
+from tests.flows.sweeps import RATE
+
+RANGE = Dimension(path=RATE, low=0.0, high=1.0)
+GRID = Dimension(path=RATE, choices=[0.1, 0.2, 0.3])
+pytestmark = pytest.mark.usefixtures("inside")
+
+
+class Small:
+    """A sweep whose trainings are over at once."""
+
+    def __init__(self, dimension: Dimension = GRID, **said: Any) -> None:
+        values = {"name": "small", "objectives": {"FD": "minimize"}, "strategy": "grid", "space": [dimension]}
+        self.sweep = Sweep.model_validate(values | said)
+        self.study = Study(self.sweep, Space(["one"], ["doll"], self.sweep.space))
+        self.said: list[str] = []
+        self.board = Board(self.sweep, self.study, seed=0, say=self.said.append)
+
+    def job(self, unit: tuple[int, int]) -> Job:
+        number, seed = unit
+        trial = Trial(sweep="small", number=number, seed=seed, dataset="doll", system="one", stages=["train"])
+        return Job(trial, lambda *_, **__: Measured({}, 0.0))
+
+    def end(self, unit: tuple[int, int], **values: float) -> None:
+        job = self.job(unit)
+        job.measured = Measured(values, 1.0) if values else None
+        job.why = "it broke"
+        self.board.ended(job)
+
+    def run(self, limit: int = 1000) -> None:
+        """Measure FD = (rate - 0.7)² + seed / 100, mCSD = rate."""
+        while limit and (unit := self.board.next()) is not None:
+            rate = float(self.study.setting(unit[0])[RATE])
+            self.end(unit, FD=(rate - 0.7) ** 2 + unit[1] / 100, mCSD=rate)
+            limit -= 1
+
+    def states(self) -> list[TrialState]:
+        return [trial.state for trial in self.study.trials]
+
+
+def test_tpe_finds_the_place_where_the_objective_is_best() -> None:
+    small = Small(RANGE, strategy="tpe", trials=25)
+    small.run()
+    assert len(small.states()) == 25
+    assert abs(small.study.recorded.best_params[RATE] - 0.7) < 0.1
+
+
+def test_two_objectives_have_a_pareto_front() -> None:
+    small = Small(GRID, objectives={"FD": "minimize", "mCSD": "minimize"})
+    small.run()
+    assert {trial.params[RATE] for trial in summary.best_of(small.study.recorded)} == {0.1, 0.2, 0.3}
+    page = summary.markdown(small.sweep, small.study.recorded)
+    assert "| **2** | 0.3 | 0.16 | 0.3 |" in page
+    assert "Pareto front (bold)" in page
+
+
+def test_seeds_give_a_mean_and_a_standard_deviation() -> None:
+    small = Small(GRID, seeds=3)
+    small.run()
+    row = summary.row(small.study.trials[0])
+    assert row["seeds"] == [0, 1, 2]
+    assert row["metrics"]["FD"] == pytest.approx((0.37, 0.01))
+    assert small.study.trials[0].value == pytest.approx(0.37)
+    assert "| 0.37 ± 0.01 |" in summary.markdown(small.sweep, small.study.recorded)
+
+
+def test_what_mattered_is_told() -> None:
+    small = Small(RANGE, strategy="random", trials=12)
+    small.run()
+    assert "| train.rate | 100 % |" in summary.markdown(small.sweep, small.study.recorded)
+
+
+def test_a_dead_sweeps_trials_are_taken_up_again_with_their_numbers_and_seeds() -> None:
+    dead = Small(GRID, seeds=2)
+    first, second = dead.board.next(), dead.board.next()
+    assert first == (0, 0)
+    assert second == (0, 1)
+    dead.end((0, 0), FD=1.0)
+    again = Small(GRID, seeds=2)
+    assert [again.board.next() for _ in range(5)] == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert again.board.next() is None
+
+
+def test_random_settings_are_not_drawn_again_when_a_sweep_goes_on() -> None:
+    Small(RANGE, strategy="random", trials=3).run()
+    Small(RANGE, strategy="random", trials=6).run()
+    study = Small(RANGE, strategy="random", trials=6).study
+    assert len({trial.params[RATE] for trial in study.trials}) == 6
+
+
+def test_a_failed_training_is_repeated_then_its_trial_is_given_up() -> None:
+    small = Small(GRID, retries=1, seeds=2)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit)
+    assert small.states()[0] == TrialState.RUNNING
+    small.end(unit)
+    assert small.states()[0] == TrialState.FAIL
+    assert small.said[-1] == "trial 0 failed: it broke"
+    assert small.board.next() == (1, 0)
+
+
+def test_failed_trials_have_another_chance_when_the_sweep_is_started_again() -> None:
+    small = Small(GRID, retries=0)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit)
+    small.run()
+    again = Small(GRID, retries=0)
+    again.run()
+    assert again.states().count(TrialState.FAIL) == 1
+    assert again.study.trials[-1].params == again.study.trials[0].params
+    assert again.study.trials[-1].state == TrialState.COMPLETE
+
+
+def test_a_metric_that_is_missing_fails_its_trial_with_those_that_there_are() -> None:
+    small = Small(GRID)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit, mCSD=1.0)
+    assert small.said == ["trial 0 failed: FD was not measured; there are: mCSD"]
+
+
+def test_with_pruning_one_seed_goes_ahead_and_the_others_follow_only_if_it_is_good() -> None:
+    small = Small(GRID, seeds=2, prune={"trials_first": 1})
+    good, bad = small.board.next(), small.board.next()
+    assert (good, bad) == ((0, 0), (1, 0))
+    assert good is not None
+    assert bad is not None
+    assert not small.study.report(0, [(1, 1.0)])
+    small.end(good, FD=1.0)
+    assert small.board.next() == (0, 1)
+    small.end((0, 1), FD=1.0)
+    assert small.study.report(1, [(1, 2.0)])
+    job = small.job(bad)
+    job.pruned = True
+    small.board.ended(job)
+    assert small.states()[1] == TrialState.PRUNED
+    assert small.board.next() == (2, 0)
+
+
+def test_a_name_that_means_another_sweep_is_refused() -> None:
+    Small(GRID)
+    with pytest.raises(
+        SweepError, match=r"^sweep small was begun with other space; choose another name, or go on with"
+    ):
+        Small(RANGE)

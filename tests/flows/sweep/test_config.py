@@ -1,0 +1,39 @@
+"""What a person may say of a sweep, and what is refused at once."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from flows.sweep import Sweep
+
+SMALLEST: dict[str, Any] = {"name": "a", "objectives": {"FD": "minimize"}}
+
+
+def test_mappings_are_short_for_lists() -> None:
+    space = {"train.rate": [0.1, "1e-4"], "train.ema": {"low": "1e-3", "high": 0.1, "log": True}}
+    sweep = Sweep.model_validate(SMALLEST | {"space": space})
+    assert [one.metric for one in sweep.objectives] == ["FD"]
+    assert [(one.path, one.choices, one.low) for one in sweep.space] == [
+        ("train.rate", [0.1, 0.0001], None),
+        ("train.ema", [], 0.001),
+    ]
+    assert Sweep.model_validate(sweep.model_dump(mode="json")) == sweep
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"prune": {}, "objectives": {"FD": "minimize", "mCSD": "maximize"}}, "more than one objective cannot prune"),
+        ({"space": {"train.rate": {"low": 1}}}, "train.rate has neither choices nor both ends of a range"),
+        ({"space": {"train.rate": {"low": 1, "high": 0}}}, "goes from 1 to 0; the first must be less"),
+        ({"space": {"train.rate": {"low": 0, "high": 1, "log": True}}}, "a logarithmic range must begin above 0"),
+        ({"space": {"train.rate": {"low": 0.5, "high": 2, "integer": True}}}, "whole numbers only"),
+        ({"space": [{"path": "a", "choices": [1]}, {"path": "a", "choices": [2]}]}, "space names a twice"),
+        ({"name": "../up"}, "should match pattern"),
+        ({"trials": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(said: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Sweep.model_validate(SMALLEST | said)

@@ -1,0 +1,22 @@
+"""A curve, read while it is written."""
+
+import json
+from pathlib import Path
+
+from flows.sweep.curve import Curve
+
+KEY = "validation_fd"
+
+
+def test_points_come_once_and_what_is_half_written_later(tmp_path: Path) -> None:
+    live = tmp_path / ".scratch" / "train-1" / "history.jsonl"
+    live.parent.mkdir(parents=True)
+    curve = Curve(tmp_path, KEY)
+    assert curve.fresh() == []
+    rows = [{"step": 1, KEY: 5.0}, {"step": 2, "GAN": 1.0}, {"step": 3, KEY: float("nan")}, {"step": 4, KEY: 4}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    live.write_text(text + '{"step": 5, "valid')
+    assert curve.fresh() == [(1, 5.0), (4, 4)]
+    live.write_text(text + json.dumps({"step": 5, KEY: 3.0}))
+    assert curve.fresh() == [(5, 3.0)]
+    assert curve.fresh() == []

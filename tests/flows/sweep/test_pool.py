@@ -1,0 +1,88 @@
+"""A sweep over two "machines": workers in separate folders that share nothing but the Prefect server."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.flows.api import alive, ask, below, cancel, last_run
+from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
+from tests.flows.workspaces import end, wait_for
+
+
+class Machine:
+    """A clone of a workspace with a worker of its own, and room for one training."""
+
+    def __init__(self, small: SweepWorkspace, name: str, *, server: str) -> None:
+        self.name, self.path = name, small.path.parent / name
+        shutil.copytree(small.path, self.path, ignore=shutil.ignore_patterns(".scratch", "cache", "tmp", "output"))
+        own = {"SMIS_DEVICES": "cpu:1", "SMIS_MACHINE": name, "TMPDIR": str(self.path), "PREFECT_API_URL": server}
+        with (self.path / "output").open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows.worker"],
+                cwd=self.path,
+                env=small.env | own,
+                stdout=out,
+                stderr=out,
+                text=True,
+            )
+
+    def kill(self) -> None:
+        """Cut its power."""
+        for one in [psutil.Process(self.process.pid), *below(self.process.pid)]:
+            os.kill(one.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def machines(small: SweepWorkspace, server: str) -> Iterator[list[Machine]]:
+    small.env["PREFECT_API_URL"] = server
+    done = small.run("flows.deployments")
+    assert done.stdout.split()[1::2] == ["experiment/experiment", "sweep/sweep", "trial/trial"], done.stderr
+    started: list[Machine] = []
+    yield started
+    for machine in started:
+        end(machine.process)
+
+
+def test_every_trial_ends_once_though_a_machine_is_killed(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(seconds=2)
+    with (small.path / ".dvc" / "config").open("a") as config:
+        config.write(f"    remote = shared\n['remote \"shared\"']\n    url = {small.path.parent / 'remote'}\n")
+    space = small.write(space={RATE: [0.1, 0.2, 0.3]}, where="pool", lost_after_s=15, retries=2)
+    machines += [Machine(small, name, server=server) for name in ("left", "right")]
+    process = small.start(SWEEP, "--space", space)
+    wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=90)
+    machines[1].kill()
+    assert process.wait(timeout=180) == 0, small.output()
+    assert [row["state"] for row in small.rows()] == ["finished"] * 3, small.output()
+    assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
+    assert "is repeated: nothing was heard of it for 15 s" in small.output()
+    assert small.told(stage="train", machine="left")
+    brought = small.run("flows.sweep.bring", "small", "2", "--pull")
+    assert brought.returncode == 0, brought.stderr
+    assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
+    assert len(small.told(stage="train", rate=0.3)) == 1
+
+
+def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(how="hangs")
+    space = small.write("stopped", space={RATE: [0.3, 0.4]}, where="pool")
+    machines.append(Machine(small, "left", server=server))
+    process = small.start(SWEEP, "--space", space)
+    wait_for(lambda: small.told("hangs"), timeout_s=90)
+    training = [one for one in below(machines[0].process.pid) if "tool.py" in " ".join(one.cmdline())]
+    assert training
+    cancel(server, last_run(server, "sweep"))
+    assert process.wait(timeout=30) == 130
+    wait_for(lambda: not alive(training), timeout_s=30)
+    trials = {"tags": {"all_": ["sweep:stopped"]}, "state": {"type": {"not_any_": ["CANCELLED", "CANCELLING"]}}}
+    assert ask(server, "flow_runs/filter", flow_runs=trials) == []

@@ -1,0 +1,75 @@
+"""Deployments: what the server knows, what prefect.yaml says, what the form refuses."""
+
+import json
+import urllib.error
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.deployments import DEPLOYMENTS, POOL, PULL, register
+from tests.flows.api import ask
+from tests.flows.workspaces import ROOT
+
+SMALLEST: dict[str, Any] = {"name": "form", "objectives": [{"metric": "FD", "direction": "minimize"}]}
+
+
+@pytest.fixture(scope="module")
+def registered(server: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    register(server)
+    register(server)  # again, as every `make up` does
+    return server, {one["name"]: one for one in ask(server, "deployments/filter")}
+
+
+def test_prefect_yaml_says_what_is_registered() -> None:
+    told = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    assert told == [
+        {
+            "name": one.name,
+            "entrypoint": one.entrypoint,
+            "pull": PULL,
+            "enforce_parameter_schema": True,
+            "work_pool": {"name": POOL, "work_queue_name": one.queue},
+        }
+        for one in DEPLOYMENTS
+    ]
+
+
+def test_deployments_are_registered_once_with_their_queues(
+    registered: tuple[str, dict[str, dict[str, Any]]],
+) -> None:
+    _, found = registered
+    queues = {name: one["work_queue_name"] for name, one in found.items()}
+    assert queues == {"experiment": "default", "sweep": "default", "trial": "trials"}
+    assert {one["work_pool_name"] for one in found.values()} == {POOL}
+
+
+def test_every_field_of_the_form_has_a_title_and_a_description(
+    registered: tuple[str, dict[str, dict[str, Any]]],
+) -> None:
+    _, found = registered
+    kinds = found["sweep"]["parameter_openapi_schema"]["definitions"]
+    fields = [
+        field for kind in ("Sweep", "Dimension", "Objective", "Pruning") for field in kinds[kind]["properties"].values()
+    ]
+    assert all(field.get("title") and field.get("description") for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"trials": 0}, "0 is less than the minimum of 1"),
+        ({"strategy": "luck"}, "'luck' is not one of"),
+        ({"name": "Not So"}, "'Not So' does not match"),
+        ({"objectives": []}, "[] should be non-empty"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_the_form_refuses_what_is_wrong(
+    registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, Any], told: str
+) -> None:
+    server, found = registered
+    path = f"deployments/{found['sweep']['id']}/create_flow_run"
+    with pytest.raises(urllib.error.HTTPError, match="409") as caught:
+        ask(server, path, parameters={"options": SMALLEST | said})
+    assert told in json.loads(caught.value.read())["detail"]

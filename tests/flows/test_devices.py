@@ -1,0 +1,95 @@
+"""Places for trainings: never more than there are, each for one."""
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from flows import devices
+from flows.errors import DeviceError, EndedError
+from tests.flows.workspaces import ROOT, wait_for
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in (devices.VARIABLE, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_trainings_side_by_side_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "0,1,2,3")
+    lock, running, most = threading.Lock(), list[str](), 0
+
+    def train(_: int) -> None:
+        nonlocal most
+        with devices.leased(2, side_by_side=6, ended=lambda: False) as env:
+            mine = env["CUDA_VISIBLE_DEVICES"].split(",")
+            with lock:
+                assert not set(mine) & set(running)
+                running.extend(mine)
+                most = max(most, len(running))
+            time.sleep(0.1)
+            with lock:
+                running[:] = [gpu for gpu in running if gpu not in mine]
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(train, range(6)))
+    assert most == 4
+
+
+def test_a_place_is_free_again_when_its_holder_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "0")
+    code = f"import sys, tempfile, time; sys.path.insert(0, {str(ROOT)!r}); tempfile.tempdir = {str(tmp_path)!r}\n"
+    code += "from flows import devices\nwith devices.leased(1, side_by_side=1, ended=lambda: False):\n"
+    code += "    print('held', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        assert not devices.all_free(["0"])
+        other.kill()
+    wait_for(lambda: devices.all_free(["0"]), timeout_s=5)
+
+
+def test_waiting_for_a_place_ends_with_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "0")
+    with (
+        devices.leased(1, side_by_side=1, ended=lambda: False),
+        pytest.raises(EndedError, match="was not started"),
+        devices.leased(1, side_by_side=1, ended=lambda: True),
+    ):
+        pass
+
+
+def test_trainings_on_a_cpu_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_cores", lambda: 8)
+    monkeypatch.setenv(devices.VARIABLE, "cpu:4")
+    with devices.leased(1, side_by_side=2, ended=lambda: False) as env:
+        assert env == {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "4"}
+    with devices.leased(2, side_by_side=16, ended=lambda: False) as env:
+        assert env["OMP_NUM_THREADS"] == "1"
+
+
+def test_visible_gpus_are_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert devices.places() == ["2", "3"]
+
+
+@pytest.mark.parametrize("said", ["gpu:1", "cpu:none", "0,,1"])
+def test_devices_that_are_none_are_told(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VARIABLE, said)
+    with pytest.raises(DeviceError, match=f"^SMIS_DEVICES is '{said}'; write GPUs as 0,1 or room"):
+        devices.places()
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "0,1")
+    with (
+        pytest.raises(DeviceError, match=r"^4 GPUs for each training are asked for, but this machine has 2: 0, 1$"),
+        devices.leased(4, side_by_side=1, ended=lambda: False),
+    ):
+        pass
