@@ -3,7 +3,7 @@
 import base64
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
@@ -33,23 +33,38 @@ def show_report(folder: Path = REPORT) -> list[str]:
     return keys
 
 
-def show_tracking(children: Children, *, each_line: Callable[[str], object]) -> list[str]:
-    """Send MLflow what it has not heard yet (cells restored from DVC's cache ran nothing), show where the runs are.
+def publish(
+    children: Children,
+    *words: str,
+    each_line: Callable[[str], object],
+    workspace: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Send MLflow what it has not heard yet of a workspace (cells restored from DVC's cache ran nothing).
 
-    Whether MLflow is up or not is no reason to fail an experiment.
+    Returns the lines that say where the runs are. Whether MLflow is up or not is no reason to fail an experiment.
     """
-    module = Path(*TRACKING.split("."))
-    if not module.exists() and not module.with_suffix(".py").exists():
+    workspace = workspace or Path()
+    module = words[0] if words else TRACKING
+    if not (workspace / Path(*TRACKING.split("."))).exists():
         return []
     lines: list[str] = []
+    command = [sys.executable, "-m", module, *words[1:]]
+    own = environment() | dict(env or {})
     try:
-        code = children.run([sys.executable, "-m", TRACKING], each_line=lines.append, env=environment())
+        code = children.run(command, each_line=lines.append, env=own, cwd=workspace)
     except EndedError:
         return []
     for line in lines:
         each_line(line)
-    if code or not lines:
+    return [] if code else [line for line in lines if line.strip()]
+
+
+def show_tracking(children: Children, *words: str, each_line: Callable[[str], object]) -> list[str]:
+    """Publish, and show where the runs are; return the artifact's key."""
+    lines = publish(children, *words, each_line=each_line)
+    if not lines:
         return []
-    text = "\n".join(f"* {_ADDRESS.sub(lambda found: f'<{found[0]}>', line)}" for line in lines if line.strip())
+    text = "\n".join(f"* {_ADDRESS.sub(lambda found: f'<{found[0]}>', line)}" for line in lines)
     create_markdown_artifact(text, key="mlflow", description="the runs in MLflow")
     return ["mlflow"]

@@ -45,9 +45,7 @@ def main(dataset: str) -> None:
     print(", ".join(f"{result.name} {result.value:.3f}" for result in measured))
 
 
-def learn(
-    config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device
-) -> Segmenter:
+def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device) -> Segmenter:
     """Train a network of our own on the real images of the training split."""
     network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(config.seed))
     split = data.split("train")

@@ -18,7 +18,7 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 
-from flows import devices
+from flows import artifacts, devices
 from flows.cancelling import CancelledInPageError, watched
 from flows.errors import FlowError, SweepError
 from flows.processes import Children, end_together
@@ -30,6 +30,7 @@ from flows.sweep.plan import Plan
 from flows.sweep.study import Study
 from flows.sweep.workspace import SWEEPS
 
+SWEEP_TRACKING = "pipelines.tracking.sweep"
 Events = SimpleQueue[Any]
 """Trainings that have ended report here; the page's cancelling leaves an exception."""
 
@@ -73,7 +74,9 @@ class _Trials:
             while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
                 start(unit)
             if not self._futures:
-                return summary.show(options, study, say=say)
+                state = summary.show(options, study, say=say)
+                artifacts.show_tracking(Children(), SWEEP_TRACKING, options.name, each_line=say)
+                return state
             board.ended(self._ended(_next(events)))
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from flows import devices
+from flows import artifacts, devices
 from flows.errors import StageError, SweepError
 from flows.processes import Children
 from flows.stages import repro
@@ -47,6 +47,12 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     def name(self) -> str:
         """Return `trial-0007-seed-0`: its folder, and its name on Prefect's page."""
         return f"trial-{self.number:04d}-seed-{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """Return what MLflow's run is called: the number, the seed, and what was set, without its section."""
+        told = [self.system, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in self.values.items())]
+        return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
 
     @property
     def folder(self) -> Path:
@@ -98,6 +104,7 @@ def run(
         _share(trial, lambda: bring([*from_remote, *trial.shared]))
         with followed(place, trial.curve, take):
             bring([*from_remote, *trial.stages])
+        artifacts.publish(children, each_line=each_line, workspace=place, env=env)
     return Measured(_metrics(trial), time.monotonic() - begin, devices.machine())
 
 
@@ -126,6 +133,7 @@ def _share(trial: Trial, make: Callable[[], object]) -> None:
 def _tracking(trial: Trial) -> dict[str, str]:
     """Tell the stages whose trial they are, how many processes they have, and that MLflow's file is the main one."""
     own = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
+    own["SMIS_RUN"] = trial.title
     if "MLFLOW_TRACKING_URI" not in os.environ:
         own["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
     return own

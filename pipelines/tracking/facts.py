@@ -1,6 +1,7 @@
 """What a run is made from: the parameters, the commit, the data."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -67,10 +68,16 @@ def data_hash(dataset: str) -> str | None:
     return next((out.get("md5") for out in outs if out["path"] == f"data/{dataset}"), None)
 
 
+def run_name(cell: Cell) -> str:
+    """Return what a new run is called: in a sweep (`$SMIS_RUN`) by what is special about the trial."""
+    return os.environ.get("SMIS_RUN") or cell.system
+
+
 def tags(cell: Cell) -> dict[str, str]:
-    """Return what a new run is tagged with."""
+    """Return what a new run is tagged with; `$SMIS_SWEEP` and `$SMIS_TRIAL` say whose trial it is."""
     data = data_hash(cell.dataset)
     found = {"smis.cell": cell.name, "smis.dataset": cell.dataset, "smis.system": cell.system}
+    found |= {f"smis.{name}": told for name in ("sweep", "trial") if (told := os.environ.get(f"SMIS_{name.upper()}"))}
     return found | commit() | ({"smis.data": data} if data else {})
 
 

@@ -165,7 +165,7 @@ class Mirror:
     def _begun(self, store: Store) -> str:
         experiment = store.experiment(f"smis/{self._cell.dataset}")
         tags = self._tags()
-        run = store.start(experiment, name=self._cell.system, tags=tags)
+        run = store.start(experiment, name=facts.run_name(self._cell), tags=tags)
         with written(self._state / "mlflow.json") as beside:
             beside.write_text(json.dumps({"uri": store.uri, "experiment": experiment, "run": run}))
         store.log_params(run, facts.flatten(self._params))

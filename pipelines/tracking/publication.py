@@ -80,7 +80,7 @@ def _run_of(cell: Cell, store: Store, *, experiment: str, parameters: dict[str, 
         run_id = fitting[0].info.run_id
     else:
         origin = {"smis.restored": "true"} if note is None else {}
-        run_id = store.start(experiment, name=cell.system, tags=facts.tags(cell) | origin)
+        run_id = store.start(experiment, name=facts.run_name(cell), tags=facts.tags(cell) | origin)
     store.tag(run_id, own | (note.tags if note else {}))
     if note is not None:
         store.log_points(run_id, note.gauges)

@@ -1,8 +1,11 @@
 """Where MLflow is, and how long to wait for it."""
 
+import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
@@ -29,10 +32,23 @@ def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE.absolute()}"
 
 
+def home(uri: str) -> Path:
+    """Return the folder where a SQLite file keeps what belongs to it: a sweep's trials share that of the workspace."""
+    return Path(uri.removeprefix("sqlite:///")).parent if uri.startswith("sqlite:///") else Path()
+
+
 def link(uri: str, *, experiment: str, run: str) -> str:
     """Return the address of a run's page, among trainings: MLflow's pages open on language models' traces."""
     page = uri.rstrip("/") if uri.startswith("http") else PAGE
     return f"{page}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+
+
+def comparison(uri: str, *, experiments: Sequence[str], runs: Sequence[str]) -> str:
+    """Return the address of the page that compares runs: parallel coordinates, scatter plots, a table."""
+    page = uri.rstrip("/") if uri.startswith("http") else PAGE
+    return (
+        f"{page}/#/compare-runs?runs={quote(json.dumps(list(runs)))}&experiments={quote(json.dumps(list(experiments)))}"
+    )
 
 
 def prepare() -> None:

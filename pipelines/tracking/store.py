@@ -37,13 +37,17 @@ class Store:
 
     def experiment(self, name: str) -> str:
         """Return the experiment's id, making it first where there is none."""
-        with _alone():
+        with _alone(settings.home(self.uri) / settings.NOTES):
             found = self._client.get_experiment_by_name(name)
             if found is not None:
                 if found.lifecycle_stage == "deleted":
                     self._client.restore_experiment(found.experiment_id)
                 return found.experiment_id
-            place = None if self.uri.startswith("http") else settings.ARTIFACTS.absolute().as_uri()
+            place = (
+                None
+                if self.uri.startswith("http")
+                else (settings.home(self.uri) / settings.ARTIFACTS).absolute().as_uri()
+            )
             return self._client.create_experiment(name, artifact_location=place)
 
     def start(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> str:
@@ -152,9 +156,9 @@ def monitors() -> list[Any]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Two trainings that start together must not both make the database or the experiment."""
-    settings.NOTES.mkdir(parents=True, exist_ok=True)
-    with (settings.NOTES / "lock").open("w") as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -209,6 +209,7 @@ prepare: {}
 reference: {}
 segmenter: {}
 train: {steps: 30}
+validation: {}
 sample: {}
 evaluate: {}
 """
