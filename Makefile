@@ -6,7 +6,7 @@ export PYTHONPATH :=
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
-PATHS := smis pipelines flows tests benchmarks
+PATHS := smis pipelines flows tests benchmarks docker
 
 .PHONY: repro ablation test check fix up lock install flow sweep help
 .DEFAULT_GOAL := help
