@@ -1,7 +1,7 @@
 """The sweep's memory: an Optuna study, in which every trial is written down as soon as anything is known of it.
 
-`$SMIS_STUDIES` is the address of its database, such as postgresql+psycopg2://...; without it, a file of the workspace. A trial
-that was running when its sweep died is taken up again with its number, and so with its workspace and its states.
+`$SMIS_STUDIES` is the address of its database, such as postgresql+psycopg2://...; without it, a file of the workspace.
+A trial that was running when its sweep died is taken up again with its number, and so with its workspace and states.
 """
 
 import json
