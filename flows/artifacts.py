@@ -46,7 +46,8 @@ def publish(
     """
     workspace = workspace or Path()
     module = words[0] if words else TRACKING
-    if not (workspace / Path(*TRACKING.split("."))).exists():
+    package = workspace.joinpath(*TRACKING.split("."))
+    if not package.exists() and not package.with_suffix(".py").exists():
         return []
     lines: list[str] = []
     command = [sys.executable, "-m", module, *words[1:]]
