@@ -23,7 +23,7 @@ _WORDS = {
     "spectral_generator": "largest spectral norm",
     "spectral_discriminator": "largest spectral norm",
     "validation_fd": "distance to real validation images",
-    "validation_lpips": "diversity on validation label maps",
+    "validation_lpips": "diversity on validation maps",
     "images_per_second": "while training",
     "data_wait_share": "share of the time",
     "memory_mib": "of the first process",
