@@ -34,20 +34,20 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def lay_out(folder: Path, *, validation: Mapping[str, object] | None = None, **train: object) -> None:
+def lay_out(folder: Path, *, size: int = SIZE, validation: Mapping[str, object] | None = None, **train: object) -> None:
     """Write data/paperdoll and params.yaml; `train` and `validation` change their sections' keys."""
     palette = ((200, 220, 255), (90, 160, 90), (40, 80, 200), (150, 60, 40))
-    header = Header("paperdoll", classes=CLASSES, palette=palette, height=SIZE, width=SIZE)
-    samples = [_sample(split, number) for split, count in COUNTS.items() for number in range(count)]
+    header = Header("paperdoll", classes=CLASSES, palette=palette, height=size, width=size)
+    samples = [_sample(split, number, size) for split, count in COUNTS.items() for number in range(count)]
     write(folder / "data" / "paperdoll", samples, header=header)
     params = {**PARAMS, "train": {**PARAMS["train"], **train}, "validation": dict(validation or {})}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def _sample(split: str, number: int) -> Sample:
+def _sample(split: str, number: int, size: int) -> Sample:
     draws = np.random.default_rng([number, *split.encode()])
     quarters = draws.integers(0, len(CLASSES), size=(2, 2), dtype=np.uint8)
-    labels = quarters.repeat(SIZE // 2, axis=0).repeat(SIZE // 2, axis=1)
+    labels = quarters.repeat(size // 2, axis=0).repeat(size // 2, axis=1)
     colours = draws.integers(0, 256, size=(len(CLASSES), 3), dtype=np.uint8)
     instances = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint16)
     return Sample(f"{split}-{number}", split, colours[labels], labels, instances)

@@ -32,7 +32,7 @@ def test_the_statistics_are_those_of_the_features_of_the_split(tmp_path: Path) -
 
 
 def test_images_that_are_too_small_are_refused_in_one_line(tmp_path: Path) -> None:
-    cells.lay_out(tmp_path)
+    cells.lay_out(tmp_path, size=16)
     split = Prepared(tmp_path / "data/paperdoll").split("train")
     with pytest.raises(ImageError, match="16 x 16 pixels are too small for stlpips_vgg16, which needs 18"):
         measure(split, ReferenceConfig.model_validate({}), title="features")
