@@ -1,4 +1,4 @@
-"""Pictures that are mirrored and scaled on the device that they go to: as bytes, they are a sixth of the way's load."""
+"""Pictures that are mirrored and scaled on the device that they go to: as bytes, a fifth of the load goes there."""
 
 from dataclasses import dataclass
 
