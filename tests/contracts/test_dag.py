@@ -59,7 +59,12 @@ def test_the_fields_of_params_are_the_sections_in_dvc_yaml(stage: str) -> None:
 def test_a_stage_gets_the_names_of_its_cell_in_the_matrix_order(stage: str) -> None:
     axes = list(DAG[stage].get("matrix", {}))
     assert re.findall(r"\$\{item\.(\w+)\}", DAG[stage]["cmd"]) == axes
-    assert DAG[stage]["cmd"].startswith(f"python -m pipelines.{stage}")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_takes_the_place_of_the_shell_that_starts_it(stage: str) -> None:
+    """Some shells stay as a parent that outlives a killed dvc, and the stage would never hear of dvc's death."""
+    assert DAG[stage]["cmd"].startswith(f"exec python -m pipelines.{stage}")
 
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if "system" in DAG[name].get("matrix", {})])

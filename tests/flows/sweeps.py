@@ -14,19 +14,19 @@ DVC = """\
 stages:
   prepare:
     matrix: {dataset: "${axes.dataset}"}
-    cmd: python tool.py prepare ${item.dataset} data/${item.dataset}
+    cmd: exec python tool.py prepare ${item.dataset} data/${item.dataset}
     params: ["datasets.${item.dataset}"]
     deps: [tool.py]
     outs: ["data/${item.dataset}"]
   train:
     matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: python tool.py train ${item.system} runs/${item.dataset}/${item.system}/model
+    cmd: exec python tool.py train ${item.system} runs/${item.dataset}/${item.system}/model
     params: [seed, train, "systems.${item.system}"]
     deps: ["data/${item.dataset}", tool.py]
     outs: ["runs/${item.dataset}/${item.system}/model"]
   evaluate:
     matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: python tool.py evaluate ${item.system} metrics/${item.dataset}/${item.system}.json
+    cmd: exec python tool.py evaluate ${item.system} metrics/${item.dataset}/${item.system}.json
     params: [seed, train, "systems.${item.system}"]
     deps: ["runs/${item.dataset}/${item.system}/model"]
     metrics:

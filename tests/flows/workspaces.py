@@ -19,17 +19,17 @@ DVC = """\
 stages:
   prepare:
     matrix: {dataset: "${axes.dataset}"}
-    cmd: python tool.py prepare ${item.dataset} data/${item.dataset}
+    cmd: exec python tool.py prepare ${item.dataset} data/${item.dataset}
     deps: [tool.py]
     outs: ["data/${item.dataset}"]
   train:
     matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: python tool.py train ${item.system} runs/${item.dataset}/${item.system}/model
+    cmd: exec python tool.py train ${item.system} runs/${item.dataset}/${item.system}/model
     params: ["systems.${item.system}"]
     deps: ["data/${item.dataset}"]
     outs: ["runs/${item.dataset}/${item.system}/model"]
   report:
-    cmd: python tool.py report all report
+    cmd: exec python tool.py report all report
     deps: [runs]
     outs: [report]
 """
@@ -77,7 +77,8 @@ class Workspace:
             (path / name).write_text(text)
         (path / ".dvc").mkdir()
         (path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-        mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "MLFLOW", "SMIS"))}
+        others = ("PREFECT", "MLFLOW", "SMIS", "SHELL")  # without SHELL, dvc takes /bin/sh, which exec's nothing itself
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         ports = {f"SMIS_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "WORKER")}
         self.env = mine | ports | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self._started: list[subprocess.Popen[str]] = []

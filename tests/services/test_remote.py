@@ -21,7 +21,7 @@ PROJECT = """
 stages:
   make:
     matrix: {name: [a, b]}
-    cmd: python make.py ${item.name}
+    cmd: exec python make.py ${item.name}
     outs: ["out/${item.name}", "out/${item.name}.txt"]
     metrics: [{"metrics/${item.name}.json": {cache: false}}]
 """
