@@ -1,7 +1,6 @@
-"""`smis remote check | setup | link`: DVC's remote on S3, beyond `dvc push` and `dvc pull`."""
+"""`smis remote check | setup | link | report`: DVC's remote on S3, beyond `dvc push` and `dvc pull`."""
 
 import argparse
-import mimetypes
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from smis.core.errors import ParamsError
 from smis.core.progress import Bar
 from smis.remote.address import Address, of_workspace
 
-_LONGEST_HOURS = 7 * 24
+_REPORT = Path("report/report.html")
 
 
 def add(verbs: Any) -> None:
@@ -23,9 +22,13 @@ def add(verbs: Any) -> None:
     setup.set_defaults(run=_set_up)
     link = what.add_parser("link", help="addresses that open an out without keys, as report/report.html")
     link.add_argument("path", help="an out of dvc.lock, or a file of one")
-    link.add_argument("--hours", type=float, default=24.0, help="how long they work (default: 24, at most a week)")
     link.set_defaults(run=_link)
-    for each in (check, setup, link):
+    report = what.add_parser("report", help="the report as a page to send, with such addresses of all its files")
+    report.add_argument("--output", type=Path, default=Path("shared.html"), help="default: shared.html")
+    report.set_defaults(run=_report)
+    for each in (link, report):
+        each.add_argument("--hours", type=float, default=24.0, help="how long they work (default: 24, at most a week)")
+    for each in (check, setup, link, report):
         each.add_argument("--remote", help="its name in .dvc/config (default: the default one)")
 
 
@@ -54,17 +57,26 @@ def _set_up(chosen: argparse.Namespace) -> None:
 
 def _link(chosen: argparse.Namespace) -> None:
     from smis.remote.bucket import Bucket
-    from smis.remote.check import check
-    from smis.remote.record import object_name, recorded
+    from smis.remote.links import links
+    from smis.remote.record import recorded
 
-    if not 0 < chosen.hours <= _LONGEST_HOURS:
-        raise ParamsError(f"--hours is {chosen.hours:g}, but S3 signs for more than 0 and at most {_LONGEST_HOURS}")
-    bucket, wanted = Bucket(_address(chosen)), chosen.path.rstrip("/")
+    wanted = chosen.path.rstrip("/")
     outs = [out for out in recorded(Path()) if f"{wanted}/".startswith(f"{out.path}/")]
     if not outs:
         raise ParamsError(f"{wanted} is no out of dvc.lock, nor in one; `dvc status` and dvc.lock name them")
-    for file in check(bucket, outs, whole=False):
-        if f"{file.path}/".startswith(f"{wanted}/") and not file.digest.endswith(".dir"):
-            title = Path(file.path).name
-            kind = mimetypes.guess_type(title)[0] or "application/octet-stream"
-            print(f"{file.path}\n  {bucket.link(object_name(file.digest), hours=chosen.hours, title=title, kind=kind)}")
+    for link in links(Bucket(_address(chosen)), outs, hours=chosen.hours, under=wanted):
+        print(f"{link.path}\n  {link.address}")
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    from smis.core.files import written
+    from smis.remote.bucket import Bucket
+    from smis.remote.links import links, page
+    from smis.remote.record import recorded
+
+    if not _REPORT.exists():
+        raise ParamsError(f"there is no {_REPORT} here; `dvc repro` or `dvc pull report` brings it")
+    found = links(Bucket(_address(chosen)), recorded(Path()), hours=chosen.hours)
+    with written(chosen.output) as beside:
+        beside.write_text(page(_REPORT.read_text(), found, hours=chosen.hours))
+    print(f"{chosen.output}: the report with links to {len(found)} files, for {chosen.hours:g} hours")

@@ -77,11 +77,12 @@ class Learner:
         how = {"precision": self.config.precision, "device": self.processes.device}
         batch = replace(batch, image=batch.image.contiguous(memory_format=self._layout))
         shares = _Shares(batch, self.config.accumulate, processes=self.processes, seed=seed, step=step)
-        of_generator = Made(self.system.generator, mixed(self.system.generator_terms, **how))
-        terms = self.generator.descend(shares.of(of_generator, "generator"))
+        of_generator = mixed(self.system.generator_terms, **how)
+        made = Made(self.system.generator, of_generator) if self.config.reuse_image else None
+        terms = self.generator.descend(shares.of(made or of_generator, "generator"))
         of_discriminator = mixed(self.system.discriminator_terms, **how)
-        made = [of_generator.images] if self.config.reuse_image else []
-        terms |= self.discriminator.descend(shares.of(of_discriminator, "discriminator", *made))
+        images = [made.images] if made else []
+        terms |= self.discriminator.descend(shares.of(of_discriminator, "discriminator", *images))
         self._mark("optimiser")
         self.average.update(step)
         self._mark("other")

@@ -1,6 +1,8 @@
 """DVC's remote on a real S3 server: set up, filled, checked, linked to, and through an outage."""
 
+import html
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.report import page
 from smis.cli import main
 from smis.core import s3
 from smis.remote.address import of_workspace
@@ -168,6 +171,23 @@ def test_a_link_opens_without_keys_as_a_file_of_its_name(workspace: Path, capsys
         assert answer.headers["Content-Type"] == "text/plain"
     assert len(told(capsys, "link", "out/a").splitlines()) == 2 * 20
     assert told(capsys, "link", "out/a/07.bin").startswith("out/a/07.bin\n  http")
+
+
+def test_the_report_goes_out_with_links_to_its_files(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told(capsys, "setup")
+    dvc(workspace, "push")
+    assert "there is no report/report.html here" in told(capsys, "report", code=2)
+    (workspace / "report").mkdir()
+    (workspace / "report/report.html").write_text("<main></main>")
+    assert "is no page of this version's report" in told(capsys, "report", code=2)
+    (workspace / "report/report.html").write_text(page.write([]))
+    assert told(capsys, "report") == "shared.html: the report with links to 42 files, for 24 hours\n"
+    shared = (workspace / "shared.html").read_text()
+    found = dict(re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', shared))
+    assert len(found) == 42
+    (address,) = (address for address, path in found.items() if path == "out/b.txt")
+    with urllib.request.urlopen(html.unescape(address)) as answer:
+        assert answer.read() == b"this is b"
 
 
 def test_a_server_that_is_away_is_one_line(
