@@ -125,4 +125,4 @@ class SweepWorkspace(Workspace):
 
     def rows(self, name: str = "small") -> list[dict[str, Any]]:
         """Read a sweep's summary."""
-        return json.loads((self.path / ".scratch" / "sweeps" / name / "summary.json").read_text())
+        return json.loads((self.path / ".scratch" / "sweeps" / name / "summary.json").read_text())["trials"]

@@ -79,6 +79,21 @@ def test_visible_gpus_are_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.places() == ["2", "3"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("echo 0; echo 1", ["0", "1"]), ("echo 'No devices were found'; exit 6", ["cpu-0"])]
+)
+def test_the_gpus_that_the_driver_lists_are_the_places(
+    answer: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script stands in for nvidia-smi: its words with two GPUs, and with a driver that finds none."""
+    monkeypatch.setattr(devices, "_cores", lambda: 1)
+    script = tmp_path / "nvidia-smi"
+    script.write_text(f'#!/bin/sh\n[ "$*" = "--query-gpu=index --format=csv,noheader" ] || exit 2\n{answer}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert devices.places() == expected
+
+
 @pytest.mark.parametrize("said", ["gpu:1", "cpu:none", "0,,1"])
 def test_devices_that_are_none_are_told(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(devices.VARIABLE, said)

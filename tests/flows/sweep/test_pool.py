@@ -86,3 +86,19 @@ def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
     wait_for(lambda: not alive(training), timeout_s=30)
     trials = {"tags": {"all_": ["sweep:stopped"]}, "state": {"type": {"not_any_": ["CANCELLED", "CANCELLING"]}}}
     assert ask(server, "flow_runs/filter", flow_runs=trials) == []
+
+
+def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(how="learns", steps=5)
+    with (small.path / ".dvc" / "config").open("a") as config:
+        config.write(f"    remote = shared\n['remote \"shared\"']\n    url = {small.path.parent / 'remote'}\n")
+    space = small.write(
+        "judged", space={RATE: [0.1, 0.2, 0.4]}, where="pool", side_by_side=1, prune={"trials_first": 2}
+    )
+    machines.append(Machine(small, "left", server=server))
+    done = small.run(SWEEP, "--space", space)
+    assert done.returncode == 0, done.stderr
+    assert [row["state"] for row in small.rows("judged")] == ["finished", "finished", "pruned"]
+    assert not small.told(stage="train", rate=0.4)
