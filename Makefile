@@ -7,8 +7,10 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 PATHS := smis pipelines flows tests benchmarks docker
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation test check fix up lock install flow sweep help
+.PHONY: repro ablation test browser check fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -54,8 +56,12 @@ check: install   ## all static guards
 	@basedpyright --level error
 	@pytest -q tests/contracts
 
-test: check      ## every check and every test
+test: check browser ## every check and every test
 	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --ignore tests/contracts
+
+browser:         ## Chromium, for the tests that look at pages (Debian, as root)
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { $(CHROMIUM) || { $(APT) update && $(CHROMIUM); }; } >/dev/null 2>&1; } || \
+	  echo "no Chromium: tests that look at pages are skipped; on Debian, as root: apt-get install chromium"
 
 fix: install     ## format, and mend what a machine can mend
 	@ruff check --quiet --fix $(PATHS) || true

@@ -1,5 +1,6 @@
 """The stages and their order, asked from DVC: dvc.yaml says them once."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -13,9 +14,12 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from flows.errors import DagError
+from flows.names import NAME
 
 FILE = "dvc.yaml"
 PARAMS = "params.yaml"
+RAW = "raw"
+"""The folder of what stages read and nobody wrote: large, and no code."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Stage:
     outs: tuple[str, ...] = ()
     """The files and folders that it writes, from the workspace's root."""
     code: tuple[str, ...] = ()
-    """The files and folders that it reads and no stage writes."""
+    """The files and folders that it reads and no stage writes, raw data apart."""
     params: tuple[str, ...] = ()
     """The sections and parameters of params.yaml that it depends on."""
 
@@ -41,7 +45,7 @@ def read(root: Path | None = None) -> list[Stage]:
     """Read the DAG of a workspace (default: the current folder), each stage after those that it depends on.
 
     Raises:
-        DagError: if there is no DVC workspace, or DVC refuses it.
+        DagError: if there is no DVC workspace, DVC refuses it, or a cell has a name that a shell would not leave alone.
     """
     root = root or Path.cwd()
     for wanted in (FILE, ".dvc"):
@@ -91,7 +95,8 @@ def _stages(repo: Repo) -> list[Stage]:
     names = {  # a file that was `dvc add`ed is in DVC's graph too, and is nobody's step
         stage: stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.name
     }
-    made = [out.def_path for stage in names for out in stage.outs] + [PARAMS]
+    made = {out.def_path for stage in names for out in stage.outs} | {PARAMS, RAW}
+    above = {folder for path in made for folder in _folders(path)}
     stages = {
         name: Stage(
             name=name,
@@ -99,17 +104,20 @@ def _stages(repo: Repo) -> list[Stage]:
             upstream=tuple(sorted(names[needed] for needed in graph.successors(stage) if needed in names)),
             present=all(out.exists for out in stage.outs),
             outs=tuple(out.def_path for out in stage.outs),
-            code=tuple(dep.def_path for dep in stage.deps if not any(_overlap(dep.def_path, out) for out in made)),
+            code=tuple(path for path in paths if path not in above and made.isdisjoint(_folders(path))),
             params=tuple(path for dep in stage.deps if isinstance(dep, ParamsDependency) for path in dep.params),
         )
         for stage, name in names.items()
+        for paths in [[dep.def_path for dep in stage.deps]]
     }
     order = TopologicalSorter({name: stage.upstream for name, stage in stages.items()})
     return [stages[name] for name in order.static_order()]
 
 
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+def _folders(path: str) -> list[str]:
+    """Name a path and the folders that it lies in."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
 def _cells(repo: Repo) -> dict[str, dict[str, str]]:
@@ -117,8 +125,17 @@ def _cells(repo: Repo) -> dict[str, dict[str, str]]:
     project = load_file(repo, str(Path(repo.root_dir) / FILE))
     assert isinstance(project, ProjectFile)
     return {
-        f"{name}@{key}": {axis: str(value) for axis, value in cell.items()}
+        f"{name}@{key}": {axis: _named(axis, str(value)) for axis, value in cell.items()}
         for name, definition in project.resolver.definitions.items()
         if isinstance(definition, MatrixDefinition)
         for key, cell in definition.normalized_iterable.items()
     }
+
+
+def _named(axis: str, value: str) -> str:
+    if not re.fullmatch(NAME, value):
+        raise DagError(
+            f"axes.{axis} in {PARAMS} has {value!r}, which stands in commands of a shell; "
+            "a name has letters, digits, '_', '.' and '-' only, and begins with none of the latter two"
+        )
+    return value

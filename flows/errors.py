@@ -16,7 +16,7 @@ class StageError(FlowError):
 
 
 class PortError(FlowError):
-    """A port is taken or is no port."""
+    """A port is taken or is no port, or an address is not this machine's."""
 
 
 class ServiceError(FlowError):

@@ -21,23 +21,24 @@ from flows import artifacts, dag, devices
 from flows.cancelling import CancelledInPageError, watched
 from flows.command import answers, run
 from flows.errors import FlowError
+from flows.names import Name
 from flows.order import Events, run_in_order
 from flows.processes import Children
-from flows.stages import needs_device, run_stage
+from flows.stages import needs_device, run_stage, up_to_date
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid"):
     """Which part of the table to bring up to date, and how much of it at a time."""
 
-    systems: list[str] = Field(
+    systems: list[Name] = Field(
         default=[],
         title="Systems",
-        description="Names from axes.system in params.yaml, such as groupdnet or inade. None: all of them.",
+        description="Names from axes.system in params.yaml, such as groupdnet or inade. Empty: all of them.",
     )
-    datasets: list[str] = Field(
+    datasets: list[Name] = Field(
         default=[],
         title="Data sets",
-        description="Names from axes.dataset in params.yaml, such as paperdoll. None: all of them.",
+        description="Names from axes.dataset in params.yaml, such as paperdoll. Empty: all of them.",
     )
     side_by_side: int = Field(
         default=2,
@@ -79,10 +80,14 @@ def experiment(options: Experiment = EVERYTHING) -> State[None]:
 
 def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
     trains = run_stage.with_options(tags=[devices.limit()])
+    fresh = up_to_date(stages, children)
 
     def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
-        one = trains if needs_device(stage.name) else run_stage
-        return one.submit(stage.name, children, side_by_side=limit, wait_for=upstream, return_state=False)
+        unchanged = stage.name in fresh
+        one = trains if needs_device(stage.name) and not unchanged else run_stage
+        return one.submit(
+            stage.name, children, side_by_side=limit, fresh=unchanged, wait_for=upstream, return_state=False
+        )
 
     futures = run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():

@@ -9,19 +9,24 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from flows.errors import PortError, ServiceError
 from flows.processes import start
 
 HOST = "127.0.0.1"
+BIND = "SMIS_BIND"
+"""The environment variable in which another address may stand for servers to listen on."""
+NAME = "SMIS_HOST"
+"""The one with the name by which others reach this machine: MLflow answers to no name that it was not told."""
 LOGS = Path(".scratch/services")
 START_S = 120.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server on this machine only."""
+    """A server on this machine, for this machine only unless `$SMIS_BIND` is its `bind` and says otherwise."""
 
     name: str
     title: str
@@ -30,12 +35,14 @@ class Service:
     """The environment variable in which another port may stand."""
     health_path: str
     arguments: tuple[str, ...]
+    bind: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         """Return the page's address."""
-        return f"http://{HOST}:{chosen_port(self)}"
+        host = chosen_host(self)
+        return f"http://{HOST if IPv4Address(host).is_unspecified else host}:{chosen_port(self)}"
 
     @property
     def health(self) -> str:
@@ -53,14 +60,14 @@ class Service:
         Raises:
             PortError: if somebody else has its port.
         """
-        port = chosen_port(self)
-        _check_free(self, port)
+        host, port = chosen_host(self), chosen_port(self)
+        _check_free(self, host, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         env = {name: value for name, value in os.environ.items() if name not in _CLIENTS}
-        env |= {**self.environment, **(clients or {})}
+        env |= {**_names(host), **self.environment, **(clients or {})}
         with self.log.open("w") as log:
             return start(
-                [sys.executable, "-m", *self.arguments, "--host", HOST, "--port", str(port)], env=env, output=log
+                [sys.executable, "-m", *self.arguments, "--host", host, "--port", str(port)], env=env, output=log
             )
 
     def wait(self, process: "subprocess.Popen[str]", *, timeout_s: float = START_S) -> None:
@@ -93,6 +100,11 @@ PREFECT = Service(
     variable="SMIS_PREFECT_PORT",
     health_path="/api/health",
     arguments=("prefect", "server", "start", "--analytics-off"),
+    bind=BIND,
+    environment={  # the page asks where it came from; by itself it would ask port 4200, whatever the server's
+        "PREFECT_SERVER_UI_API_URL": "/api",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    },
 )
 MLFLOW = Service(
     name="mlflow",
@@ -102,8 +114,9 @@ MLFLOW = Service(
     health_path="/health",
     arguments=(
         *("mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./mlartifacts"),
-        *("--workers", "1", "--allowed-hosts", "localhost:*,127.0.0.1:*"),
+        *("--workers", "1"),
     ),
+    bind=BIND,
     environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
 )
 WORKER = Service(
@@ -129,6 +142,24 @@ def chosen_port(service: Service) -> int:
     return int(text)
 
 
+def chosen_host(service: Service) -> str:
+    """Return the address that the service listens on: this machine's own, or the one in its environment variable.
+
+    Raises:
+        PortError: if that is no address of this machine.
+    """
+    text = os.environ.get(service.bind) or HOST
+    try:
+        with socket.socket() as probe:
+            probe.bind((str(IPv4Address(text)), 0))
+    except (ValueError, OSError):
+        raise PortError(
+            f"{service.bind} is {text!r}, but that is no IPv4 address of this machine; "
+            f"{HOST} is for this machine only, 0.0.0.0 for all that reach it"
+        ) from None
+    return text
+
+
 def healthy(address: str) -> bool:
     """Say whether a server answers there."""
     with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:
@@ -136,11 +167,19 @@ def healthy(address: str) -> bool:
     return False
 
 
-def _check_free(service: Service, port: int) -> None:
+def _names(host: str) -> dict[str, str]:
+    """Return what tells MLflow's server by which names it is called, and where its page's requests come from."""
+    names = ["localhost", HOST, host, *filter(None, [os.environ.get(NAME)])]
+    called = [f"{name}:*" for name in dict.fromkeys(names)]
+    pages = [f"http://{name}" for name in called]
+    return {"MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(called), "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(pages)}
+
+
+def _check_free(service: Service, host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that just ended is no hindrance
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise PortError(

@@ -1,5 +1,6 @@
 """One Prefect task: one DVC stage in one subprocess, with its log lines."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import devices
+from flows.dag import Stage
 from flows.errors import EndedError, FlowError, StageError
 from flows.processes import Children
 
@@ -32,11 +34,15 @@ _WRAPPED = ("ERROR: failed to reproduce", "ERROR: failed to run")
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_stage(name: str, children: Children, *, side_by_side: int = 1) -> State[None]:
+def run_stage(name: str, children: Children, *, side_by_side: int = 1, fresh: bool = False) -> State[None]:
     """Bring one stage up to date; whether it need run is DVC's to say, so Prefect caches nothing.
 
+    `fresh`: DVC has said already that it need not.
     Ends in a state rather than an exception: a stage that failed has said why, and our traceback would hide it.
     """
+    if fresh:
+        get_run_logger().info("Stage '%s' didn't change, skipping", name)
+        return Completed(name=_UNCHANGED)
     try:
         with _device(name, children, side_by_side) as env:
             outcome = reproduce(name, children, each_line=get_run_logger().info, env=env)
@@ -63,6 +69,29 @@ def _device(name: str, children: Children, side_by_side: int) -> Iterator[dict[s
         yield env
 
 
+def up_to_date(stages: Sequence[Stage], children: Children) -> set[str]:
+    """Ask DVC once which of these stages will not change when all of them run: to ask for each takes a second each.
+
+    What an upstream among them may still change is not in the answer; where DVC cannot say, nothing is.
+
+    Raises:
+        EndedError: if `children` were ended meanwhile.
+    """
+    lines: list[str] = []
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json"]
+    failed = children.run(command, each_line=lines.append, env=environment())
+    answer = next((line for line in lines if line.startswith("{")), None)
+    if failed or answer is None:
+        return set()
+    changed = set(json.loads(answer))
+    asked = {stage.name for stage in stages}
+    fresh: set[str] = set()
+    for stage in stages:  # each after its upstream
+        if stage.name not in changed and asked.intersection(stage.upstream) <= fresh:
+            fresh.add(stage.name)
+    return fresh
+
+
 def reproduce(
     name: str, children: Children, *, each_line: Callable[[str], object], env: Mapping[str, str] | None = None
 ) -> str:
@@ -77,6 +106,17 @@ def reproduce(
     except StageError as error:
         raise StageError(f"{name}: {error}") from None
     return next((name for line in lines for mark, name in _OUTCOMES.items() if mark in line), _RAN)
+
+
+def is_unchanged(name: str, children: Children) -> bool:
+    """Ask DVC whether a stage is up to date.
+
+    Raises:
+        StageError: if DVC cannot say.
+        EndedError: if `children` were ended meanwhile.
+    """
+    lines = repro(["--dry", "--single-item", name], children, each_line=lambda line: None)
+    return any(mark in line for line in lines for mark, outcome in _OUTCOMES.items() if outcome == _UNCHANGED)
 
 
 def repro(

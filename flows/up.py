@@ -4,11 +4,16 @@ import signal
 import subprocess
 import sys
 import time
+from ipaddress import IPv4Address
+
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_SERVER_API_AUTH_STRING
 
 from flows.deployments import register
 from flows.errors import FlowError, ServiceError
 from flows.processes import end
-from flows.services import MLFLOW, PREFECT, SERVERS, WORKER, Service
+from flows.services import BIND, MLFLOW, PREFECT, SERVERS, WORKER, Service, chosen_host
+
+_PASSWORDS = f"{PREFECT_SERVER_API_AUTH_STRING.name} and {PREFECT_API_AUTH_STRING.name}"
 
 Started = list[tuple[Service, "subprocess.Popen[str]"]]
 
@@ -32,6 +37,8 @@ def main() -> None:
 
 
 def _start(started: Started) -> None:
+    _check_password()
+    _warn(chosen_host(PREFECT))
     started += ((service, service.start()) for service in SERVERS)
     for service, process in started:
         _wait(service, process)
@@ -39,6 +46,24 @@ def _start(started: Started) -> None:
     register(api)
     started.append((WORKER, WORKER.start({"PREFECT_API_URL": api, "MLFLOW_TRACKING_URI": MLFLOW.address})))
     _wait(*started[-1])
+
+
+def _check_password() -> None:
+    asked = PREFECT_SERVER_API_AUTH_STRING.value()
+    if asked and asked != PREFECT_API_AUTH_STRING.value():
+        raise ServiceError(f"{_PASSWORDS} differ; set both to the same user:password")
+
+
+def _warn(host: str) -> None:
+    """Say what others may do, where they reach the servers."""
+    if IPv4Address(host).is_loopback:
+        return
+    lines = [f"warning: {BIND} is {host}, so that other machines reach the servers, unencrypted"]
+    if not PREFECT_SERVER_API_AUTH_STRING.value():
+        lines.append(f"Prefect runs code here for all of them; set {_PASSWORDS} to the same user:password")
+    lines.append("MLflow lets all of them read and delete; put a proxy before it, or run it with --app-name basic-auth")
+    lines.append('how: docs/servers.md, "Beyond this machine"')
+    print("\n  ".join(lines), file=sys.stderr, flush=True)
 
 
 def _wait(service: Service, process: "subprocess.Popen[str]") -> None:

@@ -1,7 +1,7 @@
 """`python -m flows.worker`: this machine takes trials of the pool, as many at a time as it has devices, until Ctrl-C.
 
-Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; `make up` runs one that takes
-experiments and sweeps.
+Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; with `--queue shares`, shares
+of data sets that are prepared by many machines, one at a time; `make up` runs one that takes experiments and sweeps.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL
 
 from flows import devices
 from flows.command import answers, server
-from flows.deployments import FLOWS, KIND, POOL, TRIALS, WORKSPACE
+from flows.deployments import FLOWS, KIND, POOL, SHARES, TRIALS, WORKSPACE
 from flows.errors import ServiceError
 from flows.processes import end, start
 from flows.services import HOST
@@ -27,7 +27,8 @@ def command(queue: str) -> list[str]:
     """Return the command of a worker on this machine; Prefect's own limit keeps it from taking more than it can."""
     worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", KIND, "--work-queue", queue]
     worker += ["--name", f"{devices.machine()} {queue}", "--install-policy", "never", "--with-healthcheck"]
-    return [sys.executable, *worker, *(["--limit", str(len(devices.places()))] if queue == TRIALS else [])]
+    limits = {TRIALS: len(devices.places()), SHARES: 1}
+    return [sys.executable, *worker, *(["--limit", str(limits[queue])] if queue in limits else [])]
 
 
 def surroundings(*, api: str, host: str, port: int) -> dict[str, str]:
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows.worker", description=main.__doc__)
-    parser.add_argument("--queue", choices=[TRIALS, FLOWS], default=TRIALS, help="trials, or experiments and sweeps")
+    told = "trials, shares of data sets, or the flows that give them away"
+    parser.add_argument("--queue", choices=[TRIALS, SHARES, FLOWS], default=TRIALS, help=told)
     parser.add_argument("--host", default=HOST, help="where it answers /health")
     parser.add_argument("--port", type=int, default=0, help="the same; 0: any that is free")
     return parser.parse_args(arguments)

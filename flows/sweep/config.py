@@ -6,16 +6,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from flows.names import Name
+
 Direction = Literal["minimize", "maximize"]
 
 
 def _typed(value: Any) -> Any:
-    """Read a number that came as a word: a form's text field knows words only, and YAML reads 1e-4 as one."""
+    """Read a number that came as a word: YAML reads 1e-4 as one, and in a form it may stand in quotes."""
     try:
         read = json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:
         return value
     return read if isinstance(read, bool | int | float) else value
+
+
+def _number(schema: dict[str, Any]) -> None:
+    """Let the form show a plain number that may stay empty, in place of a switch between "float" and "None"."""
+    del schema["anyOf"], schema["default"]
+    schema["type"] = "number"
 
 
 Scalar = Annotated[str | bool | int | float, BeforeValidator(_typed)]
@@ -31,10 +39,22 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
         pattern=r"^[A-Za-z_]\w*(\.[\w-]+)*$",
     )
     choices: list[Scalar] = Field(
-        default=[], title="Choices", description="The values to choose among. Empty: a range between the two ends."
+        default=[],
+        title="Choices",
+        description='The values to choose among: numbers, true, false, or "words" in quotes. Empty: a range.',
     )
-    low: float | None = Field(default=None, title="Lowest", description="The lower end of a range, included.")
-    high: float | None = Field(default=None, title="Highest", description="The upper end of a range, included.")
+    low: float | None = Field(
+        default=None,
+        title="Lowest",
+        description="The lower end of the range, included; empty with choices.",
+        json_schema_extra=_number,
+    )
+    high: float | None = Field(
+        default=None,
+        title="Highest",
+        description="The upper end of the range, included; empty with choices.",
+        json_schema_extra=_number,
+    )
     log: bool = Field(default=False, title="Logarithmic", description="0.001 to 0.01 counts as much as 0.01 to 0.1.")
     integer: bool = Field(default=False, title="Whole numbers", description="Only whole numbers of the range.")
     points: int = Field(
@@ -61,9 +81,14 @@ class Objective(BaseModel, frozen=True, extra="forbid"):
     """What is measured, and which way is better."""
 
     metric: str = Field(
-        title="Metric", description="Its name in metrics/DATA SET/SYSTEM.json, such as mCSD.", min_length=1
+        title="Metric",
+        description="As metrics/DATA SET/SYSTEM.json names it: fd_stlpips_vgg (distance to real images), "
+        "mCSD (how much one class varies), mIoU (faithfulness to the label map) and others.",
+        min_length=1,
     )
-    direction: Direction = Field(title="Better is", description="A Fréchet distance should be small, mCSD large.")
+    direction: Direction = Field(
+        title="Better is", description="minimize: small values, as of distances. maximize: large ones, as of mCSD."
+    )
 
 
 class Pruning(BaseModel, frozen=True, extra="forbid"):
@@ -72,16 +97,19 @@ class Pruning(BaseModel, frozen=True, extra="forbid"):
     curve: str = Field(
         default="validation_fd",
         title="Curve",
-        description="A value that training writes to history.jsonl; validation_fd if it validates at intervals.",
+        description="The value that trials are compared by while they learn, as history.jsonl names it; "
+        "validation_fd needs validation.every in params.yaml.",
     )
-    direction: Direction = Field(default="minimize", title="Better is", description="Whether the curve should fall.")
+    direction: Direction = Field(
+        default="minimize", title="Better is", description="minimize: the curve should fall. maximize: rise."
+    )
     rule: Literal["median", "halving"] = Field(
         default="median",
         title="Rule",
         description="median: worse than half of the others at this step. halving: not among the best quarter.",
     )
     trials_first: int = Field(
-        default=4, ge=1, le=1000, title="Trials first", description="Trials that end before any is judged (median)."
+        default=4, ge=1, le=1000, title="Trials first", description="How many trials end before any is judged (median)."
     )
     steps_first: int = Field(
         default=0, ge=0, title="Steps first", description="Training steps of each trial before it is judged (median)."
@@ -98,18 +126,25 @@ class Sweep(BaseModel, frozen=True, extra="forbid"):
         max_length=50,
     )
     objectives: list[Objective] = Field(
-        min_length=1, max_length=5, title="Objectives", description="More than one: the sweep looks for a Pareto front."
+        min_length=1,
+        max_length=5,
+        title="Objectives",
+        description="What makes a trial better than another. With more than one, the sweep looks for a Pareto front.",
     )
-    space: list[Dimension] = Field(default=[], title="Space", description="The parameters to vary.")
-    systems: list[str] = Field(
+    space: list[Dimension] = Field(
+        default=[],
+        title="Space",
+        description="The parameters to vary. Empty: only systems, data sets and seeds differ.",
+    )
+    systems: list[Name] = Field(
         default=[],
         title="Systems",
-        description="Each trial has one of them. None: those of axes.system in params.yaml.",
+        description="Each trial has one of them, such as groupdnet. Empty: those of axes.system in params.yaml.",
     )
-    datasets: list[str] = Field(
+    datasets: list[Name] = Field(
         default=[],
         title="Data sets",
-        description="Each trial has one of them. None: those of axes.dataset in params.yaml.",
+        description="Each trial has one of them, such as paperdoll. Empty: those of axes.dataset in params.yaml.",
     )
     strategy: Literal["tpe", "random", "grid"] = Field(
         default="tpe",
@@ -120,17 +155,29 @@ class Sweep(BaseModel, frozen=True, extra="forbid"):
         default=20, ge=1, le=100_000, title="Trials", description="How many settings to try; a grid tries all it has."
     )
     seeds: int = Field(
-        default=1, ge=1, le=100, title="Seeds", description="How often a setting is trained; their mean counts."
+        default=1,
+        ge=1,
+        le=100,
+        title="Seeds",
+        description="How often a setting is trained, each time with another seed; the mean counts.",
     )
     side_by_side: int = Field(
         default=2, ge=1, le=1000, title="Side by side", description="How many trainings may go on at the same time."
     )
-    gpus: int = Field(default=1, ge=1, le=64, title="GPUs for each training", description="Without a GPU: processes.")
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title="GPUs for each training",
+        description="On a machine without GPUs: how many processes share its work.",
+    )
     retries: int = Field(
         default=1, ge=0, le=10, title="Retries", description="How often a training that failed or was lost is repeated."
     )
     prune: Pruning | None = Field(
-        default=None, title="Pruning", description="End bad trials early; with one objective only."
+        default=None,
+        title="Pruning",
+        description="Whether trials that learn worse than others are ended early; with one objective only.",
     )
     where: Literal["here", "pool"] = Field(
         default="here",

@@ -93,7 +93,7 @@ class _Trials:
             made = plan.trial(number, study.setting(number), seed=seed)
             made.write()
             job = self._jobs[unit] = Job(made, work, partial(study.report, number))
-            future = self._futures[unit] = run_trial.with_options(tags=tags).submit(made.name, job, return_state=False)
+            future = self._futures[unit] = run_trial.with_options(tags=tags).submit(made.title, job, return_state=False)
             future.add_done_callback(lambda _: events.put(unit))
 
         return start

@@ -8,6 +8,7 @@ not moved for a time is given up for lost.
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed
+from pydantic import BaseModel
 
 from flows.errors import EndedError, LostError, StageError
 from flows.processes import Children
@@ -56,26 +58,54 @@ def run(
         LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
         EndedError: if `children` were ended meanwhile.
     """
+    asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=_tag(trial.sweep))
+    return send(asked, children, lost_after_s=lost_after_s, each_line=each_line, take=take)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A deployment that some machine shall run, and how the page shows it."""
+
+    deployment: str
+    options: BaseModel
+    name: str
+    tag: str
+
+
+def send(
+    run: Run,
+    children: Children,
+    *,
+    lost_after_s: float,
+    each_line: Callable[[str], object],
+    take: Callable[[list[Point]], object] = lambda points: None,
+) -> Measured:
+    """Have a deployment, which posts a bulletin, run by whichever machine takes it; raises what `run` raises."""
     made: Any = run_deployment(
-        DEPLOYMENT,
-        parameters={"options": trial.model_dump(mode="json")},
-        flow_run_name=f"{trial.sweep} {trial.name}",
-        tags=[_tag(trial.sweep)],
+        run.deployment,
+        parameters={"options": run.options.model_dump(mode="json")},
+        flow_run_name=run.name,
+        tags=[run.tag],
         timeout=0,
     )
-    each_line(f"{trial.name} waits for a worker as flow run {made.name}")
+    each_line(f"{run.name} waits for a worker")
     with get_client(sync_client=True) as client:
         return _Watched(client, made.id, lost_after_s).result(children, take)
 
 
 def end(sweep: str) -> None:
     """Cancel every trial of a sweep that goes on or waits: Prefect does not do that of itself."""
+    end_tagged(_tag(sweep))
+
+
+def end_tagged(tag: str) -> None:
+    """Cancel every run with a tag that goes on or waits."""
     with get_client(sync_client=True) as client:
-        of_sweep = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=[_tag(sweep)]),
+        tagged = FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[tag]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_GOES_ON)),
         )
-        while runs := client.read_flow_runs(flow_run_filter=of_sweep, limit=200):
+        while runs := client.read_flow_runs(flow_run_filter=tagged, limit=200):
             for one in runs:
                 _cancel(client, one.id, one.state_type)
 

@@ -30,7 +30,7 @@ def trial(options: Trial) -> State[None]:
     job = Job(options, _work, lambda points: bulletin.points.extend(points) or False)
     try:
         with watched(events), posted(bulletin):
-            future = run_trial.with_options(tags=[devices.limit()]).submit(options.name, job, return_state=False)
+            future = run_trial.with_options(tags=[devices.limit()]).submit(options.title, job, return_state=False)
             future.add_done_callback(lambda _: events.put(None))
             event = events.get()
             if isinstance(event, BaseException):

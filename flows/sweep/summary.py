@@ -2,20 +2,19 @@
 
 import json
 import statistics
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import optuna
-from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.sweep import plots
 from flows.sweep.config import Objective, Sweep
+from flows.sweep.importance import finished, importance
 from flows.sweep.study import Study, last_tries, measured, setting, why
 from flows.sweep.workspace import SWEEPS
 
@@ -35,7 +34,8 @@ def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[N
     folder = SWEEPS / sweep.name
     text = markdown(sweep, study.recorded)
     (folder / "summary.md").write_text(text)
-    (folder / "summary.json").write_text(json.dumps([row(trial) for trial in trials], indent=2) + "\n")
+    (folder / "summary.json").write_text(json.dumps(plain(sweep, study.recorded), indent=2) + "\n")
+    plots.draw(sweep, study.recorded, folder / "plots")
     create_markdown_artifact(text, key=f"sweep-{sweep.name}", description=f"sweep {sweep.name}")
     say(f"\n{text}")
     told = _counted(trials)
@@ -43,6 +43,18 @@ def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[N
         return Completed(message=told)
     reasons = dict.fromkeys(why(trial) for trial in trials if trial.state == TrialState.FAIL)
     return Failed(message="\n  ".join([told, *reasons]))
+
+
+def plain(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
+    """Return the summary as plain data: what was looked for, the trials, the best by number, what decides."""
+    first = winner(sweep, study)
+    return {
+        "objectives": [one.model_dump() for one in sweep.objectives],
+        "best": None if first is None else first.number,
+        "front": [trial.number for trial in best_of(study)],
+        "importance": importance(sweep, study),
+        "trials": [row(trial) for trial in last_tries(study.get_trials(deepcopy=False))],
+    }
 
 
 def row(trial: FrozenTrial) -> dict[str, Any]:
@@ -72,18 +84,24 @@ def spread(trial: FrozenTrial) -> dict[str, tuple[float, float | None]]:
 def markdown(sweep: Sweep, study: optuna.Study) -> str:
     """Return the summary as a page."""
     trials = last_tries(study.get_trials(deepcopy=False))
-    best = {trial.number for trial in best_of(study)}
-    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, trials, best=best), *_importance(sweep, study)]
-    if best:
-        which = "the best" if len(best) == 1 else "one of the Pareto front (bold)"
-        brings = f"python -m flows.sweep.bring {sweep.name} {min(best)}"
+    front = {trial.number for trial in best_of(study)}
+    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, trials, best=front), *_importance(sweep, study)]
+    if best := winner(sweep, study):
+        several = len(sweep.objectives) > 1
+        which = f"that of the Pareto front (bold) with the best {sweep.objectives[0].metric}" if several else "the best"
+        brings = f"python -m flows.sweep.bring {sweep.name} {best.number}"
         parts.append(f"To bring {which} into the main workspace, parameters and outputs:\n\n    {brings}")
     return "\n\n".join(parts) + "\n"
 
 
 def best_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the best trial, or the Pareto front; nothing if no trial finished."""
-    return study.best_trials if any(trial.state == TrialState.COMPLETE for trial in study.get_trials(False)) else []
+    return study.best_trials if finished(study) else []
+
+
+def winner(sweep: Sweep, study: optuna.Study) -> FrozenTrial | None:
+    """Return the best trial by the first objective, of equals the first; nothing if no trial finished."""
+    return min(best_of(study), key=lambda trial: _rank(trial, sweep.objectives[0]), default=None)
 
 
 def _counted(trials: Iterable[FrozenTrial]) -> str:
@@ -123,26 +141,13 @@ def _plus_minus(found: Mapping[str, tuple[float, float | None]], metric: str) ->
 
 
 def _importance(sweep: Sweep, study: optuna.Study) -> list[str]:
-    """Say how much each parameter decides, where Optuna can tell: after some trials in which it varied."""
-    finished = [trial for trial in study.get_trials(False) if trial.state == TrialState.COMPLETE]
-    names = {name for trial in finished for name in trial.params}
-    varied = sorted(name for name in names if len({trial.params.get(name) for trial in finished}) > 1)
-    if not varied or len(finished) < 4:
+    columns = importance(sweep, study)
+    if not columns:
         return []
-    with warnings.catch_warnings():  # that it decides what is low: `_low` makes the better values low
-        warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
-        columns = [
-            get_param_importances(study, params=varied, target=partial(_low, place=place, direction=one.direction))
-            for place, one in enumerate(sweep.objectives)
-        ]
-    lines = [_cells(["decides", *(one.metric for one in sweep.objectives)]), _cells(["---", *["---:"] * len(columns)])]
-    for name in sorted(varied, key=lambda name: -columns[0][name]):
-        lines.append(_cells([name, *(f"{100 * column[name]:.0f} %" for column in columns)]))
+    lines = [_cells(["decides", *columns]), _cells(["---", *["---:"] * len(columns)])]
+    for name in columns[sweep.objectives[0].metric]:
+        lines.append(_cells([name, *(f"{100 * column[name]:.0f} %" for column in columns.values())]))
     return ["\n".join(lines)]
-
-
-def _low(trial: FrozenTrial, *, place: int, direction: str) -> float:
-    return trial.values[place] if direction == "minimize" else -trial.values[place]
 
 
 def _cells(values: Iterable[str]) -> str:

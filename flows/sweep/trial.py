@@ -13,7 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from flows import artifacts, devices
+from flows.dag import RAW
 from flows.errors import StageError, SweepError
+from flows.names import Name, StageName
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
@@ -31,11 +33,11 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     sweep: str = Field(pattern=NAME, max_length=50, title="Sweep", description="Its name.")
     number: int = Field(ge=0, title="Number", description="Optuna's number of the setting.")
     seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
-    dataset: str = Field(title="Data set")
-    system: str = Field(title="System")
+    dataset: Name = Field(title="Data set")
+    system: Name = Field(title="System")
     values: dict[str, Scalar] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
-    shared: list[str] = Field(default=[], title="Shared stages", description="Made once for all trials.")
-    stages: list[str] = Field(min_length=1, title="Stages", description="The trial's own.")
+    shared: list[StageName] = Field(default=[], title="Shared stages", description="Made once for all trials.")
+    stages: list[StageName] = Field(min_length=1, title="Stages", description="The trial's own.")
     inputs: str = Field(default="", title="Inputs", description="Names all that the shared stages depend on.")
     code: list[str] = Field(default=[], title="Code", description="The files that the stages are made of.")
     digest: str | None = Field(default=None, title="Digest", description="Of that code; another machine must have it.")
@@ -45,13 +47,14 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def name(self) -> str:
-        """Return `trial-0007-seed-0`: its folder, and its name on Prefect's page."""
+        """Return `trial-0007-seed-0`: its folder, and its name in logs."""
         return f"trial-{self.number:04d}-seed-{self.seed}"
 
     @property
     def title(self) -> str:
-        """Return what MLflow's run is called: the number, the seed, and what was set, without its section."""
-        told = [self.system, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in self.values.items())]
+        """Return what the pages of Prefect and MLflow call it: number, what was set, without its section, and seed."""
+        short = {path: f"{value:.4g}" if isinstance(value, float) else value for path, value in self.values.items()}
+        told = [self.system, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in short.items())]
         return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
 
     @property
@@ -100,10 +103,10 @@ def run(
     with devices.leased(trial.gpus, side_by_side=trial.side_by_side, ended=lambda: children.ended) as device:
         env = device | _tracking(trial)
         bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
-        from_remote = ["--pull"] if pull else []
-        _share(trial, lambda: bring([*from_remote, *trial.shared]))
+        restored = _without_raw(trial) or (["--pull"] if pull else [])
+        _share(trial, lambda: bring([*restored, *trial.shared]))
         with followed(place, trial.curve, take):
-            bring([*from_remote, *trial.stages])
+            bring([*restored, *trial.stages])
         artifacts.publish(children, each_line=each_line, workspace=place, env=env)
     return Measured(_metrics(trial), time.monotonic() - begin, devices.machine())
 
@@ -114,6 +117,13 @@ def _check_code(trial: Trial, source: Path) -> None:
             f"{source.resolve()} on {devices.machine()} has other code than sweep {trial.sweep}; "
             "bring it to the same state, for example with git pull, and start the sweep again"
         )
+
+
+def _without_raw(trial: Trial) -> list[str]:
+    """Restore what was made of raw files that DVC tracks: these need not come to every trial."""
+    raw = trial.folder / RAW / trial.dataset
+    tracked = raw.with_name(f"{raw.name}.dvc").exists() and not raw.exists()
+    return ["--pull", "--allow-missing"] if tracked else []
 
 
 def _share(trial: Trial, make: Callable[[], object]) -> None:

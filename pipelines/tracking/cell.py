@@ -40,6 +40,11 @@ class Cell:
         return self.folder / "checkpoint.safetensors"
 
     @property
+    def samples(self) -> Path:
+        """The folder of drawn pictures."""
+        return self.folder / "samples"
+
+    @property
     def metrics(self) -> Path:
         """The measured values."""
         return Path("metrics", self.dataset, f"{self.system}.json")

@@ -39,7 +39,7 @@ def parameters(cell: Cell) -> dict[str, str]:
         if stage != "report":
             kind = import_module(f"pipelines.{stage}").Params
             sections |= dict(params.read(kind, dataset=cell.dataset, system=cell.system))
-    return flatten(sections)
+    return {"dataset": cell.dataset, "system": cell.system} | flatten(sections)
 
 
 def sections(cell: Cell) -> dict[str, Any]:
@@ -64,8 +64,13 @@ def changed(cell: Cell, *, stages: tuple[str, ...]) -> list[str]:
 
 def data_hash(dataset: str) -> str | None:
     """Return DVC's hash of the prepared data."""
-    outs = [out for stage in _locked().values() for out in stage.get("outs", [])]
-    return next((out.get("md5") for out in outs if out["path"] == f"data/{dataset}"), None)
+    return out_hash(Path("data", dataset))
+
+
+def out_hash(out: Path, *, workspace: Path = Path()) -> str | None:
+    """Return DVC's hash of what a stage wrote, as the dvc.lock of its workspace tells."""
+    outs = [found for stage in _locked(workspace).values() for found in stage.get("outs", [])]
+    return next((found.get("md5") for found in outs if found["path"] == str(out)), None)
 
 
 def run_name(cell: Cell) -> str:
@@ -77,8 +82,12 @@ def tags(cell: Cell) -> dict[str, str]:
     """Return what a new run is tagged with; `$SMIS_SWEEP` and `$SMIS_TRIAL` say whose trial it is."""
     data = data_hash(cell.dataset)
     found = {"smis.cell": cell.name, "smis.dataset": cell.dataset, "smis.system": cell.system}
-    found |= {f"smis.{name}": told for name in ("sweep", "trial") if (told := os.environ.get(f"SMIS_{name.upper()}"))}
-    return found | commit() | ({"smis.data": data} if data else {})
+    return found | trial() | commit() | ({"smis.data": data} if data else {})
+
+
+def trial() -> dict[str, str]:
+    """Return what says whose trial this workspace is; nothing outside a sweep."""
+    return {f"smis.{name}": told for name in ("sweep", "trial") if (told := os.environ.get(f"SMIS_{name.upper()}"))}
 
 
 @cache
@@ -102,8 +111,9 @@ def _params() -> dict[str, Any]:
     return yaml.safe_load(params.PATH.read_text()) if params.PATH.exists() else {}
 
 
-def _locked() -> dict[str, Any]:
-    return (yaml.safe_load(LOCK.read_text()) or {}).get("stages", {}) if LOCK.exists() else {}
+def _locked(workspace: Path = Path()) -> dict[str, Any]:
+    path = workspace / LOCK
+    return (yaml.safe_load(path.read_text()) or {}).get("stages", {}) if path.exists() else {}
 
 
 def _at(sections: Any, path: str) -> Any:

@@ -2,12 +2,16 @@
 
 import hashlib
 import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.tracking import facts, notes, settings
+from pipelines.tracking import facts, notes, settings, strip
 from pipelines.tracking.cell import Cell, digest
 from pipelines.tracking.notes import Note, Stamp
 from pipelines.tracking.store import Point, Store, failures
+from smis.core.errors import ShardError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -73,8 +77,10 @@ def _publish(cell: Cell, fingerprint: str) -> str | None:
 def _run_of(cell: Cell, store: Store, *, experiment: str, parameters: dict[str, str]) -> "Run":
     """Find or begin the cell's run; it is tagged with the checkpoint at once, so that what is cut off goes on in it."""
     note = notes.find(cell.digest)
-    own = {"smis.cell": cell.name, "smis.checkpoint": cell.digest}
+    # A trial that was restored from another sweep or from the main workspace is a run of its own: a row to compare.
+    own = {"smis.cell": cell.name, "smis.checkpoint": cell.digest} | facts.trial()
     known = [*store.runs(experiment, tags=own), *_half_heard(store, note)]
+    known.sort(key=lambda run: "smis.sweep" in run.data.tags and not facts.trial())
     fitting = [run for run in known if _agrees(run, parameters)]
     if fitting:
         run_id = fitting[0].info.run_id
@@ -152,4 +158,7 @@ def _send_tables(cell: Cell, store: Store, run: "Run") -> None:
         return
     for path in paths:
         store.log_file(run.info.run_id, path, folder="metrics" if path == cell.metrics else "tables")
+    with suppress(ShardError), TemporaryDirectory() as folder:  # samples or data that are gone leave no picture
+        strip.save(cell, Path(folder, strip.NAME))
+        store.log_file(run.info.run_id, Path(folder, strip.NAME))
     store.tag(run.info.run_id, {"smis.tables": now})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ NOTES = Path(".scratch/tracking")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
@@ -39,16 +42,26 @@ def home(uri: str) -> Path:
 
 def link(uri: str, *, experiment: str, run: str) -> str:
     """Return the address of a run's page, among trainings: MLflow's pages open on language models' traces."""
-    page = uri.rstrip("/") if uri.startswith("http") else PAGE
+    page = shown(uri).rstrip("/") if uri.startswith("http") else PAGE
     return f"{page}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
 
 
 def comparison(uri: str, *, experiments: Sequence[str], runs: Sequence[str]) -> str:
     """Return the address of the page that compares runs: parallel coordinates, scatter plots, a table."""
-    page = uri.rstrip("/") if uri.startswith("http") else PAGE
-    return (
-        f"{page}/#/compare-runs?runs={quote(json.dumps(list(runs)))}&experiments={quote(json.dumps(list(experiments)))}"
-    )
+    page = shown(uri).rstrip("/") if uri.startswith("http") else PAGE
+    which = f"runs={quote(json.dumps(list(runs)))}&experiments={quote(json.dumps(list(experiments)))}"
+    return f"{page}/#/compare-runs?{which}&workflowType=machine_learning"
+
+
+def view(uri: str, *, experiment: str, key: str) -> str:
+    """Return the address of an experiment's runs in a view that was saved under a key."""
+    page = shown(uri).rstrip("/") if uri.startswith("http") else PAGE
+    return f"{page}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={key}"
+
+
+def shown(text: str) -> str:
+    """Return a text without the user and password of the addresses in it: links are kept, and logs are sent around."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def prepare() -> None:
@@ -59,10 +72,10 @@ def prepare() -> None:
 
 def say(line: str) -> None:
     """Print one line beside a progress bar."""
-    print(f"tracking: {line}", file=sys.stderr, flush=True)
+    print(f"tracking: {shown(line)}", file=sys.stderr, flush=True)
 
 
 def reason(error: BaseException) -> str:
     """Return the short end of an error whose whole text is a page."""
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    line = shown(str(error).strip().splitlines()[0]) if str(error).strip() else type(error).__name__
     return line if len(line) <= 160 else line[:157] + "..."

@@ -1,4 +1,4 @@
-"""The one file that imports mlflow: runs, values, pictures and tables, in the few words that a cell needs."""
+"""MLflow's runs, values, pictures and tables, in the few words that a cell needs."""
 
 import fcntl
 import re
@@ -49,6 +49,10 @@ class Store:
                 else (settings.home(self.uri) / settings.ARTIFACTS).absolute().as_uri()
             )
             return self._client.create_experiment(name, artifact_location=place)
+
+    def tag_experiment(self, experiment: str, name: str, value: str) -> None:
+        """Set a tag of an experiment."""
+        self._client.set_experiment_tag(experiment, name, value)
 
     def start(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run and return its id."""
@@ -117,6 +121,12 @@ class Store:
     def log_file(self, run: str, path: Path, *, folder: str | None = None) -> None:
         """Send a file."""
         self._client.log_artifact(run, str(path), folder)
+
+    def fetch(self, run: str, name: str, folder: Path) -> Path | None:
+        """Bring a file of a run into a folder, if the run has it."""
+        if name not in {entry.path for entry in self._client.list_artifacts(run)}:
+            return None
+        return Path(self._client.download_artifacts(run, name, str(folder)))
 
     def log_data(self, run: str, *, name: str, digest: str) -> None:
         """Say what the run learnt from, by DVC's hash."""

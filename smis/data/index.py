@@ -21,13 +21,14 @@ _HELD = 2**17
 def entries(rows: Rows, *, shard: str, first: int, header: Header) -> pa.Table:
     """Say for each of a shard's rows, from number `first` on, where it is and what is on it."""
     count = len(rows)
+    height, width = header.size_of(rows.split)
     columns = {
         "key": rows.shard.column("key"),
         "split": [rows.split] * count,
         "shard": [shard] * count,
         "row": np.arange(first, first + count, dtype=np.int32),
-        "height": np.full(count, header.height, dtype=np.int32),
-        "width": np.full(count, header.width, dtype=np.int32),
+        "height": np.full(count, height, dtype=np.int32),
+        "width": np.full(count, width, dtype=np.int32),
         "classes": [np.flatnonzero(counts).astype(np.int32) for counts in rows.pixels],
         "pixels": list(rows.pixels),
         "instances": rows.instances,

@@ -17,9 +17,8 @@ from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
 from smis.data.late import LateBatch
-from smis.data.pictures import Pictures
 from smis.data.shards import Split
-from smis.data.transforms import crop, flip, uniform
+from smis.data.transforms import flip, uniform
 
 _AHEAD = 3
 """Batches that are made ready while the loop computes."""
@@ -45,15 +44,16 @@ class Loader:
     """One process's share of the endless stream of batches.
 
     The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `parts` takes
-    the p-th piece of it. Mirroring and cropping draw by (seed, position), so that neither the number of processes,
-    nor of workers, nor where a run is resumed changes a pixel.
+    the p-th piece of it. A picture is mirrored, and where its file is larger than what is seen, the place that is cut
+    from it is drawn, by (seed, position): anew in every epoch, and neither the number of processes, nor of workers,
+    nor where a run is resumed changes a pixel.
 
     `workers=0` makes batches ready in a thread of this process, the fastest for raw pictures; more are processes,
     for pictures that must be decoded. With `late`, batches are finished on the device that they are sent to; where
     there is a GPU, they wait in memory that it can fetch from.
 
     Raises:
-        ParamsError: if the batch cannot be shared evenly, or the crop is larger than the pictures.
+        ParamsError: if the batch cannot be shared evenly.
     """
 
     def __init__(
@@ -66,35 +66,26 @@ class Loader:
         parts: int = 1,
         workers: int = 0,
         flip: bool = True,
-        crop: tuple[int, int] | None = None,
         late: bool = False,
     ) -> None:
         if batch < 1 or batch % parts:
             raise ParamsError(f"a batch of {batch} cannot be shared by {parts} processes; take a multiple of {parts}")
-        size = split.header.height, split.header.width
-        if crop and (crop[0] > size[0] or crop[1] > size[1]):
-            raise ParamsError(f"cannot crop {crop[0]} x {crop[1]} from pictures of {size[0]} x {size[1]}; crop less")
         self._split, self._seed = split, seed
         self._batch, self._part, self._parts = batch, part, parts
-        self._workers, self._late = workers, late
-        self._flip, self._crop = flip, crop
+        self._workers, self._flip, self._late = workers, flip, late
 
     def __getitem__(self, step: int) -> Batch | LateBatch:
         """Make this part of global batch `step`; steps count from 0."""
         share = self._batch // self._parts
         positions = np.arange(share) + (step * self._batch + self._part * share)
         numbers = stream(positions, samples=len(self._split), seed=self._seed)
-        pictures, keys = self._cropped(self._split.pictures(numbers), positions), tuple(self._split.keys[numbers])
+        where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
+        pictures = self._split.pictures(numbers, where=np.stack(where, axis=1))
+        keys = tuple(self._split.keys[numbers])
         mirrored = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
         if self._late:
             return LateBatch.of(pictures, mirrored, keys, parts=self._parts)
         return flip(pictures, mirrored).batch(keys, parts=self._parts)
-
-    def _cropped(self, pictures: Pictures, positions: Int[ndarray, " b"]) -> Pictures:
-        if not self._crop:
-            return pictures
-        where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
-        return crop(pictures, self._crop, where=np.stack(where, axis=1))
 
     def from_step(self, step: int) -> Iterator[Batch | LateBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""

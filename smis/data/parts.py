@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smis.core.files import written
-from smis.data.schema import ShardEntry
+from smis.data.schema import INDEX_SCHEMA, ShardEntry
 
 _ENDING = ".rows"
+SOURCE = pa.field("source", pa.binary(16))
+"""A column that says what each row is made of."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Part:
         return folder / f"{self.entry.file}{_ENDING}"
 
     def save(self, folder: Path, rows: pa.Table) -> None:
-        """Write the rows; from then on the shard counts as done."""
+        """Write the rows, which may have a column `source` more; from then on the shard counts as done."""
         said = {"entry": json.dumps(asdict(self.entry)), "after": str(self.after)}
         with written(self.file(folder)) as beside:
             pq.write_table(rows.replace_schema_metadata(said), beside)
@@ -38,6 +40,11 @@ def done(folder: Path) -> list[Part]:
     return sorted(parts, key=lambda part: part.after)
 
 
+def read(folder: Path, file: str) -> Part:
+    """Return a closed shard by its file's name."""
+    return _read(folder / f"{file}{_ENDING}")
+
+
 def _read(path: Path) -> Part:
     said = pq.read_schema(path).metadata
     return Part(ShardEntry(**json.loads(said[b"entry"])), int(said[b"after"]))
@@ -46,7 +53,7 @@ def _read(path: Path) -> Part:
 def rows(folder: Path, parts: Sequence[Part]) -> Iterator[pa.Table]:
     """Yield each shard's rows for the index."""
     for part in parts:
-        yield pq.read_table(part.file(folder))
+        yield pq.read_table(part.file(folder), columns=INDEX_SCHEMA.names)
 
 
 def forget(folder: Path, parts: Sequence[Part]) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy import ndarray
 
 from smis.core.errors import ImageError, LabelError
+from smis.core.runs import lengths_of, starts_of
 from smis.core.sample import Sample, check_range
 from smis.data.encoding import encode_image, encode_map
 from smis.data.schema import Header, shard_schema
@@ -23,6 +25,8 @@ class Rows:
     """(n, classes), int32."""
     instances: ndarray
     """(n,), int32: how many."""
+    sources: tuple[bytes, ...] = ()
+    """What each is made of, as 16 bytes, where that is known: the same source gives the same row."""
 
     def __len__(self) -> int:
         return self.shard.num_rows
@@ -40,37 +44,60 @@ def encode(samples: Sequence[Sample], header: Header) -> Rows:
     columns += _raw(samples) if header.encoding == "raw" else _encoded(samples, header)
     return Rows(
         split=samples[0].split,
-        shard=pa.record_batch(columns, schema=shard_schema(header)),
+        shard=pa.record_batch(columns, schema=shard_schema(header, samples[0].split)),
         pixels=pixels,
         instances=np.array([int(sample.instances.max()) + 1 for sample in samples], dtype=np.int32),
     )
 
 
+def gathered(picked: Sequence[tuple[Rows, int]]) -> Rows:
+    """Put single rows together, to the byte as if they had been encoded together."""
+    first = picked[0][0]
+    columns = []
+    for field in first.shard.schema:
+        values = [rows.shard.column(field.name)[row].as_py() for rows, row in picked]
+        columns.append(_column(values, field.type))
+    return Rows(
+        split=first.split,
+        shard=pa.record_batch(columns, schema=first.shard.schema),
+        pixels=np.stack([rows.pixels[row] for rows, row in picked]),
+        instances=np.array([rows.instances[row] for rows, row in picked], dtype=np.int32),
+    )
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_fixed_size_binary(kind):
+        return pa.array(values, kind)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(b"".join(values))])
+
+
 def check(sample: Sample, header: Header) -> ndarray:
     """Check one sample against its data set; return the number of pixels of each class (int32)."""
-    size = header.height, header.width
+    size = header.size_of(sample.split)
     for name, array in (("the image", sample.image), ("labels", sample.labels), ("instances", sample.instances)):
         if array.shape[:2] != size:
             is_size, should = (" x ".join(map(str, each)) for each in (array.shape[:2], size))
             raise ImageError(f"{name} of {sample.key} is {is_size}, but the data set's pictures are {should}")
-    classes = len(header.classes)
-    check_range(int(sample.labels.min()), int(sample.labels.max()), name=sample.key, classes=classes)
-    _check_instances(sample)
-    return np.bincount(sample.labels.ravel(), minlength=classes).astype(np.int32)
+    classes, starts = len(header.classes), starts_of(sample.labels, sample.instances)
+    labels, instances = sample.labels.ravel()[starts], sample.instances.ravel()[starts]
+    check_range(int(labels.min()), int(labels.max()), name=sample.key, classes=classes)
+    _check_instances(instances.astype(np.intp), labels, key=sample.key)
+    counts = np.bincount(labels, weights=lengths_of(starts, sample.labels.size), minlength=classes)
+    return counts.astype(np.int32)
 
 
-def _check_instances(sample: Sample) -> None:
-    instances, labels = sample.instances.ravel().astype(np.intp), sample.labels.ravel()
+def _check_instances(instances: ndarray, labels: ndarray, *, key: str) -> None:
+    """Compare the ids of all runs of pixels."""
     class_of = np.full(int(instances.max()) + 1, -1, dtype=np.int16)
     class_of[instances] = labels
     mixed = class_of.take(instances) != labels
     if mixed.any():
         remedy = "an instance is one object of one class: give each class its own id"
-        raise LabelError(f"instance {instances[mixed][0]} of {sample.key} covers more than one class; {remedy}")
+        raise LabelError(f"instance {instances[mixed][0]} of {key} covers more than one class; {remedy}")
     unused = np.flatnonzero(class_of < 0)
     if unused.size:
         raise LabelError(
-            f"instances of {sample.key} run to {len(class_of) - 1}, but no pixel has {unused[0]}; number them from 0"
+            f"instances of {key} run to {len(class_of) - 1}, but no pixel has {unused[0]}; number them from 0"
         )
 
 

@@ -1,5 +1,6 @@
 """What stands in a prepared file's schema: its columns, and what its metadata says about the data set."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +12,8 @@ from smis.core.errors import ShardError
 from smis.data.encoding import Encoding
 
 VERSION = 1
+TRAIN = "train"
+"""The split that is loaded larger than it is seen, where one is."""
 REMEDY = "run `dvc repro prepare` again"
 
 
@@ -26,7 +29,11 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class Header:
-    """What holds for a whole data set; the index carries it, and every shard does, so that neither is a riddle."""
+    """What holds for a whole data set; the index carries it, and every shard does, so that neither is a riddle.
+
+    Where there is a `load_size` (height, width), training pictures have it in their files, and a place of `height` x
+    `width` is cut from them when they are read.
+    """
 
     dataset: str
     classes: tuple[str, ...]
@@ -35,10 +42,15 @@ class Header:
     width: int
     encoding: Encoding = "raw"
     shards: tuple[ShardEntry, ...] = ()
+    load_size: tuple[int, int] | None = None
+
+    def size_of(self, split: str) -> tuple[int, int]:
+        """Return height and width of a split's pictures in their files."""
+        return self.load_size if self.load_size and split == TRAIN else (self.height, self.width)
 
     def metadata(self, **more: str) -> dict[str, str]:
         """Say it as Arrow's metadata: text, lists as JSON."""
-        values = asdict(self)
+        values = {key: value for key, value in asdict(self).items() if value is not None}
         text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
         return {"version": str(VERSION), **text, **more}
 
@@ -61,6 +73,7 @@ class Header:
             width=int(text["width"]),
             encoding=text["encoding"],  # pyright: ignore[reportArgumentType]
             shards=tuple(ShardEntry(**entry) for entry in json.loads(text["shards"])),
+            load_size=tuple(json.loads(text["load_size"])) if "load_size" in text else None,
         )
 
     def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":
@@ -68,9 +81,10 @@ class Header:
         return replace(self, shards=shards)
 
 
-def shard_schema(header: Header) -> pa.Schema:
+def shard_schema(header: Header, split: str) -> pa.Schema:
     """Return a shard's columns: rows of one width where raw, so that the place of a picture needs no looking up."""
-    pixels = header.height * header.width
+    height, width = header.size_of(split)
+    pixels = height * width
     raw = header.encoding == "raw"
     return pa.schema(
         [
@@ -80,6 +94,16 @@ def shard_schema(header: Header) -> pa.Schema:
             pa.field("instances", pa.binary(2 * pixels if raw else -1), nullable=False),
         ]
     )
+
+
+def checksum(batch: pa.RecordBatch) -> str:
+    """Return the SHA-256 of a shard's columns, as hexadecimal."""
+    digest = hashlib.sha256()
+    for column in batch.columns:
+        for buffer in column.buffers():
+            if buffer is not None:
+                digest.update(buffer)
+    return digest.hexdigest()
 
 
 INDEX_SCHEMA = pa.schema(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Float64, Int
 from numpy import ndarray
 
 from smis.core.batch import Batch
@@ -18,8 +18,10 @@ from smis.core.sample import Sample
 from smis.data import index
 from smis.data.encoding import decode
 from smis.data.pictures import Pictures
-from smis.data.schema import REMEDY, Header, ShardEntry, shard_schema
-from smis.data.writer import checksum
+from smis.data.schema import REMEDY, Header, ShardEntry, checksum, shard_schema
+from smis.data.transforms import corners_of, renumbered
+
+Window = tuple[slice, slice]
 
 
 class Shard:
@@ -46,7 +48,7 @@ class Shard:
 
     def _check(self, batch: pa.RecordBatch) -> None:
         written = (batch.schema.metadata or {}).get(b"checksum", b"").decode()
-        fits = batch.num_rows == self._entry.rows and batch.schema.equals(shard_schema(self._header))
+        fits = batch.num_rows == self._entry.rows and batch.schema.equals(shard_schema(self._header, self._entry.split))
         if not fits or written != self._entry.checksum:
             raise ShardError(f"{self.path} is not the file that {index.NAME} beside it names; {REMEDY}")
 
@@ -64,22 +66,43 @@ class Shard:
         """Name the pictures."""
         return self._batch.column("key").to_pylist()
 
-    def pictures(self, rows: Int[ndarray, " b"]) -> Pictures:
-        """Read rows, in the order given."""
-        size = self._header.height, self._header.width
+    def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> Pictures:
+        """Read rows, in the order given: whole, or what is seen of them from a corner (top, left) on."""
+        size = self._header.size_of(self._entry.split)
+        windows = None if corners is None else self._windows(corners)
+        instances = self._pixels("instances", np.dtype("<u2"), size, rows=rows, windows=windows)
         return Pictures(
-            image=self._pixels("image", np.uint8, (*size, 3), rows=rows),
-            labels=self._pixels("labels", np.uint8, size, rows=rows),
-            instances=self._pixels("instances", np.dtype("<u2"), size, rows=rows),
+            image=self._pixels("image", np.uint8, (*size, 3), rows=rows, windows=windows),
+            labels=self._pixels("labels", np.uint8, size, rows=rows, windows=windows),
+            instances=instances if windows is None else renumbered(instances),
         )
 
-    def _pixels(self, name: str, kind: type | np.dtype, shape: tuple[int, ...], *, rows: ndarray) -> ndarray:
+    def _windows(self, corners: Int[ndarray, "b 2"]) -> list[Window]:
+        height, width = self._header.height, self._header.width
+        return [(slice(top, top + height), slice(left, left + width)) for top, left in corners.tolist()]
+
+    def _pixels(
+        self,
+        name: str,
+        kind: type | np.dtype,
+        shape: tuple[int, ...],
+        *,
+        rows: ndarray,
+        windows: list[Window] | None,
+    ) -> ndarray:
         column = self._batch.column(name)
         if self._header.encoding == "raw":
-            whole = np.frombuffer(column.buffers()[1], dtype=kind).reshape(len(column), *shape)
-            return whole[rows]
+            found = np.frombuffer(column.buffers()[1], dtype=kind).reshape(len(column), *shape)
+            if windows is None:
+                return found[rows]
+            found = [found[row] for row in rows]
+        else:
+            found = self._decoded(column, shape, rows=rows)
+        return np.stack(found if windows is None else [one[at] for one, at in zip(found, windows, strict=True)])
+
+    def _decoded(self, column: pa.Array, shape: tuple[int, ...], *, rows: ndarray) -> list[ndarray]:
         try:
-            return np.stack([decode(column[int(row)].as_py()) for row in rows]).reshape(len(rows), *shape)
+            return [decode(column[int(row)].as_py()).reshape(shape) for row in rows]
         except (OSError, SyntaxError, ValueError) as error:
             raise index.broken(self.path, error) from None
 
@@ -114,16 +137,25 @@ class Split:
 
     @cached_property
     def pixels(self) -> Int[ndarray, "n classes"]:
-        """Count the pixels of each class on each picture, as the index has them."""
+        """Count the pixels of each class on each picture in its file, as the index has them."""
         return index.read_pixels(self.folder, self.name)
 
-    def pictures(self, numbers: Int[ndarray, " b"]) -> Pictures:
-        """Read pictures by number, in the order given."""
+    def pictures(self, numbers: Int[ndarray, " b"], *, where: Float64[ndarray, "b 2"] | None = None) -> Pictures:
+        """Read pictures by number, in the order given and of the size that is seen.
+
+        Of those that are larger in their files, this is the place at `where` (down and across, 0..1), or the middle.
+        """
+        corners = self._corners(len(numbers), where)
         shards = np.searchsorted(self._starts, numbers, side="right") - 1
         if len(self._shards) == 1:
-            return self._shards[0].pictures(numbers)
+            return self._shards[0].pictures(numbers, corners=corners)
         found = [(shard, np.flatnonzero(shards == shard)) for shard in np.unique(shards)]
-        parts = [self._shards[shard].pictures(numbers[at] - self._starts[shard]) for shard, at in found]
+        parts = [
+            self._shards[shard].pictures(
+                numbers[at] - self._starts[shard], corners=None if corners is None else corners[at]
+            )
+            for shard, at in found
+        ]
         order = np.argsort(np.concatenate([at for _, at in found]))
         return Pictures(
             image=np.concatenate([part.image for part in parts])[order],
@@ -131,8 +163,14 @@ class Split:
             instances=np.concatenate([part.instances for part in parts])[order],
         )
 
+    def _corners(self, count: int, where: Float64[ndarray, "b 2"] | None) -> Int[ndarray, "b 2"] | None:
+        size, seen = self.header.size_of(self.name), (self.header.height, self.header.width)
+        if size == seen:
+            return None
+        return corners_of(np.full((count, 2), 0.5) if where is None else where, size=size, seen=seen)
+
     def batch(self, numbers: Sequence[int] | Int[ndarray, " b"]) -> Batch:
-        """Read pictures by number as a batch, as they are."""
+        """Read pictures by number as a batch, as they are, or the middle of them."""
         chosen = np.asarray(numbers, dtype=np.int64)
         return self.pictures(chosen).batch(tuple(self.keys[chosen]))
 
@@ -174,12 +212,12 @@ class Prepared:
 
     @property
     def height(self) -> int:
-        """Height of every picture, in pixels."""
+        """Height of every picture as it is seen, in pixels."""
         return self.header.height
 
     @property
     def width(self) -> int:
-        """Width of every picture, in pixels."""
+        """Width of every picture as it is seen, in pixels."""
         return self.header.width
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, UInt16
 from numpy import ndarray
 
+from smis.core.runs import lengths_of, starts_of
 from smis.data.pictures import Pictures
 
 
@@ -33,20 +34,21 @@ def flip(pictures: Pictures, chosen: Bool[ndarray, " b"]) -> Pictures:
     return Pictures(mirror(pictures.image), mirror(pictures.labels), mirror(pictures.instances))
 
 
-def crop(pictures: Pictures, size: tuple[int, int], *, where: Float64[ndarray, "b 2"]) -> Pictures:
-    """Cut a window of `size` (height, width) at a place given in 0..1; instances are numbered from 0 again."""
-    rows, columns = (
-        np.floor(where[:, side] * (pictures.labels.shape[1 + side] - size[side] + 1)).astype(np.int64)[:, None]
-        + np.arange(size[side])
-        for side in (0, 1)
-    )
-    window = np.arange(len(where))[:, None, None], rows[:, :, None], columns[:, None, :]
-    return Pictures(pictures.image[window], pictures.labels[window], renumbered(pictures.instances[window]))
+def corners_of(where: Float64[ndarray, "b 2"], *, size: tuple[int, int], seen: tuple[int, int]) -> Int[ndarray, "b 2"]:
+    """Return top and left, in pixels, of places of height and width `seen` in pictures of `size`.
+
+    `where` is in 0..1 (1 excluded): each of the places that lie inside is as likely as any other, as in the released
+    code, which draws `randint(0, load_size - crop_size)` for both sides.
+    """
+    return np.floor(where * (np.subtract(size, seen) + 1)).astype(np.int64)
 
 
 def renumbered(instances: UInt16[ndarray, "b h w"]) -> UInt16[ndarray, "b h w"]:
     """Make the ids of each picture dense from 0, in the order that they had."""
-    picture = np.arange(len(instances))[:, None, None]
-    present = np.zeros((len(instances), int(instances.max(initial=0)) + 1), dtype=bool)
-    present[picture, instances] = True
-    return (present.cumsum(axis=1) - 1).astype(np.uint16)[picture, instances]
+    pixels = instances[0].size
+    starts = starts_of(instances, pixels=pixels)
+    picture, ids = starts // pixels, instances.reshape(-1)[starts]
+    present = np.zeros((len(instances), int(ids.max()) + 1), dtype=bool)
+    present[picture, ids] = True
+    numbers = (present.cumsum(axis=1) - 1).astype(np.uint16)[picture, ids]
+    return np.repeat(numbers, lengths_of(starts, instances.size)).reshape(instances.shape)

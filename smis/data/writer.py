@@ -1,6 +1,5 @@
 """Rows -> shards and their index."""
 
-import hashlib
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -13,11 +12,11 @@ from pydantic import Field
 from smis.core.config import Config
 from smis.core.files import written, written_folder
 from smis.core.sample import Sample
-from smis.data import index, parts
+from smis.data import index, kept, parts
 from smis.data.encoding import Encoding
-from smis.data.parts import Part
+from smis.data.parts import SOURCE, Part
 from smis.data.rows import Rows, encode
-from smis.data.schema import Header, ShardEntry, shard_schema
+from smis.data.schema import Header, ShardEntry, checksum, shard_schema
 
 CHUNK = 64
 """Samples that are encoded together; shards end between chunks, so it is no matter of how many processes work."""
@@ -36,11 +35,13 @@ class PrepareConfig(Config):
 class ShardWriter:
     """`with ShardWriter(folder, header) as writer: writer.add(rows)`; rows of one split follow one another.
 
-    Where an earlier one was killed, this one goes on: `after` says how far the shards in the folder reach.
+    Where an earlier one was killed, this one goes on: `after` says how far the shards in the folder reach. A folder
+    `keep` beside it gets what `Kept` needs.
     """
 
-    def __init__(self, folder: Path, header: Header, *, shard_mib: int = 128) -> None:
+    def __init__(self, folder: Path, header: Header, *, shard_mib: int = 128, keep: Path | None = None) -> None:
         self._folder = folder
+        self._keep = keep
         self._header = header
         self._limit = shard_mib * 2**20
         self._open: list[Rows] = []
@@ -57,6 +58,8 @@ class ShardWriter:
             self._close_shard()
             header = self._header.with_shards(tuple(part.entry for part in self._done))
             index.write(self._folder, parts.rows(self._folder, self._done), header=header)
+            if self._keep:
+                kept.keep(self._keep, self._folder, self._done)
             parts.forget(self._folder, self._done)
 
     @property
@@ -80,7 +83,7 @@ class ShardWriter:
         file = f"{split}-{sum(part.entry.split == split for part in self._done):05d}.arrow"
         batch = _joined([rows.shard for rows in self._open])
         entry = ShardEntry(file=file, split=split, rows=batch.num_rows, checksum=checksum(batch))
-        schema = shard_schema(self._header).with_metadata(self._header.metadata(checksum=entry.checksum))
+        schema = shard_schema(self._header, split).with_metadata(self._header.metadata(checksum=entry.checksum))
         with written(self._folder / file) as beside, pa.ipc.new_file(beside, schema) as sink:
             sink.write_batch(batch.replace_schema_metadata(schema.metadata))
         firsts = np.cumsum([0, *(len(rows) for rows in self._open)])
@@ -89,24 +92,19 @@ class ShardWriter:
             for rows, first in zip(self._open, firsts[:-1], strict=True)
         ]
         part = Part(entry, self._after)
-        part.save(self._folder, pa.concat_tables(tables))
+        part.save(self._folder, _with_sources(pa.concat_tables(tables), self._open))
         self._done.append(part)
         self._open = []
+
+
+def _with_sources(table: pa.Table, several: list[Rows]) -> pa.Table:
+    sources = [source for rows in several for source in rows.sources]
+    return table.append_column(SOURCE, pa.array(sources, SOURCE.type)) if sources else table
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """One batch is one piece of memory for each column: a picture's place is its row times its width."""
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-
-
-def checksum(batch: pa.RecordBatch) -> str:
-    """Return the SHA-256 of a shard's columns, as hexadecimal."""
-    digest = hashlib.sha256()
-    for column in batch.columns:
-        for buffer in column.buffers():
-            if buffer is not None:
-                digest.update(buffer)
-    return digest.hexdigest()
 
 
 def write(path: Path, samples: Iterable[Sample], *, header: Header, shard_mib: int = 128) -> None:

@@ -14,23 +14,24 @@ from smis.data.writer import write
 
 CLASSES = ("background", "hair", "coat", "shoes", "socks")
 HEIGHT, WIDTH = 12, 10
+LOAD_SIZE = 16, 13
 
 
-def header(encoding: Encoding = "raw") -> Header:
+def header(encoding: Encoding = "raw", *, load_size: tuple[int, int] | None = None) -> Header:
     palette = tuple((20 * number, 0, 255 - number) for number in range(len(CLASSES)))
-    return Header("small", CLASSES, palette, HEIGHT, WIDTH, encoding)
+    return Header("small", CLASSES, palette, HEIGHT, WIDTH, encoding, load_size=load_size)
 
 
-def sample(number: int, split: str = "train") -> Sample:
+def sample(number: int, split: str = "train", *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Sample:
     draw = np.random.default_rng([number, len(split)])
-    labels = draw.integers(0, len(CLASSES), size=(HEIGHT, WIDTH), dtype=np.uint8)
+    labels = draw.integers(0, len(CLASSES), size=size, dtype=np.uint8)
     labels.flat[: len(CLASSES)] = range(len(CLASSES))
-    image = draw.integers(0, 256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
+    image = draw.integers(0, 256, size=(*size, 3), dtype=np.uint8)
     return Sample(f"{split}/{number:04d}", split, image, labels, labels.astype(np.uint16))
 
 
-def samples(*, train: int = 21, test: int = 3) -> list[Sample]:
-    return [sample(number) for number in range(train)] + [sample(number, "test") for number in range(test)]
+def samples(*, train: int = 21, test: int = 3, size: tuple[int, int] = (HEIGHT, WIDTH)) -> list[Sample]:
+    return [sample(number, size=size) for number in range(train)] + [sample(number, "test") for number in range(test)]
 
 
 @pytest.fixture
@@ -45,9 +46,16 @@ def samples_of() -> Callable[[str], list[Sample]]:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Prepared]:
-    def prepared(*, encoding: Encoding = "raw", train: int = 21, shard_mib: int = 128) -> Prepared:
+    def prepared(
+        *,
+        encoding: Encoding = "raw",
+        train: int = 21,
+        shard_mib: int = 128,
+        load_size: tuple[int, int] | None = None,
+    ) -> Prepared:
         folder = tmp_path / "small"
-        write(folder, samples(train=train), header=header(encoding), shard_mib=shard_mib)
+        made = samples(train=train, size=load_size or (HEIGHT, WIDTH))
+        write(folder, made, header=header(encoding, load_size=load_size), shard_mib=shard_mib)
         return Prepared(folder)
 
     return prepared

@@ -31,27 +31,29 @@ def test_a_batch_may_be_larger_than_the_data_set(make):
     assert all(batch.keys.count(f"train/{number:04d}") == 3 for number in range(4))
 
 
-def test_a_loader_that_starts_at_a_step_goes_on_as_one_that_came_there(make):
-    split = make().split("train")
-    came = list(islice(Loader(split, batch=4, seed=2, crop=(8, 8)).from_step(0), 20))
-    started = list(islice(Loader(split, batch=4, seed=2, crop=(8, 8)).from_step(13), 7))
+@pytest.mark.parametrize("load_size", [None, (16, 13)])
+def test_a_loader_that_starts_at_a_step_goes_on_as_one_that_came_there(make, load_size):
+    split = make(load_size=load_size).split("train")
+    came = list(islice(Loader(split, batch=4, seed=2).from_step(0), 20))
+    started = list(islice(Loader(split, batch=4, seed=2).from_step(13), 7))
     assert all(equal(one, other) for one, other in zip(came[13:], started, strict=True))
 
 
-@pytest.mark.parametrize("crop", [None, (8, 6)])
-def test_the_parts_of_a_batch_joined_are_the_batch_of_one_process(make, crop):
-    split = make().split("train")
+@pytest.mark.parametrize("load_size", [None, (16, 13)])
+def test_the_parts_of_a_batch_joined_are_the_batch_of_one_process(make, load_size):
+    split = make(load_size=load_size).split("train")
     for step in (0, 3, 11):
-        whole = Loader(split, batch=8, seed=3, crop=crop)[step]
-        parts = [Loader(split, batch=8, seed=3, part=part, parts=4, crop=crop)[step] for part in range(4)]
+        whole = Loader(split, batch=8, seed=3)[step]
+        parts = [Loader(split, batch=8, seed=3, part=part, parts=4)[step] for part in range(4)]
         for name in ("image", "labels", "instances"):
             assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
         assert sum((part.keys for part in parts), ()) == whole.keys
         assert {part.parts for part in parts} == {4}
 
 
-def test_worker_processes_give_what_the_thread_gives(make):
-    split = make(encoding="png").split("train")
+@pytest.mark.parametrize("load_size", [None, (16, 13)])
+def test_worker_processes_give_what_the_thread_gives(make, load_size):
+    split = make(encoding="png", load_size=load_size).split("train")
     thread = islice(Loader(split, batch=4, seed=6).from_step(5), 4)
     processes = islice(Loader(split, batch=4, seed=6, workers=2).from_step(5), 4)
     assert all(equal(one, other) for one, other in zip(thread, processes, strict=True))
@@ -90,17 +92,13 @@ def test_a_batch_that_cannot_be_shared_says_what_can(make):
         Loader(make().split("train"), batch=6, seed=0, parts=4)
 
 
-def test_a_crop_larger_than_the_pictures_is_refused(make):
-    with pytest.raises(ParamsError, match="cannot crop 16 x 8 from pictures of 12 x 10"):
-        Loader(make().split("train"), batch=6, seed=0, crop=(16, 8))
-
-
 @pytest.mark.parametrize("workers", [0, 1])
-def test_batches_that_are_finished_where_they_are_sent_are_the_same_to_the_bit(make, workers):
-    split = make().split("train")
+@pytest.mark.parametrize("load_size", [None, (16, 13)])
+def test_batches_that_are_finished_where_they_are_sent_are_the_same_to_the_bit(make, load_size, workers):
+    split = make(load_size=load_size).split("train")
     for late, whole in zip(
-        islice(Loader(split, batch=4, seed=3, crop=(8, 6), late=True, workers=workers).from_step(2), 3),
-        islice(Loader(split, batch=4, seed=3, crop=(8, 6)).from_step(2), 3),
+        islice(Loader(split, batch=4, seed=3, late=True, workers=workers).from_step(2), 3),
+        islice(Loader(split, batch=4, seed=3).from_step(2), 3),
         strict=True,
     ):
         assert equal(late.to("cpu"), whole)

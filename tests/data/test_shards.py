@@ -14,6 +14,7 @@ from smis.data.rows import encode
 from smis.data.schema import Header
 from smis.data.shards import Prepared
 from smis.data.writer import ShardWriter, write
+from tests.data.conftest import HEIGHT, LOAD_SIZE, WIDTH, sample
 
 
 @pytest.fixture
@@ -55,6 +56,33 @@ def test_many_shards_read_like_one(many_shards, samples_of):
     assert batch.keys == tuple(written[number].key for number in order)
     assert np.array_equal(split.pictures(order).image, np.stack([written[number].image for number in order]))
     assert same(split[13], written[13])
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_of_pictures_that_are_loaded_larger_a_place_is_seen_or_the_middle(make, encoding):
+    prepared = make(encoding=encoding, load_size=LOAD_SIZE)
+    split, whole = prepared.split("train"), [sample(number, size=LOAD_SIZE) for number in range(21)]
+    assert (prepared.height, prepared.width) == (HEIGHT, WIDTH)
+    numbers, corners = np.array([4, 20, 4]), [(0, 0), (4, 3), (2, 2)]
+    found = split.pictures(numbers, where=np.array([[0.0, 0.0], [0.99, 0.99], [0.5, 0.5]]))
+    for at, (number, (top, left)) in enumerate(zip(numbers, corners, strict=True)):
+        window = slice(top, top + HEIGHT), slice(left, left + WIDTH)
+        assert np.array_equal(found.image[at], whole[number].image[window])
+        assert np.array_equal(found.labels[at], whole[number].labels[window])
+        assert len(np.unique(found.instances[at])) == found.instances[at].max() + 1
+    assert np.array_equal(split[4].image, found.image[2])
+    assert np.array_equal(split.batch([4]).labels[0], found.labels[2])
+
+
+def test_pictures_that_are_not_for_training_are_not_loaded_larger(make, samples_of):
+    split = make(load_size=LOAD_SIZE).split("test")
+    assert all(same(split[number], written) for number, written in enumerate(samples_of("test")))
+    sizes = pq.read_table(split.folder / "index.parquet", columns=["split", "height", "width"])
+    assert {tuple(row.values()) for row in sizes.to_pylist()} == {("train", *LOAD_SIZE), ("test", HEIGHT, WIDTH)}
+
+
+def test_a_data_set_that_is_not_loaded_larger_says_nothing_of_it(small_header):
+    assert "load_size" not in small_header.metadata()
 
 
 def test_a_batch_is_float_from_minus_one_to_one_and_long_ids(make, samples_of):

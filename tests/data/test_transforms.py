@@ -1,7 +1,7 @@
 import numpy as np
 
 from smis.data.pictures import Pictures
-from smis.data.transforms import crop, flip, renumbered, uniform
+from smis.data.transforms import corners_of, flip, renumbered, uniform
 
 
 def pictures(count=3, height=6, width=5):
@@ -36,14 +36,17 @@ def test_chosen_pictures_are_mirrored_with_their_maps_and_others_stay():
         assert np.array_equal(after[1], before[1])
 
 
-def test_a_crop_is_one_window_of_image_and_maps():
-    given = pictures()
-    cut = crop(given, (4, 2), where=np.array([[0.0, 0.0], [0.5, 0.5], [0.999, 0.999]]))
-    for number, (top, left) in enumerate([(0, 0), (1, 2), (2, 3)]):
-        window = slice(top, top + 4), slice(left, left + 2)
-        assert np.array_equal(cut.image[number], given.image[number][window])
-        assert np.array_equal(cut.labels[number], given.labels[number][window])
-    assert cut.instances.max() == 7
+def test_places_lie_inside_and_each_is_as_likely_as_any_other():
+    where = np.stack([uniform(0, np.arange(100_000), side) for side in ("down", "across")], axis=1)
+    corners = corners_of(where, size=(10, 7), seen=(6, 5))
+    _, counts = np.unique(corners, axis=0, return_counts=True)
+    assert (corners.min(axis=0).tolist(), corners.max(axis=0).tolist()) == ([0, 0], [4, 2])
+    assert len(counts) == 15
+    assert np.abs(counts * 15 / 100_000 - 1).max() < 0.05
+
+
+def test_the_middle_is_as_far_from_all_sides():
+    assert corners_of(np.array([[0.5, 0.5]]), size=(286, 260), seen=(256, 256)).tolist() == [[15, 2]]
 
 
 def test_instances_are_numbered_from_0_again_in_each_picture():

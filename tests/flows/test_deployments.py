@@ -40,7 +40,8 @@ def test_deployments_are_registered_once_with_their_queues(
 ) -> None:
     _, found = registered
     queues = {name: one["work_queue_name"] for name, one in found.items()}
-    assert queues == {"experiment": "default", "sweep": "default", "trial": "trials"}
+    flows = dict.fromkeys(("experiment", "sweep", "prepare"), "default")
+    assert queues == flows | {"trial": "trials", "share": "shares"}
     assert {one["work_pool_name"] for one in found.values()} == {POOL}
 
 
@@ -48,9 +49,12 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
     registered: tuple[str, dict[str, dict[str, Any]]],
 ) -> None:
     _, found = registered
-    kinds = found["sweep"]["parameter_openapi_schema"]["definitions"]
+    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruning"), "prepare": ("Prepare",)}
     fields = [
-        field for kind in ("Sweep", "Dimension", "Objective", "Pruning") for field in kinds[kind]["properties"].values()
+        field
+        for name, kinds in asked.items()
+        for kind in kinds
+        for field in found[name]["parameter_openapi_schema"]["definitions"][kind]["properties"].values()
     ]
     assert all(field.get("title") and field.get("description") for field in fields)
 

@@ -52,6 +52,14 @@ def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifac
     )
 
 
+def test_what_is_up_to_date_is_a_task_without_a_process(workspace: Workspace, server: str) -> None:
+    assert workspace.run(EXPERIMENT, PREFECT_API_URL=server).returncode == 0
+    workspace.set(two="otherwise")
+    done = workspace.run(EXPERIMENT, PREFECT_API_URL=server)
+    assert done.stdout.endswith("experiment: 3 unchanged, 1 completed\n")  # the report reads the same model again
+    assert "Stage 'train@doll-one-by-one' didn't change, skipping" in done.stderr
+
+
 def test_a_failing_stage_fails_its_own_branch_only_and_the_end_says_which(workspace: Workspace, server: str) -> None:
     workspace.set(two="fails")
     done = workspace.run(EXPERIMENT, "--side-by-side", "1", PREFECT_API_URL=server)

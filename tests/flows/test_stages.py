@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from flows import dag
 from flows.errors import StageError
 from flows.processes import Children
-from flows.stages import environment, reason, reproduce
+from flows.stages import environment, reason, reproduce, up_to_date
 from tests.flows.workspaces import Workspace
 
 
@@ -36,6 +37,19 @@ def test_a_stage_that_fails_gives_its_own_words(inside: Workspace) -> None:
     inside.set(two="fails")
     with pytest.raises(StageError, match=r"^train@doll-two: it cannot be;\n  use another$"):
         reproduce("train@doll-two", Children(), each_line=str)
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
+def test_dvc_says_at_once_which_stages_no_change_can_reach(inside: Workspace) -> None:
+    stages = dag.read()
+    assert up_to_date(stages, Children()) == set()
+    for stage in stages:
+        reproduce(stage.name, Children(), each_line=str)
+    assert up_to_date(stages, Children()) == {stage.name for stage in stages}
+    inside.set(two="otherwise")
+    assert up_to_date(stages, Children()) == {"prepare@doll", "train@doll-one-by-one"}
+    (inside.path / "dvc.yaml").write_text("stages: {a: {}}\n")
+    assert up_to_date(stages, Children()) == set()
 
 
 def test_the_reason_is_the_last_line_that_is_not_dvcs_wrapping() -> None:

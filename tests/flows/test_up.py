@@ -2,12 +2,14 @@
 
 import signal
 import socket
+from contextlib import closing
+from http.client import HTTPConnection
 
 import psutil
 import pytest
 
 from flows.errors import PortError
-from flows.services import PREFECT, chosen_port
+from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
 from tests.flows.api import ask
 from tests.flows.workspaces import Workspace, answers, wait_for
 
@@ -51,3 +53,46 @@ def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_PREFECT_PORT", "70000")
     with pytest.raises(PortError, match="SMIS_PREFECT_PORT is '70000', but a port is a number from 1 to 65535"):
         chosen_port(PREFECT)
+
+
+def test_beyond_this_machine_there_is_a_warning_with_the_way_to_passwords(workspace: Workspace) -> None:
+    process = workspace.start(UP, SMIS_BIND="0.0.0.0", SMIS_HOST="laboratory")
+    wait_for(lambda: "Ctrl-C ends all three" in workspace.output() or process.poll() is not None, timeout_s=120)
+    told = workspace.output()
+    assert told.startswith("warning: SMIS_BIND is 0.0.0.0, so that other machines reach the servers, unencrypted\n")
+    for way in ("PREFECT_SERVER_API_AUTH_STRING", "--app-name basic-auth", "docs/servers.md"):
+        assert way in told
+    port = workspace.env["SMIS_MLFLOW_PORT"]
+    assert f"MLflow   http://127.0.0.1:{port}" in told
+    assert [asked(port, host=name) for name in ("laboratory", "elsewhere")] == [200, 403]
+    below = psutil.Process(process.pid).children(recursive=True)
+    open_to_all = {at.laddr.port for one in below for at in one.net_connections("inet") if at.laddr.ip == "0.0.0.0"}
+    assert open_to_all == {int(workspace.env[f"SMIS_{name}_PORT"]) for name in ("PREFECT", "MLFLOW")}
+
+
+def asked(port: str, *, host: str) -> int:
+    """The status that MLflow gives its own page, when it is called by a name."""
+    connection = HTTPConnection("127.0.0.1", int(port))
+    headers = {"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}", "Content-Type": "application/json"}
+    with closing(connection):
+        connection.request("POST", "/api/2.0/mlflow/experiments/search", '{"max_results": 1}', headers)
+        return connection.getresponse().status
+
+
+def test_servers_listen_on_this_machine_alone_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SMIS_BIND", raising=False)
+    assert {chosen_host(service) for service in (PREFECT, MLFLOW, WORKER)} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("text", ["elsewhere", "203.0.113.7", "127.0.0.1; true"])
+def test_an_address_that_is_not_this_machines_is_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMIS_BIND", text)
+    with pytest.raises(PortError, match=f"SMIS_BIND is '{text}', but that is no IPv4 address of this machine; 127"):
+        chosen_host(PREFECT)
+
+
+def test_a_password_that_clients_do_not_know_is_told_without_it(workspace: Workspace) -> None:
+    done = workspace.run(UP, PREFECT_SERVER_API_AUTH_STRING="ada:countess")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING differ; set both")
+    assert "countess" not in done.stdout + done.stderr

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipelines import tracking
-from pipelines.tracking import sweep
 
 from .conftest import write_cell
+from .swept import Swept, swept
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+__all__ = ["swept"]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),  # MLflow's own, at its import
+]
 
 
 @pytest.fixture
@@ -45,30 +50,69 @@ def test_a_trials_run_is_named_by_what_is_special_and_lies_in_the_main_workspace
     assert not (trial / "mlartifacts").exists()
 
 
-def test_the_sweeps_own_run_has_means_and_deviations_by_trial_and_the_page_that_compares(
-    trial: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_sweeps_own_run_has_the_best_the_means_by_trial_the_summary_and_a_row_of_samples_each(
+    swept: Swept,
 ) -> None:
     from mlflow import MlflowClient
 
-    tracking.publish("paperdoll", "groupdnet")
-    monkeypatch.chdir(workspace)
-    folder = workspace / sweep.SWEEPS / "rates"
-    setting = {"dataset": "paperdoll", "system": "groupdnet", "train.ema": 0.99}
-    rows = [
-        {"number": 3, "setting": setting, "metrics": {"mCSD": [0.05, 0.01]}},
-        {"number": 4, "setting": setting, "metrics": {"mCSD": [0.07, None]}},
-        {"number": 5, "setting": setting, "metrics": {}},
-    ]
-    (folder / "summary.json").write_text(json.dumps(rows))
-    (folder / "summary.md").write_text("# Sweep rates\n")
+    swept.add(3, "groupdnet", mcsd=0.05, deviation=0.01)
+    swept.add(4, "vspade", mcsd=0.07)
+    swept.fail(5)
     for _ in range(2):
-        sweep.main("rates")
-    uri = f"sqlite:///{workspace / 'mlflow.db'}"
-    (own,) = runs(uri, "smis/sweeps")
-    client = MlflowClient(uri)
-    means = {point.step: point.value for point in client.get_metric_history(own.info.run_id, "mCSD")}
-    deviations = {point.step: point.value for point in client.get_metric_history(own.info.run_id, "mCSD_std")}
-    assert (means, deviations) == ({3: 0.05, 4: 0.07}, {3: 0.01})
-    assert {"summary.md", "summary.json"} <= {entry.path for entry in client.list_artifacts(own.info.run_id)}
-    (of_trial,) = runs(uri, "smis/paperdoll")
-    assert of_trial.info.run_id in capsys.readouterr().out.splitlines()[-1]
+        swept.summarise(best=3)
+    (own,) = runs(swept.uri, "smis/sweeps")
+    client = MlflowClient(swept.uri)
+    curves = {key: client.get_metric_history(own.info.run_id, f"trials/mCSD{key}") for key in ("", "_std")}
+    found = {key: {point.step: point.value for point in points} for key, points in curves.items()}
+    assert found == {"": {3: 0.05, 4: 0.07}, "_std": {3: 0.01}}
+    assert (own.data.metrics["mCSD"], own.data.metrics["mCSD_std"]) == (0.05, 0.01)
+    paths = {entry.path for folder in (None, "plots") for entry in client.list_artifacts(own.info.run_id, folder)}
+    assert {"summary.md", "summary.json", "samples.png", "plots/history-mCSD.png"} <= paths
+    note = own.data.tags["mlflow.note.content"]
+    assert note.splitlines()[0] == "* Best: trial 3: groupdnet, ema 0.99, mCSD 0.05 ± 0.01, `models:/smis-rates@best`"
+    assert "# Sweep rates" in note
+    with Image.open(client.download_artifacts(own.info.run_id, "samples.png")) as rows:
+        both = rows.size
+    (trial, *_) = runs(swept.uri, "smis/paperdoll")
+    with Image.open(client.download_artifacts(trial.info.run_id, "samples.png")) as row:
+        assert both[0] == row.size[0]
+        assert 2 * row.size[1] < both[1] < 3 * row.size[1]
+
+
+def test_it_says_where_its_trials_are_compared_and_how_its_best_model_is_loaded(
+    swept: Swept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    swept.add(3, "groupdnet", mcsd=0.05)
+    swept.summarise(best=3)
+    ranked, side, model = (line.split("  ") for line in capsys.readouterr().out.splitlines())
+    (trial,) = runs(swept.uri, "smis/paperdoll")
+    assert ranked[0] == "sweep rates on paperdoll, the best first"
+    assert side[0] == "sweep rates, side by side"
+    assert trial.info.run_id in side[1]
+    assert model == ["sweep rates, its best model", "models:/smis-rates@best"]
+    key = ranked[1].partition("viewStateShareKey=")[2]
+    experiment = MlflowClient(swept.uri).get_experiment(trial.info.experiment_id)
+    state = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+    assert state["orderByKey"] == "metrics.`mCSD`"
+    assert state["orderByAsc"] is False
+
+
+def test_a_trial_that_was_restored_from_another_sweep_is_a_run_of_its_own(
+    trial: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking.publish("paperdoll", "groupdnet")
+    again = workspace / "again"
+    again.mkdir()
+    monkeypatch.chdir(again)
+    monkeypatch.setenv("SMIS_SWEEP", "wider")
+    write_cell()
+    tracking.publish("paperdoll", "groupdnet")
+    found = runs(f"sqlite:///{workspace / 'mlflow.db'}", "smis/paperdoll")
+    assert {run.data.tags["smis.sweep"] for run in found} == {"rates", "wider"}
+    for name in ("SWEEP", "TRIAL", "RUN"):
+        monkeypatch.delenv(f"SMIS_{name}")
+    Path(".scratch/tracking/paperdoll/groupdnet.json").unlink()
+    tracking.publish("paperdoll", "groupdnet")
+    assert len(runs(f"sqlite:///{workspace / 'mlflow.db'}", "smis/paperdoll")) == 2

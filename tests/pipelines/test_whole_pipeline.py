@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params |= {"axes": {"dataset": ["folder"], "system": list(SYSTEMS)}}
-    params["datasets"] = {"folder": lay_out(folder / "photographs") | {"root": "photographs"}}
+    params["datasets"] = {"folder": lay_out(folder / "raw" / "folder") | {"root": "raw/folder"}}
     params["systems"] = {name: NARROW for name in SYSTEMS} | {"inade": NARROW | {"slots": 64}}
     write(folder, params | SMALL)
     run(folder, "dvc", "repro", "--quiet")

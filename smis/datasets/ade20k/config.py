@@ -30,8 +30,7 @@ class Config(Section):
     citation: ClassVar[str] = 'Zhou et al., "Scene Parsing through ADE20K Dataset" (CVPR 2017)'
     published: ClassVar[dict[str, int]] = {TRAIN: 20210, TEST: 2000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "published": {},
-        "crops": {"load": (286, 286)},
+        "published": {"load_size": (286, 286)},
     }
 
     size: tuple[Side, Side] = (256, 256)

@@ -31,8 +31,7 @@ class Config(Section):
     )
     published: ClassVar[dict[str, int]] = {"all": 30000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "published": {},
-        "crops": {"load": (286, 286)},
+        "published": {"load_size": (286, 286)},
     }
 
     size: tuple[Side, Side] = (256, 256)

@@ -31,8 +31,7 @@ class Config(Section):
     citation: ClassVar[str] = 'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018)'
     published: ClassVar[dict[str, int]] = {TRAIN: 118287, TEST: 5000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "published": {},
-        "crops": {"load": (286, 286)},
+        "published": {"load_size": (286, 286)},
     }
 
     size: tuple[Side, Side] = (256, 256)

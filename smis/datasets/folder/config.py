@@ -7,12 +7,12 @@ from pydantic import Field, field_validator, model_validator
 from smis.core import config
 from smis.datasets.reading.instances import Instances
 from smis.datasets.reading.palette import Colour
+from smis.datasets.reading.section import Side, check_load_size
 
 if TYPE_CHECKING:
     from smis.datasets.folder.reader import Reader
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Side = Annotated[int, Field(gt=0)]
 
 
 class Config(config.Config):
@@ -35,6 +35,8 @@ class Config(config.Config):
     """Colours by class id; made up where not given."""
     size: tuple[Side, Side]
     """Height and width that every picture is resized to."""
+    load_size: tuple[Side, Side] | None = None
+    """Training pictures are resized to this instead, and in each epoch another place of `size` is cut from them."""
     ignore: Annotated[int, Field(ge=0)] | None = None
     """The id of pixels that nobody labelled; they become one more class, as in the released code of SPADE."""
     instances: Instances | None = None
@@ -66,6 +68,7 @@ class Config(config.Config):
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError("validation and test together leave nothing to train on")
+        check_load_size(self.load_size, self.size)
         return self
 
     def build(self) -> "Reader":

@@ -15,6 +15,7 @@ from smis.datasets.reading.geometry import resized_ids, resized_image
 from smis.datasets.reading.maps import Maps
 from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.problems import as_error
+from smis.datasets.reading.section import OF_FILES, TRAIN
 
 
 class Reader:
@@ -26,6 +27,7 @@ class Reader:
         names, colours = (config.classes, config.palette) if config.classes else classes_file(self._files)
         classes = described(names, colours, ignore=config.ignore)
         self.classes, self.palette = list(classes.names), list(classes.palette)
+        self.crop = config.size if config.load_size else None
         self.warnings: list[str] = []
         found = pairs(self._files, given=None if config.instances is None else config.instances == "given")
         entries = {entry.key: entry for each in found.entries.values() for entry in each}
@@ -39,6 +41,7 @@ class Reader:
         self._maps = self._map_reader(len(names))
         stamp = self._files.stamp(name for entry in entries.values() for name in entry.files)
         self.fingerprint = f"{stamp} {config.model_dump_json()}"
+        self.settings = config.model_dump_json(exclude=OF_FILES)
         self._latest: tuple[str, tuple[Image.Image, ndarray, ndarray | None]] | None = None
 
     @property
@@ -54,13 +57,19 @@ class Reader:
         """Name a sample."""
         return self._pieces[split][index][0]
 
+    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
+        """Name a sample, its split and its files, with what changes when they do."""
+        key, entry, _ = self._pieces[split][index]
+        return f"{split} {key} {self._files.stamp(entry.files, times=times)}"
+
     def read(self, split: str, index: int, /) -> Sample:
         """Read one sample.
 
         Raises:
             ImageError, LabelError: if one of its files is broken or does not fit the others.
         """
-        (key, entry, box), size = self._pieces[split][index], self._config.size
+        (key, entry, box), config = self._pieces[split][index], self._config
+        size = config.load_size if split == TRAIN and config.load_size else config.size
         image, labels, given = self._opened(entry)
         labels = resized_ids(labels, size, box=box)
         given = None if given is None else resized_ids(given, size, box=box)

@@ -24,6 +24,7 @@ class PaperDoll:
 
     classes: list[str] = list(NAMES)
     palette: list[tuple[int, int, int]] = list(PALETTE)
+    crop: tuple[int, int] | None = None
     problems: tuple[()] = ()
     warnings: tuple[()] = ()
 
@@ -33,6 +34,7 @@ class PaperDoll:
         self.seed = seed
         self._counts = dict(counts)
         self.fingerprint = f"{size} {people} {self._counts} {seed}"
+        self.settings = f"{size} {people} {list(counts)} {seed}"
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -46,6 +48,10 @@ class PaperDoll:
     def key(self, split: str, index: int) -> str:
         """Name a picture."""
         return f"{split}/{index:06d}"
+
+    def source(self, split: str, index: int, *, times: bool = True) -> str:
+        """Name a picture: it is made of no file."""
+        return self.key(split, index)
 
     def read(self, split: str, index: int) -> Sample:
         """Draw one picture.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.s3 import open_object, stamp_of
+from smis.datasets.reading.s3 import open_object, tag_of
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError)
 
@@ -21,6 +21,7 @@ class Archive:
         self._place = place
         self._process = 0
         self._handle: io.BufferedReader | None = None
+        self._tag = ""
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_handle": None, "_process": 0}
@@ -29,12 +30,14 @@ class Archive:
         """Say the archive and the name in it."""
         return f"{self._place}:{name}"
 
-    def stamp(self, names: Iterable[str]) -> str:
-        """Take the archive's length and time of change."""
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+        """Take the archive's length and time of change, or its entity tag, as it first was."""
+        where = f"{self._place} " if times else ""
         if self._place.startswith("s3://"):
-            return stamp_of(self._place)
+            self._tag = self._tag or tag_of(self._place)
+            return where + self._tag
         found = Path(self._place).stat()
-        return f"{self._place} {found.st_size} {found.st_mtime_ns}"
+        return f"{where}{found.st_size} {found.st_mtime_ns if times else ''}"
 
     def _opened(self) -> io.BufferedReader:
         """Open the file once in each process: two that share a handle would move each other's place in it."""

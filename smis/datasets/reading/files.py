@@ -31,8 +31,8 @@ class Files(Protocol):
         """Say where a file is, for people."""
         ...
 
-    def stamp(self, names: Iterable[str]) -> str:
-        """Say a text that changes when any of the files does."""
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+        """Say a text that changes when any of the files does; without times, copies on two machines have the same."""
         ...
 
 
@@ -57,12 +57,12 @@ class Folder:
         """Say the path."""
         return str(self._root / name)
 
-    def stamp(self, names: Iterable[str]) -> str:
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
         """Take names, lengths and times of change."""
         digest = hashlib.sha256()
         for name in names:
             found = (self._root / name).stat()
-            digest.update(f"{name} {found.st_size} {found.st_mtime_ns}\n".encode())
+            digest.update(f"{name} {found.st_size} {found.st_mtime_ns if times else ''}\n".encode())
         return digest.hexdigest()
 
 
@@ -87,13 +87,13 @@ class Several:
         place, own = self._at(name)
         return place.title(own)
 
-    def stamp(self, names: Iterable[str]) -> str:
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
         """Join what the places say."""
         by_place: list[list[str]] = [[] for _ in self._places]
         for name in names:
             number, _, own = name.partition(":")
             by_place[int(number)].append(own)
-        return " ".join(place.stamp(own) for place, own in zip(self._places, by_place, strict=True))
+        return " ".join(place.stamp(own, times=times) for place, own in zip(self._places, by_place, strict=True))
 
     def _at(self, name: str) -> tuple[Files, str]:
         number, _, own = name.partition(":")

@@ -1,5 +1,6 @@
 """Which object each pixel belongs to: as the data set says, or made from the classes."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -7,6 +8,7 @@ from jaxtyping import Integer, UInt16
 from numpy import ndarray
 
 from smis.core.errors import LabelError, ParamsError
+from smis.core.runs import lengths_of, starts_of
 
 Instances = Literal["given", "regions", "classes"]
 """From the data set's files; each connected region of a class; or all of a class at once, INADE's way."""
@@ -17,12 +19,15 @@ _TABLE = 2**17
 
 def of_files(given: Integer[ndarray, "h w"], labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
     """Number objects from 0 by their ids, and split those that have pixels of many classes."""
-    return _counted(dense(dense(given) * 256 + labels))
+    starts = starts_of(given, labels)
+    objects = _numbered(given.ravel()[starts]) * 256 + labels.ravel()[starts]
+    return _drawn(_numbered(objects), starts, labels.shape)
 
 
 def of_classes(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
     """Make each class that is present one object."""
-    return _counted(dense(labels))
+    starts = starts_of(labels)
+    return _drawn(_numbered(labels.ravel()[starts]), starts, labels.shape)
 
 
 def of_regions(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
@@ -43,22 +48,26 @@ def of_regions(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
     ends = np.concatenate([places[:, 1:][across], places[1:][down]])
     touching = coo_array((np.ones(len(starts), dtype=np.uint8), (starts, ends)), shape=(labels.size, labels.size))
     _, numbers = connected_components(touching, directed=False)
-    return _counted(numbers.reshape(labels.shape))
+    starts = starts_of(numbers)
+    return _drawn(numbers[starts], starts, labels.shape)
 
 
-def dense(ids: Integer[ndarray, "h w"]) -> Integer[ndarray, "h w"]:
+def _numbered(ids: Integer[ndarray, " runs"]) -> Integer[ndarray, " runs"]:
     """Number ids from 0, in their order."""
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= _TABLE:
-        return np.unique(ids, return_inverse=True)[1].reshape(ids.shape)
+        return np.unique(ids, return_inverse=True)[1]
     places = ids.astype(np.intp)
     present = np.zeros(high + 1, dtype=bool)
     present[places] = True
     return (present.cumsum(dtype=np.int32) - 1).take(places)
 
 
-def _counted(numbers: ndarray) -> ndarray:
+def _drawn(
+    numbers: Integer[ndarray, " runs"], starts: Integer[ndarray, " runs"], shape: tuple[int, ...]
+) -> UInt16[ndarray, "h w"]:
+    """Give all pixels of each run its number."""
     count = int(numbers.max()) + 1
     if count > 2**16:
         raise LabelError(f"has {count} instances, but a picture has at most 65536; set instances: classes")
-    return numbers.astype(np.uint16)
+    return np.repeat(numbers.astype(np.uint16), lengths_of(starts, math.prod(shape))).reshape(shape)

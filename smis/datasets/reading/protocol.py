@@ -12,6 +12,8 @@ class Reader(Protocol):
 
     classes: list[str]
     palette: list[tuple[int, int, int]]
+    crop: tuple[int, int] | None
+    """Height and width that are seen of training samples, where those are larger than the others."""
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -29,6 +31,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def settings(self) -> str:
+        """Say all that decides what a sample is made to, besides its files and this code."""
+        ...
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Name the splits, in the order that they are written."""
         ...
@@ -39,6 +46,13 @@ class Reader(Protocol):
 
     def key(self, split: str, index: int, /) -> str:
         """Name a sample, without reading it."""
+        ...
+
+    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
+        """Name a sample and what it is made of: a text that changes when a file of its own may have changed.
+
+        Without times of change, machines that have copies of the same files say the same.
+        """
         ...
 
     def read(self, split: str, index: int, /) -> Sample:

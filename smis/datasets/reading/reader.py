@@ -10,12 +10,12 @@ from numpy import ndarray
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
 from smis.datasets.reading.files import Files, Several
-from smis.datasets.reading.geometry import resized_ids, resized_image, window
+from smis.datasets.reading.geometry import resized_ids, resized_image
 from smis.datasets.reading.maps import Maps, one_map
 from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.pictures import read_image
 from smis.datasets.reading.problems import Problem, as_error
-from smis.datasets.reading.section import TEST, TRAIN, VALIDATION, Section
+from smis.datasets.reading.section import OF_FILES, TEST, TRAIN, VALIDATION, Section
 from smis.datasets.reading.table import Table
 
 
@@ -46,7 +46,8 @@ class Reader:
     def __init__(self, release: Release, section: Section, classes: Classes) -> None:
         self.classes, self.palette = list(classes.names), list(classes.palette)
         self.problems, self.warnings = release.problems, miscounted(release, section.published)
-        self._name, self._files, self._section = release.name, release.files, section
+        self.crop = section.size if section.load_size else None
+        self._files, self._section = release.files, section
         self._maps = Maps(
             release.files,
             len(self.classes),
@@ -60,6 +61,7 @@ class Reader:
         self._entries = {split: Table(entries) for split, entries in divided.items()}
         names = (name for entries in divided.values() for entry in entries for name in entry.files)
         self.fingerprint = f"{release.files.stamp(names)} {section.model_dump_json()}"
+        self.settings = section.model_dump_json(exclude=OF_FILES)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -68,13 +70,16 @@ class Reader:
 
     def count(self, split: str) -> int:
         """Return the number of samples in a split."""
-        return len(self._entries[split]) * self._crops(split)
+        return len(self._entries[split])
 
     def key(self, split: str, index: int, /) -> str:
-        """Name a sample; its crop too, where there are several."""
-        number, crop = divmod(index, self._crops(split))
-        key = self._entries[split][number].key
-        return f"{key}@{crop}" if self._crops(split) > 1 else key
+        """Name a sample."""
+        return self._entries[split][index].key
+
+    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
+        """Name a sample, its split and its files, with what changes when they do."""
+        entry = self._entries[split][index]
+        return f"{split} {entry.key} {self._files.stamp(entry.files, times=times)}"
 
     def read(self, split: str, index: int, /) -> Sample:
         """Read one sample.
@@ -82,23 +87,19 @@ class Reader:
         Raises:
             ImageError, LabelError: if one of its files is broken or does not fit the others.
         """
-        key, entry = self.key(split, index), self._entries[split][index // self._crops(split)]
-        load = self._section.load if split == TRAIN and self._section.load else self._section.size
-        place = window(load, self._section.size, name=f"{self._section.seed} {key}")
+        entry, section = self._entries[split][index], self._section
+        size = section.load_size if split == TRAIN and section.load_size else section.size
         image = read_image(self._files, entry.image)
         labels, given = self._maps.read(entry, size=(image.height, image.width))
-        labels = resized_ids(labels, load)[place]
-        given = None if given is None else resized_ids(given, load)[place]
+        labels = resized_ids(labels, size)
+        given = None if given is None else resized_ids(given, size)
         return Sample(
-            key=key,
+            key=entry.key,
             split=split,
-            image=resized_image(image, load)[place],
+            image=resized_image(image, size),
             labels=labels.astype(np.uint8),
             instances=self._maps.instances(labels, given, entry),
         )
-
-    def _crops(self, split: str) -> int:
-        return self._section.crops if split == TRAIN else 1
 
 
 def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[Entry]]:

@@ -11,6 +11,20 @@ Side = Annotated[int, Field(gt=0)]
 Identity = Annotated[int, Field(ge=0)]
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+OF_FILES = {"root", "version", "validation", "test"}
+"""Fields of a data set that say where files are and which splits they belong to, and not what becomes of one."""
+
+
+def check_load_size(load_size: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    """Refuse to cut from pictures what is larger than they are loaded.
+
+    Raises:
+        ValueError: with both sizes (height, width).
+    """
+    if load_size is not None and (load_size[0] < size[0] or load_size[1] < size[1]):
+        raise ValueError(
+            f"load_size {list(load_size)} is smaller than size {list(size)}, which is cut from it; load larger"
+        )
 
 
 class Section(Config):
@@ -29,23 +43,20 @@ class Section(Config):
     version: str = ""
     """Which raw data this is, for example the md5 in its .dvc file: with another, DVC prepares anew."""
     size: tuple[Side, Side]
-    """Height and width that tests are measured at, and training sees."""
-    load: tuple[Side, Side] | None = None
-    """Training pictures are resized to this first, and a place of `size` is cut; not given: resized to `size`."""
-    crops: Annotated[int, Field(ge=1)] = 1
-    """Places that are cut from each training picture, where `load` is given; drawn once, here."""
+    """Height and width that systems see (the released `crop_size`); other pictures than for training are resized to
+    it."""
+    load_size: tuple[Side, Side] | None = None
+    """Training pictures are resized to this, and in each epoch another place of `size` is cut from them; where null,
+    they are resized to `size`."""
     instances: Instances
     relabel: dict[Identity, Identity] = {}
     """Ids in the files that are other classes here: "don't care" has to become one, {255: 0} for example."""
     validation: Annotated[int, Field(ge=0)] = 64
     """Training pictures that are looked at and never trained on, where the release has no third split."""
     seed: int = 0
-    """Decides which pictures validation takes, and which places are cut."""
+    """Decides which pictures validation takes."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Section":
-        if self.load is None and self.crops > 1:
-            raise ValueError("crops says how many places are cut, but no load is given to cut them from")
-        if self.load is not None and (self.load[0] < self.size[0] or self.load[1] < self.size[1]):
-            raise ValueError(f"load {list(self.load)} is smaller than size {list(self.size)}, which is cut from it")
+        check_load_size(self.load_size, self.size)
         return self

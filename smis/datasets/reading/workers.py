@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError
+from smis.datasets.reading.parcels import Parcel
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -72,4 +73,4 @@ def _begin(work: Callable[[Any, Any], Any], given: Any, begin: Callable[[], None
 def _work(piece: Any) -> Any:
     assert _given is not None
     work, given = _given
-    return work(given, piece)
+    return Parcel(work(given, piece))

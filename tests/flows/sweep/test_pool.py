@@ -42,7 +42,7 @@ class Machine:
 def machines(small: SweepWorkspace, server: str) -> Iterator[list[Machine]]:
     small.env["PREFECT_API_URL"] = server
     done = small.run("flows.deployments")
-    assert done.stdout.split()[1::2] == ["experiment/experiment", "sweep/sweep", "trial/trial"], done.stderr
+    assert "registered trial/trial" in done.stdout, done.stderr
     started: list[Machine] = []
     yield started
     for machine in started:

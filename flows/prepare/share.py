@@ -1,0 +1,94 @@
+"""A share that a worker has taken: `share`, the deployment that `prepare` sends to other machines."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
+
+from flows import devices
+from flows.cancelling import CancelledInPageError, watched
+from flows.errors import EndedError, FlowError, StageError
+from flows.prepare.config import Share
+from flows.prepare.store import Store
+from flows.processes import Children
+from flows.stages import environment, reason
+from flows.sweep.bulletin import Bulletin, posted
+from flows.sweep.trial import Measured
+
+HERE = Path()
+MODULE = "pipelines.prepare"
+_MADE = "made "
+"""What a line of the module begins with that names a finished file."""
+
+
+@flow(name="share")
+def share(options: Share) -> State[None]:
+    """Make chunks of a data set on this machine, in the folder where its worker runs, and leave them in the remote."""
+    bulletin, events, children, begin = Bulletin(), SimpleQueue[Any](), Children(), time.monotonic()
+    try:
+        with watched(events), posted(bulletin):
+            future = run_share.submit(options, children, return_state=False)
+            future.add_done_callback(lambda _: events.put(None))
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            future.wait()
+            state = future.state
+            if state.is_completed():
+                bulletin.measured = Measured({}, time.monotonic() - begin, devices.machine())
+    except CancelledInPageError as error:
+        children.end()
+        return Cancelled(message=str(error))
+    except BaseException:
+        children.end()
+        raise
+    return said_again(state)
+
+
+def said_again(state: State[Any]) -> State[None]:
+    """Say of a flow what was said of its only task: Prefect itself would only count it."""
+    return State(type=state.type, name=state.name, message=state.message)
+
+
+@task(name="share", cache_policy=NO_CACHE, retries=0)
+def run_share(options: Share, children: Children) -> State[None]:
+    """Make the chunks, its lines in Prefect's log."""
+    try:
+        make(options, children, get_run_logger().info)
+    except EndedError as error:
+        return Cancelled(message=str(error), data=error)
+    except FlowError as error:
+        return Failed(message=str(error), data=error)
+    return Completed(message=f"{options.stop - options.first} chunks")
+
+
+def make(options: Share, children: Children, log: Callable[[str], object]) -> None:
+    """Make the chunks, and bring each to the remote when it is finished.
+
+    Raises:
+        StageError: with the last words of what makes them.
+        EndedError: if `children` were ended meanwhile.
+    """
+    store, lines = Store(HERE, options.folder), []
+
+    def each_line(line: str) -> None:
+        if line.startswith(_MADE):
+            path = Path(line.removeprefix(_MADE))
+            store.put(path)
+            path.unlink()
+        elif line:
+            lines.append(line)
+            log(line)
+
+    share = ["--share", str(options.first), str(options.stop), options.digest]
+    command = [sys.executable, "-m", MODULE, options.dataset, *share]
+    if children.run(command, each_line=each_line, env=environment(), cwd=HERE):
+        raise StageError(f"on {devices.machine()}: {reason(lines) or 'it ended without a word'}")

@@ -1,0 +1,22 @@
+"""Maps as runs of pixels that have one id: pixels of one object lie side by side, so that there are few runs."""
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+
+def starts_of(*maps: ndarray, pixels: int | None = None) -> Int[ndarray, " runs"]:
+    """Return where, read row by row, one of the maps goes on with another id, and where a picture begins.
+
+    A picture has so many `pixels`; if that is not said, the maps are of one picture.
+    """
+    is_start = np.zeros(maps[0].size, dtype=bool)
+    for ids in map(np.ravel, maps):
+        is_start[1:] |= ids[1:] != ids[:-1]
+    is_start[:: pixels or maps[0].size] = True
+    return np.flatnonzero(is_start)
+
+
+def lengths_of(starts: Int[ndarray, " runs"], pixels: int) -> Int[ndarray, " runs"]:
+    """Return how many pixels each run has, of so many altogether."""
+    return np.diff(starts, append=pixels)

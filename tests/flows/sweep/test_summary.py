@@ -1,0 +1,61 @@
+"""What a sweep leaves: plots and plain data, with a real Optuna study."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from flows.sweep import plots, summary
+
+from .test_board import GRID, RANGE, Small
+
+pytestmark = pytest.mark.usefixtures("inside")
+TWO = {"FD": "minimize", "mCSD": "maximize"}
+
+
+def drawn(small: Small) -> set[str]:
+    """Draw the plots; each must be a picture of some size."""
+    folder = Path("plots")
+    plots.draw(small.sweep, small.study.recorded, folder)
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300
+    return {path.stem for path in folder.glob("*.png")}
+
+
+def test_several_objectives_have_plots_each_and_a_pareto_front() -> None:
+    small = Small(RANGE, objectives=TWO, strategy="random", trials=6)
+    small.run()
+    each = {f"{plot}-{metric}" for plot in ("history", "slice", "importance") for metric in TWO}
+    assert drawn(small) == each | {"parallel", "pareto"}
+
+
+def test_one_trial_has_a_history_alone() -> None:
+    small = Small(RANGE, strategy="random", trials=1)
+    small.run()
+    assert drawn(small) == {"history-FD"}
+
+
+def test_plots_of_before_do_not_stay_when_no_trial_has_finished() -> None:
+    Path("plots").mkdir()
+    Path("plots", "pareto.png").touch()
+    assert drawn(Small(RANGE)) == set()
+
+
+def test_the_winner_is_the_best_by_the_first_objective() -> None:
+    small = Small(GRID, objectives=TWO | {"mCSD": "minimize"})
+    small.run()
+    found = summary.plain(small.sweep, small.study.recorded)
+    assert (found["best"], sorted(found["front"])) == (2, [0, 1, 2])
+    page = summary.markdown(small.sweep, small.study.recorded)
+    assert "that of the Pareto front (bold) with the best FD" in page
+    assert "python -m flows.sweep.bring small 2" in page
+
+
+def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> None:
+    small = Small(RANGE, objectives=TWO, strategy="random", trials=12)
+    small.run()
+    found = summary.plain(small.sweep, small.study.recorded)
+    assert found["importance"] == {metric: {"train.rate": 1.0} for metric in TWO}
+    assert found["objectives"][0] == {"metric": "FD", "direction": "minimize"}
+    assert len(found["trials"]) == 12
