@@ -1,9 +1,9 @@
 """`python -m benchmarks.orchestration`: what flows and sweeps cost beside the stages themselves, as JSON.
 
 Tables of ten systems whose stages do next to nothing and are up to date, in which nothing changes, or the cells of one
-data set do: plain `dvc repro` against `python -m flows.experiment`, one stage at a time, and trials a minute of a sweep. Goals: a stage
-takes at most 1 s more in a flow; `make repro` at most 5 s where nothing is to do, which is timed in this clone if its
-own pipeline is up to date. No server is needed: Prefect starts one for itself, which a flow of one cell tells apart.
+data set do: plain `dvc repro` against `python -m flows.experiment`, one stage at a time, and trials a minute of sweeps.
+Goals: a stage takes at most 1 s more in a flow; `make repro` at most 5 s where nothing is to do, which is timed in this
+clone if its own pipeline is up to date. No server is needed: Prefect starts one, which a flow of one cell tells apart.
 """
 
 import argparse

@@ -251,13 +251,17 @@ def test_a_number_of_workers_that_is_none_is_refused(photographs, tmp_path, monk
 def test_a_reader_without_pictures_is_refused(tmp_path):
     class Nothing:
         classes, palette, splits = ["sky"], [(0, 0, 0)], ("train",)
-        problems, warnings, fingerprint = (), (), ""
+        problems, warnings, fingerprint, settings = (), (), "", ""
+        crop: tuple[int, int] | None = None
 
         def count(self, split):
             return 0
 
         def key(self, split, index, /):
             raise AssertionError("nothing has no name")
+
+        def source(self, split, index, /, *, times=True):
+            raise AssertionError("nothing is made of nothing")
 
         def read(self, split, index, /):
             raise AssertionError("nothing is read where there is nothing")
