@@ -63,12 +63,22 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
     Raises:
         ParamsError: with one line per mistake, each time.
     """
-    now = _digest(_raw(path), code=Path(__file__).parents[1])
-    if checked.exists() and checked.read_text() == now:
-        return
-    check(path)
-    with written(checked) as beside:
-        beside.write_text(now)
+    raw = _raw(path)
+    now = _digest(raw, code=Path(__file__).parents[1])
+    if not checked.exists() or checked.read_text() != now:
+        check(path)
+        with written(checked) as beside:
+            beside.write_text(now)
+    _check_raw_data(raw["axes"]["dataset"], path.parent / "raw")
+
+
+def _check_raw_data(datasets: list[str], folder: Path) -> None:
+    """Look for what DVC wants of each data set: its own words are lost in `dvc repro --quiet`."""
+    for place in (folder / name for name in datasets):
+        tracked = place.with_name(f"{place.name}.dvc").exists()
+        remedy = f"`dvc pull {place}` brings it" if tracked else "put the raw files there, or a link to where they lie"
+        if not place.exists():
+            raise ParamsError(f"there is no {place}, which prepare@{place.name} depends on; {remedy}")
 
 
 def _digest(raw: dict[str, Any], *, code: Path) -> str:

@@ -23,6 +23,7 @@ print("torch" in sys.modules)
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace whose params.yaml was found right."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "raw/paperdoll").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     params.check_changes()
     return tmp_path
@@ -65,3 +66,12 @@ def test_other_code_judges_anew(tmp_path: Path) -> None:
     before = params._digest({}, code=tmp_path)
     rules.write_text("LEAST = 2\n")
     assert params._digest({}, code=tmp_path) != before
+
+
+def test_raw_data_that_dvc_would_miss_without_a_word_is_told(checked: Path) -> None:
+    (checked / "raw/paperdoll").rmdir()
+    with pytest.raises(ParamsError, match=r"^there is no raw/paperdoll, .*; put the raw files there, or a link"):
+        params.check_changes()
+    (checked / "raw/paperdoll.dvc").touch()
+    with pytest.raises(ParamsError, match=r"; `dvc pull raw/paperdoll` brings it$"):
+        params.check_changes()
