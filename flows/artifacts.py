@@ -15,7 +15,7 @@ from flows.stages import environment
 REPORT = Path("report")
 TRACKING = "pipelines.tracking"
 _PICTURE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
-_ADDRESS = re.compile(r"(?<![<(])https?://\S+")
+_LINKED = re.compile(r"^(.*\S)\s+(https?://\S+)$")
 
 
 def show_report(folder: Path = REPORT) -> list[str]:
@@ -66,6 +66,7 @@ def show_tracking(children: Children, *words: str, each_line: Callable[[str], ob
     lines = publish(children, *words, each_line=each_line)
     if not lines:
         return []
-    text = "\n".join(f"* {_ADDRESS.sub(lambda found: f'<{found[0]}>', line)}" for line in lines)
+    linked = (_LINKED.sub(r"[\1](\2)", line) for line in lines)  # <...> would be shorter, but the page spoils its &
+    text = "\n".join(f"* {line}" for line in linked)
     create_markdown_artifact(text, key="mlflow", description="the runs in MLflow")
     return ["mlflow"]

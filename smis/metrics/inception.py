@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
-from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2, _inception_v3
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -91,6 +90,9 @@ def protocol() -> dict[str, str]:
 
 def bare() -> nn.Module:
     """Build what pytorch-fid's `fid_inception_v3` builds, without its download."""
+    # here, because it brings torchvision: five seconds, in every process that imports a metric
+    from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2, _inception_v3
+
     network = _inception_v3(num_classes=1008, aux_logits=False, weights=None)
     network.Mixed_5b = FIDInceptionA(192, pool_features=32)
     network.Mixed_5c = FIDInceptionA(256, pool_features=64)

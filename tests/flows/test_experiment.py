@@ -44,7 +44,7 @@ def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifac
     )
     assert artifacts["report"]["data"] == "| system | mOCD |\n|---|---|\n| two | 0.1 |\n\n"
     assert artifacts["comparison"]["data"].startswith("data:image/png;base64,")
-    assert artifacts["mlflow"]["data"] == "* runs at <http://127.0.0.1:5000/#/compare-runs>"
+    assert artifacts["mlflow"]["data"] == "* [runs at](http://127.0.0.1:5000/#/compare-runs)"
     assert (
         lines.index("prepare doll says hello")
         < lines.index("train two says hello")

@@ -81,14 +81,18 @@ def follow(page: Page, address: str, words: str) -> None:
     page.goto(page.locator(f"a[href*={words}]").first.get_attribute("href") or "")
 
 
-@pytest.mark.parametrize(("deployment", "last"), [("experiment", "Stages side by side"), ("sweep", "Steps first")])
-def test_every_field_of_the_form_is_explained(page: Page, project: Project, deployment: str, last: str) -> None:
+@pytest.mark.parametrize(
+    ("deployment", "last", "height"), [("experiment", "Stages side by side", 1000), ("sweep", "Steps first", 3800)]
+)
+def test_every_field_of_the_form_is_explained(
+    page: Page, project: Project, deployment: str, last: str, height: int
+) -> None:
     open_form(page, project, deployment)
     if deployment == "sweep":
         Field(page, "Objectives").add()
         Field(page, "Space").add()
         Field(page, "Pruning").place.get_by_text("Pruning", exact=True).last.click()
-    photograph(page, f"prefect-form-{deployment}", height=3200)
+    photograph(page, f"prefect-form-{deployment}", height=height)
     headers = page.locator(".schema-form-property > .p-label__header")
     told = [text.strip().split("\n") for text in headers.all_inner_texts()]
     assert last in {lines[0].removesuffix(" (Optional)") for lines in told}
