@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.transforms.v2.functional import normalize, resize
 
 from smis.core import weights
 from smis.core.errors import ParamsError, WeightsError
@@ -99,6 +98,8 @@ def prepare(image: Image, *, side: int) -> Float[Tensor, "b 3 rows columns"]:
 
     That one squeezes every image into a square; here the aspect is kept, as when the published mIoU was measured.
     """
+    from torchvision.transforms.v2.functional import normalize, resize
+
     levels = ((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     resized = resize(levels, list(fed(*image.shape[-2:], side=side)), antialias=True)
     return normalize(resized.float() / 255, _MEAN, _DEVIATION)

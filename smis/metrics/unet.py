@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Literal
 
-import segmentation_models_pytorch as smp
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
@@ -51,6 +50,8 @@ class UnetConfig(Config):
                 f"segmenter.depth: {self.depth} asks for sizes that are multiples of {2**self.depth}, "
                 f"but the images are {height} x {width}; take a smaller depth or prepare another size"
             )
+        import segmentation_models_pytorch as smp
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = smp.Unet(
