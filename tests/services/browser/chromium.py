@@ -26,6 +26,9 @@ def opened() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(FLAGS))
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-GB")
         page.set_default_timeout(PATIENCE_S * 1000)
+        assistant = page.get_by_text("Ask questions about your")  # MLflow's opens by itself
+        close = page.get_by_role("button", name="Close", exact=True)
+        page.add_locator_handler(assistant, lambda: close.click())
         yield page
         browser.close()
 

@@ -58,7 +58,6 @@ def finished(page: Page, project: Project) -> str:
     fill_in(page, project, name="rates", path=RATE, choices=RATES)
     submit(page)
     expect(begun(page, "rates")).to_have_text("Completed", timeout=TRAINING_S * 1000)
-    photograph(page, "prefect-finished")
     return page.url.partition("?")[0]
 
 
@@ -114,6 +113,8 @@ def test_a_sweep_begun_in_the_form_finishes_with_its_summary_on_the_page(page: P
     page.get_by_text("Task Runs", exact=True).click()
     for name in RUNS:
         expect(page.get_by_text(name).first).to_be_visible()
+    page.wait_for_timeout(3000)  # the timeline unfolds
+    photograph(page, "prefect-finished")
     open_artifact(page, finished, "sweep-rates")
     expect(page.get_by_text("3 finished").first).to_be_visible()
     expect(page.get_by_text("python -m flows.sweep.bring rates")).to_be_visible()
@@ -131,7 +132,6 @@ def test_mlflow_lists_the_trials_the_best_first(page: Page, finished: str) -> No
 def test_mlflow_compares_the_trials(page: Page, finished: str) -> None:
     follow(page, finished, "compare-runs")
     expect(page.get_by_text("Comparing 3 Runs from 1 Experiment")).to_be_visible()
-    page.get_by_role("button", name="Close", exact=True).click()  # the assistant
     choose_metrics(page, "mCSD", "fd_stlpips_vgg")
     plot = page.locator(".js-plotly-plot")
     for axis in (RATE, "mCSD", "fd_stlpips_vgg"):
