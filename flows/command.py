@@ -1,17 +1,21 @@
 """A flow from a command line: what its end says to a person and to a shell."""
 
+import argparse
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import BaseModel, ValidationError
 
 from flows.errors import FlowError
 from flows.services import PREFECT, healthy
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 @contextmanager
@@ -26,6 +30,33 @@ def answers() -> Iterator[None]:
     except KeyboardInterrupt:
         print("ended, with everything that it had started", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def parse(options: type[Options], command: str, arguments: Sequence[str] | None) -> Options:
+    """Read from a command line what Prefect's form asks for; a list's values stand one after the other.
+
+    Raises:
+        FlowError: with all values that are not allowed.
+    """
+    parser = argparse.ArgumentParser(prog=command, description=options.__doc__)
+    for name, field in options.model_fields.items():
+        needed, many = field.is_required(), isinstance(field.default, list)
+        parser.add_argument(
+            _flag(name),
+            required=needed,
+            nargs="+" if many else None,
+            default=None if needed else field.default,
+            help=field.description,
+        )
+    try:
+        return options.model_validate(vars(parser.parse_args(arguments)))
+    except ValidationError as error:
+        wrong = [f"{_flag(str(one['loc'][0]))} {one['input']!r}: {one['msg']}" for one in error.errors()]
+        raise FlowError("; ".join(wrong)) from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def run(flow: Flow[..., Any], options: Any) -> None:

@@ -4,25 +4,23 @@ It runs with a Prefect server (PREFECT_API_URL, or the one of `make up`) and wit
 branch only. Cancelling, in Prefect's page or by Ctrl-C or SIGTERM, ends every process below.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from queue import SimpleQueue
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
-from pydantic import BaseModel, Field, ValidationError
+from prefect.states import Completed, Failed
+from pydantic import BaseModel, Field
 
 from flows import artifacts, dag, devices
-from flows.cancelling import CancelledInPageError, watched
-from flows.command import answers, run
-from flows.errors import FlowError
-from flows.names import Name
-from flows.order import Events, run_in_order
+from flows.cancelling import until_cancelled
+from flows.command import answers, parse, run
+from flows.events import Events
+from flows.names import DatasetInTable, SystemInTable
+from flows.order import run_in_order
 from flows.processes import Children
 from flows.stages import needs_device, run_stage, up_to_date
 
@@ -30,12 +28,12 @@ from flows.stages import needs_device, run_stage, up_to_date
 class Experiment(BaseModel, frozen=True, extra="forbid"):
     """Which part of the table to bring up to date, and how much of it at a time."""
 
-    systems: list[Name] = Field(
+    systems: list[SystemInTable] = Field(
         default=[],
         title="Systems",
         description="Names from axes.system in params.yaml, such as groupdnet or inade. Empty: all of them.",
     )
-    datasets: list[Name] = Field(
+    datasets: list[DatasetInTable] = Field(
         default=[],
         title="Data sets",
         description="Names from axes.dataset in params.yaml, such as paperdoll. Empty: all of them.",
@@ -63,19 +61,15 @@ def experiment(options: Experiment = EVERYTHING) -> State[None]:
     stages, left = options.stages()
     if left:
         log("left out of this run: %s", ", ".join(stage.name for stage in left))
-    children, events = Children(), SimpleQueue()
-    try:
-        with watched(events):
-            states = _run(stages, options.side_by_side, children, events)
-            artifacts.show_report()
-            artifacts.show_tracking(children, each_line=log)
-    except CancelledInPageError as error:
-        children.end()
-        return Cancelled(message=str(error))
-    except BaseException:
-        children.end()
-        raise
-    return _summary(states)
+    children = Children()
+
+    def work(events: Events) -> State[None]:
+        states = _run(stages, options.side_by_side, children, events)
+        artifacts.show_report()
+        artifacts.show_tracking(children, each_line=log)
+        return _summary(states)
+
+    return until_cancelled(work, end=children.end)
 
 
 def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
@@ -109,24 +103,9 @@ def _summary(states: Mapping[str, State[None]]) -> State[None]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the flow from a command line: exit code 1 if a branch failed, 2 if asked for the impossible, 130 if ended."""
     with answers():
-        options = _parse(arguments)
+        options = parse(Experiment, "python -m flows.experiment", arguments)
         options.stages()  # a mistake is told at once, not after Prefect's start
         run(experiment, options)
-
-
-def _parse(arguments: Sequence[str] | None) -> Experiment:
-    parser = argparse.ArgumentParser(prog="python -m flows.experiment", description=Experiment.__doc__)
-    for name, field in Experiment.model_fields.items():
-        flag = "--" + name.replace("_", "-")
-        if name == "side_by_side":
-            parser.add_argument(flag, type=int, default=field.default, help=field.description)
-        else:
-            parser.add_argument(flag, nargs="+", default=field.default, help=field.description)
-    try:
-        return Experiment.model_validate(vars(parser.parse_args(arguments)))
-    except ValidationError as error:
-        wrong = [f"--{'-'.join(map(str, one['loc'])).replace('_', '-')}: {one['msg']}" for one in error.errors()]
-        raise FlowError("; ".join(wrong)) from None
 
 
 if __name__ == "__main__":

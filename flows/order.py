@@ -7,10 +7,10 @@ that could run.
 from collections import deque
 from collections.abc import Callable, Sequence
 from graphlib import TopologicalSorter
-from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from flows.dag import Stage
+from flows.events import Events, next_of
 
 
 class Future(Protocol):
@@ -22,8 +22,6 @@ class Future(Protocol):
 
 
 F = TypeVar("F", bound=Future)
-Events = SimpleQueue["str | BaseException"]
-"""Finished stages report here; another thread may leave an exception here, as a reason to stop."""
 
 
 def run_in_order(
@@ -47,13 +45,6 @@ def run_in_order(
             futures[name] = start(names[name], [futures[other] for other in upstream[name]])
             futures[name].add_done_callback(lambda _, name=name: events.put(name))
             running += 1
-        sorter.done(_next(events))
+        sorter.done(next_of(events))
         running -= 1
     return futures
-
-
-def _next(events: Events) -> str:
-    event = events.get()
-    if isinstance(event, BaseException):
-        raise event
-    return event

@@ -11,12 +11,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed
 
 from flows import devices
 from flows.dag import Stage
-from flows.errors import EndedError, FlowError, StageError
+from flows.errors import StageError
 from flows.processes import Children
+from flows.states import outcome
 
 _RAN, _UNCHANGED, _RESTORED = "Completed", "Unchanged", "Restored"
 _OUTCOMES = {"didn't change, skipping": _UNCHANGED, "is cached - skipping run": _RESTORED}
@@ -43,14 +44,12 @@ def run_stage(name: str, children: Children, *, side_by_side: int = 1, fresh: bo
     if fresh:
         get_run_logger().info("Stage '%s' didn't change, skipping", name)
         return Completed(name=_UNCHANGED)
-    try:
+
+    def work() -> State[None]:
         with _device(name, children, side_by_side) as env:
-            outcome = reproduce(name, children, each_line=get_run_logger().info, env=env)
-    except EndedError as error:
-        return Cancelled(message=str(error), data=error)
-    except FlowError as error:
-        return Failed(message=str(error), data=error)
-    return Completed(name=outcome)
+            return Completed(name=reproduce(name, children, each_line=get_run_logger().info, env=env))
+
+    return outcome(work)
 
 
 def needs_device(name: str) -> bool:

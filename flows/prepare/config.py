@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel, Field
 
-from flows.names import Name
+from flows.names import DatasetInTable, Name
 
 
 class Prepare(BaseModel, frozen=True, extra="forbid"):
     """Which data set, and on how many machines."""
 
-    dataset: Name = Field(title="Data set", description="A name from axes.dataset in params.yaml.")
+    dataset: DatasetInTable = Field(title="Data set", description="A name from axes.dataset in params.yaml.")
     machines: int = Field(
         default=2,
         ge=1,

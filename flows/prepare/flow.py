@@ -13,23 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed
 
 from flows import dag
-from flows.cancelling import CancelledInPageError, watched
-from flows.errors import EndedError, FlowError, LostError, StageError
+from flows.cancelling import finished, until_cancelled
+from flows.errors import LostError, StageError
+from flows.events import Events
 from flows.prepare.config import Prepare, Share
-from flows.prepare.share import HERE, MODULE, said_again
+from flows.prepare.share import HERE, MODULE
 from flows.prepare.store import Store
 from flows.processes import Children
 from flows.stages import environment, is_unchanged, reason, reproduce
+from flows.states import outcome, said_again
 from flows.sweep import pool
 
 DEPLOYMENT = "share/share"
@@ -41,27 +41,16 @@ Say = Callable[[str], object]
 @flow(name="prepare", flow_run_name="{options.dataset}")
 def prepare(options: Prepare) -> State[None]:
     """Prepare a data set on many machines; the result is to the byte what one machine makes."""
-    children, events = Children(), SimpleQueue[Any]()
-    try:
-        with watched(events):
-            future = run_spread.submit(options, children, return_state=False)
-            future.add_done_callback(lambda _: events.put(None))
-            event = events.get()
-            if isinstance(event, BaseException):
-                raise event
-            future.wait()
-    except CancelledInPageError as error:
-        _end(options, children)
-        return Cancelled(message=str(error))
-    except BaseException:
-        _end(options, children)
-        raise
-    return said_again(future.state)
+    children = Children()
 
+    def work(events: Events) -> State[None]:
+        return said_again(finished(run_spread.submit(options, children, return_state=False), events))
 
-def _end(options: Prepare, children: Children) -> None:
-    children.end()
-    pool.end_tagged(_tag(options))
+    def end() -> None:
+        children.end()
+        pool.end_tagged(_tag(options))
+
+    return until_cancelled(work, end=end)
 
 
 def _tag(options: Prepare) -> str:
@@ -71,12 +60,7 @@ def _tag(options: Prepare) -> str:
 @task(name="spread", task_run_name="{options.dataset}", cache_policy=NO_CACHE, retries=0)
 def run_spread(options: Prepare, children: Children) -> State[None]:
     """Do all of it, the lines in Prefect's log."""
-    try:
-        return _Spread(options, children, get_run_logger().info).run()
-    except EndedError as error:
-        return Cancelled(message=str(error), data=error)
-    except FlowError as error:
-        return Failed(message=str(error), data=error)
+    return outcome(_Spread(options, children, get_run_logger().info).run)
 
 
 @dataclass(frozen=True)
@@ -116,9 +100,9 @@ class _Spread:
         made = self._give_away(plan, store)
         self._say(f"{made} chunks were made, {len(plan.names) - made} were there; fetching them")
         store.get(plan.names, plan.folder, self._children)
-        outcome = reproduce(stage, self._children, each_line=self._say)
+        how = reproduce(stage, self._children, each_line=self._say)
         store.clear()
-        return Completed(message=f"{stage} {outcome.lower()} from {len(plan.names)} chunks")
+        return Completed(message=f"{stage} {how.lower()} from {len(plan.names)} chunks")
 
     def _plan(self) -> Plan:
         lines: list[str] = []

@@ -4,22 +4,22 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed
 
 from flows import devices
-from flows.cancelling import CancelledInPageError, watched
-from flows.errors import EndedError, FlowError, StageError
+from flows.cancelling import finished, until_cancelled
+from flows.errors import StageError
+from flows.events import Events
 from flows.prepare.config import Share
 from flows.prepare.store import Store
 from flows.processes import Children
 from flows.stages import environment, reason
+from flows.states import outcome, said_again
 from flows.sweep.bulletin import Bulletin, posted
 from flows.sweep.trial import Measured
 
@@ -32,42 +32,28 @@ _MADE = "made "
 @flow(name="share")
 def share(options: Share) -> State[None]:
     """Make chunks of a data set on this machine, in the folder where its worker runs, and leave them in the remote."""
-    bulletin, events, children, begin = Bulletin(), SimpleQueue[Any](), Children(), time.monotonic()
-    try:
-        with watched(events), posted(bulletin):
-            future = run_share.submit(options, children, return_state=False)
-            future.add_done_callback(lambda _: events.put(None))
-            event = events.get()
-            if isinstance(event, BaseException):
-                raise event
-            future.wait()
-            state = future.state
+    bulletin, children, begin = Bulletin(), Children(), time.monotonic()
+
+    def work(events: Events) -> State[None]:
+        with posted(bulletin):
+            state = finished(run_share.submit(options, children, return_state=False), events)
             if state.is_completed():
                 bulletin.measured = Measured({}, time.monotonic() - begin, devices.machine())
-    except CancelledInPageError as error:
-        children.end()
-        return Cancelled(message=str(error))
-    except BaseException:
-        children.end()
-        raise
-    return said_again(state)
+        return said_again(state)
 
-
-def said_again(state: State[Any]) -> State[None]:
-    """Say of a flow what was said of its only task: Prefect itself would only count it."""
-    return State(type=state.type, name=state.name, message=state.message)
+    return until_cancelled(work, end=children.end)
 
 
 @task(name="share", cache_policy=NO_CACHE, retries=0)
 def run_share(options: Share, children: Children) -> State[None]:
     """Make the chunks, its lines in Prefect's log."""
-    try:
-        make(options, children, get_run_logger().info)
-    except EndedError as error:
-        return Cancelled(message=str(error), data=error)
-    except FlowError as error:
-        return Failed(message=str(error), data=error)
-    return Completed(message=f"{options.stop - options.first} chunks")
+    log = get_run_logger().info
+
+    def work() -> State[None]:
+        make(options, children, log)
+        return Completed(message=f"{options.stop - options.first} chunks")
+
+    return outcome(work)
 
 
 def make(options: Share, children: Children, log: Callable[[str], object]) -> None:

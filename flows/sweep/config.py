@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from flows.names import Name
+from flows.names import Dataset, System
 
 Direction = Literal["minimize", "maximize"]
 
@@ -136,12 +136,12 @@ class Sweep(BaseModel, frozen=True, extra="forbid"):
         title="Space",
         description="The parameters to vary. Empty: only systems, data sets and seeds differ.",
     )
-    systems: list[Name] = Field(
+    systems: list[System] = Field(
         default=[],
         title="Systems",
         description="Each trial has one of them, such as groupdnet. Empty: those of axes.system in params.yaml.",
     )
-    datasets: list[Name] = Field(
+    datasets: list[Dataset] = Field(
         default=[],
         title="Data sets",
         description="Each trial has one of them, such as paperdoll. Empty: those of axes.dataset in params.yaml.",

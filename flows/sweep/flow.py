@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Failed
+from prefect.states import Failed
 
 from flows import artifacts, devices
-from flows.cancelling import CancelledInPageError, watched
+from flows.cancelling import until_cancelled
 from flows.errors import FlowError, SweepError
+from flows.events import Events, next_of
 from flows.processes import Children, end_together
 from flows.sweep import check, pool, summary, trial
 from flows.sweep.board import Board, Unit
@@ -31,25 +31,17 @@ from flows.sweep.study import Study
 from flows.sweep.workspace import SWEEPS
 
 SWEEP_TRACKING = "pipelines.tracking.sweep"
-Events = SimpleQueue[Any]
-"""Trainings that have ended report here; the page's cancelling leaves an exception."""
 
 
 @flow(name="sweep", flow_run_name="{options.name}")
 def sweep(options: Sweep) -> State[None]:
     """Try settings, say which were the best, and how each of them is brought back."""
-    trials, events = _Trials(options), SimpleQueue()
+    trials = _Trials(options)
     try:
-        with alone(options.name), watched(events):
-            return trials.run(events, say=get_run_logger().info)
+        with alone(options.name):
+            return until_cancelled(partial(trials.run, say=get_run_logger().info), end=trials.end)
     except FlowError as error:
         return Failed(message=str(error), data=error)
-    except CancelledInPageError as error:
-        trials.end()
-        return Cancelled(message=str(error))
-    except BaseException:
-        trials.end()
-        raise
 
 
 class _Trials:
@@ -77,7 +69,7 @@ class _Trials:
                 state = summary.show(options, study, say=say)
                 artifacts.show_tracking(Children(), SWEEP_TRACKING, options.name, each_line=say)
                 return state
-            board.ended(self._ended(_next(events)))
+            board.ended(self._ended(next_of(events)))
 
     def end(self) -> None:
         """End every process of every trial, here and elsewhere."""
@@ -108,13 +100,6 @@ class _Trials:
         job, future = self._jobs.pop(unit), self._futures.pop(unit)
         job.why = job.why or str(future.state.message)
         return job
-
-
-def _next(events: Events) -> Unit:
-    event = events.get()
-    if isinstance(event, BaseException):
-        raise event
-    return event
 
 
 @contextmanager

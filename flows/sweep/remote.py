@@ -2,17 +2,17 @@
 
 import sys
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from dvc.config import Config
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed, Failed
 
 from flows import devices
-from flows.cancelling import CancelledInPageError, watched
+from flows.cancelling import finished, until_cancelled
+from flows.events import Events
 from flows.processes import Children
 from flows.stages import environment
 from flows.sweep import trial as trials
@@ -26,24 +26,17 @@ HERE = Path()
 @flow(name="trial")
 def trial(options: Trial) -> State[None]:
     """Train and measure one setting of a sweep on this machine, in a copy of the folder where its worker runs."""
-    bulletin, events = Bulletin(), SimpleQueue[Any]()
+    bulletin = Bulletin()
     job = Job(options, _work, lambda points: bulletin.points.extend(points) or False)
-    try:
-        with watched(events), posted(bulletin):
+
+    def work(events: Events) -> State[None]:
+        with posted(bulletin):
             future = run_trial.with_options(tags=[devices.limit()]).submit(options.title, job, return_state=False)
-            future.add_done_callback(lambda _: events.put(None))
-            event = events.get()
-            if isinstance(event, BaseException):
-                raise event
+            state = finished(future, events)
             bulletin.measured = job.measured
-    except CancelledInPageError as error:
-        job.children.end()
-        return Cancelled(message=str(error))
-    except BaseException:
-        job.children.end()
-        raise
-    state = future.state
-    return Completed(message=state.message) if job.measured else Failed(message=job.why or state.message)
+        return Completed(message=state.message) if job.measured else Failed(message=job.why or state.message)
+
+    return until_cancelled(work, end=job.children.end)
 
 
 def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:

@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 from smis.core.errors import ParamsError
+from smis.core.recipe import Recipe
+from smis.datasets.registry import DATASETS
 from smis.models.registry import SYSTEMS
 
 
@@ -34,9 +36,10 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.json:
         print(recipe.model_dump_json(indent=2))
         return
-    print(f"# {recipe.source}; images of {_size(recipe.load)}, of which {_size(recipe.crop)} are seen")
+    print(f"# {recipe.source}")
     if recipe.note:
         print(f"# {recipe.note}")
+    print(f"datasets:\n  {_dataset(chosen.preset)}: {{{_sizes(recipe)}}}")
     print(f"systems:\n  {chosen.system}: {{preset: {chosen.preset}}}")
     if chosen.images is None:
         print(f"# {recipe.epochs} + {recipe.decay_epochs} epochs of batch {recipe.batch}; --images N gives the steps")
@@ -46,5 +49,13 @@ def run(chosen: argparse.Namespace) -> None:
         print(f"  {key}: {json.dumps(value)}")
 
 
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"
+def _dataset(preset: str) -> str:
+    """Name the data set that a preset is for; the labels of facades have no reader of their own."""
+    first, _, _ = preset.partition("_")
+    return next((name for name in sorted(DATASETS) if name.partition("_")[0] == first), "folder")
+
+
+def _sizes(recipe: Recipe) -> str:
+    """Say at what size pictures are loaded, if a part of it is seen, and which."""
+    load = f", load_size: {list(recipe.load)}" if recipe.load != recipe.crop else ""
+    return f"size: {list(recipe.crop)}{load}"

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from smis.cli import main
+from smis.datasets.registry import DATASETS
 
 
 def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +59,19 @@ def test_a_recipe_is_sections_of_params_yaml(capsys: pytest.CaptureFixture[str])
     assert printed["systems"] == {"groupdnet": {"preset": "cityscapes_paper"}}
     assert printed["train"]["steps"] == 2975 // 32 * 200
     assert printed["train"]["batch"] == 32
+
+
+@pytest.mark.parametrize(
+    ("preset", "dataset"), [("ade20k_paper", "ade20k"), ("coco", "coco_stuff"), ("facades", "folder")]
+)
+def test_a_recipe_says_at_what_size_pictures_are_loaded(
+    preset: str, dataset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recipe", "spade", "--preset", preset]) == 0
+    section = yaml.safe_load(capsys.readouterr().out)["datasets"]
+    assert section == {dataset: {"size": [256, 256], "load_size": [286, 286]}}
+    own = {"classes": ["wall"]} if dataset == "folder" else {}
+    DATASETS.load(dataset).model_validate({"root": "raw", **section[dataset], **own})
 
 
 def test_a_recipe_that_was_not_published_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

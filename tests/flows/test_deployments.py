@@ -59,6 +59,20 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
     assert all(field.get("title") and field.get("description") for field in fields)
 
 
+def test_the_form_offers_the_names_of_params_yaml(registered: tuple[str, dict[str, dict[str, Any]]]) -> None:
+    _, found = registered
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+    def offered(deployment: str, kind: str, field: str) -> Any:
+        schema = found[deployment]["parameter_openapi_schema"]["definitions"][kind]["properties"][field]
+        return schema.get("items", schema)["enum"]
+
+    assert offered("experiment", "Experiment", "systems") == params["axes"]["system"]
+    assert offered("sweep", "Sweep", "systems") == list(params["systems"])
+    assert offered("sweep", "Sweep", "datasets") == list(params["datasets"])
+    assert offered("prepare", "Prepare", "dataset") == params["axes"]["dataset"]
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -67,6 +81,7 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
         ({"name": "Not So"}, "'Not So' does not match"),
         ({"objectives": []}, "[] should be non-empty"),
         ({"unknown": 1}, "unknown"),
+        ({"systems": ["pix2pix"]}, "'pix2pix' is not one of"),
     ],
 )
 def test_the_form_refuses_what_is_wrong(

@@ -103,7 +103,7 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     ("arguments", "told"),
     [
         (["--systems", "three"], "system 'three' is not in dvc.yaml's matrix; there are: one-by-one, two"),
-        (["--side-by-side", "0"], "--side-by-side: Input should be greater than or equal to 1"),
+        (["--side-by-side", "0"], "--side-by-side '0': Input should be greater than or equal to 1"),
     ],
 )
 def test_what_is_impossible_is_told_in_one_line_with_exit_code_2(

@@ -50,7 +50,7 @@ def test_a_workspace_that_has_it_is_refused_before_anything_runs(workspace: Work
 def test_the_command_line_answers_like_the_form(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--systems", "two; touch pwned"])
-    assert capsys.readouterr().err.startswith("error: --systems-0: String should match pattern")
+    assert capsys.readouterr().err.startswith("error: --systems 'two; touch pwned': String should match pattern")
 
 
 @pytest.mark.parametrize("one", DEPLOYMENTS, ids=lambda one: one.name)
@@ -71,3 +71,13 @@ def test_commands_hold_names_of_cells_and_nothing_else_of_params_yaml() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     held = {name for stage in stages.values() for name in re.findall(r"\$\{(.*?)\}", stage["cmd"])}
     assert held == {"item.dataset", "item.system"}
+
+
+@pytest.mark.parametrize("text", [None, "axes: [", "axes: 3", "seed: 0"])
+def test_a_form_without_params_yaml_takes_every_name(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("params.yaml").write_text(text)
+    assert "enum" not in Experiment.model_json_schema()["properties"]["systems"]["items"]

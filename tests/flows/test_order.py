@@ -6,7 +6,8 @@ from queue import SimpleQueue
 import pytest
 
 from flows.dag import Stage
-from flows.order import Events, run_in_order
+from flows.events import Events
+from flows.order import run_in_order
 
 DIAMOND = [
     Stage("a"),

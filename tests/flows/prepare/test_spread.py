@@ -91,6 +91,12 @@ def makes(worker: "subprocess.Popen[str]") -> bool:
     return any("--share" in one.cmdline() for one in alive(below(worker.pid)))
 
 
+def unfinished(server: str, *flows: str) -> list[dict[str, object]]:
+    """Runs of these flows alone: the server is the session's, and other tests kill theirs."""
+    states = {"state": {"type": {"any_": ["RUNNING", "SCHEDULED"]}}}
+    return ask(server, "flow_runs/filter", flow_runs=states, flows={"name": {"any_": list(flows)}})
+
+
 @pytest.mark.timeout(600)
 def test_two_machines_one_of_them_killed_make_to_the_byte_what_one_makes(
     raw: Raw, s3: S3, server: str, tmp_path: Path
@@ -118,4 +124,4 @@ def test_two_machines_one_of_them_killed_make_to_the_byte_what_one_makes(
     assert "Stage 'prepare@paperdoll' didn't change, skipping" in status.stdout
     again = raw.run("flows.prepare", "--dataset", "paperdoll")
     assert "prepare@paperdoll is up to date" in again.stdout
-    assert not ask(server, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["RUNNING", "SCHEDULED"]}}})
+    assert not unfinished(server, "prepare", "share")
