@@ -25,9 +25,9 @@ from benchmarks.layouts import figures, photographs, squares
 from smis.bench.built import built
 from smis.bench.scene import scene
 from smis.core.batch import Batch
+from smis.core.memory import KEPT_MEMORY
 from smis.engine.config import TrainingConfig
 from smis.engine.distributed import Processes
-from smis.engine.launch import KEPT_MEMORY
 from smis.engine.learner import Learner
 
 CASES = ("groupdnet deepfashion", "groupdnet ade20k", "inade deepfashion_paper")

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-_TIMEOUT = timedelta(minutes=3)
+_TIMEOUT = timedelta(minutes=10)
+"""Processes that wait for a silent one give up after this, as NCCL's do; the first may be alone for minutes, with a
+grid whose networks are compiled before. One that died is noticed at once."""
 
 T = TypeVar("T")
 

@@ -10,11 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from smis.core.errors import ParamsError, SmisError, TrainingError
+from smis.core.memory import KEPT_MEMORY
 
 _LAUNCHER = "SMIS_LAUNCHER"
-KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
-"""Lets a process that trains on a CPU keep what it frees (glibc's names): a step that asks the system for fresh memory
-again and again waits for its pages, a fifth of the time at the published sizes."""
 _LONELY = os.EX_TEMPFAIL
 """The exit code of a process whose neighbour is gone."""
 _ASKED = {-signal.SIGTERM, 128 + signal.SIGTERM}

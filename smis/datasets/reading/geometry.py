@@ -13,6 +13,8 @@ Size = tuple[int, int]
 
 def resized_image(image: Image.Image, size: Size, *, box: Box | None = None) -> UInt8[ndarray, "h w 3"]:
     """Resize colours, or a part of them, as torchvision's `Resize` does on PIL pictures."""
+    if (image.height, image.width) == size and box is None:
+        return np.asarray(image)
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box))
 
 

@@ -25,9 +25,12 @@ def of_files(given: Integer[ndarray, "h w"], labels: Integer[ndarray, "h w"]) ->
 
 
 def of_classes(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
-    """Make each class that is present one object."""
-    starts = starts_of(labels)
-    return _drawn(_numbered(labels.ravel()[starts]), starts, labels.shape)
+    """Make each class that is present one object; classes are below 256."""
+    present = np.zeros(256, dtype=bool)
+    present[labels.ravel()[starts_of(labels)]] = True
+    numbers = (present.cumsum() - 1).astype(np.uint8).tobytes()  # those of absent classes are in no pixel
+    drawn = labels.astype(np.uint8, copy=False).tobytes().translate(numbers)
+    return np.frombuffer(drawn, np.uint8).astype(np.uint16).reshape(labels.shape)
 
 
 def of_regions(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:

@@ -35,7 +35,8 @@ def read_image(files: Files, name: str) -> Image.Image:
     """
     try:
         with Image.open(BytesIO(files.read(name))) as image:
-            mode, colours = image.mode, image.convert("RGB")
+            image.load()
+            mode, colours = image.mode, image if image.mode == "RGB" else image.convert("RGB")
     except _FAULTS as error:
         raise _unreadable(files.title(name), error, kind=ImageError) from None
     if mode in _DEEP_MODES:

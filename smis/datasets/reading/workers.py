@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError
+from smis.core.memory import keep_freed
 from smis.datasets.reading.parcels import Parcel
 
 P = TypeVar("P")
@@ -66,6 +67,7 @@ _given: tuple[Callable[[Any, Any], Any], Any] | None = None
 
 def _begin(work: Callable[[Any, Any], Any], given: Any, begin: Callable[[], None]) -> None:
     global _given
+    keep_freed()
     begin()
     _given = work, given
 
