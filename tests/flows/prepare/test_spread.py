@@ -19,6 +19,8 @@ from tests.flows.api import alive, ask, below
 from tests.flows.workspaces import Workspace, end, wait_for
 from tests.servers import S3
 
+pytestmark = pytest.mark.slow
+
 SECTION = {"size": 64, "train": 1500, "validation": 64, "test": 64}
 CHUNKS = 24 + 1 + 1
 DVC = """\

@@ -14,6 +14,8 @@ from tests.flows.api import alive, ask, below, cancel, last_run
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import end, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 class Machine:
     """A clone of a workspace with a worker of its own, and room for one training."""

@@ -13,6 +13,8 @@ from tests.flows.api import alive, ask, below, cancel, last_run, run_filter
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import wait_for
 
+pytestmark = pytest.mark.slow
+
 Swept = tuple[SweepWorkspace, "CompletedProcess[str]", str]
 
 
