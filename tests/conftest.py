@@ -2,7 +2,6 @@
 
 import os
 
-import pytest
 from jaxtyping import install_import_hook
 
 _CHECKED = (
@@ -20,9 +19,3 @@ _CHECKED = (
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 install_import_hook([f"smis.{name}" for name in _CHECKED], "beartype.beartype")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that no process is left alone with one at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)

@@ -10,8 +10,6 @@ from flows.experiment import main
 from tests.flows.api import alive, ask, below, cancel, last_run, run_filter
 from tests.flows.workspaces import Workspace, wait_for
 
-pytestmark = pytest.mark.slow
-
 EXPERIMENT = "flows.experiment"
 
 

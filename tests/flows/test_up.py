@@ -13,8 +13,6 @@ from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
 from tests.flows.api import ask
 from tests.flows.workspaces import Workspace, answers, wait_for
 
-pytestmark = pytest.mark.slow
-
 UP = "flows.up"
 
 

@@ -110,7 +110,7 @@ class Workspace:
     def hanging(self, system: str) -> list[psutil.Process]:
         """Wait until a system hangs, return the workers that lead their own sessions."""
         pids = self.path / f"{system}.pids"
-        wait_for(pids.exists, timeout_s=60)
+        wait_for(pids.exists, timeout_s=120)
         return [psutil.Process(int(pid)) for pid in pids.read_text().split()]
 
     def end(self) -> None:

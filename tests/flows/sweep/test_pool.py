@@ -14,7 +14,7 @@ from tests.flows.api import alive, ask, below, cancel, last_run
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import end, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.timeout(600)
 
 
 class Machine:
@@ -60,9 +60,9 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     space = small.write(space={RATE: [0.1, 0.2, 0.3]}, where="pool", lost_after_s=15, retries=2)
     machines += [Machine(small, name, server=server) for name in ("left", "right")]
     process = small.start(SWEEP, "--space", space)
-    wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=90)
+    wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=200)
     machines[1].kill()
-    assert process.wait(timeout=180) == 0, small.output()
+    assert process.wait(timeout=300) == 0, small.output()
     assert [row["state"] for row in small.rows()] == ["finished"] * 3, small.output()
     assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
     assert "is repeated: nothing was heard of it for 15 s" in small.output()
@@ -80,7 +80,7 @@ def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
     space = small.write("stopped", space={RATE: [0.3, 0.4]}, where="pool")
     machines.append(Machine(small, "left", server=server))
     process = small.start(SWEEP, "--space", space)
-    wait_for(lambda: small.told("hangs"), timeout_s=90)
+    wait_for(lambda: small.told("hangs"), timeout_s=200)
     training = [one for one in below(machines[0].process.pid) if "tool.py" in " ".join(one.cmdline())]
     assert training
     cancel(server, last_run(server, "sweep"))

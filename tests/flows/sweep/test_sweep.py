@@ -13,8 +13,6 @@ from tests.flows.api import alive, ask, below, cancel, last_run, run_filter
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import wait_for
 
-pytestmark = pytest.mark.slow
-
 Swept = tuple[SweepWorkspace, "CompletedProcess[str]", str]
 
 
@@ -88,7 +86,7 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(small: SweepWorkspace, ser
     small.change(how="hangs")
     space = small.write(space={RATE: [0.1, 0.3]})
     process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server)
-    wait_for(lambda: small.told("hangs") and small.told(stage="evaluate", rate=0.1), timeout_s=90)
+    wait_for(lambda: small.told("hangs") and small.told(stage="evaluate", rate=0.1), timeout_s=200)
     wait_for(lambda: "trial-0000-seed-0 has FD 0.1" in small.output(), timeout_s=30)
     everything = below(process.pid)
     os.kill(process.pid, signal.SIGKILL)
@@ -107,7 +105,7 @@ def test_cancelling_in_the_page_ends_every_process_of_every_trial(small: SweepWo
     small.change(how="hangs")
     space = small.write(space={RATE: [0.3, 0.4]})
     process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server)
-    wait_for(lambda: len(small.told("hangs")) == 2, timeout_s=90)
+    wait_for(lambda: len(small.told("hangs")) == 2, timeout_s=200)
     everything = below(process.pid)
     workers = {int(row["word"].split()[1]) for row in small.told("hangs")}
     assert workers <= {one.pid for one in everything}
