@@ -21,3 +21,4 @@ class EvaluateConfig(Config):
     """Of the bootstrap over label maps."""
     timed_batch: PositiveInt = 1
     timed_runs: PositiveInt = 50
+    """Each of the next label maps of the test split, from its beginning again where they run out."""

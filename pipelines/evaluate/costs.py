@@ -8,27 +8,28 @@ from torch import Tensor
 from pipelines.evaluate.config import EvaluateConfig
 from smis.core.seeding import Noise, generator
 from smis.data.shards import Split
-from smis.metrics import cost
+from smis.metrics.cost import Cost
 from smis.metrics.result import Bootstrap, Result
 
 
-def measure(system: Any, split: Split, config: EvaluateConfig, *, device: torch.device, seed: int) -> list[Result]:
+def measure(
+    system: Any, split: Split, config: EvaluateConfig, *, device: torch.device, seed: int
+) -> tuple[Result, ...]:
     """Measure from label maps on the device to images on the device, codes drawn anew each time.
 
     It comes before the networks that measure are loaded: on a CPU, memory is that of the process.
     """
-    system, size, bootstrap = system.to(device), config.timed_batch, Bootstrap(config.resamples, seed)
-    batch = split.batch([0] * size).to(device)
+    system = system.to(device)
+    spent = Cost(system.generator, system.encoder, batch=config.timed_batch, device=device)
     noise = Noise(generator(seed, "speed"))
+    for run in range(config.timed_runs):
+        numbers = [(run * config.timed_batch + place) % len(split) for place in range(config.timed_batch)]
+        batch = split.batch(numbers).to(device)
 
-    @torch.inference_mode()
-    def synthesise() -> Tensor:
-        style = system.draw(batch.labels, batch.instances, noise)
-        return system.synthesise(batch.labels, batch.instances, style)
+        @torch.inference_mode()
+        def synthesise(batch: Any = batch) -> Tensor:
+            style = system.draw(batch.labels, batch.instances, noise)
+            return system.synthesise(batch.labels, batch.instances, style)
 
-    speed = cost.images_per_second(
-        synthesise, batch=size, device=device, repeats=config.timed_runs, bootstrap=bootstrap
-    )
-    memory = cost.peak_memory(synthesise, batch=size, device=device)
-    counts = cost.parameter_counts(system.generator, system.encoder)
-    return [speed, *counts, cost.flops(synthesise, batch=size), memory]
+        spent.update(" ".join(batch.keys), synthesise)
+    return spent.compute(Bootstrap(config.resamples, seed))

@@ -131,7 +131,7 @@ COLUMNS = (
         decimals=1,
         unit="images/s",
         cost=True,
-        meaning="From the label map to the image, codes drawn anew, warm, median of many runs.",
+        meaning="From the label map to the image, codes drawn anew, warm, median of many label maps.",
     ),
     Column(
         "parameters_ge",
@@ -161,7 +161,7 @@ COLUMNS = (
         decimals=2,
         unit="GFLOP",
         cost=True,
-        meaning="Of matrix products and convolutions for one image, a multiply-add as two.",
+        meaning="Of matrix products and convolutions for one image, a multiply-add as two, mean of the same maps.",
     ),
     Column(
         "peak_memory",
@@ -170,8 +170,8 @@ COLUMNS = (
         decimals=0,
         unit="MiB",
         cost=True,
-        meaning="The most that was in use while an image was made: on a GPU what torch had allocated, on a CPU the "
-        "whole process.",
+        meaning="The most that was in use while one of those images was made: on a GPU what torch had allocated, "
+        "on a CPU the whole process.",
     ),
 )
 REAL = "_real"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from smis.bench.built import built
@@ -11,7 +12,9 @@ from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
 from smis.engine.precision import Precision, mixed
 from smis.metrics import cost
-from smis.metrics.result import Bootstrap
+from smis.metrics.result import interval
+
+_WARM_UP = 3
 
 
 def draw(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:
@@ -48,12 +51,13 @@ def _measured(
     run: Callable[[], object], *, batch: int, precision: Precision, device: torch.device, repeats: int
 ) -> dict[str, Any]:
     run = torch.inference_mode()(mixed(run, precision=precision, device=device))
-    speed = cost.images_per_second(run, batch=batch, device=device, repeats=repeats, bootstrap=Bootstrap())
-    memory = cost.peak_memory(run, batch=batch, device=device)
-    flops = cost.flops(run, batch=batch)
+    for _ in range(_WARM_UP):
+        run()
+    rates = batch / np.array([cost.seconds(run, device=device) for _ in range(repeats)])
+    chosen = np.random.default_rng(0).integers(repeats, size=(1000, repeats))
     return {
-        "images_per_second": speed.value,
-        "interval": list(speed.interval),
-        "flops_per_image": flops.value,
-        "peak_memory_bytes": memory.value,
+        "images_per_second": float(np.median(rates)),
+        "interval": list(interval(np.median(rates[chosen], axis=1))),
+        "flops_per_image": cost.flops(run) / batch,
+        "peak_memory_bytes": cost.peak_memory(run, device=device),
     }

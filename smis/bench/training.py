@@ -71,7 +71,7 @@ def train(case: Case, processes: Processes, *, steps: int) -> dict[str, Any]:
         for _ in range(steps):
             step()
 
-    memory = cost.peak_memory(timed, batch=case.batch, device=device).value
+    memory = cost.peak_memory(timed, device=device)
     timeline.mark("other")
     seconds = {name: each / steps for name, each in timeline.seconds().items()}
     whole = sum(seconds.values())

@@ -1,17 +1,20 @@
-"""What a system costs: its parameters, its operations, its memory, and its images per second."""
+"""What a system costs: its parameters, its operations, its memory, and its images per second.
+
+Where neighbourhoods of a label map are looked up, a plain map costs less than a busy one: the label map is the unit.
+"""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from smis.metrics.result import Bootstrap, Result, interval
+from smis.metrics.result import Bootstrap, Result, of_maps
 
 _WARM_UP = 3
 
@@ -21,38 +24,26 @@ def parameters(*modules: nn.Module | None) -> int:
     return sum(parameter.numel() for module in modules if module is not None for parameter in module.parameters())
 
 
-def parameter_counts(generator: nn.Module, encoder: nn.Module | None) -> tuple[Result, Result]:
-    """Return `parameters_g` (the generator's, as INADE counts) and `parameters_ge` (and the encoder's, as SMIS)."""
-    counts = {"parameters_g": parameters(generator), "parameters_ge": parameters(generator, encoder)}
-    alone, both = (Result(name, count, (count, count), {"interval": "exact"}) for name, count in counts.items())
-    return alone, both
+def seconds(run: Callable[[], object], *, device: torch.device) -> float:
+    """Time one run, from an idle device to an idle device."""
+    _wait(device)
+    started = time.perf_counter()
+    run()
+    _wait(device)
+    return time.perf_counter() - started
 
 
-def images_per_second(
-    synthesise: Callable[[], object], *, batch: int, device: torch.device, repeats: int, bootstrap: Bootstrap
-) -> Result:
-    """Time `synthesise`, from a label map on the device to an image on the device; median of warm runs."""
-    times = _times(synthesise, device=device, repeats=repeats)
-    chosen = np.random.default_rng(bootstrap.seed).integers(repeats, size=(bootstrap.resamples, repeats))
-    low, high = interval(batch / np.median(times[chosen], axis=1))
-    protocol: dict[str, Any] = {"batch": batch, "repeats": repeats, "statistic": "median of warm runs"}
-    protocol |= {"device": device_name(device), "interval": "95 % bootstrap over runs"}
-    return Result("images_per_second", batch / float(np.median(times)), (low, high), protocol)
-
-
-def flops(run: Callable[[], object], *, batch: int) -> Result:
-    """Count the operations of matrix products and convolutions in `run`, for one image of its `batch`.
+def flops(run: Callable[[], object]) -> int:
+    """Count the operations of matrix products and convolutions.
 
     A multiplication and an addition are two, as torch counts; papers that give MACs give half.
     """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         run()
-    count = counter.get_total_flops() / batch
-    protocol = {"batch": batch, "counted": "matrix products and convolutions, a multiply-add as 2", "interval": "exact"}
-    return Result("flops", count, (count, count), protocol)
+    return counter.get_total_flops()
 
 
-def peak_memory(run: Callable[[], object], *, batch: int, device: torch.device) -> Result:
+def peak_memory(run: Callable[[], object], *, device: torch.device) -> int:
     """Return the most bytes that were in use while `run` ran, weights and all.
 
     On a GPU those that torch had allocated; on a CPU the process's resident set, so that only a process of its own
@@ -61,10 +52,87 @@ def peak_memory(run: Callable[[], object], *, batch: int, device: torch.device) 
     _forget_peak(device)
     run()
     _wait(device)
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident_peak()
-    what = "allocated by torch" if device.type == "cuda" else "resident set of the process"
-    protocol = {"batch": batch, "device": device_name(device), "counted": what, "interval": "exact"}
-    return Result("peak_memory", peak, (peak, peak), protocol)
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident_peak()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What runs for one batch of label maps cost."""
+
+    seconds: tuple[float, ...]
+    flops: int
+    peak_memory: int
+
+
+class Cost:
+    """Gather what runs cost that turn label maps on the device into images on the device."""
+
+    def __init__(self, generator: nn.Module, encoder: nn.Module | None, *, batch: int, device: torch.device) -> None:
+        self._parameters = {"parameters_g": parameters(generator), "parameters_ge": parameters(generator, encoder)}
+        self._batch, self._device = batch, device
+        self._warm = False
+        self.spent: dict[str, Spent] = {}
+
+    def update(self, key: str, run: Callable[[], object]) -> None:
+        """Measure a run for the batch of label maps `key`; the first of all is run a few times before, unmeasured.
+
+        The same key again adds another time; operations and memory stay those of its first run.
+        """
+        if not self._warm:
+            self._warm = True
+            for _ in range(_WARM_UP):
+                run()
+        before = self.spent.get(key)
+        if before is None:
+            times: list[float] = []
+            peak = peak_memory(lambda: times.append(seconds(run, device=self._device)), device=self._device)
+            self.spent[key] = Spent(tuple(times), flops(run), peak)
+        else:
+            again = seconds(run, device=self._device)
+            self.spent[key] = Spent((*before.seconds, again), before.flops, before.peak_memory)
+
+    def merge(self, other: "Cost") -> None:
+        """Take over what another process measured."""
+        self.spent |= other.spent
+
+    def compute(self, bootstrap: Bootstrap) -> tuple[Result, ...]:
+        """Return `images_per_second`, `flops` of one image, `peak_memory` in bytes, `parameters_g` and `parameters_ge`.
+
+        `parameters_g` are the generator's, as INADE counts, `parameters_ge` the encoder's too, as SMIS counts.
+        """
+        spent = [self.spent[key] for key in sorted(self.spent)]
+        times = np.array([np.median(each.seconds) for each in spent])
+        operations = np.array([each.flops for each in spent]) / self._batch
+        peaks = np.array([each.peak_memory for each in spent], dtype=np.float64)
+        counts = bootstrap.counts(len(spent))
+        drawn_times = np.array([np.median(np.repeat(times, drawn.astype(int))) for drawn in counts])
+        runs = sum(len(each.seconds) for each in spent)
+        where = "allocated by torch" if self._device.type == "cuda" else "resident set of the process"
+        common = {"batch": self._batch, "device": device_name(self._device), **of_maps(self.spent)}
+        found = {
+            "images_per_second": (
+                self._batch / float(np.median(times)),
+                self._batch / drawn_times,
+                {"statistic": "median of warm runs", "runs": runs},
+            ),
+            "flops": (
+                float(operations.mean()),
+                bootstrap.means(operations),
+                {"statistic": "mean", "counted": "matrix products and convolutions, a multiply-add as 2"},
+            ),
+            "peak_memory": (
+                float(peaks.max()),
+                np.where(counts > 0, peaks, 0).max(axis=1),
+                {"statistic": "largest", "counted": where},
+            ),
+        }
+        return (
+            *(
+                Result.drawn(name, value, draws=draws, protocol=common | own | bootstrap.protocol)
+                for name, (value, draws, own) in found.items()
+            ),
+            *(Result(name, count, (count, count), {"interval": "exact"}) for name, count in self._parameters.items()),
+        )
 
 
 def _forget_peak(device: torch.device) -> None:
@@ -88,17 +156,6 @@ def _resident_peak() -> int:
 def device_name(device: torch.device) -> str:
     """Name the machine's part that computes."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _times(run: Callable[[], object], *, device: torch.device, repeats: int) -> np.ndarray:
-    seconds = []
-    for _ in range(_WARM_UP + repeats):
-        _wait(device)
-        started = time.perf_counter()
-        run()
-        _wait(device)
-        seconds.append(time.perf_counter() - started)
-    return np.array(seconds[_WARM_UP:])
 
 
 def _wait(device: torch.device) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from smis.metrics.cost import Cost, Spent
 from smis.metrics.diversity import Diversity, RegionDiversity
 from smis.metrics.fid import FrechetDistance, Statistics
 from smis.metrics.human import SemanticEvaluation, Vote
@@ -47,6 +48,7 @@ def metrics() -> dict[str, Metric]:
         "kid": KernelDistance("kid", {}, count=5, size=4),
         "segmentation": Segmentation(classes=3, protocol={}),
         "human": SemanticEvaluation(),
+        "cost": Cost(nn.Linear(2, 3), nn.Linear(3, 2), batch=2, device=torch.device("cpu")),
     }
 
 
@@ -65,6 +67,7 @@ def update(found: dict[str, Any], number: int) -> None:
     found["kid"].update_real(features + 1, [f"{key} {row}" for row in range(2)])
     labels = torch.randint(3, (2, 1, 8, 8), generator=drawn)
     found["segmentation"].update([key], labels[0], labels[1])
+    found["cost"].spent[key] = Spent((number + 1.0, number + 2.0), 100 * number, 2**number)  # no clock says this twice
     found["human"].update([Vote(f"volunteer {one}", key, yes=(number + one) % 3 > 0) for one in range(3)])
 
 
