@@ -1,5 +1,6 @@
 """Memory that is kept: what is wanted again waits for no pages."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -25,8 +26,11 @@ print(mallinfo2().fordblks)
 
 
 def held(how: str) -> int:
-    """Bytes that glibc holds free for the process itself; page faults would say it too where the kernel counts them."""
-    done = subprocess.run([sys.executable, "-c", HELD, how], capture_output=True, text=True, check=True)
+    """Bytes that glibc holds free for the process itself."""
+    told_nothing = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", HELD, how], capture_output=True, text=True, check=True, env=told_nothing
+    )
     return int(done.stdout)
 
 

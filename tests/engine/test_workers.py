@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workers")
     own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parents[1]), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     words = [sys.executable, HERE / "workers.py", folder, str(STEPS)]
-    done = subprocess.run(words, env={**os.environ, **own}, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(words, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     (folder / "told").write_text(done.stdout)
     return folder

@@ -40,9 +40,10 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sections = {"folder": lay_out(folder / "raw" / "folder") | {"root": "raw/folder"}, "paperdoll": {"train": 8}}
     params = {"axes": {"dataset": list(sections)}, "prepare": {}, "datasets": sections}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    (folder / ".gitignore").write_text("__pycache__\n/data/\n.scratch/\n")
+    (folder / ".gitignore").write_text("__pycache__/\n/data/\n.scratch/\n")
     run(folder, "git", "init", "--quiet")
     run(folder, "dvc", "init", "--quiet")
+    shutil.copy(ROOT / ".dvcignore", folder)
     run(folder, "dvc", "remote", "add", "--default", "store", str(folder.parent / "remote"))
     run(folder, "dvc", "add", "raw/folder")
     run(folder, "dvc", "repro", "--quiet")
