@@ -34,6 +34,8 @@ class Differences:
 def build(measured: Mapping[str, Results], *, baseline: str | None) -> Differences | None:
     """Compare all systems with the baseline (the first, where none is named); None where there is nothing to compare.
 
+    Costs are left out: they may be of several devices, and a machine that was busy is no matter of label maps.
+
     Raises:
         ParamsError: if the baseline was not measured.
         ProtocolError: if two systems were measured in different ways.
@@ -42,7 +44,7 @@ def build(measured: Mapping[str, Results], *, baseline: str | None) -> Differenc
     if baseline not in measured:
         raise ParamsError(f"report.baseline: {baseline!r} was not measured; there are: {', '.join(measured)}")
     drawn = {name for results in measured.values() for name, result in results.items() if result.draws is not None}
-    shown = columns(drawn)
+    shown = [column for column in columns(drawn) if not column.cost]
     others = [system for system in measured if system != baseline]
     if not shown or not others:
         return None

@@ -123,10 +123,9 @@ class Line:
 
 
 def _entry(column: Column, result: Result, *, best: bool = False, device: str = "") -> Entry:
-    low, high = result.interval
-    exact = (low, high) == (result.value, result.value)
-    ends = None if exact or math.isnan(low) else (column.write(low), column.write(high))
-    return Entry(result.value, column.write(result.value), ends, best=best, device=device)
+    text, low, high = map(column.write, (result.value, *result.interval))
+    ends = None if math.isnan(result.interval[0]) or low == text == high else (low, high)
+    return Entry(result.value, text, ends, best=best, device=device)
 
 
 def _real(shown: list[Column], measured: Mapping[str, Results]) -> list[Row]:

@@ -43,6 +43,16 @@ def test_a_difference_says_whether_it_is_real_and_whether_it_is_good() -> None:
     assert verdicts == [("+0.0010", "within noise"), (f"{MINUS}0.1600", "better"), (f"{MINUS}0.0200", "worse"), None]
 
 
+def test_costs_of_two_devices_stand_in_no_table_of_differences() -> None:
+    one, other = found_speed("cpu"), found_speed("NVIDIA H100")
+    assert build({"inade": one, "spade": other}, baseline=None) is None
+
+
+def found_speed(device: str) -> dict[str, Result]:
+    speed = drawn("images_per_second", 50, own=6)
+    return {speed.name: replace(speed, protocol={"device": device})}
+
+
 def test_a_baseline_that_was_not_measured_is_refused() -> None:
     with pytest.raises(ParamsError, match=r"report\.baseline: 'spade' was not measured; there are: inade"):
         build({"inade": {}}, baseline="spade")

@@ -52,8 +52,9 @@ def test_a_system_alone_is_not_the_best_of_anything() -> None:
     assert not any(entry.best for entry in found.rows[0].entries if entry)
 
 
-def test_an_exact_number_has_no_interval() -> None:
-    (entry,) = build({"inade": {"parameters_ge": result(2e6)}}, cost=True).rows[0].entries
+@pytest.mark.parametrize("reach", [0, 100])
+def test_a_number_that_is_exact_as_far_as_it_is_shown_has_no_interval(reach: float) -> None:
+    (entry,) = build({"inade": {"parameters_ge": result(2e6, reach=reach)}}, cost=True).rows[0].entries
     assert entry is not None
     assert entry.text == "2.00"
     assert entry.interval is None
