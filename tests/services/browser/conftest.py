@@ -58,7 +58,7 @@ class Project(Workspace):
         assert process.poll() is None, self.output()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     if chromium.PROGRAM is None:
         pytest.skip("there is no Chromium; `make browser` says how to have one")
@@ -66,7 +66,7 @@ def page() -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def project(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("project"))
     try:
