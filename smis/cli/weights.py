@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
 
 from smis.core.download import fetch
 from smis.core.errors import WeightsError
 from smis.core.weights import FOLDER_VARIABLE, TABLE, cache, find
+
+_PLACES = {"yes": "here", "no": "missing", "broken": "broken"}
 
 
 def add(verbs: Any) -> None:
@@ -37,12 +38,11 @@ def _list(chosen: argparse.Namespace) -> None:
     if chosen.json:
         print(json.dumps(rows, indent=2))
         return
-    titles = ("name", "here", "SHA-256", "licence", "file", "source")
-    table = Table(*(Column(title, overflow="fold") for title in titles))
+    console = Console(highlight=False)
     for row in rows:
-        table.add_row(*(row[key] for key in ("name", "here")), f"{row['sha256'][:8]}...", *list(row.values())[3:6])
-    console = Console()
-    console.print(table)
+        place = _PLACES[row["here"]]
+        console.print(f"{row['name']:22}{place:9}sha256 {row['sha256'][:8]}...  {row['licence']}", soft_wrap=True)
+        console.print(f"    {row['source']}", soft_wrap=True, style="dim")
     console.print(f"`smis weights fetch NAME` downloads into {cache()}", soft_wrap=True)
     console.print(f"To add one by hand, put its file into the folder that ${FOLDER_VARIABLE} names.", soft_wrap=True)
 
