@@ -31,5 +31,5 @@ def measure(
             style = system.draw(batch.labels, batch.instances, noise)
             return system.synthesise(batch.labels, batch.instances, style)
 
-        spent.update(" ".join(batch.keys), synthesise)
+        spent.update(batch.keys, synthesise)
     return spent.compute(Bootstrap(config.resamples, seed))

@@ -4,7 +4,7 @@ Where neighbourhoods of a label map are looked up, a plain map costs less than a
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +71,14 @@ class Cost:
         self._parameters = {"parameters_g": parameters(generator), "parameters_ge": parameters(generator, encoder)}
         self._batch, self._device = batch, device
         self._warm = False
-        self.spent: dict[str, Spent] = {}
+        self.spent: dict[tuple[str, ...], Spent] = {}
 
-    def update(self, key: str, run: Callable[[], object]) -> None:
-        """Measure a run for the batch of label maps `key`; the first of all is run a few times before, unmeasured.
+    def update(self, keys: Sequence[str], run: Callable[[], object]) -> None:
+        """Measure a run for the batch of label maps `keys`; the first of all is run a few times before, unmeasured.
 
-        The same key again adds another time; operations and memory stay those of its first run.
+        The same batch again adds another time; operations and memory stay those of its first run.
         """
+        key = tuple(keys)
         if not self._warm:
             self._warm = True
             for _ in range(_WARM_UP):
@@ -107,8 +108,9 @@ class Cost:
         counts = bootstrap.counts(len(spent))
         drawn_times = np.array([np.median(np.repeat(times, drawn.astype(int))) for drawn in counts])
         runs = sum(len(each.seconds) for each in spent)
+        maps = {key for keys in self.spent for key in keys}
         where = "allocated by torch" if self._device.type == "cuda" else "resident set of the process"
-        common = {"batch": self._batch, "device": device_name(self._device), **of_maps(self.spent)}
+        common = {"batch": self._batch, "device": device_name(self._device), **of_maps(maps)}
         found = {
             "images_per_second": (
                 self._batch / float(np.median(times)),

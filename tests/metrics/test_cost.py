@@ -33,7 +33,7 @@ def test_parameters_are_learned_numbers_and_no_buffers() -> None:
 @pytest.mark.parametrize(("encoder", "both"), [(nn.Linear(2, 2), 14), (None, 8)])
 def test_the_encoder_counts_in_one_of_two_counts_of_parameters(encoder: nn.Module | None, both: int) -> None:
     spent = cost(nn.Linear(3, 2), encoder)
-    spent.update("map", lambda: None)
+    spent.update(["map"], lambda: None)
     results = computed(spent)
     assert (results["parameters_g"].value, results["parameters_ge"].value) == (8, both)
     assert results["parameters_ge"].interval == (both, both)
@@ -42,29 +42,29 @@ def test_the_encoder_counts_in_one_of_two_counts_of_parameters(encoder: nn.Modul
 def test_a_run_of_10_ms_for_2_images_makes_200_images_per_second_at_most() -> None:
     spent = cost(batch=2)
     for number in range(5):
-        spent.update(f"map {number}", lambda: time.sleep(0.01))
+        spent.update([f"map {number}", "another"], lambda: time.sleep(0.01))
     result = computed(spent)["images_per_second"]
     assert 20 < result.value <= 200
     assert result.interval[0] <= result.value <= result.interval[1]
     assert result.protocol["device"] == "cpu"
-    assert (result.protocol["batch"], result.protocol["label_maps"], result.protocol["runs"]) == (2, 5, 5)
+    assert (result.protocol["batch"], result.protocol["label_maps"], result.protocol["runs"]) == (2, 6, 5)
 
 
 def test_the_first_runs_are_not_timed() -> None:
     spent, waits = cost(), [0.2] * 3 + [0.0] * 2
-    spent.update("map", asleep(waits))
-    spent.update("map", asleep([0.0]))
+    spent.update(["map"], asleep(waits))
+    spent.update(["map"], asleep([0.0]))
     assert not waits
-    assert max(spent.spent["map"].seconds) < 0.2
+    assert max(spent.spent["map",].seconds) < 0.2
 
 
 def test_label_maps_count_alike_however_often_each_was_run() -> None:
     """Medians of 1, 2 and 4 seconds for four images; a map that is run once more stays one map."""
     spent = cost(batch=4)
     spent.spent = {
-        "a": Spent((1.0, 1.0, 1.0, 9.0), 40, 7),
-        "b": Spent((2.0,), 80, 9),
-        "c": Spent((4.0,), 120, 8),
+        ("a",): Spent((1.0, 1.0, 1.0, 9.0), 40, 7),
+        ("b",): Spent((2.0,), 80, 9),
+        ("c",): Spent((4.0,), 120, 8),
     }
     results = computed(spent)
     assert (results["images_per_second"].value, results["images_per_second"].interval) == (2, (1, 4))
@@ -75,9 +75,9 @@ def test_label_maps_count_alike_however_often_each_was_run() -> None:
 def test_a_map_that_is_run_again_is_timed_again_and_counted_once() -> None:
     spent, layer, small, large = cost(), nn.Linear(4, 5, bias=False), torch.zeros(1, 4), torch.zeros(9, 4)
     for given in (small, large):
-        spent.update("map", lambda given=given: layer(given))
-    assert len(spent.spent["map"].seconds) == 2
-    assert spent.spent["map"].flops == 2 * 4 * 5
+        spent.update(["map"], lambda given=given: layer(given))
+    assert len(spent.spent["map",].seconds) == 2
+    assert spent.spent["map",].flops == 2 * 4 * 5
 
 
 def test_a_convolution_costs_two_operations_for_each_weight_at_each_place() -> None:
@@ -103,6 +103,6 @@ for mebibytes in (1, 96):
 
 def test_the_protocol_says_what_the_peak_counts() -> None:
     spent = cost()
-    spent.update("map", lambda: None)
+    spent.update(["map"], lambda: None)
     assert computed(spent)["peak_memory"].protocol["counted"] == "resident set of the process"
-    assert spent.spent["map"].peak_memory <= peak_memory(lambda: None, device=CPU)
+    assert spent.spent["map",].peak_memory <= peak_memory(lambda: None, device=CPU)
