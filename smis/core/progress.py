@@ -59,14 +59,14 @@ class Bar:
         self._note = note or self._note
         if self._rich and self._task is not None:
             self._rich.update(self._task, completed=self._done, note=self._note)
-        elif self._visible and time.monotonic() - self._last_line >= _LINE_EVERY_S:
-            self._line()
+        elif self._visible and self._done < self._total and time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._line()  # the last one is said once, at the end
 
     def _line(self, *, ended: bool = False) -> None:
         self._last_line = now = time.monotonic()
         spent = now - self._started
         rate = (self._done - self._begun_at) / spent if spent > 0 else 0.0
-        unfinished = self._done < self._total and rate > 0 and not ended
+        unfinished = rate > 0 and not ended
         left = f", {(self._total - self._done) / rate:.0f} s left" if unfinished else f" in {spent:.0f} s"
         unit = f" {self._unit}" if self._unit else ""
         note = f"  {self._note}" if self._note else ""

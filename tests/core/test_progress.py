@@ -10,6 +10,16 @@ def test_piped_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> No
     assert printed.err == "counting: 3/3 things in 0 s\n"
 
 
+def test_piped_progress_says_slow_work_in_between_and_its_end_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("smis.core.progress._LINE_EVERY_S", 0.0)
+    list(track(range(2), "counting", total=2))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0].split(" in ")[0] for line in lines] == ["counting: 1/2", "counting: 2/2"]
+    assert "s left" in lines[0]
+
+
 def test_an_invisible_bar_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Bar("counting", total=2, visible=False) as bar:
         bar.advance(2)
