@@ -53,14 +53,13 @@ def _torchvision(file: str, digest: str) -> Weights:
     return Weights(file, digest, url=_TORCHVISION + file, licence="BSD-3-Clause")
 
 
-def _segformer(data: str, digest: str, *, at: str) -> Weights:
-    """Name a file of SegFormer-B5 at the published revision: there all are called the same."""
-    return Weights(
-        f"segformer-b5-{data}-{digest[:8]}.bin",
-        digest,
-        url=f"https://huggingface.co/nvidia/segformer-b5-finetuned-{at}/pytorch_model.bin",
-        licence="NVIDIA Source Code License for SegFormer: research and evaluation only, not commercial",
-    )
+_NVIDIA = "NVIDIA Source Code License for SegFormer: research and evaluation only, not commercial"
+
+
+def _segformer(data: str, digest: str, *, at: str, licence: str = _NVIDIA) -> Weights:
+    """Name a file of SegFormer at the published revision: there all are called the same."""
+    url = f"https://huggingface.co/{at}/pytorch_model.bin"
+    return Weights(f"segformer-{data}-{digest[:8]}.bin", digest, url=url, licence=licence)
 
 
 TABLE = {
@@ -90,18 +89,25 @@ TABLE = {
         licence="Apache-2.0",
     ),
     "segformer_ade20k": _segformer(
-        "ade20k",
+        "b5-ade20k",
         "a3dbf2d7a9912203078f304d88df8cfee9fd752ca2d2413f82036bdb02c5e7df",
-        at="ade-640-640/resolve/739f5d4692954e4a185eac280dec1ba5a7d52f1d",
+        at="nvidia/segformer-b5-finetuned-ade-640-640/resolve/739f5d4692954e4a185eac280dec1ba5a7d52f1d",
     ),
     "segformer_cityscapes": _segformer(
-        "cityscapes",
+        "b5-cityscapes",
         "bdefc7b5bf4b548d347e6bcbe3ab1a0ff4370047211ae9e56c9e53dfb1f78033",
-        at="cityscapes-1024-1024/resolve/2c6f153e4c23c229e2fa2b188eb250607e030cd8",
+        at="nvidia/segformer-b5-finetuned-cityscapes-1024-1024/resolve/2c6f153e4c23c229e2fa2b188eb250607e030cd8",
+    ),
+    "segformer_clothes": _segformer(
+        "b2-clothes",
+        "934543143c97acf3197b030bb0ba046f6c713757467a7dcf47f27ce8c0d6264d",
+        at="mattmdjaga/segformer_b2_clothes/resolve/fc92b3abe7b123c814ca7910683151f2b7b7281e",
+        licence="MIT",
     ),
 }
 """Digests of packages' files are of the files; those of downloads are as several public projects pin them. Of SegFormer
-one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a public copy."""
+one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a public copy of a file
+that has never changed, that of clothes stands on its page at this revision."""
 
 
 def find(name: str) -> Path:

@@ -31,7 +31,7 @@ _FORMAT = 1
 class SegmenterConfig(UnetConfig):
     """Which network finds the label maps, and what the one that we train is like."""
 
-    network: Literal["trained", "segformer_ade20k", "segformer_cityscapes"] = "trained"
+    network: Literal["trained", "segformer_ade20k", "segformer_cityscapes", "segformer_clothes"] = "trained"
     """A published network trains nothing: of the other fields only `batch` counts then."""
     seed: int = 0
     """Its own: all trainings of a sweep, whatever their seeds, are measured by one instrument."""

@@ -11,6 +11,7 @@ from smis.core import weights
 from smis.core.errors import ParamsError, WeightsError
 from smis.datasets.ade20k import classes as ade20k
 from smis.datasets.cityscapes import classes as cityscapes
+from smis.datasets.deepfashion import classes as deepfashion
 from smis.metrics import segformer
 from smis.metrics.segmenter import SegmenterConfig
 from tests import segformers
@@ -101,9 +102,10 @@ def test_a_published_file_of_2021_has_these_names(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("segformer_ade20k", 84_708_694), ("segformer_cityscapes", 84_607_955)]
+    ("name", "parameters"),
+    [("segformer_ade20k", 84_708_694), ("segformer_cityscapes", 84_607_955), ("segformer_clothes", 27_360_466)],
 )
-def test_the_sizes_are_those_of_b5(name: str, parameters: int) -> None:
+def test_the_sizes_are_those_of_b5_and_b2(name: str, parameters: int) -> None:
     row = segformer.PUBLISHED[name]
     with torch.device("meta"):
         network = segformers.build(row.sizes, channels=len(row.ids))
@@ -121,6 +123,28 @@ def test_each_channel_stands_for_the_class_of_its_name() -> None:
     assert len(segformer.unknown("segformer_cityscapes", cityscapes.NAMES)) == 35 - 19
 
 
+def test_each_channel_of_the_parser_of_clothes_stands_for_a_class_of_deepfashion() -> None:
+    published = (
+        "Background Hat Hair Sunglasses Upper-clothes Skirt Pants Dress Belt Left-shoe Right-shoe Face Left-leg "
+    )
+    published += "Right-leg Left-arm Right-arm Bag Scarf"
+    ids = segformer.PUBLISHED["segformer_clothes"].ids
+    found: dict[str, str] = {}
+    for channel, number in zip(published.split(), ids, strict=True):
+        found[deepfashion.NAMES[number]] = f"{found.get(deepfashion.NAMES[number], '')} {channel}".strip()
+    assert found == {
+        "background": "Background Bag",
+        "hair": "Hat Hair",
+        "face": "Sunglasses Face",
+        "top-clothes": "Upper-clothes Dress Scarf",
+        "bottom-clothes": "Skirt Pants Belt",
+        "shoes": "Left-shoe Right-shoe",
+        "skin": "Left-leg Right-leg Left-arm Right-arm",
+    }
+    unknown = segformer.unknown("segformer_clothes", deepfashion.NAMES)
+    assert [deepfashion.NAMES[number] for number in unknown] == ["socks"]
+
+
 def test_every_network_has_a_choice_and_a_row_of_weights() -> None:
     choices = set(get_args(SegmenterConfig.model_fields["network"].annotation))
     assert choices - {"trained"} == set(segformer.PUBLISHED)
@@ -129,7 +153,7 @@ def test_every_network_has_a_choice_and_a_row_of_weights() -> None:
         assert len(row.digest) == 64
         assert row.sha256 in row.file
         assert re.fullmatch(r".*/resolve/[0-9a-f]{40}/pytorch_model\.bin", row.url)
-        assert "not commercial" in row.licence
+        assert "not commercial" in row.licence or row.licence == "MIT"
 
 
 def test_weights_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +178,9 @@ def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
         segformer.load(NAME)
 
 
-@pytest.mark.parametrize(("name", "classes"), [("segformer_ade20k", 150), ("segformer_cityscapes", 19)])
+@pytest.mark.parametrize(
+    ("name", "classes"), [("segformer_ade20k", 150), ("segformer_cityscapes", 19), ("segformer_clothes", 7)]
+)
 def test_a_data_set_of_other_classes_is_refused(name: str, classes: int) -> None:
     with pytest.raises(ParamsError, match=rf"{name} finds .* but the data set has {classes} classes; take `network"):
         segformer.check(name, classes=classes)

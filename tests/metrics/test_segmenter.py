@@ -107,5 +107,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_network_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ParamsError, match=r"segmenter.network: .*'trained', 'segformer_ade20k' or"):
+    with pytest.raises(
+        ParamsError, match=r"segmenter.network: .*'trained', 'segformer_ade20k', 'segformer_cityscapes' or"
+    ):
         SegmenterConfig.check(json.loads('{"network": "drn"}'), source="params.yaml", at="segmenter")
