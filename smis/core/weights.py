@@ -106,7 +106,7 @@ TABLE = {
     ),
 }
 """Digests of packages' files are of the files; those of downloads are as several public projects pin them. Of SegFormer
-one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a public copy of a file
+one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a copy of a file
 that has never changed, that of clothes stands on its page at this revision."""
 
 
