@@ -59,7 +59,7 @@ check: install   ## all static guards
 	@pytest -q tests/contracts
 
 test: check browser ## every check and every test
-	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --ignore tests/contracts
+	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/contracts
 
 browser:         ## Chromium, for the tests that look at pages (Debian, as root)
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { $(CHROMIUM) || { $(APT) update && $(CHROMIUM); }; } >/dev/null 2>&1; } || \

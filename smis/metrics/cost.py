@@ -3,6 +3,7 @@
 Where neighbourhoods of a label map are looked up, a plain map costs less than a busy one: the label map is the unit.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from smis.metrics.result import Bootstrap, Result, of_maps
 
@@ -38,6 +38,9 @@ def flops(run: Callable[[], object]) -> int:
 
     A multiplication and an addition are two, as torch counts; papers that give MACs give half.
     """
+    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # without Triton it warns when imported
+    from torch.utils.flop_counter import FlopCounterMode
+
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         run()
     return counter.get_total_flops()

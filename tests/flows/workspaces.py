@@ -1,7 +1,6 @@
 """Small DVC workspaces whose stages take no time, and the processes that tests start in them."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -123,7 +122,7 @@ def end(process: "subprocess.Popen[str]") -> None:
     """End a process and what is below it."""
     with suppress(psutil.NoSuchProcess):
         below = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # what was started in the background of a shell hears no SIGINT
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=15)
         for left in below:
