@@ -1,10 +1,13 @@
 """Picture files as bytes -> colours and ids, or a sentence that says what is wrong with the file."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
 from numpy import ndarray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from smis.core.errors import ImageError, LabelError, SmisError
 from smis.datasets.reading.files import Files
@@ -12,36 +15,45 @@ from smis.datasets.reading.files import Files
 _ID_MODES = ("L", "P", "1", "I", "I;16")
 _DEEP_MODES = ("I", "I;16", "F")
 _FAULTS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation; from 5 on it lies on its side."""
 
 
-def size(files: Files, name: str) -> tuple[int, int]:
-    """Return height and width, from the file's head alone.
+def size(files: Files, name: str, *, upright: bool = False) -> tuple[int, int]:
+    """Return height and width, upright as viewers show the picture, or as its pixels are stored.
 
     Raises:
         ImageError: if it is no picture.
     """
-    try:
-        with Image.open(BytesIO(files.read(name))) as image:
-            return image.height, image.width
-    except _FAULTS as error:
-        raise _unreadable(files.title(name), error, kind=ImageError) from None
+    with _opened(files, name, kind=ImageError) as image:
+        lies = upright and _orientation(image) >= 5
+        return (image.width, image.height) if lies else (image.height, image.width)
 
 
-def read_image(files: Files, name: str) -> Image.Image:
+def read_image(files: Files, name: str, *, upright: bool = False) -> Image.Image:
     """Read colours; grey and palette become RGB, transparency is dropped, as in the released code.
+
+    That code also takes pixels as they are stored. Labels that somebody drew over what a viewer shows fit the picture
+    `upright`: turned as its EXIF says.
 
     Raises:
         ImageError: if the file is broken, or has more than 8 bits for a channel.
     """
-    try:
-        with Image.open(BytesIO(files.read(name))) as image:
-            image.load()
-            mode, colours = image.mode, image if image.mode == "RGB" else image.convert("RGB")
-    except _FAULTS as error:
-        raise _unreadable(files.title(name), error, kind=ImageError) from None
+    with _opened(files, name, kind=ImageError) as image:
+        turn = _TURNS.get(_orientation(image)) if upright else None
+        image.load()
+        mode, colours = image.mode, image if image.mode == "RGB" else image.convert("RGB")
     if mode in _DEEP_MODES:
         raise ImageError(f"{files.title(name)} has mode {mode}, but pictures have 8 bits a channel; save it as RGB")
-    return colours
+    return colours if turn is None else colours.transpose(turn)
 
 
 def read_ids(files: Files, name: str) -> ndarray:
@@ -50,17 +62,35 @@ def read_ids(files: Files, name: str) -> ndarray:
     Raises:
         LabelError: if the file is broken, or has colours instead of ids.
     """
-    try:
-        with Image.open(BytesIO(files.read(name))) as image:
-            mode, ids = image.mode, np.asarray(image)
-    except _FAULTS as error:
-        raise _unreadable(files.title(name), error, kind=LabelError) from None
+    with _opened(files, name, kind=LabelError) as image:
+        mode, ids = image.mode, np.asarray(image)
     if mode == "RGB" and (ids == ids[..., :1]).all():
         return np.ascontiguousarray(ids[..., 0])
     if mode not in _ID_MODES:
         remedy = "but a map has one channel of ids; save it as grey or palette PNG"
         raise LabelError(f"{files.title(name)} has mode {mode}, {remedy}")
     return ids if ids.dtype == np.uint8 else ids.astype(np.int32)
+
+
+@contextmanager
+def _opened(files: Files, name: str, *, kind: type[SmisError]) -> Iterator[Image.Image]:
+    """Open a picture, of which only the head is decoded at first."""
+    try:
+        # PIL warns of large pictures and damaged EXIF; what it can read all the same, is read
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(files.read(name))) as image:
+            yield image
+    except _FAULTS as error:
+        raise _unreadable(files.title(name), error, kind=kind) from None
+
+
+def _orientation(image: Image.Image) -> int:
+    """Say how a picture that was just opened has to be turned: 1 to 8, as EXIF has it; 1 if it does not say."""
+    try:
+        # PngImageFile's own getexif would decode all pixels to look for EXIF behind them
+        found = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF raises nearly anything, and nobody needs it to see the picture
+        return 1
+    return found if found in _TURNS else 1
 
 
 def _unreadable(title: str, error: Exception, *, kind: type[SmisError]) -> SmisError:

@@ -1,0 +1,44 @@
+"""Pictures are read as they are stored or as viewers show them, and a file that cannot be read says why."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from smis.datasets.reading import pictures
+from smis.datasets.reading.files import open_files
+from tests.datasets.releases import photograph
+
+
+def saved(folder, name, picture, **how):
+    picture.save(folder / name, **how)
+    return open_files(str(folder)), f"0:{name}"
+
+
+def exif(orientation):
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_a_picture_is_upright_as_viewers_show_it_or_as_it_is_stored(tmp_path, orientation, ending):
+    picture = Image.fromarray(photograph(0, height=48, width=64))
+    files, name = saved(tmp_path, f"a.{ending}", picture, exif=exif(orientation))
+    with Image.open(tmp_path / f"a.{ending}") as stored:
+        pixels, shown = np.asarray(stored), np.asarray(ImageOps.exif_transpose(stored))
+    assert np.array_equal(np.asarray(pictures.read_image(files, name)), pixels)
+    assert np.array_equal(np.asarray(pictures.read_image(files, name, upright=True)), shown)
+    assert pictures.size(files, name) == (48, 64)
+    assert pictures.size(files, name, upright=True) == shown.shape[:2]
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"Exif\0\0", b"Exif\0\0no tiff at all", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"]
+)
+def test_a_picture_with_damaged_exif_stands_as_it_is_stored(tmp_path, damaged):
+    picture = Image.fromarray(photograph(0, height=48, width=64))
+    files, name = saved(tmp_path, "a.jpg", picture, exif=damaged)
+    assert pictures.size(files, name, upright=True) == (48, 64)
+    one, other = pictures.read_image(files, name, upright=True), pictures.read_image(files, name)
+    assert np.array_equal(np.asarray(one), np.asarray(other))
