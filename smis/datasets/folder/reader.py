@@ -7,14 +7,13 @@ from PIL import Image
 from smis.core.sample import Sample
 from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
-from smis.datasets.folder.pairing import divided, pairs
-from smis.datasets.folder.pieces import Pieces
+from smis.datasets.folder.pairing import pairs
+from smis.datasets.folder.splits import split_up
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.geometry import resized_ids, resized_image
 from smis.datasets.reading.maps import Maps
 from smis.datasets.reading.pairing import Entry
-from smis.datasets.reading.problems import as_error
 from smis.datasets.reading.section import OF_FILES, TRAIN
 
 
@@ -30,15 +29,11 @@ class Reader:
         self.crop = config.size if config.load_size else None
         self.warnings: list[str] = []
         found = pairs(self._files, given=None if config.instances is None else config.instances == "given")
-        entries = {entry.key: entry for each in found.entries.values() for entry in each}
-        if not entries:
-            raise as_error(found.problems, name="folder", pictures=len(found.problems))
-        shares = divided(list(entries), validation=config.validation, test=config.test, seed=config.seed)
-        how = {"files": self._files, "tile": config.tile, "stride": config.stride or config.tile or 0}
-        cut = {split: Pieces([entries[key] for key in keys], split, **how) for split, keys in shares.items()}
+        cut = split_up(found, self._files, config)
         self._pieces = {split: pieces for split, pieces in cut.items() if len(pieces)}
         self.problems = [*found.problems, *(problem for pieces in cut.values() for problem in pieces.problems)]
         self._maps = self._map_reader(len(names))
+        entries = {entry.key: entry for each in found.entries.values() for entry in each}
         stamp = self._files.stamp(name for entry in entries.values() for name in entry.files)
         self.fingerprint = f"{stamp} {config.model_dump_json()}"
         self.settings = config.model_dump_json(exclude=OF_FILES)

@@ -1,7 +1,7 @@
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.folder.pairing import divided, pairs
+from smis.datasets.folder.pairing import pairs
 from smis.datasets.reading.files import open_files
 
 
@@ -60,36 +60,3 @@ def test_a_folder_without_pictures_is_named(tmp_path):
         ParamsError, match=r"no file is named .*images/NAME\.png .*for example, .*photos/a\.png; set root"
     ):
         found(tmp_path)
-
-
-KEYS = [f"{number:03d}" for number in range(100)]
-
-
-def test_shares_take_every_picture_once_and_do_not_look_at_the_order():
-    splits = divided(KEYS, validation=0.1, test=0.2, seed=0)
-    assert {name: len(keys) for name, keys in splits.items()} == {"train": 70, "validation": 10, "test": 20}
-    assert sorted(key for keys in splits.values() for key in keys) == KEYS
-    assert divided(KEYS[::-1], validation=0.1, test=0.2, seed=0) == splits
-    assert divided(KEYS, validation=0.1, test=0.2, seed=1) != splits
-
-
-def test_lists_are_taken_at_their_word_and_shares_take_from_the_rest():
-    splits = divided(KEYS, validation=["003", "004"], test=0.9, seed=0)
-    assert splits["validation"] == ["003", "004"]
-    assert len(splits["test"]) == 90
-    assert not {"003", "004"} & {*splits["test"], *splits["train"]}
-
-
-def test_a_listed_name_that_is_no_picture_is_refused():
-    with pytest.raises(ParamsError, match=r"datasets\.folder\.test: there is no picture named 'a\.jpg'"):
-        divided(KEYS, validation=0.1, test=["a.jpg"], seed=0)
-
-
-def test_one_picture_cannot_be_in_two_lists():
-    with pytest.raises(ParamsError, match="'007' is in validation and in test"):
-        divided(KEYS, validation=["007"], test=["006", "007"], seed=0)
-
-
-def test_something_must_be_left_to_train_on():
-    with pytest.raises(ParamsError, match="validation and test take all 2 pictures"):
-        divided(["a", "b"], validation=["a"], test=["b"], seed=0)

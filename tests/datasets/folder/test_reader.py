@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis.core.errors import ImageError, LabelError, ParamsError
+from smis.core.errors import DataError, ImageError, LabelError, ParamsError
 from smis.datasets.folder import Config
 from tests.photographs import lay_out
 
@@ -194,6 +194,31 @@ def test_pictures_smaller_than_a_tile_are_named(root):
     problems = reader(root, tile=20).problems
     assert [problem.key for problem in problems] == ["a", "b"]
     assert problems[0].why.endswith("images/a.png is 16 x 24, too small for a tile of 20; make tile smaller")
+
+
+def test_shares_of_a_handful_of_pictures_are_refused_before_anything_is_read(root):
+    with pytest.raises(ParamsError, match=r"datasets\.folder: 2 pictures give 0 for validation, but a split needs 2"):
+        reader(root, validation=0.1)
+
+
+def test_where_files_without_mates_make_pictures_few_these_are_named(root):
+    (root / "labels" / "a.png").unlink()
+    with pytest.raises(DataError, match=r"images/a\.png has no label map of its name"):
+        reader(root, validation=0.1)
+
+
+def test_one_picture_is_enough_for_a_share_where_it_becomes_many_tiles(root):
+    read = reader(root, tile=10, stride=6, validation=0.1)
+    assert {split: read.count(split) for split in read.splits} == {"train": 8, "validation": 8}
+
+
+def test_a_share_that_is_one_tile_is_refused(root):
+    for name in ("a.png", "b.jpg"):
+        Image.new("RGB", (16, 16)).save(root / "images" / name)
+    with pytest.raises(
+        ParamsError, match=r"datasets\.folder\.tile: 16 gives 1 for validation, but .* needs 2; make it smaller"
+    ):
+        reader(root, tile=16, validation=0.1)
 
 
 def test_two_real_photographs_are_read_as_tiles(tmp_path):
