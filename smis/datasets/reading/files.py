@@ -4,14 +4,15 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.archives import Tar, Zip
+from smis.datasets.reading.archives import Tar, Zip, stamp_of
+from smis.datasets.reading.names import as_bytes, printable
 from smis.datasets.reading.s3 import Bucket
 
 ARCHIVES = {".zip": Zip, ".tar": Tar}
-COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".gz", ".7z", ".rar")
+COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst", ".tzst", ".7z", ".rar")
 S3 = "s3://"
 
 
@@ -43,8 +44,12 @@ class Folder:
         self._root = root
 
     def names(self) -> Iterator[str]:
-        """Name files, one folder after the other."""
-        for folder, inside, files in os.walk(self._root, followlinks=True):
+        """Name files, one folder after the other.
+
+        Raises:
+            ParamsError: if a folder may not be looked into; its files would be missing without a word.
+        """
+        for folder, inside, files in os.walk(self._root, onerror=_unseen, followlinks=True):
             inside.sort()
             at = Path(folder).relative_to(self._root).as_posix()
             yield from sorted(files) if at == "." else (f"{at}/{name}" for name in sorted(files))
@@ -55,15 +60,19 @@ class Folder:
 
     def title(self, name: str) -> str:
         """Say the path."""
-        return str(self._root / name)
+        return printable(str(self._root / name))
 
     def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
         """Take names, lengths and times of change."""
         digest = hashlib.sha256()
         for name in names:
-            found = (self._root / name).stat()
-            digest.update(f"{name} {found.st_size} {found.st_mtime_ns if times else ''}\n".encode())
+            digest.update(as_bytes(f"{name} {stamp_of(self._root / name, times=times)}\n"))
         return digest.hexdigest()
+
+
+def _unseen(error: OSError) -> NoReturn:
+    folder, reason = printable(str(error.filename)), (error.strerror or "").lower()
+    raise ParamsError(f"cannot look into {folder} ({reason}); make it readable, or take it away") from None
 
 
 class Several:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from smis.core.errors import ParamsError
 from smis.datasets.reading.files import Several, is_junk
+from smis.datasets.reading.names import printable
 from smis.datasets.reading.problems import Problem
 
 KINDS = ("image", "labels", "instances")
@@ -64,7 +65,7 @@ def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Fou
         of_kind = {kind: kinds[kind].get(identity, []) for kind in wanted}
         why = _misfit(files, key, of_kind)
         if why:
-            found.problems.append(Problem(key, split, why))
+            found.problems.append(Problem(printable(key), split, why))
         else:
             entry = Entry(
                 key, of_kind["image"][0], (of_kind["labels"][0],), next(iter(of_kind.get("instances", [])), None)
@@ -99,6 +100,8 @@ def compiled_at_end(pattern: str) -> re.Pattern[str]:
 def _misfit(files: Several, key: str, of_kind: Mapping[str, Sequence[str]]) -> str | None:
     """Say what keeps the files of one name from being one picture."""
     there = [kind for kind, found in of_kind.items() if found]
+    if printable(key) != key:  # a key is text in the prepared format
+        return f"{files.title(of_kind[there[0]][0])} has a name in bytes that are not UTF-8; rename it"
     for found in of_kind.values():
         if len(found) > 1:
             titles = " and ".join(files.title(name) for name in found[:2])
@@ -116,4 +119,16 @@ def _misfit(files: Several, key: str, of_kind: Mapping[str, Sequence[str]]) -> s
 def _nothing(files: Several, names: Sequence[str], layouts: Sequence[Layout]) -> str:
     wanted = "; or ".join(layout.title for layout in layouts)
     seen = f"there is, for example, {files.title(names[0])}" if names else "there are no files at all"
-    return f"no file is named as the data set names its pictures ({wanted}); {seen}; set root to where they lie"
+    remedy = _above(files, names, layouts) or "set root to where they lie"
+    return f"no file is named as the data set names its pictures ({wanted}); {seen}; {remedy}"
+
+
+def _above(files: Several, names: Sequence[str], layouts: Sequence[Layout]) -> str | None:
+    """Say that root is one folder too deep, if files would fit with the name of its last folder before theirs."""
+    patterns = [compiled_at_end(layout.image) for layout in layouts]
+    for name in names:
+        place, _, own = name.partition(":")
+        root = files.title(name).removesuffix(f"/{own}")
+        if any(pattern.fullmatch(f"{place}:{root.rpartition('/')[2]}/{own}") for pattern in patterns):
+            return f"{root} seems to be one folder too deep: set root to the folder that it is in"
+    return None

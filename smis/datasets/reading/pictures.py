@@ -10,6 +10,7 @@ from numpy import ndarray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from smis.core.errors import ImageError, LabelError, SmisError
+from smis.datasets.reading.archives import PackedError
 from smis.datasets.reading.files import Files
 
 _ID_MODES = ("L", "P", "1", "I", "I;16")
@@ -76,11 +77,19 @@ def read_ids(files: Files, name: str) -> ndarray:
 def _opened(files: Files, name: str, *, kind: type[SmisError]) -> Iterator[Image.Image]:
     """Open a picture, of which only the head is decoded at first."""
     try:
+        content = files.read(name)
         # PIL warns of large pictures and damaged EXIF; what it can read all the same, is read
-        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(files.read(name))) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(content)) as image:
+            _check_depth(content[:26], title=files.title(name), kind=kind)
             yield image
     except _FAULTS as error:
         raise _unreadable(files.title(name), error, kind=kind) from None
+
+
+def _check_depth(head: bytes, *, title: str, kind: type[SmisError]) -> None:
+    """Refuse a PNG of more than one channel and 16 bits in each, of which PIL would drop 8 without a word."""
+    if head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25:] != b"\0":
+        raise kind(f"{title} has many channels of 16 bits, but they have 8 bits here; save it with 8 bits a channel")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -97,4 +106,12 @@ def _unreadable(title: str, error: Exception, *, kind: type[SmisError]) -> SmisE
     # PIL names the buffer in memory by its address, which would differ from run to run.
     unknown = isinstance(error, UnidentifiedImageError)
     reason = "it is no picture" if unknown else " ".join(str(error).replace(title, "it").split())
-    return kind(f"cannot read {title} ({reason}); is the file whole? copy it again or take it away")
+    return kind(f"cannot read {title} ({reason.partition(', could be')[0]}); {_remedy(error)}")
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return "cut it into parts first"
+    if isinstance(error, PackedError):
+        return "pack it anew, deflated and without a password"
+    return "is the file whole? copy it again or take it away"

@@ -1,8 +1,8 @@
 """Where files lie makes no difference to what is read."""
 
-import gzip
+import os
 import pickle
-import shutil
+import tarfile
 import zipfile
 
 import pytest
@@ -45,12 +45,11 @@ def test_a_stamp_changes_when_a_file_does(tree):
     assert files.stamp(files.names()) != before
 
 
-def test_an_archive_that_is_compressed_as_a_whole_says_what_to_do(tree, tmp_path):
-    packed(tree, tmp_path / "tree.tar")
-    with (tmp_path / "tree.tar").open("rb") as plain, gzip.open(tmp_path / "tree.tar.gz", "wb") as small:
-        shutil.copyfileobj(plain, small)
-    with pytest.raises(ParamsError, match=r"tree\.tar\.gz is compressed as a whole, .*; unpack it once"):
-        open_files(str(tmp_path / "tree.tar.gz"))
+@pytest.mark.parametrize("ending", ["tar.gz", "tgz", "tar.bz2", "tbz2", "tar.xz", "txz", "tar.zst", "7z", "rar"])
+def test_an_archive_that_is_compressed_as_a_whole_says_what_to_do(tmp_path, ending):
+    (tmp_path / f"tree.{ending}").touch()
+    with pytest.raises(ParamsError, match=rf"tree\.{ending} is compressed as a whole, .*; unpack it once"):
+        open_files(str(tmp_path / f"tree.{ending}"))
 
 
 @pytest.mark.parametrize("ending", ["zip", "tar"])
@@ -62,13 +61,99 @@ def test_half_an_archive_is_named(tree, tmp_path, ending):
         list(open_files(str(path)).names())
 
 
-def test_a_file_that_is_damaged_inside_an_archive_is_named(tmp_path):
+def stored(content):
+    return content.replace(b"1234567890", b"123456789!")
+
+
+def deflated(content):
+    at = content.index(b"a.png") + len(b"a.png")
+    return content[:at] + b"\xff" * 8 + content[at + 8 :]
+
+
+def encrypted(content):
+    return both_heads(content, place=6, byte=b"\x01")
+
+
+def packed_in_an_unknown_way(content):
+    return both_heads(content, place=8, byte=b"\x09")
+
+
+def both_heads(content, *, place, byte):
+    """Set a byte in the head before the file and in the directory, where it comes two bytes later."""
+    for at in (place, content.index(b"PK\x01\x02") + place + 2):
+        content = content[:at] + byte + content[at + 1 :]
+    return content
+
+
+WHOLE, ANEW = r"is the file whole\? copy it again", "pack it anew, deflated and without a password"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "remedy"),
+    [
+        (stored, "Bad CRC-32", WHOLE),
+        (deflated, "Error -3 while decompressing", WHOLE),
+        (encrypted, "is encrypted", ANEW),
+        (packed_in_an_unknown_way, "compression method is not supported", ANEW),
+    ],
+)
+def test_a_file_that_cannot_be_unpacked_is_named_and_says_what_to_do(tmp_path, change, reason, remedy):
     path = tmp_path / "maps.zip"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if change is deflated else zipfile.ZIP_STORED) as archive:
         archive.writestr("labels/a.png", b"1234567890")
-    path.write_bytes(path.read_bytes().replace(b"1234567890", b"123456789!"))
-    with pytest.raises(LabelError, match=r"cannot read .*maps\.zip:labels/a\.png .*; is the file whole\?"):
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(LabelError, match=rf"cannot read .*maps\.zip:labels/a\.png \(.*{reason}.*\); {remedy}"):
         read_ids(open_files(str(path)), "0:labels/a.png")
+
+
+def test_a_link_that_leads_nowhere_is_named_where_it_is_read_and_not_before(tree):
+    (tree / "a.png").symlink_to(tree / "nowhere.png")
+    files = open_files(str(tree))
+    before = files.stamp(["0:a.png"])
+    with pytest.raises(LabelError, match=r"cannot read .*a\.png \(.*No such file.*; is the file whole\?"):
+        read_ids(files, "0:a.png")
+    (tree / "nowhere.png").touch()
+    assert files.stamp(["0:a.png"]) != before
+
+
+@pytest.mark.parametrize("below", ["", "./"])
+def test_links_in_a_tar_file_are_followed_and_those_that_lead_out_of_it_are_named(tree, tmp_path, below):
+    path = tmp_path / "tree.tar"
+    packed(tree, path, below=below)
+    links = {"z.txt": (tarfile.LNKTYPE, f"{below}b.txt"), "a/y.txt": (tarfile.SYMTYPE, "../z.txt")}
+    links |= {"out.png": (tarfile.SYMTYPE, "/etc/x.png"), "round.png": (tarfile.SYMTYPE, "round.png")}
+    with tarfile.open(path, "a") as archive:
+        for name, (kind, target) in links.items():
+            link = tarfile.TarInfo(f"{below}{name}")
+            link.type, link.linkname = kind, target
+            archive.addfile(link)
+    files = open_files(str(path))
+    assert {f"0:{below}{name}" for name in links} <= set(files.names())
+    assert files.read(f"0:{below}z.txt") == files.read(f"0:{below}a/y.txt") == b"b.txt"
+    for name in ("out.png", "round.png"):
+        with pytest.raises(LabelError, match=r"cannot read .*\(a link to a file that is not in the archive\)"):
+            read_ids(files, f"0:{below}{name}")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tree, monkeypatch):
+    def scandir(folder, scandir=os.scandir):
+        if os.fspath(folder).endswith("a"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ParamsError, match=r"cannot look into .*tree/a \(permission denied\); make it readable, or"):
+        list(open_files(str(tree)).names())
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_can_be_printed(tree):
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tree / name).write_text("caf\u00e9")
+    files = open_files(str(tree))
+    assert f"0:{name}" in list(files.names())
+    assert files.stamp([f"0:{name}"])
+    assert files.read(f"0:{name}").decode() == "caf\u00e9"
+    assert files.title(f"0:{name}") == rf"{tree}/caf\xe9.txt"
 
 
 def test_a_place_that_is_not_there_is_named(tmp_path):

@@ -1,9 +1,13 @@
 """Pictures are read as they are stored or as viewers show them, and a file that cannot be read says why."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from smis.core.errors import ImageError, LabelError
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import open_files
 from tests.datasets.releases import photograph
@@ -42,3 +46,24 @@ def test_a_picture_with_damaged_exif_stands_as_it_is_stored(tmp_path, damaged):
     assert pictures.size(files, name, upright=True) == (48, 64)
     one, other = pictures.read_image(files, name, upright=True), pictures.read_image(files, name)
     assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+@pytest.mark.parametrize(("kind", "read"), [(ImageError, pictures.read_image), (LabelError, pictures.read_ids)])
+def test_colours_of_16_bits_are_refused_before_8_of_them_are_dropped(tmp_path, kind, read):
+    rows = zlib.compress(4 * (b"\0" + 4 * 3 * b"\x01\x02"))
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    with pytest.raises(kind, match=r"a\.png has many channels of 16 bits, .*; save it with 8 bits a channel"):
+        read(open_files(str(tmp_path)), "0:a.png")
+
+
+def test_a_large_picture_is_read_without_a_warning_and_one_too_large_says_to_cut_it(tmp_path, monkeypatch):
+    files, name = saved(tmp_path, "a.png", Image.fromarray(photograph(0, height=48, width=64)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 48 * 64 - 1)
+    assert pictures.read_image(files, name).size == (64, 48)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ImageError, match=r"\(Image size \(3072 pixels\) exceeds limit of 2000 pixels\); cut it into"):
+        pictures.read_image(files, name)

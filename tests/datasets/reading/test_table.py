@@ -7,6 +7,7 @@ from smis.datasets.reading.table import Table
 
 ENTRIES = [
     Entry("ä", "0:images/ä.jpg", ("0:labels/ä.png",)),
+    Entry("c", "0:caf\udce9/images/c.jpg", ("0:caf\udce9/labels/c.png",)),
     Entry("b", "0:images/b.jpg", ("0:labels/b_skin.png", "0:labels/b_nose.png"), "1:instances/b.png"),
 ]
 

@@ -1,0 +1,53 @@
+"""Names that do not fit say so, with what to do."""
+
+import os
+
+import pytest
+
+from smis.core.errors import ParamsError
+from smis.datasets.reading.files import open_files
+from smis.datasets.reading.pairing import Layout, paired
+from tests.datasets.releases import packed
+
+LAYOUT = Layout(
+    title="pictures/SPLIT/KEY.jpg with maps/SPLIT/KEY.png",
+    image=r"pictures/(?P<split>train|test)/(?P<key>[^/]+)\.jpg",
+    labels=r"maps/(?P<split>train|test)/(?P<key>[^/]+)\.png",
+)
+
+
+@pytest.fixture
+def release(tmp_path):
+    for name in ("pictures/train/a.jpg", "maps/train/a.png"):
+        path = tmp_path / "release" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    return tmp_path / "release"
+
+
+def test_a_root_that_is_one_folder_too_deep_is_told_so(release):
+    with pytest.raises(ParamsError, match=r"no file is named .*; .*release/pictures seems to be one folder too deep: "):
+        paired(open_files([f"{release}/pictures", f"{release}/maps"]), (LAYOUT,), instances=False)
+
+
+@pytest.mark.parametrize("folder", ["pictures/train", "maps"])
+def test_a_root_that_is_elsewhere_is_told_what_is_there(release, folder):
+    with pytest.raises(ParamsError, match=r"there is, for example, .*/a\.(jpg|png); set root to where they lie"):
+        paired(open_files(f"{release}/{folder}"), (LAYOUT,), instances=False)
+
+
+def test_an_archive_is_not_taken_for_a_folder(release, tmp_path):
+    archive = packed(release / "pictures", tmp_path / "pictures.zip")
+    with pytest.raises(ParamsError, match="set root to where they lie"):
+        paired(open_files(archive), (LAYOUT,), instances=False)
+
+
+def test_a_key_that_is_no_text_is_a_problem_of_its_picture_and_a_folder_above_it_is_not(release):
+    for name in ("pictures/train/a.jpg", "maps/train/a.png"):
+        odd = release / os.path.dirname(name) / os.fsdecode(b"caf\xe9")
+        odd.with_name(odd.name + name[-4:]).touch()
+    release = release.rename(release.with_name(os.fsdecode(b"r\xe9lease")))
+    found = paired(open_files(str(release.parent)), (LAYOUT,), instances=False)
+    assert [entry.key for entry in found.entries["train"]] == ["a"]
+    assert [problem.key for problem in found.problems] == [r"caf\xe9"]
+    assert found.problems[0].why.endswith(r"caf\xe9.jpg has a name in bytes that are not UTF-8; rename it")
