@@ -19,12 +19,12 @@ def classes_file(files: Several) -> tuple[list[str], list[Colour] | None]:
     """Read classes.txt beside images/: a name in each line and, if every line has them, red green blue (0 to 255).
 
     Raises:
-        ParamsError: if there is no such file, or a line does not fit.
+        ParamsError: if there is no such file, it cannot be read, or a line does not fit.
     """
     places = [name for name in files.names() if name.partition(":")[2].rpartition("/")[2] == FILE]
     if not places:
         raise ParamsError(f"datasets.folder.classes: give a list, or put {FILE} beside images/, a name in each line")
-    lines = [line.strip() for line in files.read(places[0]).decode().splitlines() if line.strip()]
+    lines = _lines(files, places[0])
     found = [match for line in lines if (match := _LINE.fullmatch(line)) and match["name"]]
     colours = [tuple(int(part) for part in match["colour"].split()) for match in found if match["colour"]]
     deep = [colour for colour in colours if max(colour) > 255]
@@ -34,14 +34,37 @@ def classes_file(files: Several) -> tuple[list[str], list[Colour] | None]:
     return [match["name"] for match in found], [(r, g, b) for r, g, b in colours] or None
 
 
+def _lines(files: Several, place: str) -> list[str]:
+    """Return the lines up to the last one that is not blank; the number of a line is a class id."""
+    title = files.title(place)
+    try:
+        lines = [line.strip() for line in files.read(place).decode("utf-8-sig").rstrip().splitlines()]
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{title} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ParamsError(
+            f"cannot read {title} ({reason}); make it readable, or give datasets.folder.classes"
+        ) from None
+    if "" in lines:
+        blank = f"line {lines.index('') + 1} of {title} is blank, but lines are counted as class ids, from 0"
+        raise ParamsError(f"{blank}; name the class there, or take the line out")
+    return lines
+
+
 def described(names: Sequence[str], palette: Sequence[Colour] | None, *, ignore: int | None) -> Classes:
     """Give every class a colour, and pixels that nobody labelled a class.
 
     Raises:
-        ParamsError: if the ignored id is a class.
+        ParamsError: if the ignored id is a class, or two classes have one name.
     """
     if ignore is not None and ignore < len(names):
         raise ParamsError(f"datasets.folder.ignore: id {ignore} is class {names[ignore]!r} already; give another")
     colours = palette or [made_up(number) for number in range(len(names))]
     more = ignore is not None
-    return Classes([*names, *[UNLABELLED] * more], [*colours, *[_UNLABELLED_COLOUR] * more])
+    known = [*names, *[UNLABELLED] * more]
+    for number, name in enumerate(known):
+        if known.index(name) < number:
+            both = f"ids {known.index(name)} and {number} are both {name!r}"
+            raise ParamsError(f"datasets.folder.classes, or {FILE}: {both}; give each a name of its own")
+    return Classes(known, [*colours, *[_UNLABELLED_COLOUR] * more])

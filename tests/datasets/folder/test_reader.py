@@ -156,6 +156,40 @@ def test_a_file_of_classes_that_does_not_fit_says_how_to_write_it(root, text):
         reader(root, classes=None)
 
 
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfsky\r\ntree\r\nhouse\r\n", b"sky\ntree\nhouse\n\n \n"])
+def test_a_mark_of_byte_order_and_blank_lines_at_the_end_are_no_part_of_a_name(root, text):
+    (root / "classes.txt").write_bytes(text)
+    assert reader(root, classes=None).classes == ["sky", "tree", "house"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_classes_in_another_encoding_are_refused(root, encoding):
+    (root / "classes.txt").write_text("sky\nStraße\nhouse\n", encoding=encoding)
+    with pytest.raises(ParamsError, match=r"classes\.txt is not UTF-8 \(byte \d+\); save it as UTF-8"):
+        reader(root, classes=None)
+
+
+def test_a_file_of_classes_that_cannot_be_read_is_named(root):
+    (root / "classes.txt").symlink_to(root / "nowhere.txt")
+    with pytest.raises(ParamsError, match=r"cannot read .*classes\.txt \(no such file or directory\); make it"):
+        reader(root, classes=None)
+
+
+def test_a_blank_line_between_classes_is_refused_because_lines_are_ids(root):
+    (root / "classes.txt").write_text("sky\n\ntree\n")
+    with pytest.raises(ParamsError, match=r"line 2 of .*classes\.txt is blank, but .* class ids, from 0; name the"):
+        reader(root, classes=None)
+
+
+def test_two_classes_of_one_name_are_refused_wherever_they_are_listed(root):
+    message = r"datasets\.folder\.classes, or classes\.txt: ids 0 and 2 are both 'sky'; give each a name of its own"
+    with pytest.raises(ParamsError, match=message):
+        reader(root, classes=["sky", "tree", "sky"])
+    (root / "classes.txt").write_text("sky\ntree\nsky\n")
+    with pytest.raises(ParamsError, match=message):
+        reader(root, classes=None)
+
+
 def test_without_classes_a_person_hears_where_to_say_them(root):
     with pytest.raises(
         ParamsError, match=r"datasets\.folder\.classes: give a list, or put classes\.txt beside images/"
