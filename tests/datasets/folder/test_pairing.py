@@ -60,3 +60,42 @@ def test_a_folder_without_pictures_is_named(tmp_path):
         ParamsError, match=r"no file is named .*images/NAME\.png .*for example, .*photos/a\.png; set root"
     ):
         found(tmp_path)
+
+
+@pytest.mark.parametrize("picture", ["images/a.webp", "images/a.BMP", "images/a.tif"])
+def test_a_picture_with_an_ending_that_is_not_read_is_named(tmp_path, picture):
+    touch(tmp_path, picture, "labels/a.png", "images/b.jpg", "labels/b.png", "labels/c.png")
+    assert why(tmp_path) == [
+        f"{picture} is not read: pictures end in .png, .jpg or .jpeg; save it as one of these",
+        "labels/c.png belongs to no picture; take it away, or give it its picture",
+    ]
+
+
+def test_a_label_map_with_an_ending_that_is_not_read_is_named(tmp_path):
+    touch(tmp_path, "images/a.png", "labels/a.jpg")
+    assert why(tmp_path) == [
+        "labels/a.jpg is not read: label maps end in .png, which keeps ids as they are; save it so"
+    ]
+
+
+def test_a_file_beside_a_picture_that_lacks_its_map_explains_nothing(tmp_path):
+    touch(tmp_path, "images/a.png", "images/a.xmp")
+    assert why(tmp_path) == ["images/a.png has no label map of its name; copy it there, or take the picture away"]
+
+
+@pytest.mark.parametrize("second", ["a", "b"])
+def test_folders_for_training_and_validation_are_not_dissolved(tmp_path, second):
+    touch(tmp_path, "train/images/a.png", "train/labels/a.png", f"val/images/{second}.png", f"val/labels/{second}.png")
+    message = (
+        r"root: pictures lie in .*train/images and in .*val/images, but folders do not say what is for training; "
+        r"put all into one images/ and one labels/, or make root a list of the folders above these; give each picture "
+        r"a name of its own, and list those of datasets\.folder\.validation and test$"
+    )
+    with pytest.raises(ParamsError, match=message):
+        found(tmp_path)
+
+
+def test_several_roots_are_asked_for_and_become_one_set(tmp_path):
+    touch(tmp_path, "one/images/a.png", "one/labels/a.png", "two/images/b.png", "two/labels/b.png")
+    entries = pairs(open_files([str(tmp_path / "one"), str(tmp_path / "two")]), given=None).entries[""]
+    assert [entry.key for entry in entries] == ["a", "b"]
