@@ -1,11 +1,13 @@
 """Each official data set, in the layout and the encodings of its release."""
 
+import shutil
+
 import numpy as np
 import pytest
 from cityscapesscripts.helpers.labels import labels as cityscapes_labels
 from PIL import Image
 
-from smis.core.errors import ParamsError
+from smis.core.errors import DataError, LabelError, ParamsError
 from smis.datasets.registry import DATASETS
 from smis.published.data_sets import PUBLISHED, data_set_of
 from tests.datasets import releases
@@ -164,6 +166,60 @@ def test_faces_without_the_list_of_celeba_say_what_to_do(tmp_path):
     (tree / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
     with pytest.raises(ParamsError, match=r"which says who is in which split; copy it beside .* last_2000"):
         reader("celebamask", tree)
+
+
+@pytest.mark.parametrize("line", ["6", "6 a 000007.jpg", "<html>", "\u00e9"])
+def test_a_list_of_faces_with_a_line_that_does_not_fit_names_it(tmp_path, line):
+    path = releases.celebamask(tmp_path) / "CelebA-HQ-to-CelebA-mapping.txt"
+    path.write_text(f"{path.read_text()}\n  {line}  \n", encoding="latin-1")
+    with pytest.raises(DataError, match=r"line 9 of .*mapping\.txt is '.*', but a line has .*; copy the list again"):
+        reader("celebamask", tmp_path)
+
+
+def test_a_list_of_faces_that_cannot_be_read_is_named(tmp_path):
+    path = releases.celebamask(tmp_path) / "CelebA-HQ-to-CelebA-mapping.txt"
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere.txt")
+    with pytest.raises(
+        DataError, match=r"cannot read .*mapping\.txt \(.*No such file.*\); is the file whole\? copy it again"
+    ):
+        reader("celebamask", tmp_path)
+
+
+def test_faces_that_are_in_two_places_are_problems(tmp_path):
+    one = releases.celebamask(tmp_path / "one")
+    doubled = ("CelebA-HQ-img/0.jpg", "CelebAMask-HQ-mask-anno/0/00001_nose.png")
+    for name in doubled:
+        copy = tmp_path / "two" / name
+        copy.parent.mkdir(parents=True)
+        shutil.copy(one / name, copy)
+    read = reader("celebamask", [str(one), str(tmp_path / "two")])
+    assert [problem.key for problem in read.problems] == ["0", "1"]
+    for problem, name in zip(read.problems, doubled, strict=True):
+        assert problem.why == f"{one}/{name} and {tmp_path}/two/{name} are of one name; take one of them away"
+
+
+def test_two_lists_of_faces_that_differ_are_named(tmp_path):
+    releases.celebamask(tmp_path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/CelebA-HQ-to-CelebA-mapping.txt").write_text("idx\n0 1 000002.jpg\n")
+    with pytest.raises(DataError, match=r"mapping\.txt and .*mapping\.txt differ; take away the one"):
+        reader("celebamask", tmp_path)
+
+
+def test_masks_of_a_face_are_of_its_shape(tmp_path):
+    path = releases.celebamask(tmp_path) / "CelebA-HQ-img/4.jpg"
+    releases.save(path, releases.photograph(4, height=1024, width=512))
+    with pytest.raises(LabelError, match=r"00004_skin\.png is 512 x 512, but .*4\.jpg is 1024 x 512; .* of one shape"):
+        reader("celebamask", tmp_path).read("test", 0)
+
+
+@pytest.mark.parametrize("target", [151, 999])
+def test_an_id_that_is_made_what_is_no_class_is_refused_at_once(tmp_path, target):
+    with pytest.raises(
+        ParamsError, match=rf"ade20k\.relabel makes 0 the class {target}, but .* 151 classes \(0 to 150\)"
+    ):
+        reader("ade20k", releases.ade20k(tmp_path), relabel={0: target})
 
 
 def test_merged_maps_of_faces_are_read_where_inade_puts_them(tmp_path):

@@ -1,5 +1,6 @@
 """A face's masks, one file for each part -> its label map."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -7,20 +8,18 @@ from numpy import ndarray
 
 from smis.core.errors import LabelError, ParamsError
 from smis.datasets.celebamask.classes import NAMES
-from smis.datasets.reading.files import Files, Several
+from smis.datasets.celebamask.division import LIST, as_celeba, last
+from smis.datasets.reading.files import Files, Several, is_junk
 from smis.datasets.reading.pairing import Entry, compiled_at_end
 from smis.datasets.reading.pictures import read_ids
 from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.section import TEST, TRAIN, VALIDATION
+from smis.datasets.reading.section import TRAIN
 
 PARTS = NAMES[1:]
 """In the order of the release's g_mask.py: where parts overlap, the later one is seen."""
 _IMAGE = compiled_at_end(r"CelebA-HQ-img/(?P<number>\d+)\.jpg")
 _PART = compiled_at_end(r"CelebAMask-HQ-mask-anno/\d+/(?P<number>\d{5})_(?P<part>[a-z_]+)\.png")
-_LIST = compiled_at_end(r"CelebA-HQ-to-CelebA-mapping\.txt")
-_VALIDATION_FROM, _TEST_FROM = 162771, 182638
-"""Numbers in CelebA at which its splits begin, as the release's g_partition.py compares them."""
-_TESTS = 2000
+_LIST = compiled_at_end(re.escape(LIST))
 
 
 def merged(files: Files, names: Sequence[str]) -> ndarray:
@@ -51,65 +50,55 @@ def whole_release(
 
     Raises:
         ParamsError: if there are no pictures, or no list of CelebA's numbers, or instances are to be given.
+        DataError: if that list cannot be read.
     """
     if instances == "given":
         raise ParamsError("datasets.celebamask.instances: the release has none; set classes or regions")
     images, parts, lists = _sorted_out(files.names())
     if not images:
         raise ParamsError("no file is named CelebA-HQ-img/NUMBER.jpg; set root to where CelebAMask-HQ lies")
-    split_of = _as_celeba(files, lists) if division == "celeba" else _last(images)
+    split_of = as_celeba(files, lists) if division == "celeba" else last(images)
     entries: dict[str, list[Entry]] = {}
     problems: list[Problem] = []
     for number in sorted(images.keys() | parts.keys()):
         split = split_of.get(number)
-        why = _misfit(files, images.get(number), parts.get(number, {}), listed=split is not None)
+        why = _misfit(files, images.get(number, []), parts.get(number, {}), listed=split is not None)
         if why:
             problems.append(Problem(str(number), split or TRAIN, why))
         else:
-            masks = tuple(parts[number][part] for part in PARTS if part in parts[number])
-            entries.setdefault(split or TRAIN, []).append(Entry(str(number), images[number], masks))
+            masks = tuple(parts[number][part][0] for part in PARTS if part in parts[number])
+            entries.setdefault(split or TRAIN, []).append(Entry(str(number), images[number][0], masks))
     return entries, problems
 
 
-def _sorted_out(names: Iterable[str]) -> tuple[dict[int, str], dict[int, dict[str, str]], list[str]]:
-    images: dict[int, str] = {}
-    parts: dict[int, dict[str, str]] = {}
+Parts = Mapping[str, Sequence[str]]
+"""The files of each part of one face; one file, where nothing is wrong."""
+
+
+def _sorted_out(names: Iterable[str]) -> tuple[Mapping[int, Sequence[str]], Mapping[int, Parts], Sequence[str]]:
+    images: dict[int, list[str]] = {}
+    parts: dict[int, dict[str, list[str]]] = {}
     lists: list[str] = []
-    for name in names:
+    for name in (name for name in names if not is_junk(name)):
         if match := _PART.fullmatch(name):
-            parts.setdefault(int(match["number"]), {})[match["part"]] = name
+            parts.setdefault(int(match["number"]), {}).setdefault(match["part"], []).append(name)
         elif match := _IMAGE.fullmatch(name):
-            images[int(match["number"])] = name
+            images.setdefault(int(match["number"]), []).append(name)
         elif _LIST.fullmatch(name):
             lists.append(name)
     return images, parts, lists
 
 
-def _misfit(files: Several, image: str | None, parts: Mapping[str, str], *, listed: bool) -> str | None:
-    if image is None:
-        return f"{files.title(next(iter(parts.values())))} belongs to no picture; copy CelebA-HQ-img again"
+def _misfit(files: Several, images: Sequence[str], parts: Parts, *, listed: bool) -> str | None:
+    doubled = next((found for found in (images, *parts.values()) if len(found) > 1), None)
+    if doubled:
+        return f"{' and '.join(map(files.title, doubled[:2]))} are of one name; take one of them away"
+    if not images:
+        return f"{files.title(next(iter(parts.values()))[0])} belongs to no picture; copy CelebA-HQ-img again"
+    title = files.title(images[0])
     if not parts:
-        return f"{files.title(image)} has no masks; copy CelebAMask-HQ-mask-anno again, or take the picture away"
+        return f"{title} has no masks; copy CelebAMask-HQ-mask-anno again, or take the picture away"
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
-        return f"{files.title(parts[unknown[0]])} is of no part that the release has; take it away"
-    return None if listed else f"{files.title(image)} is not in CelebA-HQ-to-CelebA-mapping.txt; copy the list again"
-
-
-def _as_celeba(files: Several, lists: Sequence[str]) -> dict[int, str]:
-    if not lists:
-        remedy = "copy it beside CelebA-HQ-img, or set datasets.celebamask.division: last_2000"
-        raise ParamsError(f"there is no CelebA-HQ-to-CelebA-mapping.txt, which says who is in which split; {remedy}")
-    rows = [line.split() for line in files.read(lists[0]).decode().splitlines()[1:] if line.strip()]
-    return {int(row[0]): _split(int(row[1])) for row in rows}
-
-
-def _split(number: int) -> str:
-    if number >= _TEST_FROM:
-        return TEST
-    return VALIDATION if number >= _VALIDATION_FROM else TRAIN
-
-
-def _last(images: Mapping[int, str]) -> dict[int, str]:
-    tests = set(sorted(images)[-_TESTS:])
-    return {number: TEST if number in tests else TRAIN for number in images}
+        return f"{files.title(parts[unknown[0]][0])} is of no part that the release has; take it away"
+    return None if listed else f"{title} is not in {LIST}; copy the list again"

@@ -1,5 +1,6 @@
 """The maps of one picture: read, checked against their data set, and made into objects."""
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from smis.core.errors import LabelError
 from smis.core.sample import check_range
 from smis.datasets.reading import instances
 from smis.datasets.reading.files import Files
+from smis.datasets.reading.geometry import Size
 from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.pictures import read_ids
 
@@ -30,9 +32,9 @@ class Maps:
     """What to do about an id that is no class, with {high} for the id."""
     read_labels: Callable[[Files, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
-    """False where maps are smaller than their pictures."""
+    """False where maps are smaller than their pictures, but of their shape."""
 
-    def read(self, entry: Entry, *, size: tuple[int, int]) -> tuple[ndarray, ndarray | None]:
+    def read(self, entry: Entry, *, size: Size) -> tuple[ndarray, ndarray | None]:
         """Read the class of each pixel, and the object where there is a file for it.
 
         Raises:
@@ -68,9 +70,15 @@ class Maps:
             changed[labels == old] = self.relabel[old]
         return changed
 
-    def _check_sizes(self, maps: Mapping[str, ndarray | None], *, image: str, size: tuple[int, int]) -> None:
+    def _check_sizes(self, maps: Mapping[str, ndarray | None], *, image: str, size: Size) -> None:
+        fit, what = (operator.eq, "size") if self.sizes_agree else (_of_one_shape, "shape")
         for name, ids in maps.items():
-            if ids is not None and ids.shape != size and self.sizes_agree:
+            if ids is not None and not fit(ids.shape, size):
                 sizes = " x ".join(map(str, ids.shape)), " x ".join(map(str, size))
                 title, other = self.files.title(name), self.files.title(image)
-                raise LabelError(f"{title} is {sizes[0]}, but {other} is {sizes[1]}; make them of one size")
+                raise LabelError(f"{title} is {sizes[0]}, but {other} is {sizes[1]}; make them of one {what}")
+
+
+def _of_one_shape(one: Size, other: Size) -> bool:
+    """Return whether sides are in one proportion, but for less than a pixel that rounding took."""
+    return abs(one[0] * other[1] - one[1] * other[0]) < max(*one, *other)

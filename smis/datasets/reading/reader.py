@@ -37,13 +37,14 @@ class Release:
     problems: Sequence[Problem] = ()
     read_labels: Callable[[Files, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
-    """False where maps are smaller than their pictures."""
+    """False where maps are smaller than their pictures, but of their shape."""
 
 
 class Reader:
     """Reads pictures one by one, by split and number."""
 
     def __init__(self, release: Release, section: Section, classes: Classes) -> None:
+        check_relabel(section.relabel, name=release.name, classes=len(classes.names))
         self.classes, self.palette = list(classes.names), list(classes.palette)
         self.problems, self.warnings = release.problems, miscounted(release, section.published)
         self.crop = section.size if section.load_size else None
@@ -100,6 +101,18 @@ class Reader:
             labels=labels.astype(np.uint8),
             instances=self._maps.instances(labels, given, entry),
         )
+
+
+def check_relabel(relabel: Mapping[int, int], *, name: str, classes: int) -> None:
+    """Refuse to make an id what is no class, once and not for each picture.
+
+    Raises:
+        ParamsError: with the id.
+    """
+    for old, new in relabel.items():
+        if new >= classes:
+            allowed = f"the data set has {classes} classes (0 to {classes - 1})"
+            raise ParamsError(f"datasets.{name}.relabel makes {old} the class {new}, but {allowed}; give one of them")
 
 
 def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[Entry]]:
