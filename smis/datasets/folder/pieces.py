@@ -42,7 +42,7 @@ class Pieces:
 
 
 def _corners(files: Several, entry: Entry, *, tile: int, stride: int) -> list[tuple[int, int]]:
-    height, width = pictures.size(files, entry.image)
+    height, width = pictures.size(files, entry.image, upright=True)
     if min(height, width) < tile:
         title = files.title(entry.image)
         raise ImageError(f"{title} is {height} x {width}, too small for a tile of {tile}; make tile smaller")

@@ -87,8 +87,8 @@ class Reader:
         )
 
     def _opened(self, entry: Entry) -> tuple[Image.Image, ndarray, ndarray | None]:
-        """Read a picture's files; the last ones are kept, for the next tile of the same picture."""
+        """Read a picture's files, it upright; the last ones are kept, for the next tile of the same picture."""
         if self._latest is None or self._latest[0] != entry.key:
-            image = pictures.read_image(self._files, entry.image)
+            image = pictures.read_image(self._files, entry.image, upright=True)
             self._latest = entry.key, (image, *self._maps.read(entry, size=(image.height, image.width)))
         return self._latest[1]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from smis.core.errors import DataError, ImageError, LabelError, ParamsError
 from smis.datasets.folder import Config
@@ -140,6 +140,30 @@ def test_transparency_is_dropped_as_in_the_released_code(root):
     before.putalpha(7)
     before.save(root / "images" / "a.png")
     assert np.array_equal(reader(root, size=[16, 24]).read("train", 0).image, np.asarray(before)[..., :3])
+
+
+@pytest.fixture
+def lying(root):
+    """The picture b as a phone stores it that was held upright: on its side, with Orientation 6; its map is upright."""
+    upright = Image.fromarray(stripes()).point([0, 120, 240] + [0] * 253)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored = upright.convert("RGB").transpose(Image.Transpose.ROTATE_90)
+    stored.save(root / "images" / "b.jpg", exif=exif, quality=100, subsampling=0)
+    Image.fromarray(stripes()).save(root / "labels" / "b.png")
+    return root
+
+
+def test_a_picture_that_lies_on_its_side_is_read_upright_and_fits_its_label_map(lying):
+    sample = reader(lying, size=[16, 24]).read("train", 1)
+    assert np.abs(sample.image[..., 0] - 120.0 * sample.labels).max() < 40
+
+
+def test_tiles_are_cut_from_the_upright_picture(lying):
+    read = reader(lying, tile=8)
+    tiles = {sample.key: sample for sample in (read.read("train", number) for number in range(6, 12))}
+    assert list(tiles) == [f"b@{top},{left}" for top in (0, 8) for left in (0, 8, 16)]
+    assert all(np.abs(tile.image[..., 0] - 120.0 * tile.labels).max() < 40 for tile in tiles.values())
 
 
 def test_classes_come_from_a_file_beside_the_pictures(root):
