@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -58,6 +59,10 @@ class Folder:
         """Read a file whole."""
         return (self._root / name).read_bytes()
 
+    def opened(self, name: str) -> BufferedReader:
+        """Open a file."""
+        return (self._root / name).open("rb")
+
     def title(self, name: str) -> str:
         """Say the path."""
         return printable(str(self._root / name))
@@ -90,6 +95,11 @@ class Several:
         """Read a file whole."""
         place, own = self._at(name)
         return place.read(own)
+
+    def opened(self, name: str) -> BufferedReader | BytesIO:
+        """Open a file; of one in a folder no more is read than is asked for."""
+        place, own = self._at(name)
+        return place.opened(own) if isinstance(place, Folder) else BytesIO(place.read(own))
 
     def title(self, name: str) -> str:
         """Say where it is."""

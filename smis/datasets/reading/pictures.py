@@ -1,9 +1,9 @@
 """Picture files as bytes -> colours and ids, or a sentence that says what is wrong with the file."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO
 
 import numpy as np
 from numpy import ndarray
@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from smis.core.errors import ImageError, LabelError, SmisError
 from smis.datasets.reading.archives import PackedError
-from smis.datasets.reading.files import Files
+from smis.datasets.reading.files import Files, Several
 
 _ID_MODES = ("L", "P", "1", "I", "I;16")
 _DEEP_MODES = ("I", "I;16", "F")
@@ -28,13 +28,15 @@ _TURNS = {
 """What makes a picture upright, by its EXIF orientation; from 5 on it lies on its side."""
 
 
-def size(files: Files, name: str, *, upright: bool = False) -> tuple[int, int]:
+def size(files: Several, name: str, *, upright: bool = False) -> tuple[int, int]:
     """Return height and width, upright as viewers show the picture, or as its pixels are stored.
+
+    Of a file in a folder only the head is read.
 
     Raises:
         ImageError: if it is no picture.
     """
-    with _opened(files, name, kind=ImageError) as image:
+    with _opened(lambda: files.opened(name), files.title(name), kind=ImageError) as image:
         lies = upright and _orientation(image) >= 5
         return (image.width, image.height) if lies else (image.height, image.width)
 
@@ -48,7 +50,7 @@ def read_image(files: Files, name: str, *, upright: bool = False) -> Image.Image
     Raises:
         ImageError: if the file is broken, or has more than 8 bits for a channel.
     """
-    with _opened(files, name, kind=ImageError) as image:
+    with _opened(lambda: BytesIO(files.read(name)), files.title(name), kind=ImageError) as image:
         turn = _TURNS.get(_orientation(image)) if upright else None
         image.load()
         mode, colours = image.mode, image if image.mode == "RGB" else image.convert("RGB")
@@ -63,7 +65,7 @@ def read_ids(files: Files, name: str) -> ndarray:
     Raises:
         LabelError: if the file is broken, or has colours instead of ids.
     """
-    with _opened(files, name, kind=LabelError) as image:
+    with _opened(lambda: BytesIO(files.read(name)), files.title(name), kind=LabelError) as image:
         mode, ids = image.mode, np.asarray(image)
     if mode == "RGB" and (ids == ids[..., :1]).all():
         return np.ascontiguousarray(ids[..., 0])
@@ -74,16 +76,19 @@ def read_ids(files: Files, name: str) -> ndarray:
 
 
 @contextmanager
-def _opened(files: Files, name: str, *, kind: type[SmisError]) -> Iterator[Image.Image]:
+def _opened(
+    stream: Callable[[], BufferedReader | BytesIO], title: str, *, kind: type[SmisError]
+) -> Iterator[Image.Image]:
     """Open a picture, of which only the head is decoded at first."""
     try:
-        content = files.read(name)
         # PIL warns of large pictures and damaged EXIF; what it can read all the same, is read
-        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(content)) as image:
-            _check_depth(content[:26], title=files.title(name), kind=kind)
-            yield image
+        with warnings.catch_warnings(action="ignore"), stream() as content:
+            _check_depth(content.read(26), title=title, kind=kind)
+            content.seek(0)
+            with Image.open(content) as image:
+                yield image
     except _FAULTS as error:
-        raise _unreadable(files.title(name), error, kind=kind) from None
+        raise _unreadable(title, error, kind=kind) from None
 
 
 def _check_depth(head: bytes, *, title: str, kind: type[SmisError]) -> None:

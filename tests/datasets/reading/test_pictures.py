@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from smis.core.errors import ImageError, LabelError
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import open_files
-from tests.datasets.releases import photograph
+from tests.datasets.releases import packed, photograph
 
 
 def saved(folder, name, picture, **how):
@@ -67,3 +67,22 @@ def test_a_large_picture_is_read_without_a_warning_and_one_too_large_says_to_cut
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ImageError, match=r"\(Image size \(3072 pixels\) exceeds limit of 2000 pixels\); cut it into"):
         pictures.read_image(files, name)
+
+
+def test_the_size_of_a_picture_in_a_folder_is_read_from_its_head(tmp_path):
+    files, name = saved(tmp_path, "a.jpg", Image.fromarray(photograph(0, height=480, width=640)))
+    path = tmp_path / "a.jpg"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert pictures.size(files, name) == (480, 640)
+    with pytest.raises(ImageError, match=r"a\.jpg \(image file is truncated.*\); is the file whole\?"):
+        pictures.read_image(files, name)
+
+
+def test_a_picture_has_the_same_size_in_an_archive(tmp_path):
+    saved(tmp_path, "a.jpg", Image.fromarray(photograph(0, height=480, width=640)))
+    assert pictures.size(open_files(packed(tmp_path, tmp_path / "all.zip")), "0:a.jpg") == (480, 640)
+
+
+def test_a_picture_that_is_away_says_so_when_its_size_is_asked_for(tmp_path):
+    with pytest.raises(ImageError, match=r"cannot read .*a\.jpg \(.*No such file or directory: 'it'\)"):
+        pictures.size(open_files(str(tmp_path)), "0:a.jpg")
