@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,17 @@ def run_show(chosen: argparse.Namespace) -> None:
     out = chosen.out or Path(f"{opened.name}.png")
     shown = sorted({int(label) for sample in samples for label in np.unique(sample.labels)})
     legend = [(opened.classes[number], opened.palette[number]) for number in shown]
-    note = f"{len(samples)} of {opened.counts[split]:,} pictures of {split}"
+    note = f"{len(samples)} of {_pictures(opened.counts[split])} of {split}"
     sheet.save(out, [_row(sample, opened.palette) for sample in samples], legend=legend, note=note)
     of_samples = census.of_samples(samples, classes=len(opened.classes))
     counted = census.of_prepared(opened.prepared)[split] if opened.prepared else of_samples
     _print(opened, {split: counted}, as_json=chosen.json)
     if not chosen.json:
         print(f"{out}: {note}")
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'s' * (count != 1)}"
 
 
 def _spread(count: int, wanted: int) -> list[int]:
@@ -128,22 +133,23 @@ def run_check(chosen: argparse.Namespace) -> None:
     else:
         assert opened.raw is not None
         counted = census.of_reader(opened.raw)
-    _print(opened, counted, as_json=chosen.json)
     found = [problem for each in counted.values() for problem in each.problems]
     problems = [*(opened.raw.problems if opened.raw else ()), *found]
+    _print(opened, counted, as_json=chosen.json, problems=[asdict(problem) for problem in problems])
     if problems:
         total = sum(opened.counts.values()) + len(problems) - len(found)
         raise as_error(problems, name=opened.name, pictures=total)
 
 
-def _print(opened: DataSet, counted: Mapping[str, Census], *, as_json: bool) -> None:
+def _print(opened: DataSet, counted: Mapping[str, Census], *, as_json: bool, **more: Any) -> None:
+    """Print the census as a table, or as JSON with all there is `more` to say."""
     whole = Census.empty(len(opened.classes))
     for each in counted.values():
         whole.join(each)
     rows = whole.rows(opened.classes)
     if as_json:
         said = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
-        print(json.dumps({"data_set": opened.name, "splits": said, "classes": rows}, indent=2))
+        print(json.dumps({"data_set": opened.name, "splits": said, "classes": rows, **more}, indent=2))
         return
     table = Table("id", "class", box=box.SIMPLE)
     for name in ("of pixels", "of pictures"):
@@ -153,4 +159,4 @@ def _print(opened: DataSet, counted: Mapping[str, Census], *, as_json: bool) -> 
     Console().print(table)
     for split, each in counted.items():
         mean = each.instances / max(each.pictures, 1)
-        print(f"{split}: {each.pictures:,} pictures, {mean:.1f} instances each, {each.most} at most")
+        print(f"{split}: {_pictures(each.pictures)}, {mean:.1f} instances each, {each.most} at most")

@@ -57,7 +57,17 @@ def _setting(given: str) -> tuple[str, Any]:
     key, equals, value = given.partition("=")
     if not equals:
         raise ParamsError(f"--set {given}: write KEY=VALUE, for example root=raw/cityscapes or size=[256,512]")
+    return key, _value(value)
+
+
+def _value(text: str) -> Any:
+    """Read JSON, or a list or mapping of plain words as YAML has them: [sky, tree], {255: 0}."""
     try:
-        return key, json.loads(value)
+        return json.loads(text)
     except json.JSONDecodeError:
-        return key, value
+        parts = [part.strip() for part in text[1:-1].split(",")]
+        if text.startswith("[") and text.endswith("]"):
+            return [_value(part) for part in parts]
+        if text.startswith("{") and text.endswith("}"):
+            return {key.strip(): _value(value.strip()) for key, _, value in (part.partition(":") for part in parts)}
+        return text

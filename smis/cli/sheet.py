@@ -11,7 +11,7 @@ from smis.core.files import written
 from smis.core.shapes import Picture
 
 _SMALLEST, _LARGEST = 128, 256
-"""Sides of a tile, in pixels: smaller pictures are enlarged by a whole number, larger ones shrunk."""
+"""Sides of a tile, in pixels: smaller pictures are enlarged by a whole number if they then fit, larger ones shrunk."""
 _MARGIN, _GAP, _LINE, _SWATCH = 16, 8, 20, 12
 _BETWEEN = 14
 """White below a row."""
@@ -77,7 +77,7 @@ def _columns(rows: Sequence[Sequence[tuple[str, Pictures.Image]]]) -> list[tuple
 
 def _fitted(picture: Picture) -> Pictures.Image:
     tile = Pictures.fromarray(picture)
-    scale = -(-_SMALLEST // min(tile.size))
+    scale = min(-(-_SMALLEST // min(tile.size)), _LARGEST // max(tile.size))
     if scale > 1:
         return tile.resize((tile.width * scale, tile.height * scale), Pictures.Resampling.NEAREST)
     tile.thumbnail((_LARGEST, _LARGEST), Pictures.Resampling.LANCZOS)

@@ -75,6 +75,62 @@ def test_a_check_reads_everything_and_tells_all_that_does_not_fit(tmp_path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
 
 
+def test_a_check_in_json_names_every_problem(tmp_path, capsys):
+    folder(tmp_path, pictures=30)
+    for path in (tmp_path / "labels").iterdir():
+        releases.save(path, np.full((8, 8), 9, np.uint8))
+    (tmp_path / "labels" / "p00.png").unlink()
+    given = ["--set", f"root={tmp_path}", "size=[8,8]", "classes=[sky,tree]", "--json"]
+    assert main(["data", "check", "folder", *given]) == 2
+    said = capsys.readouterr()
+    problems = json.loads(said.out)["problems"]
+    assert {problem["key"] for problem in problems} == {f"p{number:02d}" for number in range(30)}
+    assert all(f"{problem['key']}" in problem["why"] for problem in problems)
+    assert "and 10 more" in said.err
+
+
+def folder(root, *, pictures):
+    for number in range(pictures):
+        releases.save(root / "images" / f"p{number:02d}.png", releases.photograph(number, height=8, width=8))
+        releases.save(root / "labels" / f"p{number:02d}.png", releases.blocks(number, [0, 1], height=8, width=8))
+
+
+@pytest.mark.parametrize("classes", ["[sky, old tree]", '["sky", "old tree"]'])
+def test_settings_are_read_as_params_has_them(tmp_path, capsys, classes):
+    folder(tmp_path, pictures=6)
+    given = ["--set", f"root={tmp_path}", "size=[8,8]", f"classes={classes}", "--json"]
+    assert main(["data", "check", "folder", *given]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in said["classes"]] == ["sky", "old tree"]
+    assert said["problems"] == []
+
+
+def test_a_remedy_with_braces_can_be_given_as_it_is_told(tmp_path):
+    tree = releases.deepfashion(tmp_path / "raw")
+    releases.save(min((tree / "cihp_train_mask").iterdir()), np.full((256, 256), 9, np.uint8))
+    given = ["--set", f"root={tree}", "validation=0"]
+    assert main(["data", "check", "deepfashion", *given]) == 2
+    assert main(["data", "check", "deepfashion", *given, "relabel={9: 0}"]) == 0
+
+
+@pytest.mark.parametrize(("size", "width"), [("[8,512]", 816), ("[8,128]", 816), ("[100,100]", 648), ("[8,8]", 432)])
+def test_no_picture_on_a_sheet_is_wider_than_a_tile(tmp_path, size, width):
+    folder(tmp_path / "raw", pictures=6)
+    given = ["--set", f"root={tmp_path / 'raw'}", f"size={size}", "classes=[sky,tree]"]
+    assert main(["data", "show", "folder", *given, "--out", str(tmp_path / "sheet.png")]) == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width == width
+
+
+def test_one_picture_is_no_pictures(tmp_path, capsys):
+    folder(tmp_path, pictures=1)
+    given = ["--set", f"root={tmp_path}", "size=[8,8]", "classes=[sky,tree]", "validation=0", "test=0"]
+    assert main(["data", "show", "folder", *given, "--out", str(tmp_path / "sheet.png")]) == 0
+    said = capsys.readouterr().out
+    assert "train: 1 picture, " in said
+    assert "1 of 1 picture of train" in said
+
+
 def test_a_data_set_that_is_whole_passes_its_check(tmp_path, capsys):
     tree = releases.deepfashion(tmp_path / "raw")
     assert main(["data", "check", "deepfashion", "--set", f"root={tree}", "validation=1", "--json"]) == 0
