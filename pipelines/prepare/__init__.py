@@ -2,7 +2,7 @@
 
 Repeat the command after anything (kill -9, a full disk, a power cut): it goes on after the last shard that was closed.
 `$SMIS_WORKERS` says how many processes read; it changes no byte of what is written. Nor does what is kept of a data
-set for the time when files are added to it (not with `$SMIS_KEEP=0`).
+set for the time when files are added to it, or those that do not fit are mended (not with `$SMIS_KEEP=0`).
 """
 
 import os
@@ -60,7 +60,7 @@ class Opened:
 
     @property
     def kept(self) -> Path:
-        """Return the folder for what is taken over when files are added; nothing but time is lost without it."""
+        """Return the folder for what is taken over when files are added or mended; without it only time is lost."""
         return self.folder.with_name(f"kept-{self.header.dataset}-{of_making(self.reader, self.header)[:16]}")
 
 
@@ -199,21 +199,34 @@ def _fill(data: Opened) -> int:
         ShardWriter(data.folder, data.header, shard_mib=config.shard_mib, keep=_keeps(data)) as writer,
         Bar(f"preparing {data.header.dataset}", total=_total(reader), unit="pictures") as bar,
     ):
+        if not config.skip_bad:
+            _close_holes(writer, chunks)
         notes = LeftOut(data.folder, after=writer.after)
-        bar.skip(sum(chunk.stop - chunk.start for chunk in chunks[: writer.after]))
+        bar.skip(_pictures(chunks[: writer.after]))
         for after, (chunk, found) in enumerate(_made(data, chunks[writer.after :]), start=writer.after + 1):
             if config.skip_bad:
                 notes.add(found.problems, after=after)
             else:
                 problems += found.problems
-            if found.rows is not None and not problems:
+            if found.rows is not None:
                 writer.add(found.rows, after=after)
             bar.advance(chunk.stop - chunk.start, note=chunk.split)
             if len(problems) >= _ENOUGH:
                 break
         if problems:
+            writer.give_up(whole=len(problems) < _ENOUGH)
             raise _Unfit(problems)
     return notes.finish(reader.problems)
+
+
+def _close_holes(writer: ShardWriter, chunks: Sequence[Chunk]) -> None:
+    """Begin anew where a run was killed after it had seen a picture that does not fit: nobody knows its problems."""
+    if writer.rows < _pictures(chunks[: writer.after]):
+        writer.give_up(whole=False)
+
+
+def _pictures(chunks: Sequence[Chunk]) -> int:
+    return sum(chunk.stop - chunk.start for chunk in chunks)
 
 
 def _keeps(data: Opened) -> Path | None:

@@ -67,6 +67,21 @@ class ShardWriter:
         """How many chunks of the data set the closed shards have."""
         return self._done[-1].after if self._done else 0
 
+    @property
+    def rows(self) -> int:
+        """How many rows the closed shards have."""
+        return sum(part.entry.rows for part in self._done)
+
+    def give_up(self, *, whole: bool) -> None:
+        """Keep what was written, and begin anew; of a data set that is not gone through, only more than was kept."""
+        self._close_shard()
+        if self._keep and (whole or self.rows > kept.count(self._keep)):
+            kept.keep(self._keep, self._folder, self._done)
+        parts.forget(self._folder, self._done)
+        for part in self._done:
+            (self._folder / part.entry.file).unlink()
+        self._done, self._after = [], 0
+
     def add(self, rows: Rows, *, after: int | None = None) -> None:
         """Add rows to the shard that is open, or open the next; `after` counts the chunks up to and with these."""
         if self._open and self._open[0].split != rows.split:

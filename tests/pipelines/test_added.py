@@ -1,4 +1,4 @@
-"""Files that are added to a data set which was prepared: only they are read, and the bytes are those of a new start."""
+"""Files that are added to a data set or mended: only they are read, and the bytes are those of a new start."""
 
 import os
 import shutil
@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines import prepare as stage
 from pipelines.prepare import prepare
+from smis.core.errors import DataError
+from smis.data import parts
 from smis.data.shards import Prepared
-from smis.data.writer import PrepareConfig
+from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
 from smis.datasets.folder import Config
 from smis.datasets.folder.reader import Reader
 from tests.datasets import releases
@@ -61,6 +64,19 @@ def write(root: Path, place: Path, **config: Any) -> Path:
     section = Config(root=str(root), classes=["a", "b", "c"], size=(32, 32), validation=0.1, test=0.1)
     prepare(section.build(), path, config=PrepareConfig(shard_mib=1, **config), scratch=place / ".scratch")
     return path
+
+
+def spoil(root: Path, *names: str) -> dict[Path, bytes]:
+    """Break label maps; return what they were, for `mend`."""
+    were = {root / "labels" / f"{name}.png": (root / "labels" / f"{name}.png").read_bytes() for name in names}
+    for path in were:
+        path.write_bytes(b"no map")
+    return were
+
+
+def mend(were: dict[Path, bytes]) -> None:
+    for path, content in were.items():
+        path.write_bytes(content)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -140,3 +156,99 @@ def test_other_parameters_take_nothing_over(root: Path, tmp_path: Path, reads: l
     reads.clear()
     write(root, tmp_path, encoding="png")
     assert len(reads) == PICTURES + TO_KNOW_THE_SIZE
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
+def test_a_mended_picture_is_the_only_one_that_is_read_again(
+    root: Path, tmp_path: Path, reads: list[str], encoding: str
+) -> None:
+    were = spoil(root, "p0100", "p0299")
+    with pytest.raises(DataError, match=r"2 of 300 pictures of folder do not fit"):
+        write(root, tmp_path, encoding=encoding)
+    assert len(reads) == PICTURES + TO_KNOW_THE_SIZE
+    assert [path.name.split("-")[0] for path in (tmp_path / ".scratch").iterdir()] == ["kept"]
+    mend(were)
+    reads.clear()
+    mended = contents(write(root, tmp_path, encoding=encoding))
+    assert sorted(reads[TO_KNOW_THE_SIZE:]) == ["p0100", "p0299"]
+    assert mended == contents(write(root, tmp_path / "anew", encoding=encoding))
+
+
+def test_only_the_bad_ones_are_read_again_to_leave_them_out(root: Path, tmp_path: Path, reads: list[str]) -> None:
+    spoil(root, "p0003", "p0200")
+    with pytest.raises(DataError, match=r"2 of 300 pictures of folder do not fit"):
+        write(root, tmp_path)
+    reads.clear()
+    without = contents(write(root, tmp_path, skip_bad=True))
+    assert sorted(reads[TO_KNOW_THE_SIZE:]) == ["p0003", "p0200"]
+    assert without == contents(write(root, tmp_path / "anew", skip_bad=True))
+
+
+def test_one_bad_picture_among_added_ones_costs_nothing_of_what_was_kept(
+    root: Path, tmp_path: Path, reads: list[str]
+) -> None:
+    write(root, tmp_path)
+    add(root, "p0100-added", 7)
+    were = spoil(root, "p0007")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"cannot read .*p0007\.png"):
+            write(root, tmp_path)
+    mend(were)
+    reads.clear()
+    mended = contents(write(root, tmp_path))
+    assert reads[TO_KNOW_THE_SIZE:] == ["p0007"]
+    assert mended == contents(write(root, tmp_path / "anew"))
+
+
+def test_a_bad_picture_leaves_nothing_where_nobody_wants_it(
+    root: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMIS_KEEP", "0")
+    spoil(root, "p0100")
+    with pytest.raises(DataError, match=r"cannot read .*p0100\.png"):
+        write(root, tmp_path)
+    assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+class Killed(BaseException):
+    """What ends a run at once, as a signal does."""
+
+
+def test_a_run_that_was_killed_after_a_bad_picture_still_tells_of_it(
+    root: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def killed(self: ShardWriter, *, whole: bool) -> None:
+            raise Killed("at once")
+
+        patch.setattr(ShardWriter, "give_up", killed)
+        were = spoil(root, "p0003")
+        with pytest.raises(Killed, match="at once"):
+            write(root, tmp_path)
+    (unfinished,) = (tmp_path / ".scratch").glob("prepare-folder-*")
+    first = parts.done(unfinished)[0]
+    assert first.entry.rows == first.after * CHUNK - 1
+    reads.clear()
+    with pytest.raises(DataError, match=r"cannot read .*p0003\.png"):
+        write(root, tmp_path)
+    assert len(reads) < PICTURES
+    mend(were)
+    reads.clear()
+    mended = contents(write(root, tmp_path))
+    assert reads[TO_KNOW_THE_SIZE:] == ["p0003"]
+    assert mended == contents(write(root, tmp_path / "anew"))
+
+
+def test_a_run_that_has_seen_enough_takes_nothing_away_from_what_was_kept(
+    root: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_ENOUGH", 2)
+    write(root, tmp_path)
+    were = spoil(root, "p0001", "p0002", "p0003", "p0004")
+    with pytest.raises(DataError, match=r"pictures of folder do not fit"):
+        write(root, tmp_path)
+    mend(were)
+    reads.clear()
+    write(root, tmp_path)
+    assert sorted(reads[TO_KNOW_THE_SIZE:]) == ["p0001", "p0002", "p0003", "p0004"]
