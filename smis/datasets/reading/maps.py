@@ -71,12 +71,14 @@ class Maps:
         return changed
 
     def _check_sizes(self, maps: Mapping[str, ndarray | None], *, image: str, size: Size) -> None:
-        fit, what = (operator.eq, "size") if self.sizes_agree else (_of_one_shape, "shape")
+        fit, same = (operator.eq, "size") if self.sizes_agree else (_of_one_shape, "shape")
         for name, ids in maps.items():
             if ids is not None and not fit(ids.shape, size):
                 sizes = " x ".join(map(str, ids.shape)), " x ".join(map(str, size))
                 title, other = self.files.title(name), self.files.title(image)
-                raise LabelError(f"{title} is {sizes[0]}, but {other} is {sizes[1]}; make them of one {what}")
+                lies = ids.shape == size[::-1]
+                remedy = "turn one of them, which lies on its side" if lies else f"make them of one {same}"
+                raise LabelError(f"{title} is {sizes[0]}, but {other} is {sizes[1]}; {remedy}")
 
 
 def _of_one_shape(one: Size, other: Size) -> bool:
