@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pipelines.params import read
@@ -35,6 +36,8 @@ __all__ = ["Params", "encoded", "main", "prepare"]
 DATA, SCRATCH = Path("data"), Path(".scratch")
 _ENOUGH = 1000
 """Problems after which nobody needs more of them."""
+_FIRST = 64
+"""Pictures of which one should be fit, so that the work can begin: here one process reads them."""
 
 
 class Params(Config):
@@ -129,7 +132,7 @@ def _summary(reader: Reader) -> str:
 
 
 def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
-    first = _first(reader)
+    first = _first(reader, dataset, limit=None if config.skip_bad else _FIRST)
     if first is None:
         raise ParamsError(f"datasets.{dataset}: there are no pictures in any split; ask for some")
     size = first.labels.shape
@@ -145,18 +148,23 @@ def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
     )
 
 
-def _first(reader: Reader) -> Sample | None:
-    """Read the first sample that can be read."""
+def _first(reader: Reader, dataset: str, *, limit: int | None) -> Sample | None:
+    """Read the first sample that can be read, if that is among as many as the limit says."""
     problems: list[Problem] = []
-    for split in reader.splits:
-        for number in range(reader.count(split)):
-            try:
-                return reader.read(split, number)
-            except (LabelError, ImageError) as error:
-                problems.append(Problem(reader.key(split, number), split, str(error)))
+    for split, number in islice(_places(reader), limit):
+        try:
+            return reader.read(split, number)
+        except (LabelError, ImageError) as error:
+            problems.append(Problem(reader.key(split, number), split, str(error)))
     if problems:
-        raise as_error(problems, name="the data set", pictures=len(problems))
+        total = _total(reader)
+        name = dataset if len(problems) == total else f"{dataset}, the first of {total},"
+        raise as_error(problems, name=name, pictures=len(problems))
     return None
+
+
+def _places(reader: Reader) -> Iterator[tuple[str, int]]:
+    return ((split, number) for split in reader.splits for number in range(reader.count(split)))
 
 
 def _begin(path: Path, data: Opened) -> None:

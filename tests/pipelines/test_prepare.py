@@ -133,6 +133,25 @@ def test_all_problems_are_told_at_once_with_their_files(photographs, tmp_path):
     assert not (tmp_path / "data" / "folder").exists()
 
 
+def test_where_all_are_wrong_the_first_tell_enough(photographs, tmp_path, monkeypatch):
+    section = photographs | {"classes": ["sky"], "validation": 0, "test": 0}
+    section = {key: value for key, value in section.items() if key not in ("tile", "stride")} | {"size": [64, 64]}
+    monkeypatch.setattr(stage, "_FIRST", 4)
+    with pytest.raises(DataError, match=r"^4 of 4 pictures of folder, the first of 6, do not fit:\n  labels of"):
+        write(section, tmp_path / "data" / "folder")
+    monkeypatch.setattr(stage, "_FIRST", 64)
+    with pytest.raises(DataError, match=r"^6 of 6 pictures of folder do not fit:\n  labels of"):
+        write(section, tmp_path / "data" / "folder")
+
+
+def test_what_does_not_fit_is_left_out_though_it_comes_first(photographs, tmp_path, monkeypatch):
+    section = {key: photographs[key] for key in ("root", "classes")} | {"size": [64, 64], "validation": 0, "test": 0}
+    spoilt(section)
+    monkeypatch.setattr(stage, "_FIRST", 0)
+    write(section, tmp_path / "data" / "folder", skip_bad=True)
+    assert len(Prepared(tmp_path / "data" / "folder").split("train")) == 3
+
+
 def test_names_that_do_not_pair_are_told_before_anything_is_read(photographs, tmp_path):
     root = spoilt(photographs)
     (root / "labels" / "nobody.png").touch()
