@@ -26,9 +26,15 @@ SPLITS = {"train": TRAIN, "val": TEST}
 class Config(Section):
     """182 classes and `unlabeled`, which is 255 in the files, at 256 x 256; `instances: given` has SPADE's maps."""
 
-    source: ClassVar[str] = "github.com/nightrome/cocostuff: stuffthingmaps_trainval2017.zip; cocodataset.org: images"
+    source: ClassVar[str] = (
+        "github.com/nightrome/cocostuff: stuffthingmaps_trainval2017.zip; cocodataset.org: images; "
+        "github.com/NVlabs/SPADE: its layout, with maps of instances"
+    )
     licence: ClassVar[str] = "annotations: CC BY 4.0; images: each under its own terms at Flickr"
-    citation: ClassVar[str] = 'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018)'
+    citation: ClassVar[str] = (
+        'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018); '
+        'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019)'
+    )
     published: ClassVar[dict[str, int]] = {TRAIN: 118287, TEST: 5000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "published": {"load_size": (286, 286)},

@@ -29,12 +29,15 @@ class Config(Section):
     SMIS's release differs from what its paper used, and says not in what: there is no published number to compare with.
     """
 
-    source: ClassVar[str] = "github.com/Seanseattle/SMIS (maps), mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
+    source: ClassVar[str] = (
+        "github.com/Seanseattle/SMIS or github.com/tzt101/INADE (maps), mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
+    )
     licence: ClassVar[str] = "non-commercial research, by agreement with the MMLab of CUHK"
     citation: ClassVar[str] = (
         'Liu et al., "DeepFashion: Powering Robust Clothes Recognition and Retrieval with Rich Annotations" '
         "(CVPR 2016); "
-        'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020)'
+        'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020); '
+        'Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021)'
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "published": {},
