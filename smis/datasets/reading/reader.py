@@ -140,8 +140,8 @@ def miscounted(release: Release, published: Mapping[str, int]) -> list[str]:
     counts = {split: len(found) for split, found in release.entries.items()}
     counts["all"] = sum(counts.values())
     return [
-        f"{release.name} has {counts.get(split, 0):,} pictures in {split}, but {wanted:,} are published; "
-        "is the download whole?"
+        f"{release.name} has {found:,} {'picture' if found == 1 else 'pictures'} in {split}, but {wanted:,} are "
+        "published; is the download whole?"
         for split, wanted in published.items()
-        if counts.get(split, 0) != wanted
+        if (found := counts.get(split, 0)) != wanted
     ]
