@@ -37,6 +37,8 @@ class Service:
     arguments: tuple[str, ...]
     bind: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """What holds where the environment says nothing else."""
 
     @property
     def address(self) -> str:
@@ -63,7 +65,7 @@ class Service:
         host, port = chosen_host(self), chosen_port(self)
         _check_free(self, host, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        env = {name: value for name, value in os.environ.items() if name not in _CLIENTS}
+        env = {name: value for name, value in {**self.defaults, **os.environ}.items() if name not in _CLIENTS}
         env |= {**_names(host), **self.environment, **(clients or {})}
         with self.log.open("w") as log:
             return start(
@@ -105,6 +107,8 @@ PREFECT = Service(
         "PREFECT_SERVER_UI_API_URL": "/api",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     },
+    # a clone's own, in its folder: in a person's home, the worker of one clone would run what another was asked for
+    defaults={"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{LOGS / 'prefect.db'}"},
 )
 MLFLOW = Service(
     name="mlflow",

@@ -4,11 +4,13 @@ import signal
 import socket
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import psutil
 import pytest
 
 from flows.errors import PortError
+from flows.processes import end
 from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
 from tests.flows.api import ask
 from tests.flows.workspaces import Workspace, answers, wait_for
@@ -16,8 +18,9 @@ from tests.flows.workspaces import Workspace, answers, wait_for
 UP = "flows.up"
 
 
-def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Workspace) -> None:
-    process = workspace.start(UP)
+def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Workspace, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process = workspace.start(UP, PREFECT_HOME=str(home))
     wait_for(lambda: "Ctrl-C ends all three" in workspace.output() or process.poll() is not None, timeout_s=120)
     prefect, mlflow, worker = (
         f"http://127.0.0.1:{workspace.env[f'SMIS_{name}_PORT']}" for name in ("PREFECT", "MLFLOW", "WORKER")
@@ -33,9 +36,26 @@ def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Worksp
     below = psutil.Process(process.pid).children(recursive=True)
     listening = {at.laddr.ip for one in below for at in one.net_connections("inet") if at.status == "LISTEN"}
     assert listening == {"127.0.0.1"}
+    assert (workspace.path / ".scratch/services/prefect.db").exists()
+    assert not (home / "prefect.db").exists()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 0
     assert [one for one in below if one.is_running()] == []
+
+
+def test_a_database_that_a_person_has_chosen_is_prefects(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.path)
+    chosen = "sqlite+aiosqlite:///elsewhere.db"
+    port = workspace.env["SMIS_PREFECT_PORT"]
+    for name, value in (("PREFECT_SERVER_DATABASE_CONNECTION_URL", chosen), ("SMIS_PREFECT_PORT", port)):
+        monkeypatch.setenv(name, value)
+    process = PREFECT.start()
+    try:
+        PREFECT.wait(process)
+    finally:
+        end([process.pid])
+        process.wait()
+    assert (workspace.path / "elsewhere.db").exists()
 
 
 def test_a_port_that_is_taken_is_told_with_the_way_out(workspace: Workspace) -> None:
