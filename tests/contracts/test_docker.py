@@ -78,6 +78,21 @@ def test_no_password_and_no_key_has_a_default() -> None:
     assert named == set(SECRETS)
 
 
+def test_the_script_that_makes_the_databases_has_no_password_among_its_arguments(tmp_path: Path) -> None:
+    program, told = tmp_path / "psql", tmp_path / "told"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    program.chmod(0o755)
+    env = {**SERVICES["postgres"]["environment"], "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    secret = {name: f"secret-{name}" for name in env if name.endswith("PASSWORD")}
+    subprocess.run(["sh", str(DOCKER / "postgres/databases.sh")], env=env | secret, check=True)
+    assert [line.partition("name=")[2].split()[0] for line in told.read_text().splitlines()] == [
+        "prefect",
+        "mlflow",
+        "optuna",
+    ]
+    assert "secret" not in told.read_text()
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_no_rights_that_it_does_not_need(name: str) -> None:
     service = SERVICES[name]
