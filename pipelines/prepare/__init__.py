@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from pipelines.params import read
@@ -37,7 +36,8 @@ DATA, SCRATCH = Path("data"), Path(".scratch")
 _ENOUGH = 1000
 """Problems after which nobody needs more of them."""
 _FIRST = 64
-"""Pictures of which one should be fit, so that the work can begin: here one process reads them."""
+"""Different problems, and no sample without, after which the work does not begin: here one process reads. A picture's
+tiles all have one."""
 
 
 class Params(Config):
@@ -149,13 +149,17 @@ def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
 
 
 def _first(reader: Reader, dataset: str, *, limit: int | None) -> Sample | None:
-    """Read the first sample that can be read, if that is among as many as the limit says."""
+    """Read the first sample that can be read; look no further after as many different problems as the limit says."""
     problems: list[Problem] = []
-    for split, number in islice(_places(reader), limit):
+    reasons: set[str] = set()
+    for split, number in _places(reader):
         try:
             return reader.read(split, number)
         except (LabelError, ImageError) as error:
             problems.append(Problem(reader.key(split, number), split, str(error)))
+            reasons.add(str(error))
+        if len(reasons) == limit:
+            break
     if problems:
         total = _total(reader)
         name = dataset if len(problems) == total else f"{dataset}, the first of {total},"

@@ -147,7 +147,7 @@ def test_where_all_are_wrong_the_first_tell_enough(photographs, tmp_path, monkey
 def test_what_does_not_fit_is_left_out_though_it_comes_first(photographs, tmp_path, monkeypatch):
     section = {key: photographs[key] for key in ("root", "classes")} | {"size": [64, 64], "validation": 0, "test": 0}
     spoilt(section)
-    monkeypatch.setattr(stage, "_FIRST", 0)
+    monkeypatch.setattr(stage, "_FIRST", 1)
     write(section, tmp_path / "data" / "folder", skip_bad=True)
     assert len(Prepared(tmp_path / "data" / "folder").split("train")) == 3
 
