@@ -33,6 +33,8 @@ _NAMES = {
     "paperdoll": paperdoll.NAMES,
 }
 _OWN_PALETTES: dict[str, tuple[Colour, ...]] = {
+    "ade20k": ade20k.PALETTE,
+    "celebamask": celebamask.PALETTE,
     "cityscapes": cityscapes.PALETTE,
     "deepfashion": deepfashion.PALETTE,
     "paperdoll": paperdoll.PALETTE,
