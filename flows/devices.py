@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_logger
 
 from flows.errors import DeviceError, EndedError
 
@@ -24,6 +26,7 @@ VARIABLE = "SMIS_DEVICES"
 MACHINE = "SMIS_MACHINE"
 POLL_S = 0.2
 _CPU = "cpu"
+_LOG = get_logger("devices")
 
 
 def places() -> list[str]:
@@ -60,15 +63,28 @@ def tag() -> str:
 def limit() -> str:
     """Tell Prefect how many trainings this machine takes at a time; return the tag that counts them.
 
-    A process that was killed leaves its slots taken; they are freed if nobody trains here.
+    A lower limit is a person's, and stays. A process that was killed leaves its slots taken; they are freed if nobody
+    trains here.
     """
     here = places()
     with get_client(sync_client=True) as client:
-        client.create_concurrency_limit(tag(), len(here))
+        told = _told(client)
+        if told is None or told > len(here):
+            client.create_concurrency_limit(tag(), len(here))
+        elif told < len(here):
+            _LOG.info("Prefect's limit %s lets %d train in %d places; its page changes it", tag(), told, len(here))
         if all_free(here):  # Prefect's reset forgets who holds the slots, but not that they are held
             client.reset_concurrency_limit_by_tag(tag())
             client.update_global_concurrency_limit(f"tag:{tag()}", GlobalConcurrencyLimitUpdate(active_slots=0))
     return tag()
+
+
+def _told(client: SyncPrefectClient) -> int | None:
+    """Return the limit that Prefect has."""
+    try:
+        return client.read_concurrency_limit_by_tag(tag()).concurrency_limit
+    except ObjectNotFound:
+        return None
 
 
 def all_free(names: Sequence[str]) -> bool:

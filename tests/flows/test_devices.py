@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import devices
 from flows.errors import DeviceError, EndedError
@@ -92,6 +95,22 @@ def test_the_gpus_that_the_driver_lists_are_the_places(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert devices.places() == expected
+
+
+def test_a_limit_that_a_person_has_lowered_stays_and_is_never_above_the_places(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(devices.MACHINE, "lowered")
+    with temporary_settings({PREFECT_API_URL: server}), get_client(sync_client=True) as client:
+
+        def told(places: str) -> int | None:
+            monkeypatch.setenv(devices.VARIABLE, places)
+            return client.read_concurrency_limit_by_tag(devices.limit()).concurrency_limit
+
+        assert told("cpu:4") == 4
+        client.update_global_concurrency_limit(f"tag:{devices.tag()}", GlobalConcurrencyLimitUpdate(limit=2))
+        assert told("cpu:4") == 2
+        assert told("cpu:1") == 1
 
 
 @pytest.mark.parametrize("said", ["gpu:1", "cpu:none", "0,,1"])
