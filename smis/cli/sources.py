@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from smis.core.errors import ParamsError
+from smis.core.errors import ImageError, ParamsError
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import pictures
 from smis.metrics.pictures import Source
 
-_NUMBERED = re.compile(r"(?P<stem>.+)_\d+")
+_NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d+)")
+_LAST = re.compile(r".*?(\d+)")
 
 
 def open_source(path: Path, *, split: str = "test") -> Source:
@@ -18,11 +19,13 @@ def open_source(path: Path, *, split: str = "test") -> Source:
 
     Raises:
         ParamsError: if there is nothing of that name.
-        ImageError: if a folder has no pictures.
+        ImageError: if a folder or a file has no pictures.
         ShardError: if an Arrow file is broken.
     """
     if path.suffix == ".arrow" and path.is_file():
         table = read_samples(path)
+        if not len(table):
+            raise ImageError(f"there is no picture in {path}; give a file that has samples")
         names = [f"{key}_{sample:02d}" for key, sample in zip(table.keys, table.sample.tolist(), strict=True)]
         return Source(names, lambda number: table.image[number], str(path))
     if (path / "index.parquet").is_file():
@@ -36,30 +39,61 @@ def open_source(path: Path, *, split: str = "test") -> Source:
 def open_groups(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
     """Open pictures of which many belong to one label map: sub-folders, STEM_NN.png, or an Arrow file's keys.
 
+    Those of one label map are in the order of their numbers: which are neighbours depends on it.
+
     Raises:
         ParamsError: if a name has no number, or label maps have different numbers of pictures, or only one.
     """
-    inside = [pictures.folder(sub) for sub in sorted(path.iterdir()) if sub.is_dir()] if path.is_dir() else []
-    groups: dict[str, list[int]] = {}
-    if inside:
-        places = [(source, number) for source in inside for number in range(len(source))]
-        names = [f"{source.title}/{source.names[number]}" for source, number in places]
-        for number, (place, _) in enumerate(places):
-            groups.setdefault(place.title, []).append(number)
-        source = Source(names, lambda number: places[number][0].read(places[number][1]), str(path))
-    else:
-        source = open_source(path)
-        for number, name in enumerate(source.names):
-            groups.setdefault(_stem(name, path), []).append(number)
+    inside = _sub_folders(path)
+    source, groups = _by_folder(inside, path) if inside else _by_stem(path)
     _check_even(groups, source)
     return source, groups
 
 
-def _stem(name: str, path: Path) -> str:
+def _sub_folders(path: Path) -> list[Source]:
+    """Open the folders of a folder, without the hidden ones that editors and notebooks leave.
+
+    Raises:
+        ParamsError: if samples lie beside them, of which it is not clear whether they count.
+    """
+    places = sorted(path.iterdir()) if path.is_dir() else []
+    inside = [place for place in places if place.is_dir() and not place.name.startswith(".")]
+    loose = [place for place in places if place.suffix.lower() in pictures.ENDINGS and _NUMBERED.fullmatch(place.stem)]
+    if inside and loose:
+        raise ParamsError(f"{path} has both {loose[0].name} and the folder {inside[0].name}; keep one kind of them")
+    return [pictures.folder(place) for place in inside]
+
+
+def _by_folder(inside: Sequence[Source], path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
+    places = [(source, number) for source in inside for number in _in_order(source.names)]
+    names = [f"{source.title}/{source.names[number]}" for source, number in places]
+    groups: dict[str, list[int]] = {}
+    for place, (source, _) in enumerate(places):
+        groups.setdefault(Path(source.title).name, []).append(place)
+    return Source(names, lambda place: places[place][0].read(places[place][1]), str(path)), groups
+
+
+def _in_order(names: Sequence[str]) -> Sequence[int]:
+    """Order by the number at the end of the name where all have one, for 10 comes after 2."""
+    found = [_LAST.fullmatch(name) for name in names]
+    numbers = [int(each[1]) for each in found if each]
+    return range(len(names)) if len(numbers) < len(names) else sorted(range(len(names)), key=numbers.__getitem__)
+
+
+def _by_stem(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
+    source = open_source(path)
+    groups: dict[str, list[tuple[int, int]]] = {}
+    for place, name in enumerate(source.names):
+        stem, number = _parsed(name, path)
+        groups.setdefault(stem, []).append((number, place))
+    return source, {stem: [place for _, place in sorted(members)] for stem, members in groups.items()}
+
+
+def _parsed(name: str, path: Path) -> tuple[str, int]:
     found = _NUMBERED.fullmatch(name)
     if not found:
         raise ParamsError(f"{name} of {path} has no number; samples of one label map are STEM_00.png, STEM_01.png, ...")
-    return found["stem"]
+    return found["stem"], int(found["number"])
 
 
 def _check_even(groups: Mapping[str, Sequence[int]], source: Source) -> None:

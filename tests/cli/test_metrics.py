@@ -171,6 +171,21 @@ def test_diversity_is_over_the_pictures_of_each_label_map(
     assert facts.items() <= found["protocol"].items()
 
 
+@pytest.mark.parametrize("form", ["numbered", "folders"])
+def test_neighbours_are_those_of_the_next_number(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Twelve pictures, each a step away from the one before: 10 and 11 come after 9, and not after 1."""
+    pictures = (noise(1) // 16 + 16 * np.arange(12)[:, None, None, None]).astype(np.uint8)
+    place = save(tmp_path / "x" / ("" if form == "numbered" else "a"), pictures, "a_{}".format)
+    (tmp_path / "x" / ".ipynb_checkpoints").mkdir()
+    (found,) = told(capsys, "diversity", tmp_path / "x", "--network", "stlpips_alex")
+    expected = diversity(image_of(pictures), networks.load("stlpips_alex")).mean().item()
+    assert found["value"] == pytest.approx(expected, rel=1e-5)
+    if form == "folders":
+        save(place.parent, noise(1), "b_{:02d}".format)
+        line = refused(capsys, "diversity", tmp_path / "x", "--network", "stlpips_alex")
+        assert "has both b_00.png and the folder a; keep one kind of them" in line
+
+
 def test_diversity_refuses_names_counts_and_sizes_that_do_not_fit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,18 @@ def test_folders_of_pictures_give_all_four(
     assert expected.items() <= found["mCSD"]["protocol"].items()
 
 
+def test_a_folder_for_each_label_map_is_found_by_its_name(
+    folders: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    expected = told(capsys, samples, labels, "--instances", instances)
+    for picture in list(samples.glob("*/*.png")):
+        place = picture.parent / picture.stem.split("_")[0]
+        place.mkdir(exist_ok=True)
+        picture.rename(place / picture.name)
+    assert told(capsys, samples, labels, "--instances", instances) == expected
+
+
 def test_what_the_pipeline_drew_is_measured_with_its_prepared_data(
     folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
