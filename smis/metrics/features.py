@@ -1,6 +1,6 @@
 """Pictures as they lie on disk -> a network's features, a batch at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,8 +12,10 @@ from smis.core.shapes import Image
 
 AnyImage = Float[Tensor, "_ 3 _ _"]
 """Images of -1..1 of any number and size."""
-Images = AnyImage | Iterable[AnyImage]
-"""All images at once, or in batches."""
+Named = tuple[Sequence[str], AnyImage]
+"""Images with their names."""
+Images = AnyImage | Iterable[AnyImage] | Iterable[Named]
+"""All images at once, or in batches, with their names or without."""
 
 
 def device_of(name: str | None = None) -> torch.device:
@@ -35,6 +37,7 @@ def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch:
     return [torch.cat(layers) for layers in zip(*parts, strict=True)]
 
 
-def as_batches(images: Images, *, batch: int) -> Iterator[AnyImage]:
-    """Give images `batch` at a time, or in the batches that they come in."""
-    return iter(images.split(batch) if isinstance(images, Tensor) else images)
+def as_batches(images: Images, *, batch: int) -> Iterator[tuple[Sequence[str] | None, AnyImage]]:
+    """Give images `batch` at a time, or in the batches that they come in, with their names where they have any."""
+    for part in images.split(batch) if isinstance(images, Tensor) else images:
+        yield part if isinstance(part, tuple) else (None, part)

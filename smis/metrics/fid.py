@@ -34,6 +34,9 @@ ENOUGH_IMAGES = 2048
 _SHARED = ("network", "weights", "features", "resize")
 """What both sides of a distance must have in common."""
 
+Named = tuple[Sequence[str] | None, Float[Tensor, "_ d"]]
+"""Features of a batch of images, and the images' names where they have any."""
+
 
 def measure(
     real: Statistics | Images,
@@ -41,11 +44,13 @@ def measure(
     *,
     network: nn.Module | None = None,
     batch: int = 32,
+    seed: int = 0,
 ) -> Result:
-    """Return `fid` of images (-1..1, any size; all at once or in batches) or statistics.
+    """Return `fid` of images (-1..1, any size; all at once, or in batches, also with names) or statistics.
 
     Images are resized as pytorch-fid does and go where `network` (`inception.load()`) is. Memory does not depend on
-    how many batches there are. Statistics alone say nothing of single images: then the interval is not known (NaN).
+    how many batches there are. `seed` draws the resamples; with names, no order of the images moves the interval.
+    Statistics alone say nothing of single images: then the interval is not known (NaN).
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
@@ -58,9 +63,9 @@ def measure(
     distance = FrechetDistance("fid", reference, _common(reference, fake))
     if isinstance(fake, Statistics):
         return distance.compare(fake)
-    for features in _features(fake, network=network, batch=batch):
-        distance.update(features)
-    return distance.compute(Bootstrap())
+    for keys, features in _features(fake, network=network, batch=batch):
+        distance.update(features, keys)
+    return distance.compute(Bootstrap(seed=seed))
 
 
 def statistics(images: Images, *, network: nn.Module | None = None, batch: int = 32) -> Statistics:
@@ -71,7 +76,7 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
         ParamsError: if there are fewer than 2 images.
     """
     moments = Moments(inception.DIMENSIONS)
-    for features in _features(images, network=network, batch=batch):
+    for _, features in _features(images, network=network, batch=batch):
         moments.update(features)
     _enough(moments.count)
     return moments.statistics(json.dumps(inception.protocol()))
@@ -137,10 +142,10 @@ class FrechetDistance:
         return protocol
 
 
-def _features(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Float[Tensor, "_ d"]]:
+def _features(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Named]:
     network = network if network is not None else inception.load()
-    for image in as_batches(images, batch=batch):
-        yield inception.features(network, image)
+    for keys, image in as_batches(images, batch=batch):
+        yield keys, inception.features(network, image)
 
 
 def _common(reference: Statistics, fake: object) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def measure(
     batch: int = 32,
     seed: int = 0,
 ) -> Result:
-    """Return `kid` of two sets of images (-1..1, any size; all at once or in batches), resized as for FID.
+    """Return `kid` of two sets of images (-1..1, any size; all at once, or in batches, also with names).
+
+    They are resized as for FID.
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
@@ -70,10 +72,10 @@ def measure(
     """
     network = network if network is not None else inception.load()
     distance = KernelDistance("kid", inception.protocol())
-    for image in as_batches(real, batch=batch):
-        distance.update_real(inception.features(network, image))
-    for image in as_batches(fake, batch=batch):
-        distance.update(inception.features(network, image))
+    for keys, image in as_batches(real, batch=batch):
+        distance.update_real(inception.features(network, image), keys)
+    for keys, image in as_batches(fake, batch=batch):
+        distance.update(inception.features(network, image), keys)
     return distance.compute(Bootstrap(seed=seed))
 
 

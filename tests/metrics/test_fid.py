@@ -201,3 +201,12 @@ def test_statistics_of_another_network_are_refused_by_the_field_that_differs(tmp
 def test_a_single_image_has_no_covariance() -> None:
     with pytest.raises(ParamsError, match="a set of 1 image has no covariance"):
         fid.measure(images(3, seed=0), images(1, seed=1), network=Means())
+
+
+def test_names_make_the_order_of_the_images_irrelevant_and_the_seed_draws_the_resamples() -> None:
+    real, fake, network = images(12, seed=0), images(9, seed=1), Means()
+    batches = [([f"{row}" for row in rows], fake[rows]) for rows in ([0, 1, 2, 3], [4, 5], [6, 7, 8])]
+    one, other = (fid.measure(real, some, network=network, seed=3) for some in (batches, batches[::-1]))
+    np.testing.assert_allclose(one.interval, other.interval, rtol=1e-5)
+    assert (one.protocol["keys"], one.protocol["seed"]) == (other.protocol["keys"], 3)
+    assert fid.measure(real, batches, network=network).interval != one.interval
