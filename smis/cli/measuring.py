@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from smis.cli.parts import Part, open_maps, open_parts
+from smis.cli.parts import Maps, Part, open_parts
 from smis.cli.sources import open_groups, open_source
 from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.progress import Bar
@@ -85,31 +85,31 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
 
 def region_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure the pairs of each label map inside and outside the part that was drawn anew."""
-    parts = open_parts(chosen.folder)
+    parts, (labels, split) = open_parts(chosen.folder), (chosen.labels, chosen.split)
+    maps = Maps(parts, labels, instances=chosen.instances, split=split, ignore=chosen.ignore)
     classes = 1 + max((part.number for part in parts if part.kind == "class"), default=0)
     network = networks.load(chosen.network).to(device_of(chosen.device))
     how: dict[str, Any] = {"pairs": chosen.pairs, "region": chosen.region, "batch": chosen.batch}
     regions, instances = RegionDiversity(network, classes=classes, **how), InstanceDiversity(network, **how)
-    for part, stem, image, inside in _parts(parts, chosen):
+    for part, stem, image, inside in _parts(maps, chosen):
         if part.kind == "class":
             regions.update(stem, image, inside, resampled=part.number)
         else:
             instances.update(stem, image, inside, instance=part.number)
     results = [result for found in (regions, instances) if found.values for result in found.compute(_bootstrap(chosen))]
-    known = networks.protocol(chosen.network)
+    if not results:
+        raise ParamsError(f"all parts in {chosen.folder} are of class {maps.ignore}, which does not count")
+    known = networks.protocol(chosen.network) | ({} if maps.ignore is None else {"ignore": maps.ignore})
     return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen, resize="none") for one in results]
 
 
-def _parts(parts: Sequence[Part], chosen: argparse.Namespace) -> Iterator[tuple[Part, str, Image, torch.Tensor]]:
+def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, Image, torch.Tensor]]:
     """Give each label map's pictures with the area of what was drawn anew; one without that part says nothing of it."""
-    maps = {"class": open_maps(chosen.labels, split=chosen.split)}
-    if any(part.kind == "instance" for part in parts):
-        maps["instance"] = open_maps(chosen.instances or chosen.labels, split=chosen.split, field="instances")
-    sets = [(part, stem) for part in parts for stem in part.groups]
+    sets = [(part, stem) for part in maps.parts for stem in part.groups]
 
     def read(number: int) -> tuple[Part, str, np.ndarray, torch.Tensor]:
         part, stem = sets[number]
-        inside = maps[part.kind](stem) == part.number
+        inside = maps.inside(part, stem)
         found = pictures.of_one_size(part.groups[stem], part.source)
         if found.shape[1:3] != inside.shape:
             size, wanted = (f"{each[0]} x {each[1]}" for each in (found.shape[1:3], inside.shape))

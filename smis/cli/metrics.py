@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from smis.cli.arguments import positive
+from smis.cli.arguments import positive, whole
 
 NETWORKS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16")
 _SET = "a folder of pictures, an Arrow file of samples, or a prepared data set"
@@ -45,6 +45,9 @@ def add(verbs: Any) -> None:
     )
     regions.add_argument("labels", type=Path, metavar="LABELS", help="the label maps: a folder, or a prepared data set")
     regions.add_argument("--instances", type=Path, metavar="MAPS", help="a folder of instance maps, for instance-ID")
+    regions.add_argument(
+        "--ignore", type=whole, metavar="ID", help="class that does not count (default: the data set's unlabelled one)"
+    )
     regions.add_argument("--split", default="test", help="of a prepared data set (default: test)")
     regions.add_argument("--region", choices=("mask", "spatial"), default="mask", help="default: mask")
     for several in (diversity, regions):
@@ -67,7 +70,9 @@ def _metric(metrics: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument("--batch", type=positive, default=32, help="images in the network at once (default: 32)")
     parser.add_argument("--workers", type=positive, default=min(8, os.cpu_count() or 1), help="threads that decode")
-    parser.add_argument("--seed", type=int, default=0, help="of the interval's resamples, and of subsets (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole, default=0, help="of the interval's resamples, and of subsets (default: 0)"
+    )
     parser.set_defaults(run=run, metric=name)
     return parser
 

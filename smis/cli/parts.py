@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from smis.cli.sources import open_groups, open_source
@@ -16,12 +16,14 @@ from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import pictures
 from smis.metrics.pictures import Source
+from smis.metrics.segmentation import dont_care
 
 _PART = re.compile(r"(class|instance)-(\d+)")
 _INSTANCES = "instances.arrow"
 
 T = TypeVar("T")
 Map = Int[Tensor, "h w"]
+Area = Bool[Tensor, "h w"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,51 @@ def _parts(place: Path) -> Iterator[Part]:
         for row, (key, number) in enumerate(zip(table.keys, table.resampled.tolist(), strict=True)):
             rows.setdefault(number, {}).setdefault(key, []).append(row)
         yield from (Part("instance", number, source, groups) for number, groups in rows.items())
+
+
+class Maps:
+    """Where the parts are: label maps for classes, instance maps for instances, both of a prepared data set.
+
+    What is of class `ignore` does not count; a prepared data set's class of unlabelled pixels, if no other is given.
+
+    Raises:
+        ParamsError: if there are instances, but no instance maps.
+        LabelError: if there are no maps, or a part is in none of them.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], labels: Path, *, instances: Path | None, split: str, ignore: int | None
+    ) -> None:
+        prepared = (labels / "index.parquet").is_file()
+        self.ignore = dont_care(Prepared(labels).classes) if ignore is None and prepared else ignore
+        self._of = {"class": open_maps(labels, split=split)}
+        alone = next((part for part in parts if part.kind == "instance"), None)
+        if alone and not (instances or prepared):
+            raise ParamsError(f"{alone.source.title} has instances, but {labels} are label maps; give --instances MAPS")
+        if alone:
+            self._of["instance"] = open_maps(instances or labels, split=split, field="instances")
+        self.parts = [part for part in parts if (part.kind, part.number) != ("class", self.ignore)]
+        for part in self.parts:
+            self._check(part)
+
+    def inside(self, part: Part, stem: str) -> Area:
+        """Return where the part is, nowhere if it does not count."""
+        area = self._area(part, stem)
+        if part.kind == "class" or self.ignore is None or not area.any():
+            return area
+        labels = self._of["class"](stem)
+        if labels.shape != area.shape:
+            size, wanted = (f"{each.shape[0]} x {each.shape[1]}" for each in (area, labels))
+            raise LabelError(f"the instance map of {stem} is {size}, but its label map is {wanted}")
+        return area & bool(labels[area][0] != self.ignore)
+
+    def _area(self, part: Part, stem: str) -> Area:
+        return self._of[part.kind](stem) == part.number
+
+    def _check(self, part: Part) -> None:
+        if not any(self._area(part, stem).any() for stem in part.groups):
+            what = f"{part.kind} {part.number}, of which there are pictures in {part.source.title}"
+            raise LabelError(f"no map holds {what}; give the maps that were used")
 
 
 def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str], Map]:

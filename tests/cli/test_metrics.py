@@ -249,3 +249,9 @@ def test_lpips_without_its_trunk_says_how_to_bring_it(
 
 def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
     assert NETWORKS == networks.DISTANCES
+
+
+def test_a_seed_is_a_number_from_0(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["metrics", "kid", "a", "b", "--seed", "-1"])
+    assert "argument --seed: '-1' is no number from 0" in capsys.readouterr().err

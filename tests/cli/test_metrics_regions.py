@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,57 @@ def test_what_the_pipeline_drew_is_measured_with_its_prepared_data(
 def test_what_does_not_fit_is_named(
     folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    samples, labels, _ = folders
+    samples, labels, instances = folders
     assert "has no class-ID or instance-ID" in refused(capsys, labels, labels)
+    given = samples, labels, "--instances", instances
     Image.fromarray(LABELS[:16]).save(labels / "b.png")
-    assert "the pictures of b in" in (said := refused(capsys, samples, labels))
+    assert "the pictures of b in" in (said := refused(capsys, *given))
     assert "are 32 x 32, but its map is 16 x 32" in said
     (labels / "b.png").unlink()
-    assert "has no map 'b', of which there are pictures" in refused(capsys, samples, labels)
+    assert "has no map 'b', of which there are pictures" in refused(capsys, *given)
+
+
+def test_a_part_that_is_in_no_map_is_named(
+    folders: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    (samples / "class-1").rename(samples / "class-9")
+    said = refused(capsys, samples, labels, "--instances", instances)
+    assert f"no map holds class 9, of which there are pictures in {samples / 'class-9'}; give the maps" in said
+    assert "mCSD" in told(capsys, samples, labels, "--instances", instances, "--ignore", 9)
+
+
+def test_label_maps_stand_for_no_instance_maps(
+    folders: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, _ = folders
+    said = refused(capsys, samples, labels)
+    assert f"{samples / 'instance-0'} has instances, but {labels} are label maps; give --instances MAPS" in said
+
+
+def test_an_ignored_class_and_the_instances_in_it_do_not_count(
+    folders: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    found = told(capsys, samples, labels, "--instances", instances, "--ignore", 1)
+    assert list(found) == ["mCSD", "mOCD"]
+    assert {"classes": 1, "ignore": 1}.items() <= found["mCSD"]["protocol"].items()
+    shutil.rmtree(samples / "class-0")
+    said = refused(capsys, samples, labels, "--instances", instances, "--ignore", 1)
+    assert f"all parts in {samples} are of class 1, which does not count" in said
+    for stem in "ab":
+        Image.fromarray(SEGMENTS[:16]).save(instances / f"{stem}.png")
+    said = refused(capsys, samples, labels, "--instances", instances, "--ignore", 1)
+    assert "the instance map of a is 16 x 32, but its label map is 32 x 32" in said
+
+
+def test_the_unlabelled_class_of_a_prepared_data_set_does_not_count(
+    folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, labels, instances = folders
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    real = [Sample(stem, "test", image, LABELS, SEGMENTS.astype(np.uint16)) for stem in "ab"]
+    write(tmp_path / "data", real, header=Header("d", ("unlabelled", "coat"), ((0, 0, 0), (9, 9, 9)), SIZE, SIZE))
+    found = told(capsys, samples, tmp_path / "data")
+    assert found["mCSD"]["protocol"]["ignore"] == 0
+    assert found == told(capsys, samples, labels, "--instances", instances, "--ignore", 0)
