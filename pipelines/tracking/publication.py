@@ -117,6 +117,18 @@ def _send(cell: Cell, store: Store, *, run: "Run", parameters: dict[str, str]) -
     _send_origin(cell, store, run)
     if run.info.status != "FINISHED":
         store.end(run_id)
+    if facts.trial():
+        _supersede(store, run, seed=parameters.get("seed"))
+
+
+def _supersede(store: Store, run: "Run", *, seed: str | None) -> None:
+    """Take out of the sweep what a machine that was lost has left of this training: one row for each."""
+    for other in store.runs(run.info.experiment_id, tags=facts.trial()):
+        if "smis.checkpoint" in other.data.tags or other.data.params.get("seed") != seed:
+            continue
+        store.tag(other.info.run_id, {"smis.superseded": run.info.run_id})
+        store.end(other.info.run_id, status="KILLED")
+        store.untag(other.info.run_id, "smis.sweep")
 
 
 def _send_origin(cell: Cell, store: Store, run: "Run") -> None:

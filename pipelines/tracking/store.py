@@ -73,7 +73,13 @@ class Store:
     def runs(self, experiment: str, *, tags: Mapping[str, str]) -> "list[Run]":
         """Find the runs that carry all the tags, the newest first."""
         wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        return list(self._client.search_runs([experiment], wanted, order_by=["start_time DESC"]))
+        found: list[Run] = []
+        token, more = None, True
+        while more:
+            page = self._client.search_runs([experiment], wanted, order_by=["start_time DESC"], page_token=token)
+            found += page
+            token, more = page.token, bool(page.token)
+        return found
 
     def steps(self, run: str, key: str) -> set[int]:
         """Return the steps at which a curve is there."""
@@ -105,6 +111,10 @@ class Store:
         from mlflow.entities import RunTag
 
         self._client.log_batch(run, tags=[RunTag(key, value) for key, value in values.items()])
+
+    def untag(self, run: str, name: str) -> None:
+        """Take a tag away that is there."""
+        self._client.delete_tag(run, name)
 
     def log_picture(self, run: str, path: Path, *, name: str, step: int) -> None:
         """Send a picture that the page shows with a slider over steps."""

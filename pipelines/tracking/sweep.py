@@ -63,7 +63,9 @@ class _Published:
 
     def lines(self) -> list[str]:
         """Send everything, and say where it is seen."""
-        chosen = [trial.info.run_id for trial in self._trials[:_COMPARED]]
+        place = {str(row["number"]): number for number, row in enumerate(self._ranked())}
+        best_first = sorted(self._trials, key=lambda one: place.get(one.data.tags.get("smis.trial", ""), len(place)))
+        chosen = [trial.info.run_id for trial in best_first[:_COMPARED]]
         compared = settings.comparison(self._store.uri, experiments=[*self._experiments.values()], runs=chosen)
         links = self._views() | {f"sweep {self._name}, side by side": compared}
         loaded = self._registered()

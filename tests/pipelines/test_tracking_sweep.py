@@ -1,6 +1,7 @@
 """A sweep in MLflow: its trials are runs like all others that say whose they are; it has a run of its own."""
 
 import json
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,16 @@ import pytest
 from PIL import Image
 
 from pipelines import tracking
+from pipelines.tracking import facts
+from pipelines.tracking import sweep as tracking_sweep
+from pipelines.tracking.cell import Cell
+from pipelines.tracking.store import Store
 
 from .conftest import write_cell
 from .swept import Swept, swept
 
 __all__ = ["swept"]
+CELL = "paperdoll/groupdnet"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),  # MLflow's own, at its import
@@ -48,6 +54,20 @@ def test_a_trials_run_is_named_by_what_is_special_and_lies_in_the_main_workspace
     assert (run.data.tags["smis.sweep"], run.data.tags["smis.trial"]) == ("rates", "3")
     assert run.info.artifact_uri.startswith((workspace / "mlartifacts").as_uri())
     assert not (trial / "mlartifacts").exists()
+
+
+def test_a_trial_that_was_lost_and_repeated_elsewhere_is_one_row(trial: Path, workspace: Path) -> None:
+    uri = f"sqlite:///{workspace / 'mlflow.db'}"
+    lost = Store(uri)
+    for seed in ("0", "1"):
+        half = lost.start(lost.experiment("smis/paperdoll"), name=f"seed {seed}", tags=facts.tags(Cell.named(CELL)))
+        lost.log_params(half, {"seed": seed})
+    tracking.publish("paperdoll", "groupdnet")
+    found = {run.info.run_name: run for run in runs(uri, "smis/paperdoll")}
+    rows = {name: run.info.status for name, run in found.items() if "smis.sweep" in run.data.tags}
+    assert rows == {"seed 1": "RUNNING", "rates 3: groupdnet, ema 0.99, seed 1": "FINISHED"}
+    whole = found["rates 3: groupdnet, ema 0.99, seed 1"].info.run_id
+    assert (found["seed 0"].info.status, found["seed 0"].data.tags["smis.superseded"]) == ("KILLED", whole)
 
 
 def test_the_sweeps_own_run_has_the_best_the_means_by_trial_the_summary_and_a_row_of_samples_each(
@@ -97,6 +117,24 @@ def test_it_says_where_its_trials_are_compared_and_how_its_best_model_is_loaded(
     state = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
     assert state["orderByKey"] == "metrics.`mCSD`"
     assert state["orderByAsc"] is False
+
+
+def test_the_best_stand_side_by_side_however_many_runs_there_are(
+    swept: Swept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    for number, mcsd in enumerate((0.07, 0.05, 0.09, 0.01)):
+        swept.add(number, "groupdnet", mcsd=mcsd)
+    monkeypatch.setattr(tracking_sweep, "_COMPARED", 2)
+    monkeypatch.setattr(MlflowClient, "search_runs", partialmethod(MlflowClient.search_runs, max_results=1))
+    swept.summarise(best=2)
+    monkeypatch.undo()
+    (side,) = (line for line in capsys.readouterr().out.splitlines() if "side by side" in line)
+    found = {run.data.tags["smis.trial"]: run.info.run_id for run in runs(swept.uri, "smis/paperdoll")}
+    places = [side.find(found[number]) for number in ("2", "0", "1", "3")]
+    assert 0 < places[0] < places[1]
+    assert places[2:] == [-1, -1]
 
 
 def test_a_trial_that_was_restored_from_another_sweep_is_a_run_of_its_own(
