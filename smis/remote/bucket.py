@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from smis.core import s3
@@ -11,6 +12,8 @@ from smis.remote.address import Address
 
 _ABANDONED_DAYS = 7
 _PIECE = 1 << 20
+_NO_PLACE = (None, "", "aws-global", "us-east-1")
+"""Regions that Amazon refuses to be told when a bucket is made: it is there anyway."""
 
 
 class Bucket:
@@ -90,12 +93,29 @@ class Bucket:
             yield step, _outcome(take)
 
     def _made(self) -> str:
-        with s3.explained(f"make the bucket {self.address.bucket}"):
-            there = {each["Name"] for each in self._client.list_buckets()["Buckets"]}
-            if self.address.bucket in there:
+        name = self.address.bucket
+        with s3.explained(f"make the bucket {name}"):
+            if self._is_there():
                 return "was there"
-            self._client.create_bucket(Bucket=self.address.bucket)
+            region = self._client.meta.region_name
+            place = {} if region in _NO_PLACE else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            self._client.create_bucket(Bucket=name, **place)
         return "done"
+
+    def _is_there(self) -> bool:
+        try:
+            self._client.head_bucket(Bucket=self.address.bucket)
+        except self._client.exceptions.ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == HTTPStatus.FORBIDDEN:
+                raise ServerError(
+                    f"S3 does not let these keys see the bucket {self.address.bucket}; "
+                    "is the name somebody else's? choose another, or keys that may"
+                ) from None
+            if status != HTTPStatus.NOT_FOUND:
+                raise
+            return False
+        return True
 
     def _policy(self) -> str:
         place = f"arn:aws:s3:::{self.address.bucket}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from smis.core.errors import DataError
@@ -51,8 +52,9 @@ def check(
 def _files(bucket: Bucket, out: Recorded, there: dict[str, int]) -> Iterator[File]:
     yield File(out.path, out.digest, None if out.folder else out.size)
     if out.folder and object_name(out.digest) in there:
-        for entry in json.loads(bucket.read(object_name(out.digest))):
-            yield File(f"{out.path}/{entry['relpath']}", entry["md5"])
+        with suppress(ValueError, KeyError, TypeError):  # a list of files that is none has other bytes, which is told
+            entries = json.loads(bucket.read(object_name(out.digest)))
+            yield from [File(f"{out.path}/{entry['relpath']}", entry["md5"]) for entry in entries]
 
 
 def _mistake(bucket: Bucket, file: File, there: dict[str, int], *, whole: bool) -> str | None:
@@ -61,6 +63,7 @@ def _mistake(bucket: Bucket, file: File, there: dict[str, int], *, whole: bool) 
         return "is missing"
     if file.size is not None and there[name] != file.size:
         return f"has {there[name]} bytes instead of {file.size}"
-    if whole and bucket.digest(name) != file.digest.removesuffix(".dir"):
+    listing = file.digest.endswith(".dir")
+    if (whole or listing) and bucket.digest(name) != file.digest.removesuffix(".dir"):
         return "has other bytes"
     return None
