@@ -1,8 +1,9 @@
 """Drawn pictures on disk: one Arrow file for each kind of sampling."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,43 @@ class SampleRow:
     image: Picture
 
 
+class MappedPictures:
+    """The pictures of a file (n, h, w, 3) in its pieces, which are mapped: what is looked at is read, and no more.
+
+    It is indexed as an array is along its first axis: a number gives a picture of the file, rows give copies.
+    """
+
+    def __init__(self, pieces: Sequence[UInt8[ndarray, "_ h w 3"]], size: tuple[int, int]) -> None:
+        self._pieces = pieces
+        self._starts = np.cumsum([0, *map(len, pieces)])
+        self.shape = (int(self._starts[-1]), *size, 3)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @overload
+    def __getitem__(self, rows: int | np.integer) -> Picture: ...
+    @overload
+    def __getitem__(self, rows: slice | Sequence[int] | Int[ndarray, " b"]) -> UInt8[ndarray, "b h w 3"]: ...
+    def __getitem__(self, rows: Any) -> ndarray:
+        """Return one picture, or many in the order given."""
+        every = range(len(self))
+        if isinstance(rows, int | np.integer):
+            return self._row(every[rows])
+        numbers = every[rows] if isinstance(rows, slice) else [every[row] for row in rows]
+        found = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
+        for place, number in enumerate(numbers):
+            found[place] = self._row(number)
+        return found
+
+    def __iter__(self) -> Iterator[Picture]:
+        return map(self._row, range(len(self)))
+
+    def _row(self, number: int) -> Picture:
+        piece = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return self._pieces[piece][number - self._starts[piece]]
+
+
 @dataclass(frozen=True, eq=False)
 class SampleTable:
     """All pictures of a file, row by row."""
@@ -40,7 +78,7 @@ class SampleTable:
     keys: list[str]
     sample: Int[ndarray, " n"]
     resampled: Int[ndarray, " n"]
-    image: UInt8[ndarray, "n h w 3"]
+    image: MappedPictures
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -65,10 +103,10 @@ def write_samples(path: Path, rows: Iterable[SampleRow], *, height: int, width: 
 
 
 def read_samples(path: Path) -> SampleTable:
-    """Map the file into memory; up to 1024 pictures are read when they are looked at.
+    """Map the file into memory; pictures are read when they are looked at.
 
     Raises:
-        ShardError: if it is missing, truncated, or of another version.
+        ShardError: if it is missing, truncated, of another version, or holds something else.
     """
     if not path.is_file():
         raise ShardError(f"{path} is missing; {_REMEDY}")
@@ -77,17 +115,30 @@ def read_samples(path: Path) -> SampleTable:
             table = pa.ipc.open_file(file).read_all()
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{path} is broken ({' '.join(str(error).split())}); {_REMEDY}") from None
-    metadata = table.schema.metadata or {}
-    if metadata.get(b"version") != str(VERSION).encode():
-        raise ShardError(f"{path} is not of version {VERSION}; {_REMEDY}")
-    size = int(metadata[b"height"]), int(metadata[b"width"])
-    pieces = [_images(chunk, size) for chunk in table.column("image").chunks]
+    size = _size(table.schema, path)
     return SampleTable(
         keys=table.column("key").to_pylist(),
         sample=table.column("sample").to_numpy(),
         resampled=table.column("resampled").to_numpy(),
-        image=pieces[0] if len(pieces) == 1 else np.concatenate([np.empty((0, *size, 3), np.uint8), *pieces]),
+        image=MappedPictures([_images(chunk, size) for chunk in table.column("image").chunks], size),
     )
+
+
+def _size(schema: pa.Schema, path: Path) -> tuple[int, int]:
+    """Return height and width, if these are samples of our version."""
+    metadata = schema.metadata or {}
+    given = [metadata.get(name, b"").decode(errors="replace") for name in (b"version", b"height", b"width")]
+    if not all(each.isdecimal() for each in given):
+        raise ShardError(
+            f"{path} was not written by `sample`, whose files alone can be read; give pictures in a folder"
+        )
+    version, height, width = map(int, given)
+    if version != VERSION:
+        raise ShardError(f"{path} is of version {version}, not {VERSION}; {_REMEDY}")
+    if not schema.equals(_schema(height, width)):
+        wanted = ", ".join(_schema(height, width).names)
+        raise ShardError(f"{path} holds {', '.join(schema.names)}, but samples are {wanted}; give a file of samples")
+    return height, width
 
 
 def _images(chunk: pa.Array, size: tuple[int, int]) -> ndarray:
