@@ -30,7 +30,7 @@ def compare(first: Result, second: Result) -> Difference:
     """Return first - second.
 
     Raises:
-        ProtocolError: if they were measured in different ways, or have no resamples.
+        ProtocolError: if they were measured in different ways, or have no resamples, or of label maps without names.
     """
     fields = differing(first.protocol, second.protocol)
     if first.name != second.name or fields:
@@ -40,6 +40,11 @@ def compare(first: Result, second: Result) -> Difference:
         )
     if first.draws is None or second.draws is None:
         raise ProtocolError(f"{first.name} has no resamples over label maps, so nothing is known of a difference")
+    if "label_maps" in first.protocol and "keys" not in first.protocol:
+        raise ProtocolError(
+            f"{first.name} of images without names cannot be compared: whether both are of the same label maps is not "
+            "known; measure with the images' names"
+        )
     return Difference(first.value - second.value, interval(first.draws - second.draws))
 
 

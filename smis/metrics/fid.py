@@ -16,7 +16,7 @@ from smis.metrics import inception
 from smis.metrics.features import Images, as_batches
 from smis.metrics.frechet import expansion, expansion_of_few, frechet_distance
 from smis.metrics.gaussian import Moments, Statistics
-from smis.metrics.result import UNKNOWN, Bootstrap, Draws, Result, interval, of_maps
+from smis.metrics.result import UNKNOWN, Bootstrap, Draws, Result, interval
 from smis.metrics.vectors import NamedVectors
 
 __all__ = [
@@ -96,14 +96,28 @@ class FrechetDistance:
         self._vectors = NamedVectors(limit=ENOUGH_IMAGES)
 
     def update(self, features: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-        """Add generated images' features; with the images' names, no order of them moves the interval."""
-        self._moments.update(features)
+        """Add generated images' features; with the images' names, no order of them moves the interval.
+
+        Raises:
+            ImageError: if some are not finite.
+        """
         self._vectors.update(features.double(), keys)
+        self._moments.update(features)
 
     def merge(self, other: "FrechetDistance") -> None:
-        """Take over what another process gathered."""
-        self._moments.merge(other._moments)
+        """Take over what another process gathered, of other images: they are summed, and counted twice else.
+
+        Raises:
+            ParamsError: if images have no names, or both processes measured one.
+        """
+        both = self._vectors.shared(other._vectors)
+        if both and other._vectors.named:
+            raise ParamsError(
+                f"{min(both)} was measured by two processes, which would count it twice; give each its own images "
+                "(a DistributedSampler repeats some where they do not divide evenly)"
+            )
         self._vectors.merge(other._vectors)
+        self._moments.merge(other._moments)
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the distance and its interval.
@@ -113,7 +127,7 @@ class FrechetDistance:
         """
         value, draws = self._drawn(bootstrap)
         low, high = interval(draws)
-        how = of_maps(self._vectors.keys()) | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
+        how = self._vectors.protocol() | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
         return Result(self._name, value, (max(0.0, low), high), how, draws)
 
     def compare(self, drawn: Statistics) -> Result:
@@ -135,11 +149,12 @@ class FrechetDistance:
         return (expansion_of_few if few else expansion)(self._reference, self._moments.statistics(), vectors)
 
     def _protocol_of(self, images: int) -> dict[str, Any]:
-        protocol = {**self._protocol, "label_maps": images, "samples": 1, "reference_images": self._reference.count}
+        counts = {"label_maps": images, "samples": 1, "reference_images": self._reference.count}
+        known = {name: count for name, count in counts.items() if count}
         fewest = min(images or ENOUGH_IMAGES, self._reference.count or ENOUGH_IMAGES)
-        if fewest < ENOUGH_IMAGES:
-            protocol["warning"] = f"{fewest} images: biased upwards below {ENOUGH_IMAGES}"
-        return protocol
+        warnings = [f"{fewest} images: biased upwards below {ENOUGH_IMAGES}"] if fewest < ENOUGH_IMAGES else []
+        warnings += ["number of images unknown"] if len(known) < len(counts) else []
+        return {**self._protocol, **known, **({"warning": "; ".join(warnings)} if warnings else {})}
 
 
 def _features(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Named]:

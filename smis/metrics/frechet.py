@@ -23,7 +23,12 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
     root = _factor(first.covariance)
     cross = _root_trace(root.T @ second.covariance @ root)
     apart = (first.mean - second.mean).square().sum()
-    return max(0.0, (apart + first.covariance.trace() + second.covariance.trace() - 2 * cross).item())
+    return _never_negative((apart + first.covariance.trace() + second.covariance.trace() - 2 * cross).item())
+
+
+def _never_negative(distance: float) -> float:
+    """Round-off may fall below 0; NaN stays NaN, which `max` would make a perfect 0."""
+    return 0.0 if distance <= 0 else distance
 
 
 def _factor(covariance: Covariance) -> Covariance:
@@ -78,4 +83,4 @@ def _expansion(
     apart, centred = drawn.mean - reference.mean, vectors - drawn.mean
     distance = apart.square().sum() + reference.covariance.trace() + drawn.covariance.trace() - 2 * cross
     change = 2 * centred @ apart + centred.square().sum(dim=1) - transported
-    return max(0.0, distance.item()), change - change.mean()
+    return _never_negative(distance.item()), change - change.mean()

@@ -3,26 +3,38 @@
 Everything here is float64; files are those of pytorch-fid (`mu`, `sigma`).
 """
 
+import json
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
+from numpy import ndarray
 from torch import Tensor
 
-from smis.core.errors import ShardError
+from smis.core.errors import ParamsError, ShardError
 from smis.core.files import written
+from smis.metrics.vectors import refuse_strange
 
 Mean = Float64[Tensor, " d"]
 Covariance = Float64[Tensor, "d d"]
 Vectors = Float64[Tensor, "n d"]
 
+_FIELDS = ("mu", "sigma", "count", "protocol", "vectors")
+
 
 @dataclass(frozen=True)
 class Statistics:
-    """A Gaussian, how many images it was made from (0: the file does not say), and how."""
+    """A Gaussian, how many images it was made from (0: the file does not say), and how.
+
+    Raises:
+        ParamsError: if a number is not finite: a distance from NaN would pass for any number.
+    """
 
     mean: Mean
     covariance: Covariance
@@ -30,6 +42,11 @@ class Statistics:
     protocol: str = ""
     vectors: Float[Tensor, "n d"] | None = None
     """What they were made from, where that was kept: a kernel distance needs it."""
+
+    def __post_init__(self) -> None:
+        for name, numbers in {"mu": self.mean, "sigma": self.covariance, "vectors": self.vectors}.items():
+            if numbers is not None and not numbers.isfinite().all():
+                raise ParamsError(f"{name} has values that are not finite")
 
     def write(self, path: Path) -> None:
         """Write pytorch-fid's file, and beside its two arrays `count`, `protocol` and, where there are any, `vectors`.
@@ -51,17 +68,59 @@ class Statistics:
             ShardError: if the file is missing, cut off, or holds something else.
         """
         try:
-            with path.open("rb") as file, np.load(file) as arrays:
-                count, protocol = arrays.get("count", 0), arrays.get("protocol", "")
-                vectors = torch.from_numpy(arrays["vectors"]) if "vectors" in arrays else None
-                mean, covariance = (torch.from_numpy(arrays[name]).double() for name in ("mu", "sigma"))
-            if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
-                raise ValueError(f"shapes {tuple(mean.shape)} and {tuple(covariance.shape)}")
+            with path.open("rb") as file:
+                return cls._of(_arrays(file))
         except FileNotFoundError:
             raise ShardError(f"there is no {path}; the stage `reference` writes it") from None
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, ParamsError, zipfile.BadZipFile, zlib.error) as error:
             raise ShardError(f"{path} holds no statistics (mu, sigma): {error}; make it again") from None
-        return cls(mean, covariance, int(count), str(protocol), vectors)
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, ndarray]) -> "Statistics":
+        mean, covariance = (torch.from_numpy(_numbers(arrays, name)).double() for name in ("mu", "sigma"))
+        if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
+            raise ValueError(f"mu and sigma of the shapes {tuple(mean.shape)} and {tuple(covariance.shape)}")
+        vectors = torch.from_numpy(_numbers(arrays, "vectors")) if "vectors" in arrays else None
+        if vectors is not None and vectors.shape[1:] != mean.shape:
+            raise ValueError(f"vectors of the shape {tuple(vectors.shape)} beside a mu of {len(mean)} numbers")
+        count = arrays.get("count", np.array(0))
+        if count.size != 1 or count.dtype.kind not in "iu":
+            raise ValueError("its count is no whole number")
+        return cls(mean, covariance, int(count.item()), _protocol(str(arrays.get("protocol", ""))), vectors)
+
+
+def _protocol(text: str) -> str:
+    try:
+        known = isinstance(json.loads(text or "{}"), dict)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"its protocol is no object of JSON, but {text[:40]!r}")
+    return text
+
+
+def _arrays(file: BinaryIO) -> dict[str, ndarray]:
+    """Read what is asked for; numpy's own words about other files name what nobody should try."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is no .npz file")
+    file.seek(0)
+    with np.load(file) as archive:
+        return {name: _array(archive, name) for name in _FIELDS if name in archive}
+
+
+def _array(archive: Any, name: str) -> ndarray:
+    try:
+        return archive[name]
+    except ValueError:
+        raise ValueError(f"its {name} is no array, or cut off") from None
+
+
+def _numbers(arrays: Mapping[str, ndarray], name: str) -> ndarray:
+    if name not in arrays:
+        raise ValueError(f"it has no {name}")
+    if arrays[name].dtype.kind not in "fiu":
+        raise ValueError(f"its {name} is of {arrays[name].dtype}, not of real numbers")
+    return arrays[name]
 
 
 class Moments:
@@ -76,13 +135,18 @@ class Moments:
         self._scatter = torch.zeros(dimensions, dimensions, dtype=torch.float64)
 
     def update(self, features: Float[Tensor, "n d"]) -> None:
-        """Add a batch of vectors."""
+        """Add a batch of vectors.
+
+        Raises:
+            ImageError: if some are not finite.
+        """
         vectors = features.double().cpu()
+        refuse_strange(vectors)
         mean = vectors.mean(dim=0)
         self._add(len(vectors), mean, (vectors - mean).T @ (vectors - mean))
 
     def merge(self, other: "Moments") -> None:
-        """Add what another process gathered."""
+        """Add what another process gathered, of other images: one that both have seen would count twice."""
         self._add(other.count, other._mean, other._scatter)
 
     def statistics(self, protocol: str = "") -> Statistics:

@@ -17,7 +17,7 @@ from smis.core.errors import ParamsError
 from smis.core.seeding import generator
 from smis.metrics import inception
 from smis.metrics.features import Images, as_batches
-from smis.metrics.result import Bootstrap, Result, of_maps
+from smis.metrics.result import Bootstrap, Result
 from smis.metrics.vectors import NamedVectors
 
 SUBSETS = 100
@@ -90,15 +90,27 @@ class KernelDistance:
         self._real, self._fake = NamedVectors(), NamedVectors()
 
     def update_real(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add real images' features."""
+        """Add real images' features.
+
+        Raises:
+            ImageError: if some are not finite.
+        """
         self._real.update(features, keys)
 
     def update(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add generated images' features; with the images' names, no order of them moves the value."""
+        """Add generated images' features; with the images' names, no order of them moves the value.
+
+        Raises:
+            ImageError: if some are not finite.
+        """
         self._fake.update(features, keys)
 
     def merge(self, other: "KernelDistance") -> None:
-        """Take over what another process gathered."""
+        """Take over what another process gathered; an image that both have, as of the whole reference, counts once.
+
+        Raises:
+            ParamsError: if images have no names.
+        """
         self._real.merge(other._real)
         self._fake.merge(other._fake)
 
@@ -125,7 +137,7 @@ class KernelDistance:
         return subsets(len(features), size=size, count=self._count, seed=bootstrap.seed, side=side)
 
     def _protocol_of(self, size: int, bootstrap: Bootstrap) -> dict[str, Any]:
-        counts = {**of_maps(self._fake.keys()), "samples": 1, "reference_images": len(self._real)}
+        counts = {**self._fake.protocol(), "samples": 1, "reference_images": len(self._real)}
         drawn = {"subsets": self._count, "subset_images": size}
         return {**self._protocol, **counts, **drawn, "kernel": "(x·y / d + 1)³", **bootstrap.to_first_order}
 

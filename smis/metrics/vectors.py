@@ -2,21 +2,26 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from smis.core.errors import ImageError, ParamsError
+from smis.metrics.result import of_maps
 
 
 class NamedVectors:
     """Keep vectors by the names of their images; with a `limit`, only so many, chosen by their names alone.
 
     What is kept, and in what order, does not depend on who came first: processes that merge agree with one alone.
-    Vectors without names count on from those that came before.
+    Vectors without names count on from those that came before; they cannot be merged, nor compared pair by pair.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
+        self.named = True
         self._seen = 0
         self._keys: list[str] = []
         self._parts: list[Float[Tensor, "_ d"]] = []
@@ -26,7 +31,13 @@ class NamedVectors:
         return self._seen
 
     def update(self, vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-        """Add a batch."""
+        """Add a batch.
+
+        Raises:
+            ImageError: if some are not finite.
+        """
+        refuse_strange(vectors, keys)
+        self.named = self.named and keys is not None
         self._keys += keys if keys is not None else [f"{self._seen + row:012d}" for row in range(len(vectors))]
         self._parts.append(vectors.cpu())
         self._seen += len(vectors)
@@ -34,10 +45,27 @@ class NamedVectors:
             self._thin()
 
     def merge(self, other: "NamedVectors") -> None:
-        """Take over what another process gathered."""
-        self._keys += other._keys
-        self._parts += other._parts
-        self._seen += other._seen
+        """Take over what another process gathered, but for images that are here too.
+
+        Raises:
+            ParamsError: if images have no names.
+        """
+        if not other._keys:
+            return
+        if not (self.named and other.named):
+            raise ParamsError(
+                "features without names of their images cannot be merged: whether two processes saw one image is not "
+                "known; give `update` the images' names"
+            )
+        here = self.shared(other)
+        rows = [row for row, key in enumerate(other._keys) if key not in here]
+        self._keys += [other._keys[row] for row in rows]
+        self._parts.append(torch.cat(other._parts)[rows])
+        self._seen += other._seen - len(other._keys) + len(rows)
+
+    def shared(self, other: "NamedVectors") -> set[str]:
+        """Return the names that both have kept."""
+        return set(self._keys) & set(other._keys)
 
     def vectors(self) -> Float[Tensor, "n d"]:
         """Return what is kept, by name."""
@@ -45,10 +73,10 @@ class NamedVectors:
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
         return torch.cat(self._parts)[order]
 
-    def keys(self) -> list[str]:
-        """Return the names of what `vectors` returns, in its order."""
+    def protocol(self) -> dict[str, Any]:
+        """Say how many images there are, and which are kept, where they have names."""
         self._thin()
-        return sorted(self._keys)
+        return of_maps(self._keys, named=self.named) | {"label_maps": self._seen}
 
     def _thin(self) -> None:
         if not self._limit or len(self._keys) <= self._limit:
@@ -56,6 +84,19 @@ class NamedVectors:
         chosen = sorted(range(len(self._keys)), key=lambda row: _number(self._keys[row]))[: self._limit]
         self._parts = [torch.cat(self._parts)[chosen]]
         self._keys = [self._keys[row] for row in chosen]
+
+
+def refuse_strange(vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
+    """Let a single NaN or infinite number spoil no statistics.
+
+    Raises:
+        ImageError: if there is one; the message names the image, where it has a name.
+    """
+    if vectors.isfinite().all():
+        return
+    row = int((~vectors.isfinite()).any(dim=1).nonzero()[0])
+    which = keys[row] if keys is not None else f"image {row} of a batch of {len(vectors)}"
+    raise ImageError(f"the features of {which} are not finite; the image itself, or the model that made it, has NaN")
 
 
 def _number(key: str) -> bytes:

@@ -46,6 +46,7 @@ def metrics() -> dict[str, Metric]:
         "paired": PairedDistance(network),
         "frechet": FrechetDistance("fd", reference, {}),
         "kid": KernelDistance("kid", {}, count=5, size=4),
+        "kid with the whole reference everywhere": KernelDistance("kid", {}, count=5, size=4),
         "segmentation": Segmentation(classes=3, protocol={}),
         "human": SemanticEvaluation(),
         "cost": Cost(nn.Linear(2, 3), nn.Linear(3, 2), batch=2, device=torch.device("cpu")),
@@ -62,7 +63,7 @@ def update(found: dict[str, Any], number: int) -> None:
     found["instances"].update(key, image, inside, instance=number % 3)
     found["paired"].update([key], image[:1], image[1:2])
     features = torch.randn(2, 4, generator=drawn)
-    for name in ("frechet", "kid"):
+    for name in ("frechet", "kid", "kid with the whole reference everywhere"):
         found[name].update(features, [f"{key} {row}" for row in range(2)])
     found["kid"].update_real(features + 1, [f"{key} {row}" for row in range(2)])
     labels = torch.randint(3, (2, 1, 8, 8), generator=drawn)
@@ -73,7 +74,9 @@ def update(found: dict[str, Any], number: int) -> None:
 
 def measured(numbers: range) -> dict[str, Any]:
     """Gather the label maps `numbers`, then those of the other processes; return values and intervals."""
-    found = metrics()
+    found: dict[str, Any] = metrics()
+    whole = torch.randn(12, 4, generator=torch.Generator().manual_seed(99))
+    found["kid with the whole reference everywhere"].update_real(whole, [f"real {row}" for row in range(12)])
     for number in numbers:
         update(found, number)
     values: dict[str, Any] = {}

@@ -5,6 +5,7 @@ import torch
 from smis.core.errors import ProtocolError
 from smis.metrics.comparison import compare
 from smis.metrics.diversity import Diversity
+from smis.metrics.kid import KernelDistance
 from smis.metrics.perceptual_distance import PerceptualDistance
 from smis.metrics.result import Bootstrap, Result
 
@@ -67,4 +68,16 @@ def test_other_label_maps_are_another_protocol(alex: PerceptualDistance) -> None
             metric.update(key, image)
         found.append(metric.compute(BOOTSTRAP))
     with pytest.raises(ProtocolError, match="keys is"):
+        compare(*found)
+
+
+def test_images_without_names_are_never_paired() -> None:
+    found = []
+    for seed in range(2):
+        metric = KernelDistance("kid", {}, count=5)
+        metric.update_real(torch.randn(20, 4, generator=torch.Generator().manual_seed(9)))
+        metric.update(torch.randn(20, 4, generator=torch.Generator().manual_seed(seed)))
+        found.append(metric.compute(BOOTSTRAP))
+    assert "keys" not in found[0].protocol
+    with pytest.raises(ProtocolError, match="kid of images without names cannot be compared"):
         compare(*found)

@@ -210,3 +210,13 @@ def test_names_make_the_order_of_the_images_irrelevant_and_the_seed_draws_the_re
     np.testing.assert_allclose(one.interval, other.interval, rtol=1e-5)
     assert (one.protocol["keys"], one.protocol["seed"]) == (other.protocol["keys"], 3)
     assert fid.measure(real, batches, network=network).interval != one.interval
+
+
+def test_statistics_that_do_not_say_of_how_many_images_are_not_said_to_be_of_0(tmp_path: Path) -> None:
+    for name, seed in {"real": 0, "fake": 1}.items():
+        points = np.random.RandomState(seed).randn(3000, 8)
+        np.savez(tmp_path / f"{name}.npz", mu=points.mean(axis=0), sigma=np.cov(points, rowvar=False))
+    real, fake = (Statistics.read(tmp_path / f"{name}.npz") for name in ("real", "fake"))
+    protocol = FrechetDistance("fd", real, {}).compare(fake).protocol
+    assert not {"label_maps", "reference_images"} & protocol.keys()
+    assert protocol["warning"] == "number of images unknown"
