@@ -1,26 +1,29 @@
 """What the verbs of `smis metrics` do: open, measure with a bar, say on what it was measured."""
 
 import argparse
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
-from smis.cli.parts import Maps, Part, open_parts
-from smis.cli.sources import open_groups, open_source
-from smis.core.errors import ImageError, LabelError, ParamsError
+from smis.cli.parts import Maps, Part, ignored, map_names, open_maps, open_parts
+from smis.cli.sources import open_groups, open_named, open_source
+from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
 from smis.core.progress import Bar
 from smis.core.shapes import Image
 from smis.metrics import cost, fid, inception, networks, pictures
-from smis.metrics import kid as kernel
 from smis.metrics.diversity import Diversity, RegionDiversity
 from smis.metrics.features import device_of, image_of
 from smis.metrics.gaussian import Statistics
 from smis.metrics.instance_diversity import InstanceDiversity
+from smis.metrics.kid import KernelDistance
 from smis.metrics.paired import PairedDistance
 from smis.metrics.pictures import Source
 from smis.metrics.result import Bootstrap, Result
@@ -42,29 +45,41 @@ def fid_results(chosen: argparse.Namespace) -> list[Result]:
         real.write(chosen.save)
     if chosen.fake is None:
         return []
-    return [_placed(fid.measure(real, images[1], network=network), chosen, **_split(chosen))]
+    return [_placed(fid.measure(real, images[1], network=network, seed=chosen.seed), chosen, **_split(chosen))]
 
 
 def kid_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure `kid`."""
-    sides = [open_source(path, split=chosen.split) for path in (chosen.real, chosen.fake)]
-    network = inception.load().to(device_of(chosen.device))
-    real, fake = (_images(side, chosen) for side in sides)
-    return [_placed(kernel.measure(real, fake, network=network, seed=chosen.seed), chosen, **_split(chosen))]
+    sides = [_kid_side(path, chosen) for path in (chosen.real, chosen.fake)]
+    needed = any(isinstance(side, Source) for side in sides)
+    network = inception.load().to(device_of(chosen.device)) if needed else None
+    distance = KernelDistance("kid", inception.protocol())
+    for side, update in zip(sides, (distance.update_real, distance.update), strict=True):
+        for names, vectors in _vectors(side, network, chosen):
+            update(vectors, names)
+    return [_placed(distance.compute(_bootstrap(chosen)), chosen, **_split(chosen))]
 
 
 def lpips_results(chosen: argparse.Namespace) -> list[Result]:
-    """Measure the pairs of two folders."""
-    folders = chosen.a, chosen.b
-    first, second = (pictures.files_by_name(path) for path in folders)
-    names = pictures.pair_up(first, second, folders=folders)
+    """Measure the pairs of two sets of pictures."""
+    sides = chosen.a, chosen.b
+    (first, left_of), (second, right_of) = (open_named(path, split=chosen.split) for path in sides)
+    names = pictures.pair_up(first, second, folders=sides)
+
+    def beside(number: int) -> np.ndarray:
+        name = names[number]
+        pair = [left_of(name), right_of(name)]
+        pictures.check_sizes([str(first[name]), str(second[name])], pair)
+        return np.concatenate(pair, axis=1)
+
     device, network = device_of(chosen.device), networks.load(chosen.network)
     distance = PairedDistance(network.to(device))
-    pairs = Source(names, lambda number: _beside(first[names[number]], second[names[number]]), str(chosen.a))
+    pairs = Source(names, beside, str(chosen.a))
     with _bar(chosen, total=len(names), unit="pairs") as bar:
         for some, image in pictures.image_batches(pairs, batch=chosen.batch, workers=chosen.workers):
             left, right = image.to(device).chunk(2, dim=3)
-            distance.update(some, left, right)
+            with _of(f"{some[0]} in {chosen.a}"):
+                distance.update(some, left, right)
             bar.advance(len(some))
     return [_placed(distance.compute(_bootstrap(chosen)), chosen, resize="none")]
 
@@ -77,7 +92,8 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     stems = list(groups)
     sets = _ahead(lambda number: pictures.of_one_size(groups[stems[number]], source), len(stems), chosen)
     for stem, image in zip(stems, sets, strict=True):
-        varied.update(stem, image_of(image, device=device))
+        with _of(f"{stem} in {source.title}"):
+            varied.update(stem, image_of(image, device=device))
     result = varied.compute(_bootstrap(chosen))
     protocol = networks.protocol(chosen.network) | dict(result.protocol)
     return [_placed(replace(result, protocol=protocol), chosen, resize="none")]
@@ -92,10 +108,11 @@ def region_results(chosen: argparse.Namespace) -> list[Result]:
     how: dict[str, Any] = {"pairs": chosen.pairs, "region": chosen.region, "batch": chosen.batch}
     regions, instances = RegionDiversity(network, classes=classes, **how), InstanceDiversity(network, **how)
     for part, stem, image, inside in _parts(maps, chosen):
-        if part.kind == "class":
-            regions.update(stem, image, inside, resampled=part.number)
-        else:
-            instances.update(stem, image, inside, instance=part.number)
+        with _of(f"{stem} in {part.source.title}"):
+            if part.kind == "class":
+                regions.update(stem, image, inside, resampled=part.number)
+            else:
+                instances.update(stem, image, inside, instance=part.number)
     results = [result for found in (regions, instances) if found.values for result in found.compute(_bootstrap(chosen))]
     if not results:
         raise ParamsError(f"all parts in {chosen.folder} are of class {maps.ignore}, which does not count")
@@ -123,30 +140,38 @@ def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, 
 
 
 def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
-    """Count the pixels of two folders of label maps."""
-    folders = chosen.predicted, chosen.truth
-    predicted, truth = (pictures.files_by_name(path, error=LabelError) for path in folders)
-    names = pictures.pair_up(predicted, truth, folders=folders)
-    found = Segmentation(classes=chosen.classes, ignore=chosen.ignore, protocol={"ignore": chosen.ignore})
-    pairs = _ahead(lambda number: _maps(predicted[names[number]], truth[names[number]], chosen), len(names), chosen)
-    for name, (guess, real) in zip(names, pairs, strict=True):
+    """Count the pixels of predicted label maps and of the true ones."""
+    sides, ignore = (chosen.predicted, chosen.truth), ignored(chosen.truth, chosen.ignore)
+    predicted, truth = pictures.files_by_name(chosen.predicted, error=LabelError), map_names(chosen.truth, chosen.split)
+    names, map_of = pictures.pair_up(predicted, truth, folders=sides), open_maps(chosen.truth, split=chosen.split)
+
+    def read(number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        paths = predicted[names[number]], truth[names[number]]
+        ids = pictures.read_ids(paths[0]), map_of(names[number])
+        return _counted(*ids, paths=paths, classes=chosen.classes, ignore=ignore)
+
+    found = Segmentation(classes=chosen.classes, ignore=ignore, protocol={"ignore": ignore})
+    for name, (guess, real) in zip(names, _ahead(read, len(names), chosen), strict=True):
         found.update([name], guess, real)
     results = list(found.compute(_bootstrap(chosen)))
     return results + (found.per_class(_bootstrap(chosen)) if chosen.per_class else [])
 
 
-def _maps(predicted: Path, truth: Path, chosen: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read a pair, whose ids must be those of classes wherever they count."""
-    guess, real = pictures.read_ids(predicted), pictures.read_ids(truth)
+def _counted(
+    guess: torch.Tensor, real: torch.Tensor, *, paths: tuple[Path, Path], classes: int, ignore: int | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Check a pair, whose ids must be those of classes wherever they count."""
     if guess.shape != real.shape:
         size, wanted = (f"{ids.shape[0]} x {ids.shape[1]}" for ids in (guess, real))
-        raise LabelError(f"{predicted} is {size}, but {truth} is {wanted}; make them of one size")
-    counted = torch.ones_like(real, dtype=torch.bool) if chosen.ignore is None else real != chosen.ignore
-    for path, ids in ((truth, real[counted]), (predicted, guess[counted])):
-        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < chosen.classes:
+        raise LabelError(f"{paths[0]} is {size}, but {paths[1]} is {wanted}; make them of one size")
+    counted = torch.ones_like(real, dtype=torch.bool) if ignore is None else real != ignore
+    forgotten = "was --ignore forgotten?" if ignore is None else f"--ignore is {ignore}; is --classes too small?"
+    predicted = "what is predicted must be one of them; is --classes too small?"
+    for path, ids, remedy in ((paths[1], real[counted], forgotten), (paths[0], guess[counted], predicted)):
+        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < classes:
             raise LabelError(
                 f"{path} has ids from {int(ids.min())} to {int(ids.max())} where they count, but there are "
-                f"{chosen.classes} classes (0 to {chosen.classes - 1}); was --ignore forgotten?"
+                f"{classes} classes (0 to {classes - 1}); {remedy}"
             )
     return guess.where(counted, 0)[None], real[None]
 
@@ -157,18 +182,48 @@ def _side(path: Path, chosen: argparse.Namespace) -> Source | Statistics:
     return open_source(path, split=chosen.split)
 
 
-def _beside(first: Path, second: Path) -> np.ndarray:
-    left, right = pictures.read_picture(first), pictures.read_picture(second)
-    pictures.check_sizes([str(first), str(second)], [left, right])
-    return np.concatenate([left, right], axis=1)
+def _kid_side(path: Path, chosen: argparse.Namespace) -> Source | Statistics:
+    """Statistics do when they hold what they were made from, by Inception."""
+    side = _side(path, chosen)
+    if isinstance(side, Source):
+        return side
+    if side.vectors is None:
+        raise ParamsError(
+            f"{path} holds no single vectors, as KID needs and pytorch-fid never keeps; give the pictures"
+        )
+    network = json.loads(side.protocol or "{}").get("network", inception.NAME)
+    if network != inception.NAME:
+        raise ProtocolError(f"{path} was made with {network}, but KID is {inception.NAME}'s; give the pictures")
+    return side
 
 
-def _images(source: Source, chosen: argparse.Namespace) -> Iterator[torch.Tensor]:
-    """Give the pictures as Inception sees them."""
+def _vectors(
+    side: Source | Statistics, network: nn.Module | None, chosen: argparse.Namespace
+) -> Iterator[tuple[Sequence[str] | None, torch.Tensor]]:
+    if isinstance(side, Statistics):
+        assert side.vectors is not None
+        yield None, side.vectors
+        return
+    assert network is not None
+    for names, image in _images(side, chosen):
+        yield names, inception.features(network, image)
+
+
+@contextmanager
+def _of(title: str) -> Iterator[None]:
+    """Say of which pictures an error speaks."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{title}: {error}") from None
+
+
+def _images(source: Source, chosen: argparse.Namespace) -> Iterator[tuple[list[str], torch.Tensor]]:
+    """Give the pictures by name as Inception sees them."""
     parts = pictures.image_batches(source, batch=chosen.batch, workers=chosen.workers, resize=inception.resize)
     with Bar(source.title, total=len(source), unit="images", visible=sys.stderr.isatty()) as bar:
         for names, image in parts:
-            yield image
+            yield names, image
             bar.advance(len(names))
 
 

@@ -24,14 +24,14 @@ def add(verbs: Any) -> None:
     fid.add_argument("fake", type=Path, metavar="FAKE", nargs="?", help="the same; may be left out with --save")
     fid.add_argument("--save", type=Path, metavar="FILE.npz", help="keep REAL's statistics, in pytorch-fid's format")
     kid = _metric(metrics, "kid", "kernel Inception distance")
-    kid.add_argument("real", type=Path, metavar="REAL", help=_SET)
+    kid.add_argument("real", type=Path, metavar="REAL", help=f"{_SET}, or a .npz with vectors")
     kid.add_argument("fake", type=Path, metavar="FAKE", help=_SET)
-    for distance in (fid, kid):
+    lpips = _metric(metrics, "lpips", "mean distance of the pictures of one name in two sets")
+    lpips.add_argument("a", type=Path, metavar="A", help=_SET)
+    lpips.add_argument("b", type=Path, metavar="B", help="the same, with pictures of the same names and sizes")
+    for distance in (fid, kid, lpips):
         distance.add_argument("--split", default="test", help="of prepared data sets (default: test)")
 
-    lpips = _metric(metrics, "lpips", "mean distance of the pictures of one name in two folders")
-    lpips.add_argument("a", type=Path, metavar="A", help="a folder of pictures")
-    lpips.add_argument("b", type=Path, metavar="B", help="a folder of pictures of the same names and sizes")
     diversity = _metric(metrics, "diversity", "mean distance between the pictures of one label map")
     diversity.add_argument(
         "folder", type=Path, metavar="FOLDER", help="STEM_00.png ..., a sub-folder for each label map, or an Arrow file"
@@ -57,7 +57,10 @@ def add(verbs: Any) -> None:
 
     segmentation = _metric(metrics, "segmentation", "mIoU and accuracy of label maps against the true ones")
     segmentation.add_argument("predicted", type=Path, metavar="PRED", help="a folder of label maps")
-    segmentation.add_argument("truth", type=Path, metavar="TRUE", help="a folder of label maps of the same names")
+    segmentation.add_argument(
+        "truth", type=Path, metavar="TRUE", help="those of the same names: a folder, or a prepared data set"
+    )
+    segmentation.add_argument("--split", default="test", help="of a prepared data set (default: test)")
     segmentation.add_argument("--classes", type=positive, required=True, metavar="N", help="ids are 0 to N - 1")
     segmentation.add_argument("--ignore", type=int, metavar="ID", help="pixels of TRUE that do not count, as 255")
     segmentation.add_argument("--per-class", action="store_true", help="also the IoU of each class")

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from smis.cli.sources import open_groups, open_source
+from smis.cli.sources import is_prepared, open_groups, open_source
 from smis.core.errors import LabelError, ParamsError
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
@@ -74,11 +74,10 @@ class Maps:
     def __init__(
         self, parts: Sequence[Part], labels: Path, *, instances: Path | None, split: str, ignore: int | None
     ) -> None:
-        prepared = (labels / "index.parquet").is_file()
-        self.ignore = dont_care(Prepared(labels).classes) if ignore is None and prepared else ignore
+        self.ignore = ignored(labels, ignore)
         self._of = {"class": open_maps(labels, split=split)}
         alone = next((part for part in parts if part.kind == "instance"), None)
-        if alone and not (instances or prepared):
+        if alone and not (instances or is_prepared(labels)):
             raise ParamsError(f"{alone.source.title} has instances, but {labels} are label maps; give --instances MAPS")
         if alone:
             self._of["instance"] = open_maps(instances or labels, split=split, field="instances")
@@ -106,13 +105,25 @@ class Maps:
             raise LabelError(f"no map holds {what}; give the maps that were used")
 
 
+def ignored(labels: Path, given: int | None) -> int | None:
+    """Return the class that does not count: the one given, or a prepared data set's class of unlabelled pixels."""
+    return dont_care(Prepared(labels).classes) if given is None and is_prepared(labels) else given
+
+
+def map_names(path: Path, split: str) -> dict[str, Path]:
+    """Return which label maps there are, in a folder or in a prepared data set, and where each lies."""
+    if is_prepared(path):
+        return {key: path / key for key in Prepared(path).split(split).keys}
+    return pictures.files_by_name(path, error=LabelError)
+
+
 def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str], Map]:
     """Return what reads the map of a name: from a folder of maps, or from a prepared data set.
 
     Raises:
         LabelError: if there is no such folder, or (when called) no map of the name.
     """
-    if (path / "index.parquet").is_file():
+    if is_prepared(path):
         prepared = Prepared(path).split(split)
         places = {key: number for number, key in enumerate(prepared.keys)}
         return lambda name: torch.from_numpy(getattr(prepared[_at(places, name, path)], field).astype("int64"))

@@ -1,10 +1,11 @@
 """What a person names as a set of pictures: a folder of them, an Arrow file of samples, a prepared data set."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from smis.core.errors import ImageError, ParamsError
+from smis.core.shapes import Picture
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import pictures
@@ -12,6 +13,11 @@ from smis.metrics.pictures import Source
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d+)")
 _LAST = re.compile(r".*?(\d+)")
+
+
+def is_prepared(path: Path) -> bool:
+    """Say whether a folder is a prepared data set."""
+    return (path / "index.parquet").is_file()
 
 
 def open_source(path: Path, *, split: str = "test") -> Source:
@@ -28,12 +34,21 @@ def open_source(path: Path, *, split: str = "test") -> Source:
             raise ImageError(f"there is no picture in {path}; give a file that has samples")
         names = [f"{key}_{sample:02d}" for key, sample in zip(table.keys, table.sample.tolist(), strict=True)]
         return Source(names, lambda number: table.image[number], str(path))
-    if (path / "index.parquet").is_file():
+    if is_prepared(path):
         pairs = Prepared(path).split(split)
         return Source(pairs.keys.tolist(), lambda number: pairs[number].image, f"{path} ({split})")
     if not path.exists():
         raise ParamsError(f"there is no {path}; give a folder of pictures, a prepared data set, or an Arrow file")
     return pictures.folder(path)
+
+
+def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[str], Picture]]:
+    """Open the same by name: where each picture lies (in a folder: its file), and how to read one."""
+    source = open_source(path, split=split)
+    numbers = {name: number for number, name in enumerate(source.names)}
+    plain = path.is_dir() and not is_prepared(path)
+    places = pictures.files_by_name(path) if plain else {name: path / name for name in numbers}
+    return places, lambda name: source.read(numbers[name])
 
 
 def open_groups(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:

@@ -1,12 +1,10 @@
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from smis.cli import main
@@ -17,7 +15,9 @@ from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics import fid, inception, networks
 from smis.metrics.features import image_of
-from smis.metrics.pairs import diversity
+from smis.metrics.result import of_maps
+
+from .noise import noise, refused, save, told
 
 
 class Means(nn.Module):
@@ -34,32 +34,6 @@ class Means(nn.Module):
 @pytest.fixture(autouse=True)
 def small_inception(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inception, "load", Means)
-
-
-def noise(count: int, *, size: int = 32, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
-
-def save(folder: Path, pictures: np.ndarray, names: Callable[[int], str] = "{:03d}".format) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / f"{names(number)}.png")
-    return folder
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: Any) -> list[dict[str, Any]]:
-    assert main(["metrics", *map(str, arguments), "--json"]) == 0
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    return [json.loads(line) for line in printed.out.splitlines()]
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    assert main(["metrics", *map(str, arguments)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    return printed.err
 
 
 def test_fid_of_folders_and_of_saved_statistics_is_one_number(
@@ -106,6 +80,33 @@ def test_kid_is_measured_on_arrow_samples_too(tmp_path: Path, capsys: pytest.Cap
     assert again["value"] == pytest.approx(found["value"], rel=1e-6)
 
 
+def test_kid_takes_the_vectors_of_a_file_that_holds_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real, fake = save(tmp_path / "real", noise(8)), save(tmp_path / "fake", noise(6, seed=1))
+    vectors = inception.features(Means(), image_of(noise(8)))
+    statistics = replace(fid.statistics(image_of(noise(8)), network=Means()), vectors=vectors)
+    statistics.write(tmp_path / "real.npz")
+    (found,) = told(capsys, "kid", tmp_path / "real.npz", fake)
+    assert found["value"] == pytest.approx(told(capsys, "kid", real, fake)[0]["value"], rel=1e-6)
+    replace(statistics, protocol=json.dumps({"network": "other"})).write(tmp_path / "other.npz")
+    assert "other.npz was made with other, but KID is" in refused(capsys, "kid", tmp_path / "other.npz", fake)
+    replace(statistics, vectors=None).write(tmp_path / "moments.npz")
+    line = refused(capsys, "kid", tmp_path / "moments.npz", fake)
+    assert "moments.npz holds no single vectors, as KID needs and pytorch-fid never keeps" in line
+
+
+@pytest.mark.parametrize("metric", ["fid", "kid"])
+def test_the_protocol_says_which_pictures_were_compared_and_the_seed_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str
+) -> None:
+    real, fake = save(tmp_path / "real", noise(6)), save(tmp_path / "fake", noise(9, seed=1))
+    other = save(tmp_path / "other", noise(9, seed=1), "other_{}".format)
+    found, renamed, seeded = (told(capsys, metric, real, *rest)[0] for rest in ((fake,), (other,), (fake, "--seed", 1)))
+    assert found["protocol"]["keys"] == of_maps([f"00{n}" for n in range(9)])["keys"]
+    assert renamed["protocol"]["keys"] == of_maps([f"other_{n}" for n in range(9)])["keys"]
+    assert (found["protocol"]["seed"], seeded["protocol"]["seed"]) == (0, 1)
+    assert found["interval"] != seeded["interval"]
+
+
 def test_a_split_of_a_prepared_data_set_is_a_set_of_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,105 +126,6 @@ def test_a_split_of_a_prepared_data_set_is_a_set_of_pictures(
     assert "has no pictures in split 'val'" in refused(capsys, "kid", tmp_path / "toy", fake, "--split", "val")
 
 
-def test_lpips_is_the_mean_over_pairs_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = noise(3), noise(3, seed=1)
-    a, b = save(tmp_path / "a", first), save(tmp_path / "b", second)
-    (found,) = told(capsys, "lpips", a, b, "--network", "stlpips_alex")
-    expected = networks.load("stlpips_alex")(image_of(first), image_of(second)).mean().item()
-    assert found["value"] == pytest.approx(expected, rel=1e-4)
-    assert (found["name"], found["protocol"]["label_maps"]) == ("stlpips_alex", 3)
-    for folder, seed in ((a, 2), (b, 3)):  # pairs of another size than the rest are fine
-        Image.fromarray(noise(1, size=40, seed=seed)[0]).save(folder / "001.png")
-    assert told(capsys, "lpips", a, b, "--network", "stlpips_alex")[0]["value"] > 0
-    Image.fromarray(noise(1, size=41)[0]).save(a / "001.png")
-    assert f"{b / '001.png'} is 40 x 40, but {a / '001.png'} is 41 x 41" in refused(
-        capsys, "lpips", a, b, "--network", "stlpips_alex"
-    )
-    (a / "001.png").unlink()
-    assert f"{b / '001.png'} has no partner of that name in {a} (1 of 3" in refused(
-        capsys, "lpips", a, b, "--network", "stlpips_alex"
-    )
-
-
-@pytest.mark.parametrize("form", ["numbered", "folders", "arrow"])
-def test_diversity_is_over_the_pictures_of_each_label_map(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
-) -> None:
-    drawn = {"a_b": noise(3), "c": noise(3, seed=1)}
-    place = tmp_path / "samples"
-    for stem, pictures in drawn.items():
-        if form == "numbered":
-            save(place, pictures, lambda n, stem=stem: f"{stem}_{n:02d}")
-            Image.fromarray(pictures[0]).save(place / "sheet.png")
-        elif form == "folders":
-            save(place / stem, pictures)
-    if form == "arrow":
-        place = tmp_path / "everything.arrow"
-        rows = [
-            SampleRow(stem, n, EVERYTHING, picture) for stem, all_ in drawn.items() for n, picture in enumerate(all_)
-        ]
-        write_samples(place, rows, height=32, width=32)
-    (found,) = told(capsys, "diversity", place, "--network", "stlpips_alex", "--pairs", "all")
-    network = networks.load("stlpips_alex")
-    expected = np.mean([diversity(image_of(each), network, pairs="all").mean().item() for each in drawn.values()])
-    assert found["value"] == pytest.approx(expected, rel=1e-5)
-    facts = {"network": "stlpips_alex", "label_maps": 2, "samples": 3, "pairs": "all", "weights": "b356b382"}
-    assert facts.items() <= found["protocol"].items()
-
-
-@pytest.mark.parametrize("form", ["numbered", "folders"])
-def test_neighbours_are_those_of_the_next_number(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
-    """Twelve pictures, each a step away from the one before: 10 and 11 come after 9, and not after 1."""
-    pictures = (noise(1) // 16 + 16 * np.arange(12)[:, None, None, None]).astype(np.uint8)
-    place = save(tmp_path / "x" / ("" if form == "numbered" else "a"), pictures, "a_{}".format)
-    (tmp_path / "x" / ".ipynb_checkpoints").mkdir()
-    (found,) = told(capsys, "diversity", tmp_path / "x", "--network", "stlpips_alex")
-    expected = diversity(image_of(pictures), networks.load("stlpips_alex")).mean().item()
-    assert found["value"] == pytest.approx(expected, rel=1e-5)
-    if form == "folders":
-        save(place.parent, noise(1), "b_{:02d}".format)
-        line = refused(capsys, "diversity", tmp_path / "x", "--network", "stlpips_alex")
-        assert "has both b_00.png and the folder a; keep one kind of them" in line
-
-
-def test_diversity_refuses_names_counts_and_sizes_that_do_not_fit(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    verb = "--network", "stlpips_alex"
-    place = save(tmp_path / "x", noise(2), "a_{:02d}".format)
-    save(place, noise(3), "b_{:02d}".format)
-    assert "b has 3 pictures, but a has 2" in refused(capsys, "diversity", place, *verb)
-    (place / "b_02.png").unlink()
-    Image.fromarray(noise(1, size=33)[0]).save(place / "b_01.png")
-    assert f"b_01 of {place} is 33 x 33, but b_00 of {place} is 32 x 32" in refused(capsys, "diversity", place, *verb)
-    (place / "b_01.png").unlink()
-    assert "b has only 1 picture, b_00" in refused(capsys, "diversity", place, *verb)
-    (place / "b_00.png").rename(place / "b.png")
-    assert f"b of {place} has no number" in refused(capsys, "diversity", place, *verb)
-
-
-def ids(folder: Path, maps: np.ndarray) -> Path:
-    return save(folder, maps)
-
-
-def test_segmentation_is_counted_over_all_pixels_that_are_labelled(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    truth = np.array([[[0, 0, 0, 255]], [[0, 1, 1, 1]]], dtype=np.uint8)
-    predicted = np.array([[[0, 0, 0, 7]], [[0, 0, 0, 1]]], dtype=np.uint8)
-    folders = ids(tmp_path / "p", predicted), ids(tmp_path / "t", truth)
-    found = told(capsys, "segmentation", *folders, "--classes", 2, "--ignore", 255, "--per-class")
-    values = {entry["name"]: entry["value"] for entry in found}
-    assert values == pytest.approx({"mIoU": (4 / 6 + 1 / 3) / 2, "accuracy": 5 / 7, "IoU_0": 4 / 6, "IoU_1": 1 / 3})
-    assert found[0]["protocol"]["ignore"] == 255
-    line = refused(capsys, "segmentation", *folders, "--classes", 2)
-    assert f"{folders[1] / '000.png'} has ids from 0 to 255 where they count, but there are 2 classes" in line
-    Image.fromarray(np.zeros((2, 4), np.uint8)).save(folders[0] / "001.png")
-    assert f"{folders[0] / '001.png'} is 2 x 4, but {folders[1] / '001.png'} is 1 x 4" in refused(
-        capsys, "segmentation", *folders, "--classes", 2, "--ignore", 255
-    )
-
-
 def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     real, fake = save(tmp_path / "real", noise(3)), save(tmp_path / "fake", noise(3))
     broken = fake / "001.png"
@@ -233,18 +135,11 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "empty").mkdir()
     assert f"there is no picture in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")
     assert "device 'tpu' cannot be used" in refused(capsys, "kid", real, real, "--device", "tpu")
+    write_samples(tmp_path / "none.arrow", [], height=32, width=32)
+    assert f"there is no picture in {tmp_path / 'none.arrow'}" in refused(capsys, "fid", tmp_path / "none.arrow", fake)
     (tmp_path / "x.npz").write_bytes(b"no statistics")
     assert "x.npz holds no statistics" in refused(capsys, "fid", tmp_path / "x.npz", fake)
     assert "there is no" in refused(capsys, "fid", tmp_path / "y.npz", fake)
-
-
-def test_lpips_without_its_trunk_says_how_to_bring_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SMIS_WEIGHTS", str(tmp_path / "cache"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    a = save(tmp_path / "a", noise(2))
-    assert "`smis weights fetch alexnet`" in refused(capsys, "lpips", a, a)
 
 
 def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
