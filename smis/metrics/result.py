@@ -37,15 +37,15 @@ class Result:
         return cls(name, value, interval(draws), protocol, draws)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry below its name in a metrics file; a bound that is not known is null."""
-        bounds = [None if math.isnan(bound) else bound for bound in self.interval]
-        return {"value": self.value, "interval": bounds, "protocol": dict(self.protocol)}
+        """Return the entry below its name in a metrics file; a value or bound that is not known is null."""
+        value, *bounds = (number if math.isfinite(number) else None for number in (self.value, *self.interval))
+        return {"value": value, "interval": bounds, "protocol": dict(self.protocol)}
 
     @classmethod
     def from_json(cls, name: str, entry: Mapping[str, Any], *, draws: Draws | None = None) -> "Result":
         """Read what `to_json` returned."""
-        low, high = (UNKNOWN if bound is None else bound for bound in entry["interval"])
-        return cls(name, entry["value"], (low, high), entry["protocol"], draws)
+        value, low, high = (UNKNOWN if number is None else number for number in (entry["value"], *entry["interval"]))
+        return cls(name, value, (low, high), entry["protocol"], draws)
 
 
 @dataclass(frozen=True)

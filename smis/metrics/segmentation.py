@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int, Integer, Real
 from numpy import ndarray
+from torch import Tensor
 
+from smis.core.errors import LabelError
 from smis.core.shapes import LabelMap
 from smis.metrics.result import Bootstrap, Result, of_maps
 
@@ -33,7 +35,13 @@ def dont_care(classes: Sequence[str]) -> int | None:
 
 
 def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ignored = None) -> Confusion:
-    """Count the pixels of each image by (true class, predicted class), without those whose truth is ignored."""
+    """Count the pixels of each image by (true class, predicted class), without those whose truth is ignored.
+
+    Raises:
+        LabelError: if another id is no class's: it would be counted as one, or in another image.
+    """
+    for name, labels in {"truth": truth, "predicted": predicted}.items():
+        _check(labels, truth, name=name, classes=classes, ignore=ignore)
     image = torch.arange(len(truth), device=truth.device)[:, None, None]
     cells = (image * classes + truth) * classes + predicted
     ids = _ids(ignore)
@@ -41,6 +49,25 @@ def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ign
         cells = cells[~torch.isin(truth, torch.tensor(ids, device=truth.device))]
     counts = torch.bincount(cells.flatten(), minlength=len(truth) * classes**2)
     return counts.reshape(-1, classes, classes).cpu().numpy()
+
+
+def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore: Ignored) -> None:
+    if not labels.numel() or _fit(labels, classes):
+        return
+    ids = torch.tensor(_ids(ignore), device=truth.device, dtype=torch.long)
+    counted = labels[~torch.isin(truth, ids)]
+    if not counted.numel() or _fit(counted, classes):
+        return
+    strange = int(counted[(counted < 0) | (counted >= classes)][0])
+    remedy = (
+        f"is it that of unlabelled pixels? ignore={strange}" if name == "truth" else "take its data set's numbering"
+    )
+    raise LabelError(f"{name}: id {strange}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
+
+
+def _fit(labels: Integer[Tensor, "*_"], classes: int) -> bool:
+    low, high = labels.aminmax()
+    return bool((low >= 0) & (high < classes))
 
 
 def class_counts(counts: Confusion) -> Counts:
@@ -68,7 +95,8 @@ def recall(counts: Counts) -> PerClass:
 
 def mean_iou(counts: Counts) -> Float[ndarray, "*n"]:
     """Return the mean over the classes that are there or predicted."""
-    return np.asarray(np.nanmean(iou(counts), axis=-1))
+    shares = iou(counts)
+    return _share(np.asarray(np.nansum(shares, axis=-1)), np.asarray((~np.isnan(shares)).sum(axis=-1)))
 
 
 def accuracy(counts: Counts) -> Float[ndarray, "*n"]:
@@ -99,7 +127,16 @@ class Segmentation:
         return self._stacked().sum(axis=0)
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
-        """Return mIoU and accuracy."""
+        """Return mIoU and accuracy.
+
+        Raises:
+            LabelError: if no pixel counts.
+        """
+        if not any(counts[1].any() for counts in self.counts.values()):
+            raise LabelError(
+                f"no pixel counts: the truth of {len(self.counts)} label maps has no class but those that are ignored "
+                f"({self._ignore}); give maps with others, or ignore less"
+            )
         total, drawn, protocol = self.total(), self._drawn(bootstrap), self._protocol_with(bootstrap)
         miou, share = (
             Result.drawn(name, float(measure(total)), draws=measure(drawn), protocol=protocol)

@@ -39,3 +39,10 @@ def test_a_result_is_stored_with_its_protocol() -> None:
 def test_which_label_maps_were_measured_is_told_whatever_their_order() -> None:
     assert of_maps(["a", "b"]) == of_maps(["b", "a"]) != of_maps(["a", "c"])
     assert of_maps(["a", "b"])["label_maps"] == 2
+
+
+def test_what_is_not_known_is_null_when_it_is_stored() -> None:
+    stored = json.loads(json.dumps(Result("n", np.nan, (np.nan, 1.0)).to_json(), allow_nan=False))
+    assert (stored["value"], stored["interval"]) == (None, [None, 1.0])
+    found = Result.from_json("n", stored)
+    assert np.isnan([found.value, found.interval[0]]).all()

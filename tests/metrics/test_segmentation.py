@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from smis.core.errors import LabelError
 from smis.metrics.result import Bootstrap
 from smis.metrics.segmentation import (
+    Ignored,
     Segmentation,
     accuracy,
     class_counts,
@@ -69,3 +71,33 @@ def test_merged_parts_give_what_one_process_gives() -> None:
 def test_the_class_of_unlabelled_pixels_is_known_by_its_name() -> None:
     assert dont_care(["sky", "unlabelled"]) == 1
     assert dont_care(["sky", "tree"]) is None
+
+
+@pytest.mark.parametrize(("strange", "ignore"), [(255, None), (5, 4), (-1, None), (255, [4, 254])])
+def test_a_true_id_that_is_no_class_is_refused_with_the_remedy(strange: int, ignore: Ignored) -> None:
+    truth = maps(2, 5, seed=0)
+    truth[0, 1, 1] = strange
+    with pytest.raises(
+        LabelError, match=rf"truth: id {strange}, but 5 classes have the ids 0 to 4; .* ignore={strange}"
+    ):
+        confusion(maps(2, 5, seed=1), truth, classes=5, ignore=ignore)
+
+
+def test_a_predicted_id_that_is_no_class_is_refused_where_it_counts() -> None:
+    truth, predicted = maps(2, 4, seed=0), maps(2, 5, seed=1)
+    predicted[0, 1, 1] = 9
+    with pytest.raises(LabelError, match="predicted: id 9, but 5 classes have the ids 0 to 4"):
+        confusion(predicted, truth, classes=5, ignore=255)
+    truth[0, 1, 1] = 255
+    assert confusion(predicted, truth, classes=5, ignore=255).sum() == truth.numel() - 1
+
+
+def test_without_a_pixel_that_counts_nothing_is_measured() -> None:
+    found = Segmentation(classes=2, ignore=255, protocol={})
+    with pytest.raises(LabelError, match="no pixel counts: the truth of 0 label maps"):
+        found.compute(Bootstrap(10))
+    found.update(["a"], maps(1, 2, seed=0), torch.full((1, 6, 5), 255))
+    with pytest.raises(LabelError, match=r"no pixel counts: the truth of 1 label maps .* ignored \(\[255\]\)"):
+        found.compute(Bootstrap(10))
+    found.update(["b"], maps(1, 2, seed=0), maps(1, 2, seed=0))
+    assert [result.value for result in found.compute(Bootstrap(10))] == [1, 1]
