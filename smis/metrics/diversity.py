@@ -5,6 +5,7 @@ Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1:
 same functions with other regions.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+from torch import Tensor
 
 from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
@@ -34,7 +36,13 @@ map (1, height, width), which the seed alone decides.
 
 `resample` says what they differ in: None for everything, a class's id for that class alone, ("instance", id) for that
 instance alone; only then the instance map is given too, as `instances`.
+
+One that takes neither `samples` nor `seed` is called once for each image: `generate(labels, resample=...)` returns one,
+drawn anew. No seed holds the rest fixed there: the model itself must give what is not resampled alike in all calls of
+one label map.
 """
+_RANGE = 1.01
+"""Images end at -1 and 1, but for round-off."""
 
 
 def measure(
@@ -54,12 +62,13 @@ def measure(
 ) -> dict[str, Result]:
     """Return diversity (named as the network is: `lpips_alex`), mCSD and mOCD of any model, by name.
 
-    With instance maps (by the keys of the label maps) also mISD and mOISD. Class `ignore` is not resampled.
+    With instance maps (by the keys of the label maps) also mISD and mOISD. Class `ignore` is not resampled, nor is an
+    instance in it; where no part is left, nothing is said of parts.
 
     Raises:
         WeightsError: if no network is given and the weights of `lpips_alex` are missing.
         ParamsError: if there is no label map, or `samples` is less than 2.
-        ImageError: if the model gives images of another number or size.
+        ImageError: if the model gives images of another number, size or range.
     """
     if not labels or samples < 2:
         raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
@@ -76,14 +85,17 @@ def measure(
             of_classes.update(key, image, (each[0] == number).to(image.device), resampled=number)
         areas = instances[key] if instances else each[:0]
         for number in _ids(areas):
+            if each[areas == number][0] == ignore:
+                continue
             image = drawn.image(network, resample=("instance", number), instances=areas)
             of_instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
     bootstrap = bootstrap or Bootstrap(seed=seed)
-    results = [varied.compute(bootstrap), *of_classes.compute(bootstrap)]
-    results += of_instances.compute(bootstrap) if instances else ()
-    known = {"resize": "none", "precision": "float32"}
+    parts = [each for metric in (of_classes, of_instances) if metric.values for each in metric.compute(bootstrap)]
+    known: dict[str, Any] = {"resize": "none", "precision": "float32"}
     known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
-    return {each.name: replace(each, protocol=known | dict(each.protocol)) for each in results}
+    of_parts = known | ({} if ignore is None else {"ignore": ignore})
+    results = [(varied.compute(bootstrap), known), *((each, of_parts) for each in parts)]
+    return {each.name: replace(each, protocol=how | dict(each.protocol)) for each, how in results}
 
 
 def _ids(ids: LabelMap, ignore: int | None = None) -> Iterator[int]:
@@ -97,11 +109,29 @@ class _Drawn:
         self._generate, self._labels, self._samples, self._seed = generate, labels, samples, seed
 
     def image(self, network: PerceptualDistance, **what: Any) -> Image:
-        image = self._generate(self._labels, samples=self._samples, seed=self._seed, **what)
+        image = self._made(what)
         wanted = (self._samples, 3, *self._labels.shape[1:])
         if tuple(image.shape) != wanted:
             raise ImageError(f"the model gave images {tuple(image.shape)}, but {wanted} were asked for")
+        low, high = image.aminmax()
+        if not (image.is_floating_point() and -_RANGE <= low <= high <= _RANGE):  # which NaN is not either
+            found = f"{image.dtype} images from {low.item():.4g} to {high.item():.4g}"
+            raise ImageError(f"the model gave {found}, but floats of -1 to 1 are asked for")
         return image.to(network.shift.device, torch.float32)
+
+    def _made(self, what: Mapping[str, Any]) -> Tensor:
+        if _draws_several(self._generate):
+            return self._generate(self._labels, samples=self._samples, seed=self._seed, **what)
+        return torch.cat([self._generate(self._labels, **what) for _ in range(self._samples)])
+
+
+def _draws_several(generate: Generate) -> bool:
+    """Say whether a model takes `samples` and `seed`; one that hides what it takes is asked for what is documented."""
+    try:
+        taken = inspect.signature(generate).parameters
+    except (TypeError, ValueError):
+        return True
+    return bool({"samples", "seed"} & taken.keys()) or any(each.kind is each.VAR_KEYWORD for each in taken.values())
 
 
 class Diversity:

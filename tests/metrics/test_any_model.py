@@ -108,3 +108,55 @@ def test_images_of_another_size_and_no_pairs_are_refused(renderer: Renderer, ale
         diversity.measure(generate, renderer.labels, network=alex, samples=2)
     with pytest.raises(ParamsError, match="2 label maps of 1 samples have no pairs"):
         diversity.measure(generate, renderer.labels, network=alex, samples=1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (lambda image: ((image + 1) * 127.5).byte(), r"torch\.uint8 images from \d+ to 2\d\d"),
+        (lambda image: (image + 1) * 127.5, r"torch\.float32 images from [\d.e-]+ to 2\d\d"),
+        (lambda image: image.masked_fill(image > 0.9, torch.nan), r"torch\.float32 images from nan to nan"),
+        (lambda image: image.masked_fill(image > 0.9, torch.inf), r"torch\.float32 images from [\d.-]+ to inf"),
+    ],
+)
+def test_images_of_another_range_are_refused(
+    spoil: Any, what: str, renderer: Renderer, alex: PerceptualDistance
+) -> None:
+    def generate(labels: Tensor, *, samples: int, **_: Any) -> Tensor:
+        return spoil(torch.linspace(-1, 1, samples * 3 * SIZE * SIZE).reshape(samples, 3, SIZE, SIZE))
+
+    with pytest.raises(ImageError, match=f"the model gave {what}, but floats of -1 to 1 are asked for"):
+        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+
+
+def test_a_model_that_draws_one_image_is_called_for_each(renderer: Renderer, alex: PerceptualDistance) -> None:
+    calls: list[Any] = []
+
+    def generate(labels: Tensor, resample: int | None = None) -> Tensor:
+        calls.append(resample)
+        numbers = torch.Generator().manual_seed(len(calls))
+        fresh = torch.rand(1, 3, SIZE, SIZE, generator=numbers) * 2 - 1
+        return fresh if resample is None else fresh * (labels == resample)
+
+    one = {"a": renderer.labels["test/0"]}
+    found = diversity.measure(generate, one, network=alex, samples=SAMPLES)
+    assert len(calls) == SAMPLES * (1 + len(one["a"].unique()))
+    assert found["mOCD"].value == 0 < found["mCSD"].value
+
+
+def test_an_instance_of_the_class_that_is_ignored_is_not_resampled(alex: PerceptualDistance) -> None:
+    labels = torch.ones(1, SIZE, SIZE, dtype=torch.long)
+    labels[:, :9] = 255
+    asked: list[Any] = []
+
+    def generate(labels: Tensor, *, samples: int, seed: int, resample: Any, **_: Any) -> Tensor:
+        asked.append(resample)
+        return torch.rand(samples, 3, SIZE, SIZE) * 2 - 1
+
+    instances = {"a": torch.where(labels == 255, 7, 3)}
+    found = diversity.measure(generate, {"a": labels}, instances=instances, ignore=255, network=alex, samples=2)
+    assert asked == [None, 1, ("instance", 3)]
+    assert found["mISD"].protocol["ignore"] == found["mCSD"].protocol["ignore"] == 255
+    assert "ignore" not in found["stlpips_alex"].protocol
+    nothing = {"a": torch.full_like(labels, 255)}
+    assert set(diversity.measure(generate, nothing, ignore=255, network=alex, samples=2)) == {"stlpips_alex"}
