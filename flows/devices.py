@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -129,9 +129,7 @@ def _wait(here: Sequence[str], wanted: int, held: ExitStack, ended: Callable[[],
 
 
 def _taken(name: str, held: ExitStack) -> bool:
-    folder = Path(tempfile.gettempdir()) / f"smis-devices-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = (folder / name).open("w")
+    file = _lock(name).open()
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -139,6 +137,19 @@ def _taken(name: str, held: ExitStack) -> bool:
         return False
     held.callback(file.close)
     return True
+
+
+def _lock(name: str) -> Path:
+    """Return the file of a place, which every user of the machine may read; a lock asks for no more."""
+    folder = Path(tempfile.gettempdir()) / "smis-devices"
+    path = folder / name
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(0o1777)  # whatever the umask of who is first
+    with suppress(FileExistsError):
+        path.touch(exist_ok=False)
+        path.chmod(0o644)
+    return path
 
 
 def _environment(names: Sequence[str], *, threads: int | None) -> dict[str, str]:

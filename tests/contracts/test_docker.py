@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.services.compose import DOCKER, ROOT, VARIABLE, example, parsed
+from tests.services.compose import DOCKER, OPTIONAL, ROOT, VARIABLE, example, parsed
 
 COMPOSE = (DOCKER / "compose.yaml").read_text()
 DOCKERFILE = (DOCKER / "Dockerfile").read_text().replace("\\\n", " ")
@@ -24,7 +24,7 @@ FILLED_IN = {name: value or "chosen" for name, value in example().items()}
 SERVICES: dict[str, Any] = parsed(FILLED_IN)["services"]
 STAGES = {name: base for base, name in re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)}
 OURS = sorted({service["build"]["target"] for service in SERVICES.values() if "build" in service})
-SECRETS = sorted(name for name, value in example().items() if not value and name != "SMIS_DEVICES")
+SECRETS = sorted(name for name, value in example().items() if not value and name not in OPTIONAL)
 
 
 def _check(program: str, *arguments: str) -> None:
@@ -171,3 +171,30 @@ def test_a_work_pool_starts_runs_where_the_image_has_the_code(kind: str) -> None
     assert not [name for name in defaults["env"] if name in SECRETS]
     named = set(re.findall(r"\{\{ (\w+) \}\}", json.dumps(template["job_configuration"])))
     assert named == set(defaults) | {"command", "name", "labels"}
+
+
+def test_a_container_is_called_as_its_host_so_that_trainings_are_counted_for_each_machine() -> None:
+    """No host name is among Compose's variables, nor among those of a pool, which is one for all machines."""
+    plain = parsed({name: "chosen" for name in SECRETS})["services"]
+    workers = [service for name, service in plain.items() if name.startswith(("flows", "trials"))]
+    assert {(one["uts"], one["environment"]["SMIS_MACHINE"]) for one in workers} == {("host", None)}
+    pool = json.loads((DOCKER / "pools/docker.json").read_text())
+    assert pool["job_configuration"]["container_create_kwargs"]["uts_mode"] == "host"
+    assert "SMIS_MACHINE" not in pool["variables"]["properties"]["env"]["default"]
+
+
+def test_a_sweep_begun_on_a_pool_of_containers_outlives_its_container() -> None:
+    given = json.loads((DOCKER / "pools/docker.json").read_text())["variables"]["properties"]
+    places = {volume.split(":")[1]: volume.split(":")[0] for volume in given["volumes"]["default"]}
+    ours = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["flows-cuda"]["volumes"]}
+    assert {place: name.removeprefix("smis_") for place, name in places.items() if place in ours} == ours
+    studies = SERVICES["flows-cuda"]["environment"]["SMIS_STUDIES"]
+    assert given["env"]["default"]["SMIS_STUDIES"] == studies.replace(f":{FILLED_IN['OPTUNA_DB_PASSWORD']}@", "@")
+    assert "/home/smis/.pgpass" in places
+
+
+def test_a_pool_of_containers_may_be_without_gpus() -> None:
+    template = json.loads((DOCKER / "pools/docker.json").read_text())
+    (gpus,) = template["variables"]["properties"]["device_requests"]["default"]
+    assert gpus["capabilities"] == [["gpu"]]
+    assert template["job_configuration"]["container_create_kwargs"]["device_requests"] == "{{ device_requests }}"

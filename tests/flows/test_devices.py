@@ -1,5 +1,7 @@
 """Places for trainings: never more than there are, each for one."""
 
+import os
+import stat
 import subprocess
 import sys
 import threading
@@ -56,6 +58,20 @@ def test_a_place_is_free_again_when_its_holder_is_killed(monkeypatch: pytest.Mon
         assert not devices.all_free(["0"])
         other.kill()
     wait_for(lambda: devices.all_free(["0"]), timeout_s=5)
+
+
+def test_all_users_of_a_machine_share_its_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = os.umask(0o077)
+    try:
+        assert devices.all_free(["0"])
+    finally:
+        os.umask(before)
+    (folder,) = tmp_path.glob("smis-devices*")
+    assert not folder.name.endswith(str(os.getuid()))
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "0")] == [0o1777, 0o644]
+    (folder / "0").chmod(0o444)
+    assert devices.all_free(["0"])
 
 
 def test_waiting_for_a_place_ends_with_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from tests.services import postgresql
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 PORTS = {"postgres": 5432, "s3": 8333, "prefect": 4200, "mlflow": 5000, "worker": 4201}
+OPTIONAL = ("SMIS_DEVICES", "SMIS_MACHINE")
+"""What the example leaves empty and may stay so."""
 VARIABLE = re.compile(r"\$\{(?P<name>\w+):(?P<kind>[-?])(?P<rest>[^}]*)\}")
 
 
@@ -47,7 +49,7 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.variables = {name: value or secrets.token_hex(24) for name, value in example().items()}
-        self.variables["SMIS_DEVICES"] = ""
+        self.variables |= dict.fromkeys(OPTIONAL, "")
         self.ports = {name: free_port() for name in PORTS}
         self._config = parsed(self.variables)
         self.services: dict[str, Any] = self._config["services"]

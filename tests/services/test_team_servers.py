@@ -1,6 +1,7 @@
 """The servers of docker/compose.yaml, started natively with its commands and environments, and what lies where."""
 
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def test_the_deployments_are_registered_as_the_worker_does_it(stack: Stack) -> N
 def test_a_worker_is_well_and_known_and_ends_when_docker_says_so(stack: Stack) -> None:
     stack.start("trials-cpu", "--port", str(stack.ports["worker"]))
     question = "SELECT worker.name, work_pool.name FROM worker JOIN work_pool ON work_pool.id = work_pool_id"
-    wait_for(lambda: rows(stack, "prefect", question) == [("docker trials", "smis")], timeout_s=30)
+    wait_for(lambda: rows(stack, "prefect", question) == [(f"{socket.gethostname()} trials", "smis")], timeout_s=30)
     process = stack.processes.pop("trials-cpu")
     process.terminate()
     assert process.wait(60) == 130
