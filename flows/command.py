@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
 
 from flows.errors import FlowError
-from flows.services import PREFECT, healthy
+from flows.services import NOTE, PREFECT, healthy
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -72,9 +72,12 @@ def run(flow: Flow[..., Any], options: Any) -> None:
 
 
 def server() -> str | None:
-    """Find the server of `make up`, unless the person has chosen one."""
+    """Find the server of this folder's `make up`, unless the person has chosen one."""
     chosen = PREFECT_API_URL.value()
-    return chosen or (f"{PREFECT.address}/api" if healthy(PREFECT.health) else None)
+    if chosen or not NOTE.exists():
+        return chosen
+    address = NOTE.read_text()
+    return f"{address}/api" if healthy(address + PREFECT.health_path) else None
 
 
 def _without_empty_traceback(record: logging.LogRecord) -> bool:

@@ -21,6 +21,8 @@ BIND = "SMIS_BIND"
 NAME = "SMIS_HOST"
 """The one with the name by which others reach this machine: MLflow answers to no name that it was not told."""
 LOGS = Path(".scratch/services")
+NOTE = LOGS / "prefect.address"
+"""Where Prefect's server is, while this folder's `make up` runs: another's would run the flows in another folder."""
 START_S = 120.0
 
 

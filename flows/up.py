@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_SERVER_API_AUTH_ST
 from flows.deployments import register
 from flows.errors import FlowError, ServiceError
 from flows.processes import end
-from flows.services import BIND, MLFLOW, PREFECT, SERVERS, WORKER, Service, chosen_host
+from flows.services import BIND, MLFLOW, NOTE, PREFECT, SERVERS, WORKER, Service, chosen_host
 
 _PASSWORDS = f"{PREFECT_SERVER_API_AUTH_STRING.name} and {PREFECT_API_AUTH_STRING.name}"
 
@@ -33,6 +33,8 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     finally:
+        if started:
+            NOTE.unlink(missing_ok=True)
         end([process.pid for _, process in started])
 
 
@@ -42,6 +44,7 @@ def _start(started: Started) -> None:
     started += ((service, service.start()) for service in SERVERS)
     for service, process in started:
         _wait(service, process)
+    NOTE.write_text(PREFECT.address)
     api = f"{PREFECT.address}/api"
     register(api)
     started.append((WORKER, WORKER.start({"PREFECT_API_URL": api, "MLFLOW_TRACKING_URI": MLFLOW.address})))

@@ -1,7 +1,11 @@
 """`python -m flows.up`: both servers and a worker, healthy, and none left."""
 
+import os
 import signal
 import socket
+import subprocess
+import sys
+from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,7 +17,7 @@ from flows.errors import PortError
 from flows.processes import end
 from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
 from tests.flows.api import ask
-from tests.flows.workspaces import Workspace, answers, wait_for
+from tests.flows.workspaces import ROOT, Workspace, answers, wait_for
 
 UP = "flows.up"
 
@@ -38,9 +42,21 @@ def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Worksp
     assert listening == {"127.0.0.1"}
     assert (workspace.path / ".scratch/services/prefect.db").exists()
     assert not (home / "prefect.db").exists()
+    ports = {"SMIS_PREFECT_PORT": workspace.env["SMIS_PREFECT_PORT"], "PYTHONPATH": str(ROOT)}
+    assert found(workspace.path, ports) == f"{prefect}/api"
+    assert found(tmp_path.parent, ports) == "None"
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 0
     assert [one for one in below if one.is_running()] == []
+
+
+def found(folder: Path, env: Mapping[str, str]) -> str:
+    """The server that a flow begun in a folder would take."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    command = [sys.executable, "-c", "from flows.command import server; print(server())"]
+    return subprocess.run(
+        command, cwd=folder, env={**mine, **env}, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def test_a_database_that_a_person_has_chosen_is_prefects(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
