@@ -2,6 +2,10 @@
 
 import argparse
 import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -29,8 +33,19 @@ def add(verbs: Any) -> None:
 
 
 def _fetch(chosen: argparse.Namespace) -> None:
-    for name in chosen.names:
-        print(fetch(name))
+    with _orderly():
+        for name in chosen.names:
+            print(fetch(name))
+
+
+@contextmanager
+def _orderly() -> Iterator[None]:
+    """SIGTERM ends this as Ctrl-C does, so that no half of a file is left; by itself it would end Python at once."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _list(chosen: argparse.Namespace) -> None:

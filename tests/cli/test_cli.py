@@ -82,3 +82,14 @@ def test_a_recipe_that_was_not_published_is_one_line(capsys: pytest.CaptureFixtu
 def test_a_preset_that_no_system_has_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems", "--preset", "deepfasion"]) == 2
     assert "no system has a preset 'deepfasion'; there are: ade20k" in capsys.readouterr().err
+
+
+def test_what_is_interrupted_says_so_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("smis.cli.metrics.run", interrupted)
+    assert main(["metrics", "fid", "real", "fake"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

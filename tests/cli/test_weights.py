@@ -1,6 +1,11 @@
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,16 +21,21 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
 class Server(BaseHTTPRequestHandler):
-    """Serve /good, /cut (half of it, then no more), /wrong, and 404 for the rest."""
+    """Serve /good, /cut (half of it, then no more), /wrong, /slow (half of it, then a wait), and 404 for the rest."""
+
+    leave = threading.Event()
 
     def do_GET(self) -> None:
-        if self.path not in {"/good", "/cut", "/wrong"}:
+        if self.path not in {"/good", "/cut", "/wrong", "/slow"}:
             self.send_error(404)
             return
         self.send_response(200)
         self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
-        self.wfile.write({"/good": BODY, "/cut": BODY[: len(BODY) // 2], "/wrong": BODY[::-1]}[self.path])
+        half = BODY[: len(BODY) // 2]
+        self.wfile.write({"/good": BODY, "/cut": half, "/wrong": BODY[::-1], "/slow": half}[self.path])
+        if self.path == "/slow":
+            self.leave.wait(30)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -33,10 +43,12 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
+    Server.leave.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as http:
         thread = threading.Thread(target=http.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{http.server_address[1]}"
+        Server.leave.set()
         http.shutdown()
         thread.join()
 
@@ -98,6 +110,28 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing_behind(
     assert reason in printed.err
     assert f"bring {name}.pth by hand into {folder}" in printed.err
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_download_that_is_ended_leaves_nothing_behind(
+    server: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    program = f"""
+import sys
+from smis.cli import main
+from smis.core import weights
+weights.TABLE["vgg16"] = weights.Weights("vgg16.pth", "0" * 64, url="{server}/slow")
+sys.exit(main(["weights", "fetch", "vgg16"]))
+"""
+    places = {"SMIS_WEIGHTS": str(tmp_path / "cache"), "TORCH_HOME": str(tmp_path / "torch")}
+    with subprocess.Popen([sys.executable, "-c", program], env=os.environ | places, stderr=subprocess.PIPE) as fetching:
+        while fetching.poll() is None and not any(path.stat().st_size for path in (tmp_path / "cache").glob(".*.part")):
+            time.sleep(0.05)
+        fetching.send_signal(number)
+        _, said = fetching.communicate(timeout=20)
+    assert fetching.returncode == code
+    assert b"Traceback" not in said
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_server_that_is_not_there_is_one_line(
