@@ -33,7 +33,10 @@ class Result:
 
     @classmethod
     def drawn(cls, name: str, value: float, *, draws: Draws, protocol: Mapping[str, Any]) -> "Result":
-        """Hold a value with the interval of its draws."""
+        """Hold a value with the interval of its draws; of a single label map all draws are the same."""
+        if protocol.get("label_maps", 2) < 2:
+            how = {**protocol, "interval": "unknown: a single label map cannot tell how others would differ"}
+            return cls(name, value, (UNKNOWN, UNKNOWN), how)
         return cls(name, value, interval(draws), protocol, draws)
 
     def to_json(self) -> dict[str, Any]:

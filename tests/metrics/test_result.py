@@ -46,3 +46,11 @@ def test_what_is_not_known_is_null_when_it_is_stored() -> None:
     assert (stored["value"], stored["interval"]) == (None, [None, 1.0])
     found = Result.from_json("n", stored)
     assert np.isnan([found.value, found.interval[0]]).all()
+
+
+def test_a_single_label_map_has_no_interval() -> None:
+    stored = json.loads(json.dumps(Result.drawn("n", 2.0, draws=np.full(9, 2.0), protocol=of_maps(["a"])).to_json()))
+    assert stored["interval"] == [None, None]
+    assert stored["protocol"]["interval"] == "unknown: a single label map cannot tell how others would differ"
+    assert Result.drawn("n", 2.0, draws=np.full(9, 2.0), protocol=of_maps(["a"])).draws is None
+    assert Result.drawn("n", 2.0, draws=np.full(9, 2.0), protocol=of_maps(["a", "b"])).interval == (2, 2)
