@@ -191,9 +191,10 @@ def _kid_side(path: Path, chosen: argparse.Namespace) -> Source | Statistics:
         raise ParamsError(
             f"{path} holds no single vectors, as KID needs and pytorch-fid never keeps; give the pictures"
         )
-    network = json.loads(side.protocol or "{}").get("network", inception.NAME)
-    if network != inception.NAME:
-        raise ProtocolError(f"{path} was made with {network}, but KID is {inception.NAME}'s; give the pictures")
+    network, numbers = json.loads(side.protocol or "{}").get("network", inception.NAME), side.vectors.shape[1]
+    if (network, numbers) != (inception.NAME, inception.DIMENSIONS):
+        what = f"{numbers} numbers of {network}, but KID is of {inception.DIMENSIONS} of {inception.NAME}"
+        raise ProtocolError(f"{path} holds vectors of {what}; give the pictures")
     return side
 
 

@@ -88,7 +88,13 @@ def test_kid_takes_the_vectors_of_a_file_that_holds_them(tmp_path: Path, capsys:
     (found,) = told(capsys, "kid", tmp_path / "real.npz", fake)
     assert found["value"] == pytest.approx(told(capsys, "kid", real, fake)[0]["value"], rel=1e-6)
     replace(statistics, protocol=json.dumps({"network": "other"})).write(tmp_path / "other.npz")
-    assert "other.npz was made with other, but KID is" in refused(capsys, "kid", tmp_path / "other.npz", fake)
+    assert "other.npz holds vectors of 2048 numbers of other, but KID is of 2048 of" in refused(
+        capsys, "kid", tmp_path / "other.npz", fake
+    )
+    fid.Statistics(torch.zeros(3).double(), torch.eye(3).double(), vectors=torch.zeros(2, 3)).write(
+        tmp_path / "short.npz"
+    )
+    assert "short.npz holds vectors of 3 numbers" in refused(capsys, "kid", fake, tmp_path / "short.npz")
     replace(statistics, vectors=None).write(tmp_path / "moments.npz")
     line = refused(capsys, "kid", tmp_path / "moments.npz", fake)
     assert "moments.npz holds no single vectors, as KID needs and pytorch-fid never keeps" in line
