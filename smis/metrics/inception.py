@@ -5,6 +5,7 @@ it: pytorch-fid's blocks, whose poolings differ from torchvision's. Batch norms 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from smis.core import weights
+from smis.core.errors import ParamsError
 from smis.core.shapes import Image
 
 NAME = "inception_fid"
@@ -62,6 +64,7 @@ def load() -> Inception:
 
     Raises:
         WeightsError: if they are missing or are not the published ones; no other network takes their place.
+        ParamsError: if a package is missing.
     """
     return build(weights.read(NAME))
 
@@ -89,21 +92,35 @@ def protocol() -> dict[str, str]:
 
 
 def bare() -> nn.Module:
-    """Build what pytorch-fid's `fid_inception_v3` builds, without its download."""
-    # here, because it brings torchvision: five seconds, in every process that imports a metric
-    from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2, _inception_v3
+    """Build what pytorch-fid's `fid_inception_v3` builds, without its download.
 
-    network = _inception_v3(num_classes=1008, aux_logits=False, weights=None)
-    network.Mixed_5b = FIDInceptionA(192, pool_features=32)
-    network.Mixed_5c = FIDInceptionA(256, pool_features=64)
-    network.Mixed_5d = FIDInceptionA(288, pool_features=64)
-    network.Mixed_6b = FIDInceptionC(768, channels_7x7=128)
-    network.Mixed_6c = FIDInceptionC(768, channels_7x7=160)
-    network.Mixed_6d = FIDInceptionC(768, channels_7x7=160)
-    network.Mixed_6e = FIDInceptionC(768, channels_7x7=192)
-    network.Mixed_7b = FIDInceptionE_1(1280)
-    network.Mixed_7c = FIDInceptionE_2(2048)
+    Raises:
+        ParamsError: if a package is missing.
+    """
+    blocks = _pytorch_fid()
+    network = blocks._inception_v3(num_classes=1008, aux_logits=False, weights=None)
+    network.Mixed_5b = blocks.FIDInceptionA(192, pool_features=32)
+    network.Mixed_5c = blocks.FIDInceptionA(256, pool_features=64)
+    network.Mixed_5d = blocks.FIDInceptionA(288, pool_features=64)
+    network.Mixed_6b = blocks.FIDInceptionC(768, channels_7x7=128)
+    network.Mixed_6c = blocks.FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6d = blocks.FIDInceptionC(768, channels_7x7=160)
+    network.Mixed_6e = blocks.FIDInceptionC(768, channels_7x7=192)
+    network.Mixed_7b = blocks.FIDInceptionE_1(1280)
+    network.Mixed_7c = blocks.FIDInceptionE_2(2048)
     return network
+
+
+def _pytorch_fid() -> Any:
+    """Import the package when it is needed: it brings torchvision, which takes five seconds."""
+    try:
+        from pytorch_fid import inception
+    except ImportError as error:
+        raise ParamsError(
+            "FID and KID need the packages pytorch-fid and torchvision "
+            f"({error.name} is missing); install them with: pip install 'smis[metrics]'"
+        ) from None
+    return inception
 
 
 def _fold(layer: nn.Module) -> None:
