@@ -138,9 +138,8 @@ class FrechetDistance:
 
     def _drawn(self, bootstrap: Bootstrap) -> tuple[float, Draws]:
         value, influences = self._expansion()
-        kept = len(influences)
-        fewer = (kept / len(self._vectors)) ** 0.5
-        return value, value + bootstrap.counts(kept) @ influences.numpy() / kept * fewer
+        fewer = (len(influences) / len(self._vectors)) ** 0.5
+        return value, value + bootstrap.means(influences.numpy()) * fewer
 
     def _expansion(self) -> tuple[float, Float[Tensor, " n"]]:
         _enough(len(self._vectors))

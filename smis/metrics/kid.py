@@ -130,7 +130,7 @@ class KernelDistance:
             values[number], influence = discrepancy(real[of_real], fake[of_fake])
             influences[:, of_fake] += torch.stack([influence.cpu(), torch.ones(size, dtype=torch.float64)])
         value = float(values.mean())
-        draws = value + bootstrap.counts(len(fake)) @ _means(influences) / len(fake)
+        draws = value + bootstrap.means(_means(influences))
         return Result.drawn(self._name, value, draws=draws, protocol=self._protocol_of(size, bootstrap))
 
     def _rows(self, features: Vectors, size: int, bootstrap: Bootstrap, side: str) -> Rows:

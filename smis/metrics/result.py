@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,11 @@ UNKNOWN = math.nan
 """A bound of an interval that cannot be known."""
 NORMAL_95 = 1.959963984540054
 """Standard deviations each way that hold the middle 95 % of a normal distribution."""
+
+_CELLS = 2**22
+"""Counts that are held at once, 32 MiB; few enough label maps are one chunk."""
+_ALIGNED = 64
+"""Rows of a chunk are a multiple: BLAS sums rows in groups, and a row in another place of its group by another bit."""
 
 Draws = Float[ndarray, " resamples"]
 """One value of a statistic for each resample."""
@@ -64,12 +69,22 @@ class Bootstrap:
 
     def counts(self, maps: int) -> Float[ndarray, "resamples maps"]:
         """Say how often each resample holds each label map."""
-        even = np.full(maps, 1 / maps)
-        return np.random.default_rng(self.seed).multinomial(maps, even, size=self.resamples).astype(np.float64)
+        counts, row = np.empty((self.resamples, maps)), 0
+        for some in self.chunks(maps):
+            counts[row : row + len(some)] = some
+            row += len(some)
+        return counts
+
+    def chunks(self, maps: int) -> Iterator[Float[ndarray, "_ maps"]]:
+        """Give the rows of `counts` some at a time, for many label maps; the draws are the same."""
+        numbers, even = np.random.default_rng(self.seed), np.full(maps, 1 / maps)
+        rows = max(1, _CELLS // maps // _ALIGNED) * _ALIGNED
+        for start in range(0, self.resamples, rows):
+            yield numbers.multinomial(maps, even, size=min(rows, self.resamples - start)).astype(np.float64)
 
     def means(self, values: Float[ndarray, " maps"]) -> Draws:
         """Return the mean over label maps in each resample."""
-        return self.counts(len(values)) @ values / len(values)
+        return np.concatenate([some @ values for some in self.chunks(len(values))]) / len(values)
 
     @property
     def protocol(self) -> dict[str, Any]:

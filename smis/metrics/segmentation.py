@@ -155,7 +155,7 @@ class Segmentation:
 
     def _drawn(self, bootstrap: Bootstrap) -> Float[ndarray, "resamples 3 c"]:
         stacked = self._stacked().astype(np.float64)
-        return np.tensordot(bootstrap.counts(len(stacked)), stacked, axes=1)
+        return np.concatenate([np.tensordot(some, stacked, axes=1) for some in bootstrap.chunks(len(stacked))])
 
     def _protocol_with(self, bootstrap: Bootstrap) -> dict[str, Any]:
         return {**self._protocol, **of_maps(self.counts), "samples": 1, **bootstrap.protocol}

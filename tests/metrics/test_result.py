@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from smis.metrics.result import Bootstrap, Result, interval, of_maps
 
@@ -54,3 +55,12 @@ def test_a_single_label_map_has_no_interval() -> None:
     assert stored["protocol"]["interval"] == "unknown: a single label map cannot tell how others would differ"
     assert Result.drawn("n", 2.0, draws=np.full(9, 2.0), protocol=of_maps(["a"])).draws is None
     assert Result.drawn("n", 2.0, draws=np.full(9, 2.0), protocol=of_maps(["a", "b"])).interval == (2, 2)
+
+
+def test_draws_of_many_label_maps_are_those_of_one_array_without_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, bootstrap = np.random.default_rng(0).random(31), Bootstrap(200, 3)
+    whole, means = bootstrap.counts(31), bootstrap.means(values)
+    monkeypatch.setattr("smis.metrics.result._CELLS", 100)
+    assert [len(some) for some in bootstrap.chunks(31)] == [64, 64, 64, 8]
+    assert (bootstrap.counts(31) == whole).all()
+    assert (bootstrap.means(values) == means).all()
