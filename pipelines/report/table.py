@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -62,7 +62,7 @@ def build(dataset: str, measured: Mapping[str, Results], *, cost: bool = False) 
     lines = [Line(column, measured) for column in shown]
     protocols = {line.column.name: line.protocol(dataset) for line in lines}
     rows = [Row(system, [line.entry(system) for line in lines]) for system in measured]
-    return Table(dataset, shown, [*rows, *_real(shown, measured)], protocols)
+    return Table(dataset, shown, [*rows, *_real(dataset, shown, measured)], protocols)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,13 @@ class Line:
                     f"measured in different ways: {'; '.join(fields)}; run `dvc repro evaluate` to measure all alike"
                 )
         return dict(protocol)
+
+    def shared(self, dataset: str) -> Entry | None:
+        """Return the one value that stands beside every system, where there is one."""
+        if not self._results:
+            return None
+        self.protocol(dataset)
+        return _entry(self.column, next(iter(self._results.values())))
 
     def entry(self, system: str) -> Entry | None:
         """Return a system's value."""
@@ -128,13 +135,8 @@ def _entry(column: Column, result: Result, *, best: bool = False, device: str = 
     return Entry(result.value, text, ends, best=best, device=device)
 
 
-def _real(shown: list[Column], measured: Mapping[str, Results]) -> list[Row]:
-    """The same measure on real images is what a perfect system would reach."""
-    results = {name: result for results in measured.values() for name, result in results.items()}
-    names = [column.name + REAL for column in shown]
-    if not any(name in results for name in names):
-        return []
-    entries = [
-        _entry(column, results[name]) if name in results else None for column, name in zip(shown, names, strict=True)
-    ]
-    return [Row("real images", entries, real=True)]
+def _real(dataset: str, shown: list[Column], measured: Mapping[str, Results]) -> list[Row]:
+    """The same measure on real images is what a perfect system would reach; all systems must have the same."""
+    lines = [Line(replace(column, name=column.name + REAL), measured) for column in shown]
+    entries = [line.shared(dataset) for line in lines]
+    return [Row("real images", entries, real=True)] if any(entries) else []

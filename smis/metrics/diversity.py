@@ -20,6 +20,7 @@ from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics import networks
+from smis.metrics.cost import device_name
 from smis.metrics.features import device_of
 from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
@@ -91,7 +92,8 @@ def measure(
             of_instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
     bootstrap = bootstrap or Bootstrap(seed=seed)
     parts = [each for metric in (of_classes, of_instances) if metric.values for each in metric.compute(bootstrap)]
-    known: dict[str, Any] = {"resize": "none", "precision": "float32"}
+    device = device_name(network.shift.device)
+    known: dict[str, Any] = {"resize": "none", "device": device, "precision": "float32"}
     known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
     of_parts = known | ({} if ignore is None else {"ignore": ignore})
     results = [(varied.compute(bootstrap), known), *((each, of_parts) for each in parts)]

@@ -31,6 +31,6 @@ class PairedDistance:
         """Return the mean over pairs."""
         values = np.array([self.values[key] for key in sorted(self.values)])
         protocol = networks.protocol(self._network.name) | of_maps(self.values)
-        protocol |= {"pairs": "two given images", **bootstrap.protocol}
+        protocol |= {"samples": 1, "pairs": "two given images", **bootstrap.protocol}
         draws = bootstrap.means(values)
         return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)

@@ -70,3 +70,13 @@ def test_a_metric_that_the_columns_do_not_know_stands_last_without_a_judgement()
 def test_what_a_protocol_lacks_counts_as_different(fields: dict[str, int]) -> None:
     with pytest.raises(ProtocolError, match=f"{next(iter(fields))} is None and"):
         build({"a": {"mOCD": result(1.0)}, "b": {"mOCD": result(1.0, **fields)}})
+
+
+def test_real_images_that_were_measured_in_two_ways_are_refused() -> None:
+    measured = {name: {"mIoU": result(0.7), "mIoU_real": result(0.9, segmenter=name)} for name in ("inade", "spade")}
+    with pytest.raises(
+        ProtocolError, match=r"mIoU_real of inade and spade on dolls .* segmenter is 'inade' and 'spade'"
+    ):
+        build(measured)
+    alone = build({"inade": measured["inade"]}).rows[-1]
+    assert [(entry.value, entry.best) for entry in alone.entries if entry] == [(0.9, False)]
