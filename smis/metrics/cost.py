@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from smis.metrics.features import device_name
 from smis.metrics.result import Bootstrap, Result, of_maps
 
 _WARM_UP = 3
@@ -156,11 +157,6 @@ def _resident_peak() -> int:
     import resource  # not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def device_name(device: torch.device) -> str:
-    """Name the machine's part that computes."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _wait(device: torch.device) -> None:

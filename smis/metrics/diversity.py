@@ -20,8 +20,7 @@ from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics import networks
-from smis.metrics.cost import device_name
-from smis.metrics.features import device_of
+from smis.metrics.features import device_name, device_of
 from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
 from smis.metrics.part_diversity import PartDiversity

@@ -25,6 +25,11 @@ def device_of(name: str | None = None) -> torch.device:
     return usable_device(name)
 
 
+def device_name(device: torch.device) -> str:
+    """Name the machine's part that computes."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
     """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
     return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
