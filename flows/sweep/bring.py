@@ -1,40 +1,83 @@
 """`python -m flows.sweep.bring NAME NUMBER`: a trial's parameters, code and outputs in the main workspace.
 
-Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote.
+Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote. What it
+cannot restore it would make, and that would be another training's: so the shell that it is given runs nothing.
 """
 
 import argparse
 import filecmp
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dvc.utils.serialize import load_yaml
 
 from flows import dag
 from flows.command import answers
-from flows.errors import SweepError
+from flows.errors import StageError, SweepError
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.trial import FILE, Trial
 from flows.sweep.workspace import PARAMS, SWEEPS
 
+_RUNS = "Running stage '"
+
 
 def bring(trial: Trial, *, code: bool = False, pull: bool = False) -> None:
     """Set a trial's parameters in this workspace's params.yaml and restore its outputs.
 
     Raises:
-        SweepError: if the trial's code differs from this workspace's, and is not asked for by `code`.
-        StageError: with a stage's last words, if something had to run and failed.
+        SweepError: if the trial's code differs from this workspace's, and is not asked for by `code`; or if a stage
+            would have to run.
+        StageError: with DVC's last words.
     """
     if workspace.digest(Path(), trial.code) != trial.digest:
         _bring_code(trial, wanted=code)
+    _bring_params(trial)
+    _restore(trial, pull=pull)
+
+
+def _bring_params(trial: Trial) -> None:
+    """Set all that the trial's stages read; say what that changes beside what the sweep varied."""
+    before = dict(_flat(load_yaml(PARAMS)))
     cell = {"dataset": trial.dataset, "system": trial.system}
     axes = load_yaml(PARAMS)["axes"]
     added = {f"axes.{axis}": [*axes[axis], name] for axis, name in cell.items() if name not in axes[axis]}
-    workspace.set_params(Path(PARAMS), added | trial.values | {"seed": trial.seed})
-    repro([*(["--pull"] if pull else []), *trial.stages], Children(), each_line=print)
+    workspace.set_params(Path(PARAMS), added | trial.params | trial.values | {"seed": trial.seed})
+    after = dict(_flat(load_yaml(PARAMS)))
+    for path in sorted(before.keys() | after.keys()):
+        was, now = before.get(path, "nothing"), after.get(path, "nothing")
+        if was != now and path not in trial.values:
+            print(f"{PARAMS}: {path} was {was}, is {now} as in {trial.name}")
+
+
+def _flat(params: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, *above, str(key))
+        else:
+            yield ".".join([*above, str(key)]), value
+
+
+def _restore(trial: Trial, *, pull: bool) -> None:
+    lines: list[str] = []
+    nothing = {"SHELL": shutil.which("false") or "/bin/false"}
+    try:
+        repro([*(["--pull"] if pull else []), *trial.stages], Children(), each_line=lines.append, env=nothing)
+    except StageError:
+        lost = [line.removeprefix(_RUNS).partition("'")[0] for line in lines if line.startswith(_RUNS)]
+        if not lost:
+            raise
+        where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
+        raise SweepError(
+            f"{lost[-1]} of {trial.name} is in neither {where}, and was not trained again; its parameters are set now, "
+            f"so that `dvc repro {' '.join(trial.stages)}` does that"
+        ) from None
+    finally:
+        print("\n".join(line for line in lines if not line.startswith(_RUNS)))
 
 
 def find(sweep: str, number: int, *, seed: int | None = None) -> Trial:
@@ -43,13 +86,21 @@ def find(sweep: str, number: int, *, seed: int | None = None) -> Trial:
     Raises:
         SweepError: if there is none.
     """
-    trials = [Trial.model_validate_json(path.read_text()) for path in sorted((SWEEPS / sweep).glob(f"*/{FILE}"))]
+    trials = sorted(_started(sweep), key=lambda trial: (trial.number, trial.seed))
     for trial in trials:
         if trial.number == number and seed in {None, trial.seed}:
             return trial
     there = ", ".join(trial.name for trial in trials) or "none"
     wanted = f"trial {number}" + ("" if seed is None else f" with seed {seed}")
     raise SweepError(f"sweep {sweep} has started no {wanted} here; there are: {there}")
+
+
+def _started(sweep: str) -> Iterator[Trial]:
+    for path in (SWEEPS / sweep).glob(f"*/{FILE}"):
+        try:
+            yield Trial.model_validate_json(path.read_text())
+        except ValueError:  # half of it, from before a power cut
+            print(f"left out: {path} cannot be read; the sweep's command, repeated, writes it anew", file=sys.stderr)
 
 
 def _bring_code(trial: Trial, *, wanted: bool) -> None:
@@ -59,15 +110,25 @@ def _bring_code(trial: Trial, *, wanted: bool) -> None:
         )
     files = [path.relative_to(trial.folder) for path in workspace.below(trial.folder, trial.code)]
     other = [path for path in files if not path.exists() or not filecmp.cmp(trial.folder / path, path, shallow=False)]
-    if other and not wanted:
+    newer = sorted(set(workspace.below(Path(), trial.code)) - set(files))
+    if (other or newer) and not wanted:
+        told = [*map(str, other), *(f"{path} (it had none)" for path in newer)]
         raise SweepError(
-            f"{trial.name} had other code than this workspace has now: {', '.join(map(str, other))}; "
+            f"{trial.name} had other code than this workspace has now: {', '.join(told)}; "
             "--code brings that too, over these files"
         )
     for path in other:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(trial.folder / path, path)
+        _place(trial.folder / path, path, shutil.copyfile)
         print(f"brought {path}")
+    for path in newer:
+        aside = SWEEPS / trial.sweep / "aside" / path
+        _place(path, aside, shutil.move)
+        print(f"moved {path}, which {trial.name} had not, to {aside}")
+
+
+def _place(source: Path, target: Path, how: Callable[[Path, Path], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    how(source, target)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

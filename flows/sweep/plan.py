@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Plan:
     """A sweep's code and stages, as they stood when it was started: what is edited meanwhile changes no trial."""
 
     def __init__(self, sweep: Sweep, space: Space, root: Path) -> None:
-        self._sweep = sweep
+        self._sweep, self._datasets = sweep, len(space.datasets)
         self.base = SWEEPS / sweep.name / "base"
         shutil.rmtree(self.base, ignore_errors=True)
         outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
@@ -50,6 +50,8 @@ class Plan:
             dataset=str(setting[DATASET]),
             system=str(setting[SYSTEM]),
             values=values,
+            params=self._read([*shared, *own]),
+            datasets=self._datasets,
             shared=[stage.name for stage in shared],
             stages=[stage.name for stage in own],
             inputs=self._inputs(shared, values | {"seed": seed}),
@@ -83,10 +85,24 @@ class Plan:
         code = self._digest(tuple(sorted({path for stage in shared for path in stage.code})))
         return json.dumps([[stage.name for stage in shared], given, code], sort_keys=True)
 
+    def _read(self, stages: Sequence[dag.Stage]) -> dict[str, Any]:
+        """Take out of params.yaml what these stages read, as it stood when the sweep was started."""
+        wanted = sorted({path for stage in stages for path in stage.params})
+        return {path: value for path in wanted for value in _at(self._params, path)}
+
     def _digest(self, code: tuple[str, ...]) -> str:
         if code not in self._digests:
             self._digests[code] = workspace.digest(self.base, code)
         return self._digests[code]
+
+
+def _at(params: Any, path: str) -> list[Any]:
+    """Give the value at a path, or nothing."""
+    for key in path.split("."):
+        if not isinstance(params, Mapping) or key not in params:
+            return []
+        params = params[key]
+    return [params]
 
 
 def _within(path: str, section: str) -> bool:

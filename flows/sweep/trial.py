@@ -3,12 +3,14 @@
 import fcntl
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -36,6 +38,8 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     dataset: Name = Field(title="Data set")
     system: Name = Field(title="System")
     values: dict[str, Scalar] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
+    params: dict[str, Any] = Field(default={}, title="Parameters", description="All that its stages read.")
+    datasets: int = Field(default=1, ge=1, title="Data sets", description="How many the sweep has.")
     shared: list[StageName] = Field(default=[], title="Shared stages", description="Made once for all trials.")
     stages: list[StageName] = Field(min_length=1, title="Stages", description="The trial's own.")
     inputs: str = Field(default="", title="Inputs", description="Names all that the shared stages depend on.")
@@ -52,9 +56,13 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def title(self) -> str:
-        """Return what the pages of Prefect and MLflow call it: number, what was set, without its section, and seed."""
+        """Return what the pages of Prefect and MLflow call it: number, what was set, without its section, and seed.
+
+        The data set is named where the sweep has several.
+        """
         short = {path: f"{value:.4g}" if isinstance(value, float) else value for path, value in self.values.items()}
-        told = [self.system, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in short.items())]
+        cell = [self.dataset, self.system] if self.datasets > 1 else [self.system]
+        told = [*cell, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in short.items())]
         return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
 
     @property
@@ -63,9 +71,11 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
         return SWEEPS / self.sweep / self.name
 
     def write(self) -> None:
-        """Write it down in its folder, from where it is brought back."""
+        """Write it down in its folder, from where it is brought back: all of it or nothing."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / FILE).write_text(self.model_dump_json(indent=2) + "\n")
+        part = self.folder / f"{FILE}.part"
+        part.write_text(self.model_dump_json(indent=2) + "\n")
+        part.replace(self.folder / FILE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ def run(
     _check_code(trial, source)
     place = trial.folder
     cell = {"dataset": trial.dataset, "system": trial.system}
-    workspace.prepare(source, place, cell=cell, values=trial.values, seed=trial.seed)
+    workspace.prepare(source, place, cell=cell, values=trial.params | trial.values, seed=trial.seed)
     with devices.leased(trial.gpus, side_by_side=trial.side_by_side, ended=lambda: children.ended) as device:
         env = device | _tracking(trial)
         bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
@@ -144,7 +154,7 @@ def _tracking(trial: Trial) -> dict[str, str]:
     """Tell the stages whose trial they are, how many processes they have, and that MLflow's file is the main one."""
     own = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
     own["SMIS_RUN"] = trial.title
-    if "MLFLOW_TRACKING_URI" not in os.environ:
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
         own["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
     return own
 
@@ -154,4 +164,9 @@ def _metrics(trial: Trial) -> dict[str, float]:
     if not path.exists():
         raise StageError(f"{trial.name} has no {path.relative_to(trial.folder)}; do its stages write it?")
     results = json.loads(path.read_text())
-    return {name: float(result["value"]) for name, result in results.items() if result.get("value") is not None}
+    return finite({name: result.get("value") for name, result in results.items()})
+
+
+def finite(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Leave out what is no number: on its way from another machine, through Prefect, NaN becomes nothing."""
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}

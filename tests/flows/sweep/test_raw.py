@@ -1,17 +1,34 @@
-"""Raw files that DVC tracks, in a sweep: large, and read by nobody but `prepare`."""
+"""Raw files in a sweep: large, and read by nobody but `prepare`."""
 
 import subprocess
+from pathlib import Path
 
 from tests.flows.sweeps import DVC, RATE, SWEEP, SweepWorkspace
 
 
-def test_trials_have_what_was_prepared_and_not_the_raw_files(small: SweepWorkspace) -> None:
+def depend_on_raw(small: SweepWorkspace, *, ignored: str) -> Path:
     (small.path / "dvc.yaml").write_text(DVC.replace("deps: [tool.py]", 'deps: [tool.py, "raw/${item.dataset}"]'))
-    raw = small.path / "raw" / "doll"
-    raw.mkdir(parents=True)
-    (raw / "photographs.zip").write_text("many")
-    (small.path / ".gitignore").write_text("/raw/doll\n/data\n/runs\n/output\n.scratch\n*.jsonl\n")
+    (small.path / "raw").mkdir()
+    (small.path / ".gitignore").write_text(f"{ignored}\n/data\n/runs\n/output\n.scratch\n*.jsonl\n")
     subprocess.run(["git", "init", "--quiet"], cwd=small.path, check=True)
+    return small.path / "raw" / "doll"
+
+
+def test_trials_read_a_link_to_raw_files_where_it_leads(small: SweepWorkspace) -> None:
+    photographs = small.path.parent / "photographs"
+    photographs.mkdir()
+    (photographs / "1.png").write_text("a picture")
+    depend_on_raw(small, ignored="").symlink_to(photographs)
+    done = small.run(SWEEP, "--space", small.write(space={RATE: [0.1]}))
+    assert done.returncode == 0, done.stderr
+    (trial,) = (small.path / ".scratch" / "sweeps" / "small").glob("trial-*")
+    assert (trial / "raw" / "doll").resolve() == photographs
+
+
+def test_trials_have_what_was_prepared_and_not_the_raw_files(small: SweepWorkspace) -> None:
+    raw = depend_on_raw(small, ignored="/raw/doll")
+    raw.mkdir()
+    (raw / "photographs.zip").write_text("many")
     for command in (["add", "raw/doll"], ["repro", "--quiet", "prepare@doll"]):
         done = small.run("dvc", *command)
         assert done.returncode == 0, done.stderr

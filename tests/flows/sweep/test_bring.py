@@ -1,0 +1,150 @@
+"""`python -m flows.sweep.bring`: what comes back is the trial's, or nothing does."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import dag
+from flows.errors import SweepError
+from flows.sweep import Sweep, check
+from flows.sweep.bring import find
+from flows.sweep.plan import Plan
+from flows.sweep.trial import Trial
+from tests.flows.sweeps import DVC, PARAMS, RATE, SWEEP, SweepWorkspace
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, home: Path, server: str) -> Iterator[SweepWorkspace]:
+    """Two trials, whose stages depend on a folder of code."""
+    made = SweepWorkspace(tmp_path_factory.mktemp("trained") / "Räume & mehr", home=home)
+    depends = 'deps: ["data/${item.dataset}", tool.py, lib]'
+    (made.path / "dvc.yaml").write_text(DVC.replace('deps: ["data/${item.dataset}", tool.py]', depends))
+    (made.path / "lib").mkdir()
+    (made.path / "lib" / "a.py").write_text("1")
+    done = made.run(SWEEP, "--space", made.write(space={RATE: [0.1, 0.2]}), PREFECT_API_URL=server)
+    assert done.returncode == 0, done.stderr
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def swept(trained: SweepWorkspace) -> Iterator[SweepWorkspace]:
+    """The same as it was after the sweep, nothing brought back."""
+    yield trained
+    (trained.path / "params.yaml").write_text(PARAMS)
+    (trained.path / "lib" / "new.py").unlink(missing_ok=True)
+    (trained.path / "lib" / "a.py").write_text("1")
+    (trained.path / "dvc.lock").unlink(missing_ok=True)
+    for name in ("runs", "data", "metrics"):
+        shutil.rmtree(trained.path / name, ignore_errors=True)
+
+
+def model(small: SweepWorkspace) -> str:
+    return (small.path / "runs/doll/one/model").read_text()
+
+
+def test_a_sweep_runs_where_the_path_is_not_ascii(swept: SweepWorkspace) -> None:
+    assert [row["state"] for row in swept.rows()] == ["finished"] * 2
+
+
+def test_a_file_that_the_trial_had_not_is_other_code_too_and_moved_away_when_asked(swept: SweepWorkspace) -> None:
+    before = len(swept.told("begins"))
+    (swept.path / "lib" / "new.py").write_text("2")
+    (swept.path / "lib" / "a.py").write_text("3")
+    refused = swept.run("flows.sweep.bring", "small", "1")
+    assert refused.returncode == 2
+    assert "than this workspace has now: lib/a.py, lib/new.py (it had none); --code" in refused.stderr
+    brought = swept.run("flows.sweep.bring", "small", "1", "--code")
+    assert brought.returncode == 0, brought.stderr
+    assert "brought lib/a.py\nmoved lib/new.py, which trial-0001-seed-0 had not, to .scratch/" in brought.stdout
+    assert not (swept.path / "lib" / "new.py").exists()
+    assert (swept.path / ".scratch/sweeps/small/aside/lib/new.py").read_text() == "2"
+    assert model(swept) == "one 0.2 0"
+    assert len(swept.told("begins")) == before
+
+
+def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_are_named(
+    swept: SweepWorkspace,
+) -> None:
+    before = len(swept.told("begins"))
+    text = PARAMS.replace("steps: 3", "steps: 99, more: 1").replace("{size: 8}", "{size: 16}")
+    (swept.path / "params.yaml").write_text(text)
+    brought = swept.run("flows.sweep.bring", "small", "1")
+    assert brought.returncode == 0, brought.stderr
+    assert [line for line in brought.stdout.splitlines() if line.startswith("params.yaml: ")] == [
+        "params.yaml: datasets.doll.size was 16, is 8 as in trial-0001-seed-0",
+        "params.yaml: train.more was 1, is nothing as in trial-0001-seed-0",
+        "params.yaml: train.steps was 99, is 3 as in trial-0001-seed-0",
+    ]
+    assert (swept.path / "params.yaml").read_text().startswith("# Every number")
+    assert model(swept) == "one 0.2 0"
+    assert len(swept.told("begins")) == before
+
+
+def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> None:
+    before = len(swept.told("begins"))
+    cache = swept.path / ".dvc" / "cache"
+    cache.rename(cache.with_name("elsewhere"))
+    try:
+        refused = swept.run("flows.sweep.bring", "small", "1")
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.with_name("elsewhere").rename(cache)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: prepare@doll of trial-0001-seed-0 is in neither this workspace nor DVC's")
+    assert "`dvc repro train@doll-one evaluate@doll-one` does that" in refused.stderr
+    assert len(swept.told("begins")) == before
+
+
+def write(seed: int) -> Trial:
+    made = Trial(sweep="small", number=0, seed=seed, dataset="doll", system="one", stages=["train"])
+    made.write()
+    return made
+
+
+def test_the_first_seed_is_the_least_number(inside: SweepWorkspace) -> None:
+    write(10)
+    first = write(9)
+    assert find("small", 0) == first
+
+
+def test_a_trial_that_is_half_written_keeps_no_other_from_coming_back(
+    inside: SweepWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, half = write(1), write(2).folder / "trial.json"
+    half.write_text(half.read_text()[:40])
+    assert find("small", 0) == whole
+    assert capsys.readouterr().err.startswith(f"left out: {half} cannot be read; ")
+    with pytest.raises(SweepError, match=r"no trial 0 with seed 2 here; there are: trial-0000-seed-1$"):
+        find("small", 0, seed=2)
+
+
+def test_a_trial_is_written_whole_or_not_at_all(inside: SweepWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write(1)
+
+    def die(path: Path, text: str) -> None:
+        path.write_bytes(text[:40].encode())
+        raise KeyboardInterrupt("power cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", die)
+        with pytest.raises(KeyboardInterrupt, match="power cut"):
+            write(1)
+    assert find("small", 0) == whole
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
+def test_a_trial_knows_all_that_its_stages_read(inside: SweepWorkspace) -> None:
+    asked = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "space": {RATE: [0.2]}})
+    made = Plan(asked, check.space(asked, Path()), Path()).trial(
+        0, {"dataset": "doll", "system": "one", RATE: 0.2}, seed=4
+    )
+    assert made.params == {
+        "datasets.doll": {"size": 8},
+        "seed": 0,
+        "systems.one": {"width": 1},
+        "train": {"rate": 0.1, "how": "works", "steps": 3},
+    }
+    assert {path for stage in dag.read() for path in stage.params} >= set(made.params)
