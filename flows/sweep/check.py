@@ -18,6 +18,7 @@ from flows.sweep.space import Space, owners, points
 from flows.sweep.workspace import PARAMS, set_params
 
 CHECKER = "pipelines.params"
+_AXES = {"axes": "systems and datasets", "axes.system": "systems", "axes.dataset": "datasets"}
 _PROBES = ".scratch/probes"
 _CHECK = f"""\
 import sys
@@ -87,6 +88,8 @@ def _probes(dimensions: Iterable[Dimension]) -> list[dict[str, Any]]:
 
 def _path(dimension: Dimension, params: Mapping[str, Any], space: Space, root: Path) -> list[str]:
     *parents, leaf = dimension.path.split(".")
+    if dimension.path in _AXES:
+        return [f"{dimension.path}: a sweep has no dimension for it; name its values in {_AXES[dimension.path]}"]
     for axis, name in owners(dimension.path).items():
         there = {"system": space.systems, "dataset": space.datasets}[axis]
         if name not in there:

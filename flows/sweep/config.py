@@ -1,6 +1,7 @@
 """What a person says of a sweep: in Prefect's form, in a YAML file, or in Python."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -46,12 +47,14 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
     low: float | None = Field(
         default=None,
         title="Lowest",
+        allow_inf_nan=False,
         description="The lower end of the range, included; empty with choices.",
         json_schema_extra=_number,
     )
     high: float | None = Field(
         default=None,
         title="Highest",
+        allow_inf_nan=False,
         description="The upper end of the range, included; empty with choices.",
         json_schema_extra=_number,
     )
@@ -72,6 +75,8 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"{self.path} has choices and a range; it can have one of them")
         if not self.choices and (self.low is None or self.high is None):
             raise ValueError(f"{self.path} has neither choices nor both ends of a range")
+        if odd := [value for value in self.choices if isinstance(value, float) and not math.isfinite(value)]:
+            raise ValueError(f"{self.path} has {odd[0]} among its choices; a number must be finite")
         if self.low is not None and self.high is not None:
             _check_range(self.path, self.low, self.high, log=self.log, integer=self.integer)
         return self
@@ -212,9 +217,11 @@ class Sweep(BaseModel, frozen=True, extra="forbid"):
         for what, names in {
             "space": [dimension.path for dimension in self.space],
             "objectives": [objective.metric for objective in self.objectives],
+            "systems": self.systems,
+            "datasets": self.datasets,
         }.items():
             if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"{what} names {', '.join(twice)} twice")
+                raise ValueError(f"{what} names {', '.join(twice)} twice; once is enough")
         return self
 
 

@@ -52,6 +52,15 @@ def test_all_mistakes_are_told_at_once(inside: SweepWorkspace) -> None:
     ]
 
 
+def test_an_axis_is_no_dimension_of_the_space(inside: SweepWorkspace) -> None:
+    with pytest.raises(SweepError) as caught:
+        check.space(sweep(space={"axes.system": ["one"], "axes.dataset": ["doll"]}), inside.path)
+    assert str(caught.value).splitlines()[1:] == [
+        "  axes.system: a sweep has no dimension for it; name its values in systems",
+        "  axes.dataset: a sweep has no dimension for it; name its values in datasets",
+    ]
+
+
 def test_the_projects_own_checker_reads_every_value(inside: SweepWorkspace) -> None:
     (inside.path / "pipelines").mkdir()
     (inside.path / "pipelines" / "__init__.py").touch()
