@@ -32,6 +32,7 @@ _CHATTER = (
 )
 _OURS = "error: "
 _WRAPPED = ("ERROR: failed to reproduce", "ERROR: failed to run")
+_NO_REASON = (*_CHATTER, "Running stage '", "Having any troubles?")
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
@@ -149,14 +150,19 @@ def repro(
 
 def reason(lines: Sequence[str]) -> str:
     """Find in a failed stage's output what it died of: its `error: ...` line with what is indented below it, else its
-    last line that is not DVC's wrapping.
+    last line that is not DVC's wrapping; where it said nothing, the wrapping.
     """
     for start in reversed(range(len(lines))):
         if lines[start].startswith(_OURS):
             indented = (line for line in lines[start + 1 :] if line.startswith("  "))
             return "\n".join([lines[start].removeprefix(_OURS), *indented])
-    plain = [line.strip() for line in lines if not line.startswith(_WRAPPED)]
-    return (plain or [""])[-1]
+    told = [line.strip() for line in lines if not line.startswith(_NO_REASON) and not _is_outcome(line)]
+    plain = [line for line in told if not line.startswith(_WRAPPED)]
+    return (plain or told or [""])[-1]
+
+
+def _is_outcome(line: str) -> bool:
+    return any(mark in line for mark in _OUTCOMES)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

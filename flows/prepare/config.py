@@ -40,7 +40,9 @@ class Share(BaseModel, frozen=True, extra="forbid"):
     first: int = Field(ge=0, title="First chunk")
     stop: int = Field(ge=1, title="Chunk to stop before")
     digest: str = Field(title="Digest", description="Of what these chunks are made of; the machine must have the same.")
-    folder: str = Field(title="Folder", description="In the DVC remote, for the chunks.", pattern=r"^prepare/[\w.-]+$")
+    folder: str = Field(
+        title="Folder", description="In the DVC remote, for the chunks.", pattern=r"^prepare/\w[\w.-]*$"
+    )
 
     @property
     def name(self) -> str:

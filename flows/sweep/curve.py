@@ -29,8 +29,11 @@ class Curve:
 
     def _points(self) -> dict[int, float]:
         files = [path for place in (_LIVE, _FINISHED) for path in self._workspace.glob(place)]
-        newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-        rows = [_row(line) for line in newest.read_text().splitlines()] if newest else []
+        try:
+            newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+            rows = [_row(line) for line in newest.read_text().splitlines()] if newest else []
+        except FileNotFoundError:  # published, or cleared away, since it was listed: the next look finds the other
+            return {}
         return {row["step"]: row[self._key] for row in rows if _is_number(row.get(self._key))}
 
 

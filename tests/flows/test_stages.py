@@ -59,5 +59,11 @@ def test_the_reason_is_the_last_line_that_is_not_dvcs_wrapping() -> None:
     assert reason([]) == ""
 
 
+def test_dvcs_chatter_is_no_reason() -> None:
+    wrapped = "ERROR: failed to reproduce 'prepare@doll': missing data 'source': raw/doll"
+    lines = ["Stage 'a' didn't change, skipping", "Running stage 'prepare@doll':", "> exec python tool.py", wrapped]
+    assert reason([*lines, "Having any troubles? Hit us up at https://dvc.org/support, we are always happy"]) == wrapped
+
+
 def test_children_find_this_interpreters_programs_first() -> None:
     assert environment({"PATH": "/elsewhere"})["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/elsewhere"

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from flows.sweep.curve import Curve
 
 KEY = "validation_fd"
@@ -20,3 +22,11 @@ def test_points_come_once_and_what_is_half_written_later(tmp_path: Path) -> None
     live.write_text(text + json.dumps({"step": 5, KEY: 3.0}))
     assert curve.fresh() == [(5, 3.0)]
     assert curve.fresh() == []
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_has_no_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    assert Curve(tmp_path, KEY).fresh() == []
