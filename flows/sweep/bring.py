@@ -1,7 +1,7 @@
 """`python -m flows.sweep.bring NAME NUMBER`: a trial's parameters, code and outputs in the main workspace.
 
 Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote. What it
-cannot restore it would make, and that would be another training's: so the shell that it is given runs nothing.
+cannot restore it would make, and that might be another training's: so the shell that it is given runs nothing.
 """
 
 import argparse
@@ -63,6 +63,22 @@ def _flat(params: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
 
 
 def _restore(trial: Trial, *, pull: bool) -> None:
+    """Restore the outputs; a stage runs again only if it alone is lost and writes for git, what DVC need not have."""
+    again: set[str] = set()
+    while lost := _lost(trial, pull=pull):
+        if lost in again or not _writes_for_git(lost):
+            where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
+            raise SweepError(
+                f"{lost} of {trial.name} is in neither {where}, and was not made again; its parameters are set now, "
+                f"so that `dvc repro {' '.join(trial.stages)}` does that"
+            )
+        print(f"{lost} runs again, from what was restored: DVC keeps not all that it writes")
+        repro(["--single-item", lost], Children(), each_line=print)
+        again.add(lost)
+
+
+def _lost(trial: Trial, *, pull: bool) -> str | None:
+    """Restore stage after stage; return the first that DVC would have to run."""
     lines: list[str] = []
     nothing = {"SHELL": shutil.which("false") or "/bin/false"}
     try:
@@ -71,13 +87,16 @@ def _restore(trial: Trial, *, pull: bool) -> None:
         lost = [line.removeprefix(_RUNS).partition("'")[0] for line in lines if line.startswith(_RUNS)]
         if not lost:
             raise
-        where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
-        raise SweepError(
-            f"{lost[-1]} of {trial.name} is in neither {where}, and was not trained again; its parameters are set now, "
-            f"so that `dvc repro {' '.join(trial.stages)}` does that"
-        ) from None
-    finally:
-        print("\n".join(line for line in lines if not line.startswith(_RUNS)))
+        return lost[-1]
+    print("\n".join(lines))
+    return None
+
+
+def _writes_for_git(stage: str) -> bool:
+    """Say whether dvc.yaml has `cache: false` for some of a stage's outputs, such as small metrics."""
+    said = load_yaml(dag.FILE)["stages"][stage.partition("@")[0]]
+    outs = [out for kind in ("outs", "metrics", "plots") for out in said.get(kind, []) if isinstance(out, Mapping)]
+    return any(how.get("cache") is False for out in outs for how in out.values())
 
 
 def find(sweep: str, number: int, *, seed: int | None = None) -> Trial:

@@ -1,5 +1,6 @@
 """`python -m flows.sweep.bring`: what comes back is the trial's, or nothing does."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,22 @@ def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> 
     assert refused.stderr.startswith("error: prepare@doll of trial-0001-seed-0 is in neither this workspace nor DVC's")
     assert "`dvc repro train@doll-one evaluate@doll-one` does that" in refused.stderr
     assert len(swept.told("begins")) == before
+
+
+def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swept: SweepWorkspace) -> None:
+    trained, measured = (len(swept.told("begins", stage=stage)) for stage in ("train", "evaluate"))
+    (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
+    digest = hashlib.md5((trial / "metrics/doll/one.json").read_bytes()).hexdigest()
+    (kept,) = (swept.path / ".dvc/cache").rglob(digest[2:])
+    kept.rename(trial / "kept")
+    try:
+        brought = swept.run("flows.sweep.bring", "small", "1")
+    finally:
+        (trial / "kept").rename(kept)
+    assert brought.returncode == 0, brought.stderr
+    assert "evaluate@doll-one runs again, from what was restored" in brought.stdout
+    assert len(swept.told("begins", stage="train")) == trained
+    assert len(swept.told("begins", stage="evaluate")) == measured + 1
 
 
 def write(seed: int) -> Trial:
