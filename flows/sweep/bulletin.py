@@ -15,7 +15,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from flows.sweep.curve import Point
-from flows.sweep.trial import Measured
+from flows.sweep.trial import Measured, finite
 
 TYPE = "trial"
 EVERY_S = 3.0
@@ -32,7 +32,8 @@ class Bulletin:
     def read(cls, data: Any) -> "Bulletin":
         """Read it from an artifact."""
         found = data["measured"]
-        return cls([(step, value) for step, value in data["points"]], Measured(**found) if found else None)
+        points = [(step, value) for step, value in data["points"] if value is not None]
+        return cls(points, Measured(**found | {"values": finite(found["values"])}) if found else None)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ A trial that was running when its sweep died is taken up again with its number, 
 
 import json
 import logging
-import math
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from flows.errors import SweepError
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
 from flows.sweep.space import Setting, Space
-from flows.sweep.trial import Measured
+from flows.sweep.trial import Measured, finite
 from flows.sweep.workspace import SWEEPS
 
 VARIABLE = "SMIS_STUDIES"
@@ -96,10 +95,13 @@ class Study:
         Raises:
             SweepError: if an objective was not measured.
         """
+        there = finite(found.values)
         for objective in self._sweep.objectives:
-            if not math.isfinite(found.values.get(objective.metric, math.nan)):
-                raise SweepError(f"{objective.metric} was not measured; there are: {', '.join(found.values) or 'none'}")
-        self._note(number, f"{_SEED}{seed}", asdict(found))
+            if objective.metric not in there:
+                raise SweepError(
+                    f"{objective.metric} was not measured, or is no number; there are: {', '.join(there) or 'none'}"
+                )
+        self._note(number, f"{_SEED}{seed}", asdict(found) | {"values": there})
         results = self.measured(number).values()
         if len(results) == self._sweep.seeds:
             means = [
@@ -166,7 +168,10 @@ class Study:
 
 def measured(trial: FrozenTrial) -> dict[int, Measured]:
     """Return what is known of a trial, by seed."""
-    return {int(name.removeprefix(_SEED)): Measured(**found) for name, found in _seeds(trial.user_attrs)}
+    return {
+        int(name.removeprefix(_SEED)): Measured(**found | {"values": finite(found["values"])})
+        for name, found in _seeds(trial.user_attrs)
+    }
 
 
 def last_tries(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

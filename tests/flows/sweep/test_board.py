@@ -1,6 +1,6 @@
 """Which training comes next, with a real Optuna study and trainings that end when told."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from optuna.trial import TrialState
@@ -34,9 +34,9 @@ class Small:
         trial = Trial(sweep="small", number=number, seed=seed, dataset="doll", system="one", stages=["train"])
         return Job(trial, lambda *_, **__: Measured({}, 0.0))
 
-    def end(self, unit: tuple[int, int], **values: float) -> None:
+    def end(self, unit: tuple[int, int], **values: float | None) -> None:
         job = self.job(unit)
-        job.measured = Measured(values, 1.0) if values else None
+        job.measured = Measured(cast("dict[str, float]", values), 1.0) if values else None
         job.why = "it broke"
         self.board.ended(job)
 
@@ -131,7 +131,25 @@ def test_a_metric_that_is_missing_fails_its_trial_with_those_that_there_are() ->
     unit = small.board.next()
     assert unit is not None
     small.end(unit, mCSD=1.0)
-    assert small.said == ["trial 0 failed: FD was not measured; there are: mCSD"]
+    assert small.said == ["trial 0 failed: FD was not measured, or is no number; there are: mCSD"]
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")], ids=["nothing", "nan", "inf"])
+def test_an_objective_that_is_no_number_fails_its_trial_alone(value: float | None) -> None:
+    small = Small(GRID)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit, FD=value)
+    assert small.said == ["trial 0 failed: FD was not measured, or is no number; there are: none"]
+    assert small.board.next() == (1, 0)
+
+
+def test_another_metric_that_is_no_number_is_left_out_of_the_summary() -> None:
+    small = Small(GRID)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit, FD=1.0, extra=None)
+    assert summary.row(small.study.trials[0])["metrics"] == {"FD": (1.0, None)}
 
 
 def test_with_pruning_one_seed_goes_ahead_and_the_others_follow_only_if_it_is_good() -> None:
