@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from flows.errors import SweepError
 from flows.sweep.config import Sweep
+from flows.sweep.curve import Point
 from flows.sweep.job import Job
 from flows.sweep.study import Study
 
@@ -38,6 +39,11 @@ class Board:
             self._queue.extend(units[:ahead])
             self._later[number] = units[ahead:]
         return self._queue.popleft()
+
+    def judge(self, unit: Unit, points: list[Point]) -> bool:
+        """Say whether a training should be ended early; only the curve of a setting's first seed is kept."""
+        number, seed = unit
+        return seed == self._seeds[0] and self._study.report(number, points)
 
     def ended(self, job: Job) -> None:
         """Take in what became of a training."""

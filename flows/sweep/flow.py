@@ -52,6 +52,7 @@ class _Trials:
         self._jobs: dict[Unit, Job] = {}
         self._futures: dict[Unit, PrefectFuture[Any]] = {}
         self._checking = Children()
+        self._tag = ""
 
     def run(self, events: Events, *, say: Callable[[str], object]) -> State[None]:
         """Run trials until the study has enough."""
@@ -59,9 +60,9 @@ class _Trials:
         space = check.space(options, Path())
         plan = Plan(options, space, Path())
         check.values(space, plan.base, self._checking)
-        study = Study(options, space)
+        study = Study(options, space, plan.common)
         board = Board(options, study, seed=plan.seed, say=say)
-        start = self._starter(plan, study, events)
+        start = self._starter(plan, study, board, events)
         while True:
             while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
                 start(unit)
@@ -74,26 +75,27 @@ class _Trials:
     def end(self) -> None:
         """End every process of every trial, here and elsewhere."""
         end_together([self._checking, *(job.children for job in self._jobs.values())])
-        if self._options.where == "pool":
-            pool.end(self._options.name)
+        if self._tag:
+            pool.end_tagged(self._tag)
 
-    def _starter(self, plan: Plan, study: Study, events: Events) -> Callable[[Unit], None]:
-        work, tags = self._work(plan)
+    def _starter(self, plan: Plan, study: Study, board: Board, events: Events) -> Callable[[Unit], None]:
+        work, tags = self._work(plan, study)
 
         def start(unit: Unit) -> None:
             number, seed = unit
             made = plan.trial(number, study.setting(number), seed=seed)
             made.write()
-            job = self._jobs[unit] = Job(made, work, partial(study.report, number))
+            job = self._jobs[unit] = Job(made, work, partial(board.judge, unit))
             future = self._futures[unit] = run_trial.with_options(tags=tags).submit(made.title, job, return_state=False)
             future.add_done_callback(lambda _: events.put(unit))
 
         return start
 
-    def _work(self, plan: Plan) -> tuple[Work, list[str]]:
+    def _work(self, plan: Plan, study: Study) -> tuple[Work, list[str]]:
         if self._options.where == "pool":
-            pool.end(self._options.name)  # what a sweep that was killed left
-            return partial(pool.run, lost_after_s=self._options.lost_after_s), []
+            self._tag = f"sweep:{self._options.name}-{study.id}"
+            pool.end_tagged(self._tag)  # what a sweep that was killed left
+            return partial(pool.run, tag=self._tag, lost_after_s=self._options.lost_after_s), []
         return partial(trial.run, source=plan.base), [devices.limit()]
 
     def _ended(self, unit: Unit) -> Job:

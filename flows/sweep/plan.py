@@ -37,6 +37,13 @@ class Plan:
         """The first seed: the workspace's own."""
         return int(self._params.get("seed", 0))
 
+    @property
+    def common(self) -> dict[str, Any]:
+        """Return what all trials have in common, by its path in params.yaml: with other values it is another sweep."""
+        read = self._read([stage for stage in self._stages if stage.cell])
+        varied = {dimension.path for dimension in self._sweep.space}
+        return {path: value for path, value in _flat(read) if path not in varied and not path.startswith("axes.")}
+
     def trial(self, number: int, setting: Setting, *, seed: int) -> Trial:
         """Say all that a machine must know to run a setting with a seed."""
         values: dict[str, Scalar] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
@@ -51,7 +58,7 @@ class Plan:
             system=str(setting[SYSTEM]),
             values=values,
             params=self._read([*shared, *own]),
-            datasets=self._datasets,
+            datasets_tried=self._datasets,
             shared=[stage.name for stage in shared],
             stages=[stage.name for stage in own],
             inputs=self._inputs(shared, values | {"seed": seed}),
@@ -103,6 +110,15 @@ def _at(params: Any, path: str) -> list[Any]:
             return []
         params = params[key]
     return [params]
+
+
+def _flat(params: Mapping[str, Any], *, below: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every value with its path."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, below=f"{below}{key}.")
+        else:
+            yield f"{below}{key}", value
 
 
 def _within(path: str, section: str) -> bool:

@@ -7,7 +7,6 @@ not moved for a time is given up for lost.
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +46,7 @@ def run(
     trial: Trial,
     children: Children,
     *,
+    tag: str,
     lost_after_s: float,
     each_line: Callable[[str], object],
     take: Callable[[list[Point]], object],
@@ -58,7 +58,7 @@ def run(
         LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
         EndedError: if `children` were ended meanwhile.
     """
-    asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=_tag(trial.sweep))
+    asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag)
     return send(asked, children, lost_after_s=lost_after_s, each_line=each_line, take=take)
 
 
@@ -93,13 +93,8 @@ def send(
         return _Watched(client, made.id, lost_after_s).result(children, take)
 
 
-def end(sweep: str) -> None:
-    """Cancel every trial of a sweep that goes on or waits: Prefect does not do that of itself."""
-    end_tagged(_tag(sweep))
-
-
 def end_tagged(tag: str) -> None:
-    """Cancel every run with a tag that goes on or waits."""
+    """Cancel every run with a tag that goes on or waits: with who sent them out, Prefect does not do that of itself."""
     with get_client(sync_client=True) as client:
         tagged = FlowRunFilter(
             tags=FlowRunFilterTags(all_=[tag]),
@@ -122,12 +117,12 @@ class _Watched:
     def result(self, children: Children, take: Callable[[list[Point]], object]) -> Measured:
         """Wait for the end."""
         while True:
-            with suppress(
-                httpx.HTTPError, PrefectException
-            ):  # a server that is away for a moment says nothing of a trial
+            try:
                 measured = self._look(children, take)
                 if measured:
                     return measured
+            except (httpx.HTTPError, PrefectException):
+                self._heard = time.monotonic()  # a server that is away says nothing of a trial
             if children.ended:  # and the server is away for good
                 raise EndedError("the trial was ended with its sweep")
             time.sleep(POLL_S)
@@ -163,10 +158,6 @@ class _Watched:
         )
         found = self._client.read_artifacts(artifact_filter=of_run, limit=1)
         return (Bulletin.read(found[0].data), found[0].updated) if found else (Bulletin(), None)
-
-
-def _tag(sweep: str) -> str:
-    return f"sweep:{sweep}"
 
 
 def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:

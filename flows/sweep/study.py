@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
@@ -27,7 +28,7 @@ from flows.sweep.workspace import SWEEPS
 
 VARIABLE = "SMIS_STUDIES"
 _MEANT, _SETTING, _SEED, _WHY, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
-_AGAIN = "again"
+_AGAIN, _ID = "again", "id"
 _MAY_CHANGE = {"trials", "side_by_side", "retries", "where", "gpus", "lost_after_s"}
 
 optuna.logging.set_verbosity(logging.WARNING)
@@ -36,8 +37,8 @@ optuna.logging.set_verbosity(logging.WARNING)
 class Study:
     """Which settings were tried, which come next, and what became of each."""
 
-    def __init__(self, sweep: Sweep, space: Space) -> None:
-        """Open the study, or go on with it.
+    def __init__(self, sweep: Sweep, space: Space, common: Mapping[str, Any] | None = None) -> None:
+        """Open the study, or go on with it; `common` is what all its trials have in common.
 
         Raises:
             SweepError: if the name belongs to a sweep that asks for something else.
@@ -50,13 +51,20 @@ class Study:
             pruner=_pruner(sweep),
             load_if_exists=True,
         )
-        self._check_meaning()
+        self._check_meaning(common or {})
         # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
         self._unfinished = [trial.number for trial in self.trials if trial.state == TrialState.RUNNING]
         self._again()
         if sweep.strategy == "grid":
             self._enqueue_grid()
+
+    @property
+    def id(self) -> str:
+        """Tell this study from another person's of the same name."""
+        if _ID not in self._study.user_attrs:
+            self._study.set_user_attr(_ID, uuid4().hex[:8])
+        return self._study.user_attrs[_ID]
 
     @property
     def recorded(self) -> optuna.Study:
@@ -95,6 +103,8 @@ class Study:
         Raises:
             SweepError: if an objective was not measured.
         """
+        if self.trials[number].state.is_finished():
+            return
         there = finite(found.values)
         for objective in self._sweep.objectives:
             if objective.metric not in there:
@@ -141,11 +151,11 @@ class Study:
         assert self._sweep.prune
         return 1 if self._sweep.prune.direction == self._sweep.objectives[0].direction else -1
 
-    def _check_meaning(self) -> None:
+    def _check_meaning(self, common: Mapping[str, Any]) -> None:
         meant = self._sweep.model_dump(mode="json", exclude=_MAY_CHANGE)
-        meant |= {"systems": list(self._space.systems), "datasets": list(self._space.datasets)}
+        meant |= {"systems": list(self._space.systems), "datasets": list(self._space.datasets), **common}
         before = self._study.user_attrs.get(_MEANT, meant)
-        other = [name for name, value in meant.items() if before.get(name) != value]
+        other = [name for name in meant | before if before.get(name) != meant.get(name)]
         if other:
             raise SweepError(
                 f"sweep {meant['name']} was begun with other {', '.join(other)}; choose another name, "
@@ -214,7 +224,7 @@ def _seeds(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _storage() -> RDBStorage:
     address = os.environ.get(VARIABLE)
-    if address is None:
+    if not address:
         SWEEPS.mkdir(parents=True, exist_ok=True)
         address = f"sqlite:///{SWEEPS / 'studies.db'}"
     # Sweeps side by side wait for one another's writes.

@@ -39,7 +39,7 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     system: Name = Field(title="System")
     values: dict[str, Scalar] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
     params: dict[str, Any] = Field(default={}, title="Parameters", description="All that its stages read.")
-    datasets: int = Field(default=1, ge=1, title="Data sets", description="How many the sweep has.")
+    datasets_tried: int = Field(default=1, ge=1, title="Data sets", description="How many the sweep has.")
     shared: list[StageName] = Field(default=[], title="Shared stages", description="Made once for all trials.")
     stages: list[StageName] = Field(min_length=1, title="Stages", description="The trial's own.")
     inputs: str = Field(default="", title="Inputs", description="Names all that the shared stages depend on.")
@@ -61,7 +61,7 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
         The data set is named where the sweep has several.
         """
         short = {path: f"{value:.4g}" if isinstance(value, float) else value for path, value in self.values.items()}
-        cell = [self.dataset, self.system] if self.datasets > 1 else [self.system]
+        cell = [self.dataset, self.system] if self.datasets_tried > 1 else [self.system]
         told = [*cell, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in short.items())]
         return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
 

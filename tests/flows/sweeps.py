@@ -53,7 +53,7 @@ ctypes.CDLL(None).prctl(1, 15)  # end with the parent, as pipelines/stage.py doe
 stage, what, out = sys.argv[1:]
 params = yaml.safe_load(Path("params.yaml").read_text())
 train, seed = params["train"], params["seed"]
-rate, how = float(train["rate"]), train["how"]
+rate, how = float(train["rate"]), os.environ.get("HOW", train["how"])
 log = Path(os.environ["STAGES_LOG"])
 
 

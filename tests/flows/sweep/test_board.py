@@ -176,3 +176,41 @@ def test_a_name_that_means_another_sweep_is_refused() -> None:
         SweepError, match=r"^sweep small was begun with other space; choose another name, or go on with"
     ):
         Small(RANGE)
+
+
+def test_a_sweep_that_goes_on_with_other_parameters_is_refused_by_their_paths() -> None:
+    sweep, space = Small().sweep, Space(["one"], ["doll"], [GRID])
+    other = sweep.model_copy(update={"name": "other"})
+    Study(other, space, {"train.steps": 99, "seed": 0})
+    Study(other, space, {"train.steps": 99, "seed": 0})
+    with pytest.raises(SweepError, match=r"other was begun with other train.steps; .* meant then: train.steps 99$"):
+        Study(other, space, {"train.steps": 7, "seed": 0})
+
+
+def test_two_studies_are_told_apart_whatever_their_names() -> None:
+    sweep = Small().sweep
+    again = Study(sweep, Space(["one"], ["doll"], sweep.space))
+    other = Study(sweep.model_copy(update={"name": "other"}), Space(["one"], ["doll"], sweep.space))
+    assert Small().study.id == again.id != other.id
+
+
+def test_a_training_is_judged_by_the_curve_of_the_first_seed_alone() -> None:
+    small = Small(GRID, strategy="grid", seeds=2, prune={"curve": "validation_fd", "trials_first": 1})
+    judged: dict[Any, bool] = {}
+    for value in (0.0, 9.0, 9.0):
+        unit = small.board.next()
+        assert unit is not None
+        judged[unit] = bool(small.board.judge(unit, [(1, value), (2, value)]))
+        small.end(unit, FD=value)
+    assert judged == {(0, 0): False, (0, 1): False, (1, 0): True}
+    assert not small.board.judge((1, 1), [(3, 9.0)])
+
+
+def test_a_trial_that_is_finished_is_not_told_again() -> None:
+    small = Small(GRID)
+    unit = small.board.next()
+    assert unit is not None
+    small.end(unit, FD=1.0)
+    small.end((unit[0], 5), FD=2.0)
+    assert small.states()[0] == TrialState.COMPLETE
+    assert small.study.trials[0].value == 1.0

@@ -83,9 +83,8 @@ def test_a_trial_comes_back_with_its_parameters_and_nothing_is_trained_again(swe
 
 
 def test_a_sweep_that_was_killed_goes_on_where_it_was(small: SweepWorkspace, server: str) -> None:
-    small.change(how="hangs")
     space = small.write(space={RATE: [0.1, 0.3]})
-    process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server)
+    process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server, HOW="hangs")
     wait_for(lambda: small.told("hangs") and small.told(stage="evaluate", rate=0.1), timeout_s=200)
     wait_for(lambda: "trial-0000-seed-0 has FD 0.1" in small.output(), timeout_s=30)
     everything = below(process.pid)
@@ -94,7 +93,6 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(small: SweepWorkspace, ser
     wait_for(lambda: not [one for one in alive(everything) if one not in workers], timeout_s=15)
     for worker in workers:  # it hears nothing of its parent's death, and no flow is left that could end it
         worker.kill()
-    small.change(how="works")
     done = small.run(SWEEP, "--space", space, PREFECT_API_URL=server)
     assert done.returncode == 0, done.stderr
     assert [(row["number"], row["state"]) for row in small.rows()] == [(0, "finished"), (1, "finished")]

@@ -18,7 +18,7 @@ def trial(**said: Any) -> Trial:
 
 def test_the_data_set_is_in_the_title_where_the_sweep_has_several() -> None:
     assert trial().title == "rates 0: one, rate 0.0005, seed 0"
-    assert trial(datasets=2).title == "rates 0: doll, one, rate 0.0005, seed 0"
+    assert trial(datasets_tried=2).title == "rates 0: doll, one, rate 0.0005, seed 0"
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
