@@ -1,13 +1,14 @@
 """Real servers for tests, on free ports of this machine."""
 
 import json
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,15 @@ class S3:
 
     folder: Path
     process: "subprocess.Popen[bytes] | None" = None
-    ports: list[int] = field(default_factory=lambda: [free_port() for _ in range(4)])
+    ports: list[int] = field(default_factory=lambda: [free_port() for _ in range(5)])
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.ports[-1]}"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "weed.log"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,16 +50,17 @@ class S3:
         self.folder.mkdir(parents=True, exist_ok=True)
         user = {"name": "test", "credentials": [{"accessKey": "key", "secretKey": "secret"}], "actions": ["Admin"]}
         (self.folder / "s3.json").write_text(json.dumps({"identities": [user]}))
-        names = ("-master.port", "-volume.port", "-filer.port", "-s3.port")
+        names = ("-master.port", "-volume.port", "-filer.port", "-admin.port", "-s3.port")
         weed = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
         command = [weed, "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *_QUIET]
         command += [f"{name}={port}" for name, port in zip(names, self.ports, strict=True)]
         command += [f"-s3.config={self.folder / 's3.json'}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self._log.open("a") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until = time.monotonic() + 90
         while not self._answers():
-            assert self.process.poll() is None, "weed ended"
-            assert time.monotonic() < until, "weed does not answer"
+            assert self.process.poll() is None, f"weed ended: {self._log.read_text()[-2000:]}"
+            assert time.monotonic() < until, f"weed does not answer: {self._log.read_text()[-2000:]}"
             time.sleep(0.2)
 
     def _answers(self) -> bool:
@@ -93,15 +99,14 @@ def reached(server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """Find a port that is free, as is the one 10000 above it, which SeaweedFS takes for gRPC."""
+    """Find a port that is free, as is the one 10000 above it, which SeaweedFS takes for gRPC.
+
+    Both lie below the ports that the system gives to outgoing connections: one of those may be taken between the
+    look and the start of the server that it is for.
+    """
     while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            if port + 10000 > 65535:
-                continue
-            try:
-                other.bind(("127.0.0.1", port + 10000))
-            except OSError:
-                continue
+        port = 10000 + secrets.randbelow(10000)  # not `random`, which has one seed in all processes of the tests
+        with socket.socket() as one, socket.socket() as other, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 10000))
             return port

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.workspaces import Workspace, answers, end, free_port, wait_for
+from tests.flows.workspaces import Workspace, answers, end, wait_for
+from tests.servers import free_port
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Small DVC workspaces whose stages take no time, and the processes that tests start in them."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,12 +131,6 @@ def end(process: "subprocess.Popen[str]") -> None:
                 left.kill()
     process.kill()
     process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(address: str) -> bool:

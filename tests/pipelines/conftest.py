@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tests.servers import free_port
+
 STEPS = (10, 20, 30)
 PARAMETERS = {"seed": "0", "train.steps": "30", "system.width": "8"}
 
@@ -172,9 +174,3 @@ def wait_for(condition: Callable[[], bool], *, seconds: float, what: str) -> Non
     while not condition():
         assert time.monotonic() < end, f"{what} did not come in {seconds} s"
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -6,8 +6,9 @@ import pytest
 
 from pipelines import tracking
 from pipelines.tracking import settings
+from tests.servers import free_port
 
-from .conftest import Door, free_port, write_cell
+from .conftest import Door, write_cell
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 SECRET = "countess-of-lovelace"

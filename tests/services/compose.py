@@ -98,7 +98,7 @@ class Stack:
     def start_s3(self) -> None:
         """Start S3, and make the buckets."""
         (self.folder / "s3").mkdir()
-        inner = [f"-{name}.port={free_port()}" for name in ("master", "volume", "filer")]
+        inner = [f"-{name}.port={free_port()}" for name in ("master", "volume", "filer", "admin")]
         self.start("s3", f"-s3.port={self.ports['s3']}", *inner)
         _, script, *urls = self.services["buckets"]["command"]
         self.run("buckets", sys.executable, str(DOCKER / script), *urls)

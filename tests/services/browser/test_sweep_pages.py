@@ -45,10 +45,14 @@ def submit(page: Page) -> None:
     page.get_by_role("button", name="Submit").click()
 
 
-def begun(page: Page, name: str) -> Locator:
+def begun(page: Page, project: Project, name: str) -> Locator:
     """Go to the page of the run that was just submitted; return what it says of its state."""
-    page.get_by_role("link", name=name, exact=True).first.click()
-    page.wait_for_url("**/flow-run/**")
+
+    def known() -> list[str]:
+        return [run["id"] for run in ask(f"{project.prefect}/api", "flow_runs/filter") if run["name"] == name]
+
+    wait_for(known, timeout_s=60)  # the form leads there by a note that fades
+    page.goto(f"{project.prefect}/runs/flow-run/{known()[0]}")
     return page.locator(".state-badge").first
 
 
@@ -57,7 +61,7 @@ def finished(page: Page, project: Project) -> str:
     """Begin a sweep of three trials in the form, and look on until it is over; return the address of its page."""
     fill_in(page, project, name="rates", path=RATE, choices=RATES)
     submit(page)
-    state = begun(page, "rates")
+    state = begun(page, project, "rates")
     page.add_style_tag(content="canvas { display: none }")  # a graph that is drawn anew all the time, on a whole core
     expect(state).to_have_text("Completed", timeout=TRAINING_S * 1000)
     return page.url.partition("?")[0]
@@ -153,7 +157,7 @@ def test_mlflow_compares_the_trials(page: Page, finished: str) -> None:
 def test_a_sweep_is_cancelled_on_its_page(page: Page, project: Project) -> None:
     fill_in(page, project, name="endless", path="train.steps", choices=["1000000"])
     submit(page)
-    state = begun(page, "endless")
+    state = begun(page, project, "endless")
     wait_for(lambda: trainings(project), timeout_s=TRAINING_S)
     processes = trainings(project)
     page.get_by_role("button", name="Cancel", exact=True).click()
