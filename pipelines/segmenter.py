@@ -15,7 +15,7 @@ from smis.core.progress import Bar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
-from smis.metrics.features import device_of
+from smis.metrics.features import device_name, device_of
 from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation, dont_care
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
@@ -64,10 +64,9 @@ def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], dev
 
 def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device: torch.device) -> list[Result]:
     """Return mIoU and accuracy on real images, under names that say so."""
+    how = {"split": split.name, "device": device_name(device), "precision": "float32"}
     found = Segmentation(
-        classes=len(split.header.classes),
-        ignore=segmenter.ignored,
-        protocol={**segmenter.protocol, "split": split.name},
+        classes=len(split.header.classes), ignore=segmenter.ignored, protocol={**segmenter.protocol, **how}
     )
     starts = range(0, len(split), config.batch)
     with Bar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:

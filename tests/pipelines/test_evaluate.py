@@ -84,6 +84,13 @@ def test_the_protocol_names_all_that_a_number_depends_on(measured: Path) -> None
     assert found["mIoU"]["protocol"]["label_maps"] == COUNTS["test"]
 
 
+def test_on_real_images_the_segmenter_is_measured_by_the_same_protocol(measured: Path) -> None:
+    found = metrics(measured)
+    for name in ("mIoU", "accuracy"):
+        of_real, of_fake = found[f"{name}_real"]["protocol"], found[name]["protocol"]
+        assert of_real | {"resamples": 20} == of_fake  # what the segmenter's interval has is its own
+
+
 def test_the_table_of_label_maps_has_a_row_for_each_and_says_what_was_not_measured(measured: Path) -> None:
     table = pq.read_table(measured / RUN / "tables/per_label_map.parquet")
     data = Prepared(measured / "data/paperdoll")
