@@ -67,10 +67,11 @@ class Opened:
         return self.folder.with_name(f"kept-{self.header.dataset}-{of_making(self.reader, self.header)[:16]}")
 
 
-def main(dataset: str) -> None:
+def main(dataset: str, *, skip_bad: bool = False) -> None:
     """Write data/DATASET as a whole, or leave what was there."""
     params = _read(dataset)
-    prepare(_reader(params), DATA / dataset, config=params.prepare, scratch=SCRATCH)
+    config = params.prepare.model_copy(update={"skip_bad": skip_bad or params.prepare.skip_bad})
+    prepare(_reader(params), DATA / dataset, config=config, scratch=SCRATCH)
 
 
 def opened(dataset: str) -> Opened:

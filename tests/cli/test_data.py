@@ -75,6 +75,18 @@ def test_a_check_reads_everything_and_tells_all_that_does_not_fit(tmp_path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
 
 
+def test_a_check_ends_well_where_what_does_not_fit_may_be_left_out_and_something_is_left(tmp_path, capsys):
+    folder(tmp_path, pictures=6)
+    given = ["--set", f"root={tmp_path}", "size=[8,8]", "classes=[sky,tree]", "validation=0", "--skip-bad"]
+    first, *others = sorted((tmp_path / "labels").iterdir())
+    first.write_bytes(b"no map")
+    assert main(["data", "check", "folder", *given]) == 0
+    assert f"would be left out: cannot read {first}" in capsys.readouterr().err
+    for other in others:
+        other.write_bytes(b"no map")
+    assert main(["data", "check", "folder", *given]) == 2
+
+
 def test_a_check_in_json_names_every_problem(tmp_path, capsys):
     folder(tmp_path, pictures=30)
     for path in (tmp_path / "labels").iterdir():

@@ -40,11 +40,11 @@ def write(section, path, **config):
     return reader
 
 
-def run(folder: Path, section: dict, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, section: dict, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the stage as DVC does."""
     params = {"prepare": {"encoding": "raw", "shard_mib": 128}, "datasets": {"folder": section}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    command = [sys.executable, "-m", "pipelines.prepare", "folder"]
+    command = [sys.executable, "-m", "pipelines.prepare", "folder", *options]
     more = {"PYTHONPATH": str(REPOSITORY), **environment}
     return subprocess.run(command, cwd=folder, env=os.environ | more, capture_output=True, text=True, timeout=120)
 
@@ -177,6 +177,8 @@ def test_what_does_not_fit_is_left_out_when_asked_for_and_listed(photographs, tm
         ("voc-test", "train"),
     ]
     assert "left out 3 that do not fit" in capsys.readouterr().out
+    assert run(tmp_path / "photographs", section, "--skip-bad").returncode == 0
+    assert contents(tmp_path / "photographs" / "data" / "folder") == contents(tmp_path / "data" / "folder")
 
 
 KILLING = """
