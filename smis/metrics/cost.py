@@ -134,7 +134,7 @@ class Cost:
         }
         return (
             *(
-                Result.drawn(name, value, draws=draws, protocol=common | own | bootstrap.protocol)
+                Result.drawn(name, value, draws=draws, protocol=common | own | bootstrap.protocol, batches=len(spent))
                 for name, (value, draws, own) in found.items()
             ),
             *(Result(name, count, (count, count), {"interval": "exact"}) for name, count in self._parameters.items()),

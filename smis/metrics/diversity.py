@@ -127,12 +127,23 @@ class _Drawn:
 
 
 def _draws_several(generate: Generate) -> bool:
-    """Say whether a model takes `samples` and `seed`; one that hides what it takes is asked for what is documented."""
+    """Say whether a model takes `samples` and `seed`; one that hides what it takes is asked for what is documented.
+
+    Raises:
+        ParamsError: if it takes one of them alone.
+    """
     try:
         taken = inspect.signature(generate).parameters
     except (TypeError, ValueError):
         return True
-    return bool({"samples", "seed"} & taken.keys()) or any(each.kind is each.VAR_KEYWORD for each in taken.values())
+    if any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+        return True
+    known = {"samples", "seed"} & taken.keys()
+    if len(known) == 1:
+        raise ParamsError(
+            f"the model takes {', '.join(known)} alone; let it take both `samples` and `seed`, or neither"
+        )
+    return bool(known)
 
 
 class Diversity:

@@ -37,10 +37,16 @@ class Result:
     the same label maps and bootstrap, so that their differences are paired (`comparison.py`)."""
 
     @classmethod
-    def drawn(cls, name: str, value: float, *, draws: Draws, protocol: Mapping[str, Any]) -> "Result":
-        """Hold a value with the interval of its draws; of a single label map all draws are the same."""
-        if protocol.get("label_maps", 2) < 2:
-            how = {**protocol, "interval": "unknown: a single label map cannot tell how others would differ"}
+    def drawn(
+        cls, name: str, value: float, *, draws: Draws, protocol: Mapping[str, Any], batches: int | None = None
+    ) -> "Result":
+        """Hold a value with the interval of its draws, of label maps or, where so many are given, of whole batches.
+
+        Of a single one all draws are the same, and no interval is known.
+        """
+        units, unit = (protocol.get("label_maps", 2), "label map") if batches is None else (batches, "batch")
+        if units < 2:
+            how = {**protocol, "interval": f"unknown: a single {unit} cannot tell how others would differ"}
             return cls(name, value, (UNKNOWN, UNKNOWN), how)
         return cls(name, value, interval(draws), protocol, draws)
 

@@ -129,6 +129,14 @@ def test_images_of_another_range_are_refused(
         diversity.measure(generate, renderer.labels, network=alex, samples=2)
 
 
+def test_a_model_that_takes_samples_but_no_seed_is_refused(renderer: Renderer, alex: PerceptualDistance) -> None:
+    def generate(labels: Tensor, *, samples: int, resample: int | None = None) -> Tensor:
+        raise AssertionError("it must not be asked")
+
+    with pytest.raises(ParamsError, match="takes samples alone; let it take both `samples` and `seed`, or neither"):
+        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+
+
 def test_a_model_that_draws_one_image_is_called_for_each(renderer: Renderer, alex: PerceptualDistance) -> None:
     calls: list[Any] = []
 

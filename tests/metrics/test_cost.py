@@ -50,6 +50,14 @@ def test_a_run_of_10_ms_for_2_images_makes_200_images_per_second_at_most() -> No
     assert (result.protocol["batch"], result.protocol["label_maps"], result.protocol["runs"]) == (2, 6, 5)
 
 
+def test_a_single_batch_of_several_maps_has_no_interval() -> None:
+    spent = cost(batch=2)
+    spent.update(["map", "another"], lambda: None)
+    result = computed(spent)["peak_memory"].to_json()
+    assert result["interval"] == [None, None]
+    assert result["protocol"]["interval"] == "unknown: a single batch cannot tell how others would differ"
+
+
 def test_the_first_runs_are_not_timed() -> None:
     spent, waits = cost(), [0.2] * 3 + [0.0] * 2
     spent.update(["map"], asleep(waits))
