@@ -31,7 +31,11 @@ class SweepError(FlowError):
     """A sweep asks for what the workspace does not have."""
 
 
-class DeviceError(FlowError):
+class UnfitError(FlowError):
+    """This machine cannot run what another could."""
+
+
+class DeviceError(UnfitError):
     """A training asks for more of a machine than it has."""
 
 

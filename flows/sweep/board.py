@@ -1,5 +1,6 @@
 """Which training comes next, and what follows from one that has ended: no Prefect here."""
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from flows.sweep.study import Study
 
 Unit = tuple[int, int]
 """A trial's number and a seed."""
+UNFIT_S = 600.0
+"""How long only machines that cannot run it may take a training, before its trial is given up."""
 
 
 class Board:
@@ -26,6 +29,9 @@ class Board:
         self._later: dict[int, list[Unit]] = {}
         self._failures: Counter[Unit] = Counter()
         self._closed: set[int] = set()
+        self._out: dict[Unit, float] = {}
+        self._unfit: dict[Unit, float] = {}
+        self._reasons: set[str] = set()
 
     def next(self) -> Unit | None:
         """Return what to train next; nothing if all is done or going on."""
@@ -38,7 +44,9 @@ class Board:
             ahead = 1 if self._sweep.prune else len(units)
             self._queue.extend(units[:ahead])
             self._later[number] = units[ahead:]
-        return self._queue.popleft()
+        unit = self._queue.popleft()
+        self._out[unit] = time.monotonic()
+        return unit
 
     def judge(self, unit: Unit, points: list[Point]) -> bool:
         """Say whether a training should be ended early; only the curve of a setting's first seed is kept."""
@@ -48,6 +56,10 @@ class Board:
     def ended(self, job: Job) -> None:
         """Take in what became of a training."""
         unit = number, _ = job.trial.number, job.trial.seed
+        self._out.pop(unit, None)
+        unfit = job.unfit and self._sweep.where == "pool"
+        if not unfit:
+            self._unfit.clear()  # somebody can run this sweep, even if there is a queue for them
         if number in self._closed:
             return
         if job.measured is not None:
@@ -56,6 +68,8 @@ class Board:
             self._say(f"{job.trial.name} is worse than others and was ended early")
             self._study.prune(number)
             self._close(number)
+        elif unfit:
+            self._wait_for_another_machine(unit, job.why)
         else:
             self._repeat_or_fail(unit, job.why)
 
@@ -78,6 +92,19 @@ class Board:
             self._fail(unit[0], why)
             return
         self._say(f"trial {unit[0]} with seed {unit[1]} is repeated: {why}")
+        self._queue.append(unit)
+
+    def _wait_for_another_machine(self, unit: Unit, why: str) -> None:
+        """Give the training away again, which counts as no failure, unless nobody seems to be fit for it."""
+        now = time.monotonic()
+        since = self._unfit.setdefault(unit, now)
+        at_work = any(now - out > UNFIT_S for out in self._out.values())  # a machine that is unfit is quick to say so
+        if now - since > UNFIT_S and not at_work:
+            self._fail(unit[0], why)
+            return
+        if why not in self._reasons:
+            self._reasons.add(why)
+            self._say(f"trial {unit[0]} with seed {unit[1]} waits for another machine: {why}")
         self._queue.append(unit)
 
     def _fail(self, number: int, why: str) -> None:

@@ -18,6 +18,8 @@ from flows.sweep.curve import Point
 from flows.sweep.trial import Measured, finite
 
 TYPE = "trial"
+UNFIT = "Unfit"
+"""How the state is called of a run that its machine cannot do, though another might."""
 EVERY_S = 3.0
 
 

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.errors import EndedError, FlowError
+from flows.errors import EndedError, FlowError, UnfitError
 from flows.processes import Children
 from flows.sweep.curve import Point
 from flows.sweep.trial import Measured, Trial
@@ -31,13 +31,16 @@ class Work(Protocol):
 
 
 class Job:
-    """A trial, what runs it, and what became of it: measured, ended early, failed, or none of them."""
+    """A trial, what runs it, and what became of it: measured, ended early, failed, or none of them.
+
+    `unfit` says that it failed because of the machine.
+    """
 
     def __init__(self, trial: Trial, work: Work, judge: Callable[[list[Point]], bool] = lambda points: False) -> None:
         self.trial, self.children = trial, Children()
         self.measured: Measured | None = None
         self.why = ""
-        self.pruned = False
+        self.pruned = self.unfit = False
         self._work, self._judge = work, judge
 
     def run(self, each_line: Callable[[str], object]) -> State[None]:
@@ -48,7 +51,7 @@ class Job:
             self.why = str(error)
             return Completed(name="Pruned", message="worse than others") if self.pruned else Cancelled(message=self.why)
         except FlowError as error:
-            self.why = str(error)
+            self.why, self.unfit = str(error), isinstance(error, UnfitError)
             return Failed(message=self.why, data=error)
         values = ", ".join(f"{name} {value:.4g}" for name, value in self.measured.values.items())
         return Completed(message=values)

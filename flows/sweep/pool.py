@@ -29,9 +29,9 @@ from prefect.exceptions import PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel
 
-from flows.errors import EndedError, LostError, StageError
+from flows.errors import EndedError, LostError, StageError, UnfitError
 from flows.processes import Children
-from flows.sweep.bulletin import TYPE, Bulletin
+from flows.sweep.bulletin import TYPE, UNFIT, Bulletin
 from flows.sweep.curve import Point
 from flows.sweep.trial import Measured, Trial
 
@@ -55,6 +55,7 @@ def run(
 
     Raises:
         StageError: with a stage's last words.
+        UnfitError: if the machine cannot run it, but another might.
         LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
         EndedError: if `children` were ended meanwhile.
     """
@@ -138,7 +139,8 @@ class _Watched:
         if found.state and found.state.is_final():
             if found.state.is_completed() and bulletin.measured:
                 return bulletin.measured
-            raise StageError(found.state.message or f"its run ended as {found.state.name}")
+            kind = UnfitError if found.state.name == UNFIT else StageError
+            raise kind(found.state.message or f"its run ended as {found.state.name}")
         self._give_up_if_lost(found, updated)
         return None
 

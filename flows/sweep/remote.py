@@ -1,7 +1,9 @@
 """A trial that a worker has taken: `trial`, the deployment that a sweep sends to other machines."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from dvc.config import Config
@@ -16,11 +18,13 @@ from flows.events import Events
 from flows.processes import Children
 from flows.stages import environment
 from flows.sweep import trial as trials
-from flows.sweep.bulletin import Bulletin, posted
+from flows.sweep.bulletin import UNFIT, Bulletin, posted
 from flows.sweep.job import Job, run_trial
 from flows.sweep.trial import Trial
 
 HERE = Path()
+HOLD_S = 30.0
+"""How long a machine that cannot run a trial keeps it, and takes no other: else it would take the repeated one too."""
 
 
 @flow(name="trial")
@@ -34,9 +38,25 @@ def trial(options: Trial) -> State[None]:
             future = run_trial.with_options(tags=[devices.limit()]).submit(options.title, job, return_state=False)
             state = finished(future, events)
             bulletin.measured = job.measured
-        return Completed(message=state.message) if job.measured else Failed(message=job.why or state.message)
+            if job.unfit:
+                _hold(events)
+        return _said(job, str(state.message))
 
     return until_cancelled(work, end=job.children.end)
+
+
+def _hold(events: Events) -> None:
+    """Wait, and hear meanwhile that the flow is cancelled."""
+    with suppress(Empty):
+        reason = events.get(timeout=HOLD_S)
+        if isinstance(reason, BaseException):
+            raise reason
+
+
+def _said(job: Job, message: str) -> State[None]:
+    if job.measured:
+        return Completed(message=message)
+    return Failed(name=UNFIT if job.unfit else "Failed", message=job.why or message)
 
 
 def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:

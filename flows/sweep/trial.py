@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from flows import artifacts, devices
 from flows.dag import RAW
-from flows.errors import StageError, SweepError
+from flows.errors import StageError, UnfitError
 from flows.names import Name, StageName
 from flows.processes import Children
 from flows.stages import repro
@@ -102,7 +102,7 @@ def run(
 
     Raises:
         StageError: with a stage's last words.
-        SweepError: if `source` has other code than the sweep.
+        UnfitError: if `source` has other code than the sweep, or the machine too few GPUs.
         EndedError: if `children` were ended meanwhile.
     """
     begin = time.monotonic()
@@ -123,7 +123,7 @@ def run(
 
 def _check_code(trial: Trial, source: Path) -> None:
     if trial.digest is not None and workspace.digest(source, trial.code) != trial.digest:
-        raise SweepError(
+        raise UnfitError(
             f"{source.resolve()} on {devices.machine()} has other code than sweep {trial.sweep}; "
             "bring it to the same state, for example with git pull, and start the sweep again"
         )

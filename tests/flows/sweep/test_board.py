@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from flows.errors import SweepError
 from flows.sweep import Dimension, Sweep, summary
+from flows.sweep import board as boards
 from flows.sweep.board import Board
 from flows.sweep.job import Job
 from flows.sweep.space import Space
@@ -38,6 +39,11 @@ class Small:
         job = self.job(unit)
         job.measured = Measured(cast("dict[str, float]", values), 1.0) if values else None
         job.why = "it broke"
+        self.board.ended(job)
+
+    def unfit(self, unit: tuple[int, int], why: str) -> None:
+        job = self.job(unit)
+        job.unfit, job.why = True, why
         self.board.ended(job)
 
     def run(self, limit: int = 1000) -> None:
@@ -111,6 +117,66 @@ def test_a_failed_training_is_repeated_then_its_trial_is_given_up() -> None:
     assert small.states()[0] == TrialState.FAIL
     assert small.said[-1] == "trial 0 failed: it broke"
     assert small.board.next() == (1, 0)
+
+
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(boards, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_a_machine_that_cannot_run_a_training_uses_up_none_of_its_tries(clock: Clock) -> None:
+    small = Small(GRID, retries=0, where="pool")
+    for _ in range(5):
+        assert small.board.next() == (0, 0)
+        small.unfit((0, 0), "left has other code")
+        clock.now += 60
+    assert (small.board.next(), small.board.next()) == ((0, 0), (1, 0))
+    small.unfit((0, 0), "right has other code")
+    assert small.said == [
+        f"trial 0 with seed 0 waits for another machine: {one} has other code" for one in ("left", "right")
+    ]
+
+
+def test_a_training_that_no_machine_can_run_fails_after_a_while(clock: Clock) -> None:
+    small = Small(GRID, retries=5, where="pool")
+    assert small.board.next() == (0, 0)
+    small.unfit((0, 0), "left has other code")
+    clock.now += boards.UNFIT_S + 1
+    assert small.board.next() == (0, 0)
+    small.unfit((0, 0), "left has other code")
+    assert small.said[-1] == "trial 0 failed: left has other code"
+    assert small.states()[0] == TrialState.FAIL
+
+
+def test_a_training_waits_for_the_fit_machine_as_long_as_that_is_at_work(clock: Clock) -> None:
+    small = Small(GRID, where="pool")
+    assert (small.board.next(), small.board.next()) == ((0, 0), (1, 0))
+    for _ in range(5):
+        small.unfit((1, 0), "left has other code")
+        assert small.board.next() == (1, 0)
+        clock.now += boards.UNFIT_S / 2 + 1
+    small.end((0, 0), FD=1.0)
+    assert small.board.next() == (2, 0)
+    small.unfit((1, 0), "left has other code")
+    assert small.states()[1] == TrialState.RUNNING
+
+
+def test_a_training_that_asks_too_much_of_the_only_machine_fails_like_any_other() -> None:
+    small = Small(GRID, retries=0, where="here")
+    assert small.board.next() == (0, 0)
+    small.unfit((0, 0), "4 GPUs are asked for")
+    assert small.said == ["trial 0 failed: 4 GPUs are asked for"]
 
 
 def test_failed_trials_have_another_chance_when_the_sweep_is_started_again() -> None:

@@ -15,7 +15,9 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.states import Failed
 
+from flows.errors import FlowError, StageError, UnfitError
 from flows.processes import Children
 from flows.sweep import pool
 from tests.flows.api import alive, ask, below, cancel, last_run
@@ -112,6 +114,21 @@ def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
     assert done.returncode == 0, done.stderr
     assert [row["state"] for row in small.rows("judged")] == ["finished", "finished", "pruned"]
     assert not small.told(stage="train", rate=0.4)
+
+
+def ended(name: str) -> SimpleNamespace:
+    """What a client gives of a run that has ended."""
+    state = Failed(name=name, message="why")
+    found = SimpleNamespace(state_type=StateType.FAILED, state=state)
+    return SimpleNamespace(read_flow_run=lambda _: found, read_artifacts=lambda **_: [])
+
+
+@pytest.mark.parametrize(("name", "error"), [("Unfit", UnfitError), ("Failed", StageError)])
+def test_a_machine_that_is_unfit_is_told_from_a_trial_that_fails(name: str, error: type[FlowError]) -> None:
+    watched = pool._Watched(cast("SyncPrefectClient", ended(name)), uuid4(), lost_after_s=9)
+    with pytest.raises(error, match=r"^why$") as caught:
+        watched.result(Children(), lambda points: None)
+    assert caught.type is error
 
 
 class Away:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from flows.errors import DeviceError, StageError, UnfitError
 from flows.sweep import Sweep, check
+from flows.sweep.job import Job
 from flows.sweep.plan import Plan
 from flows.sweep.trial import Trial, _tracking
 from tests.flows.sweeps import RATE, SweepWorkspace
@@ -14,6 +17,13 @@ from tests.flows.sweeps import RATE, SweepWorkspace
 def trial(**said: Any) -> Trial:
     values = {"sweep": "rates", "number": 0, "seed": 0, "dataset": "doll", "system": "one", "stages": ["train"]}
     return Trial.model_validate(values | {"values": {RATE: 0.0005}} | said)
+
+
+def test_a_job_tells_a_machine_that_is_unfit_from_a_trial_that_fails() -> None:
+    for error, unfit in ((UnfitError("other code"), True), (DeviceError("too few"), True), (StageError("x"), False)):
+        job = Job(trial(), Mock(side_effect=error))
+        assert job.run(print).is_failed()
+        assert (job.why, job.unfit) == (str(error), unfit)
 
 
 def test_the_data_set_is_in_the_title_where_the_sweep_has_several() -> None:
