@@ -27,7 +27,7 @@ from flows.sweep.board import Board, Unit
 from flows.sweep.config import Sweep
 from flows.sweep.job import Job, Work, run_trial
 from flows.sweep.plan import Plan
-from flows.sweep.study import Study
+from flows.sweep.study import Study, other_code
 from flows.sweep.workspace import SWEEPS
 
 SWEEP_TRACKING = "pipelines.tracking.sweep"
@@ -36,10 +36,10 @@ SWEEP_TRACKING = "pipelines.tracking.sweep"
 @flow(name="sweep", flow_run_name="{options.name}")
 def sweep(options: Sweep) -> State[None]:
     """Try settings, say which were the best, and how each of them is brought back."""
-    trials = _Trials(options)
+    trials, log = _Trials(options), get_run_logger()
     try:
         with alone(options.name):
-            return until_cancelled(partial(trials.run, say=get_run_logger().info), end=trials.end)
+            return until_cancelled(partial(trials.run, say=log.info, warn=log.warning), end=trials.end)
     except FlowError as error:
         return Failed(message=str(error), data=error)
 
@@ -54,13 +54,14 @@ class _Trials:
         self._checking = Children()
         self._tag = ""
 
-    def run(self, events: Events, *, say: Callable[[str], object]) -> State[None]:
+    def run(self, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]) -> State[None]:
         """Run trials until the study has enough."""
         options = self._options
         space = check.space(options, Path())
         plan = Plan(options, space, Path())
         check.values(space, plan.base, self._checking)
-        study = Study(options, space, plan.common)
+        study = Study(options, space, plan.common, code=plan.code)
+        _tell_other_code(options.name, study, warn)
         board = Board(options, study, seed=plan.seed, say=say)
         start = self._starter(plan, study, board, events)
         while True:
@@ -102,6 +103,14 @@ class _Trials:
         job, future = self._jobs.pop(unit), self._futures.pop(unit)
         job.why = job.why or str(future.state.message)
         return job
+
+
+def _tell_other_code(name: str, study: Study, warn: Callable[[str], object]) -> None:
+    if other := other_code(study.recorded):
+        warn(
+            f"sweep {name} goes on with other code than before, with which {len(other)} of its trials ended; the "
+            f"summary marks them as {summary.OTHER_CODE}; a sweep of another name would start afresh"
+        )
 
 
 @contextmanager

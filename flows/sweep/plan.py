@@ -12,7 +12,7 @@ from flows import dag
 from flows.errors import SweepError
 from flows.sweep import workspace
 from flows.sweep.config import Scalar, Sweep
-from flows.sweep.space import DATASET, SYSTEM, Setting, Space
+from flows.sweep.space import DATASET, SYSTEM, Setting, Space, cell
 from flows.sweep.trial import Trial
 from flows.sweep.workspace import PARAMS, SWEEPS
 
@@ -21,7 +21,7 @@ class Plan:
     """A sweep's code and stages, as they stood when it was started: what is edited meanwhile changes no trial."""
 
     def __init__(self, sweep: Sweep, space: Space, root: Path) -> None:
-        self._sweep, self._datasets = sweep, len(space.datasets)
+        self._sweep, self._space = sweep, space
         self.base = SWEEPS / sweep.name / "base"
         shutil.rmtree(self.base, ignore_errors=True)
         outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
@@ -44,12 +44,18 @@ class Plan:
         varied = {dimension.path for dimension in self._sweep.space}
         return {path: value for path, value in _flat(read) if path not in varied and not path.startswith("axes.")}
 
+    @property
+    def code(self) -> dict[str, str]:
+        """Return a digest of what the trials of each data set and system are made of."""
+        cells = [{DATASET: name, SYSTEM: system} for name in self._space.datasets for system in self._space.systems]
+        return {cell(one): self._digest(self._code(self._own(one))) for one in cells}
+
     def trial(self, number: int, setting: Setting, *, seed: int) -> Trial:
         """Say all that a machine must know to run a setting with a seed."""
         values: dict[str, Scalar] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
         own = self._own(setting)
         shared = list(self._above(own))
-        code = tuple(sorted({dag.FILE, *(path for stage in (*shared, *own) for path in stage.code)}))
+        code = self._code(own)
         return Trial(
             sweep=self._sweep.name,
             number=number,
@@ -58,7 +64,7 @@ class Plan:
             system=str(setting[SYSTEM]),
             values=values,
             params=self._read([*shared, *own]),
-            datasets_tried=self._datasets,
+            datasets_tried=len(self._space.datasets),
             shared=[stage.name for stage in shared],
             stages=[stage.name for stage in own],
             inputs=self._inputs(shared, values | {"seed": seed}),
@@ -75,6 +81,10 @@ class Plan:
         if not own:
             raise SweepError(f"no stage of {dag.FILE} has a matrix of dataset and system, so that nothing is a trial")
         return own
+
+    def _code(self, own: Sequence[dag.Stage]) -> tuple[str, ...]:
+        """Return the files and folders that these stages and those above them are made of."""
+        return tuple(sorted({dag.FILE, *(path for stage in (*self._above(own), *own) for path in stage.code)}))
 
     def _above(self, own: Sequence[dag.Stage]) -> Iterator[dag.Stage]:
         """Give what these stages read, directly or not, in its order."""

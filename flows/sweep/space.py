@@ -60,6 +60,11 @@ class Space:
         return [one for one in self.dimensions if all(cell[axis] == name for axis, name in owners(one.path).items())]
 
 
+def cell(setting: Setting) -> str:
+    """Name a setting's data set and system."""
+    return f"{setting[DATASET]}/{setting[SYSTEM]}"
+
+
 def owners(path: str) -> dict[str, str]:
     """Say whose a parameter is: `{"system": "inade"}` for systems.inade.width, nothing for what all trials share."""
     section, name, *_ = [*path.split("."), "", ""]

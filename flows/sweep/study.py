@@ -22,13 +22,13 @@ from optuna.trial import FrozenTrial, TrialState
 from flows.errors import SweepError
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
-from flows.sweep.space import Setting, Space
+from flows.sweep.space import Setting, Space, cell
 from flows.sweep.trial import Measured, finite
 from flows.sweep.workspace import SWEEPS
 
 VARIABLE = "SMIS_STUDIES"
 _MEANT, _SETTING, _SEED, _WHY, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
-_AGAIN, _ID = "again", "id"
+_AGAIN, _ID, _CODE = "again", "id", "code"
 _MAY_CHANGE = {"trials", "side_by_side", "retries", "where", "gpus", "lost_after_s"}
 
 optuna.logging.set_verbosity(logging.WARNING)
@@ -37,8 +37,17 @@ optuna.logging.set_verbosity(logging.WARNING)
 class Study:
     """Which settings were tried, which come next, and what became of each."""
 
-    def __init__(self, sweep: Sweep, space: Space, common: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        space: Space,
+        common: Mapping[str, Any] | None = None,
+        *,
+        code: Mapping[str, str] | None = None,
+    ) -> None:
         """Open the study, or go on with it; `common` is what all its trials have in common.
+
+        `code` has a digest for each data set and system, named by `cell`, of what their trials are made of now.
 
         Raises:
             SweepError: if the name belongs to a sweep that asks for something else.
@@ -52,6 +61,7 @@ class Study:
             load_if_exists=True,
         )
         self._check_meaning(common or {})
+        self._study.set_user_attr(_CODE, dict(code or {}))
         # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
         self._unfinished = [trial.number for trial in self.trials if trial.state == TrialState.RUNNING]
@@ -111,6 +121,7 @@ class Study:
                 raise SweepError(
                     f"{objective.metric} was not measured, or is no number; there are: {', '.join(there) or 'none'}"
                 )
+        self._note_code(number)
         self._note(number, f"{_SEED}{seed}", asdict(found) | {"values": there})
         results = self.measured(number).values()
         if len(results) == self._sweep.seeds:
@@ -135,6 +146,7 @@ class Study:
 
     def prune(self, number: int) -> None:
         """Write down that a trial was ended early."""
+        self._note_code(number)
         self._note(number, _PRUNED_AT, max(self.trials[number].intermediate_values))
         self._study.tell(number, state=TrialState.PRUNED)
 
@@ -146,6 +158,13 @@ class Study:
 
     def _note(self, number: int, name: str, value: Any) -> None:
         self._trial(number).set_user_attr(name, value)
+
+    def _note_code(self, number: int) -> None:
+        """Note what a trial is made of: several things, if its seeds are of different code."""
+        now = self._study.user_attrs[_CODE].get(cell(self.setting(number)))
+        known = self.trials[number].user_attrs.get(_CODE, [])
+        if now is not None and now not in known:
+            self._note(number, _CODE, [*known, now])
 
     def _sign(self) -> int:
         assert self._sweep.prune
@@ -188,6 +207,13 @@ def last_tries(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Leave out trials that failed and were queued again under another number."""
     repeated = {trial.user_attrs.get(_AGAIN) for trial in trials}
     return [trial for trial in trials if trial.number not in repeated]
+
+
+def other_code(study: optuna.Study) -> set[int]:
+    """Return the finished and pruned trials of other code than the sweep has now; of old ones nothing is known."""
+    now: Mapping[str, str] = study.user_attrs.get(_CODE, {})
+    over = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return {trial.number for trial in over if set(trial.user_attrs.get(_CODE, [])) - {now.get(cell(setting(trial)))}}
 
 
 def why(trial: FrozenTrial) -> str:

@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
@@ -15,9 +15,10 @@ from prefect.states import Completed, Failed
 from flows.sweep import plots
 from flows.sweep.config import Objective, Sweep
 from flows.sweep.importance import finished, importance
-from flows.sweep.study import Study, last_tries, measured, setting, why
+from flows.sweep.study import Study, last_tries, measured, other_code, setting, why
 from flows.sweep.workspace import SWEEPS
 
+OTHER_CODE = "other code"
 _ARROWS = {"minimize": "↓", "maximize": "↑"}
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -53,6 +54,7 @@ def plain(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
         "best": None if first is None else first.number,
         "front": [trial.number for trial in best_of(study)],
         "importance": importance(sweep, study),
+        "other_code": sorted(other_code(study)),
         "trials": [row(trial) for trial in last_tries(study.get_trials(deepcopy=False))],
     }
 
@@ -85,7 +87,7 @@ def markdown(sweep: Sweep, study: optuna.Study) -> str:
     """Return the summary as a page."""
     trials = last_tries(study.get_trials(deepcopy=False))
     front = {trial.number for trial in best_of(study)}
-    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, trials, best=front), *_importance(sweep, study)]
+    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, study, best=front), *_importance(sweep, study)]
     if best := winner(sweep, study):
         several = len(sweep.objectives) > 1
         which = f"that of the Pareto front (bold) with the best {sweep.objectives[0].metric}" if several else "the best"
@@ -109,7 +111,8 @@ def _counted(trials: Iterable[FrozenTrial]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no trials"
 
 
-def _table(sweep: Sweep, trials: Sequence[FrozenTrial], *, best: set[int]) -> str:
+def _table(sweep: Sweep, study: optuna.Study, *, best: set[int]) -> str:
+    trials, other = last_tries(study.get_trials(deepcopy=False)), other_code(study)
     names = list(dict.fromkeys(name for trial in trials for name in setting(trial)))
     varied = [name for name in names if len({str(setting(trial).get(name)) for trial in trials}) > 1]
     heads = ["trial", *varied, *(f"{one.metric} {_ARROWS[one.direction]}" for one in sweep.objectives), "minutes", ""]
@@ -120,10 +123,15 @@ def _table(sweep: Sweep, trials: Sequence[FrozenTrial], *, best: set[int]) -> st
         found = spread(trial)
         results = [_plus_minus(found, one.metric) for one in sweep.objectives]
         minutes = sum(one.seconds for one in measured(trial).values()) / 60
-        state = "" if trial.state == TrialState.COMPLETE else f"{_STATES[trial.state]}: {why(trial)}".rstrip(": ")
-        cells = [f"{bold}{trial.number}{bold}", *values, *results, f"{minutes:.1f}", " ".join(state.split())]
+        remarks = " ".join(_remarks(trial, other=trial.number in other).split())
+        cells = [f"{bold}{trial.number}{bold}", *values, *results, f"{minutes:.1f}", remarks]
         lines.append(_cells(cells))
     return "\n".join(lines)
+
+
+def _remarks(trial: FrozenTrial, *, other: bool) -> str:
+    state = "" if trial.state == TrialState.COMPLETE else f"{_STATES[trial.state]}: {why(trial)}".rstrip(": ")
+    return "; ".join(filter(None, [state, OTHER_CODE if other else ""]))
 
 
 def _rank(trial: FrozenTrial, objective: Objective) -> tuple[bool, float, int]:
