@@ -28,13 +28,22 @@ class Curve:
         return found
 
     def _points(self) -> dict[int, float]:
-        files = [path for place in (_LIVE, _FINISHED) for path in self._workspace.glob(place)]
-        try:
-            newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-            rows = [_row(line) for line in newest.read_text().splitlines()] if newest else []
-        except FileNotFoundError:  # published, or cleared away, since it was listed: the next look finds the other
-            return {}
+        rows = _rows(self._workspace)
         return {row["step"]: row[self._key] for row in rows if _is_number(row.get(self._key))}
+
+
+def names(workspace: Path) -> list[str]:
+    """Name the values that a trial's history has; none if it lies on another machine."""
+    return sorted({name for row in _rows(workspace) for name in row if name != "step" and _is_number(row[name])})
+
+
+def _rows(workspace: Path) -> list[dict[str, Any]]:
+    files = [path for place in (_LIVE, _FINISHED) for path in workspace.glob(place)]
+    try:
+        newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+        return [_row(line) for line in newest.read_text().splitlines()] if newest else []
+    except FileNotFoundError:  # published, or cleared away, since it was listed: the next look finds the other
+        return []
 
 
 def _row(line: str) -> dict[str, Any]:

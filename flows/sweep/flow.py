@@ -25,6 +25,7 @@ from flows.processes import Children, end_together
 from flows.sweep import check, pool, summary, trial
 from flows.sweep.board import Board, Unit
 from flows.sweep.config import Sweep
+from flows.sweep.curve import names
 from flows.sweep.job import Job, Work, run_trial
 from flows.sweep.plan import Plan
 from flows.sweep.study import Study, other_code
@@ -63,6 +64,7 @@ class _Trials:
         study = Study(options, space, plan.common, code=plan.code)
         _tell_other_code(options.name, study, warn)
         board = Board(options, study, seed=plan.seed, say=say)
+        watched = _Pruning(options, study, warn)
         start = self._starter(plan, study, board, events)
         while True:
             while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
@@ -71,7 +73,9 @@ class _Trials:
                 state = summary.show(options, study, say=say)
                 artifacts.show_tracking(Children(), SWEEP_TRACKING, options.name, each_line=say)
                 return state
-            board.ended(self._ended(next_of(events)))
+            job = self._ended(next_of(events))
+            board.ended(job)
+            watched.ended(job)
 
     def end(self) -> None:
         """End every process of every trial, here and elsewhere."""
@@ -103,6 +107,27 @@ class _Trials:
         job, future = self._jobs.pop(unit), self._futures.pop(unit)
         job.why = job.why or str(future.state.message)
         return job
+
+
+class _Pruning:
+    """Says once if pruning is asked for and a trial has nothing that it could be judged by."""
+
+    def __init__(self, options: Sweep, study: Study, warn: Callable[[str], object]) -> None:
+        self._curve = options.prune.curve if options.prune else None
+        self._study, self._warn = study, warn
+
+    def ended(self, job: Job) -> None:
+        """Look at a training that was measured."""
+        curve, number = self._curve, job.trial.number
+        if curve is None or job.measured is None or self._study.trials[number].intermediate_values:
+            return
+        there = ", ".join(names(job.trial.folder))
+        self._warn(
+            f"{job.trial.name} has no {curve} in its history, so that nothing prunes it"
+            f"{f'; there are: {there}' if there else ''}; name in prune.curve what training writes "
+            "(validation_fd: set validation.every in params.yaml)"
+        )
+        self._curve = None
 
 
 def _tell_other_code(name: str, study: Study, warn: Callable[[str], object]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sweep.curve import Curve
+from flows.sweep.curve import Curve, names
 
 KEY = "validation_fd"
 
@@ -30,3 +30,11 @@ def test_a_file_that_vanishes_while_it_is_looked_at_has_no_points(
     gone = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
     monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
     assert Curve(tmp_path, KEY).fresh() == []
+
+
+def test_what_a_history_has_is_named(tmp_path: Path) -> None:
+    assert names(tmp_path) == []
+    published = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
+    published.parent.mkdir(parents=True)
+    published.write_text('{"step": 1, "hinge": 2.0}\n{"step": 2, "hinge": 1.0, "GAN": 1, "note": "x"}\n')
+    assert names(tmp_path) == ["GAN", "hinge"]
