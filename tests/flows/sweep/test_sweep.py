@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -18,11 +19,12 @@ Swept = tuple[SweepWorkspace, "CompletedProcess[str]", str]
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory, home: Path, server: str) -> Iterator[Swept]:
-    """A grid of four trials, two of which fail, each tried twice."""
+    """A grid of four trials, two of which fail, each tried twice, on a machine with room for all at once."""
     small = SweepWorkspace(tmp_path_factory.mktemp("swept") / "main", home=home)
     small.change(how="fails")
-    space = small.write(space={RATE: [0.1, 0.2, 0.3, 0.4]}, retries=1)
-    yield small, small.run(SWEEP, "--space", space, PREFECT_API_URL=server), server
+    space = small.write(space={RATE: [0.1, 0.2, 0.3, 0.4]}, retries=1, side_by_side=2)
+    room = {"SMIS_DEVICES": "cpu:4", "SMIS_MACHINE": "roomy"}  # with a name, and so a limit, of its own
+    yield small, small.run(SWEEP, "--space", space, PREFECT_API_URL=server, **room), server
     small.end()
 
 
@@ -56,11 +58,13 @@ def test_trials_never_touch_each_others_files(swept: Swept) -> None:
     assert (small.path / "params.yaml").read_text().startswith("# Every number")
 
 
-def test_no_more_trials_run_than_asked_for(swept: Swept) -> None:
-    small, _, _ = swept
-    times = [(row["at"], 1 if row["word"] == "begins" else -1) for row in small.told("", stage="evaluate")]
-    running = [sum(step for _, step in sorted(times)[: place + 1]) for place in range(len(times))]
-    assert 1 <= max(running) <= 2
+def test_as_many_trials_run_side_by_side_as_asked_for(swept: Swept) -> None:
+    _, _, server = swept
+    tasks = ask(server, "task_runs/filter", **run_filter(last_run(server, "sweep")))
+    times = sorted((one[at], step) for one in tasks for at, step in (("start_time", 1), ("end_time", -1)))
+    running = list(accumulate(step for _, step in times))
+    assert len(tasks) == 4 + 2
+    assert max(running) == 2
 
 
 def test_a_sweep_is_seen_on_its_page(swept: Swept) -> None:
