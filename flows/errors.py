@@ -41,3 +41,7 @@ class DeviceError(UnfitError):
 
 class LostError(FlowError):
     """Nothing is heard any more of what another machine had taken."""
+
+
+class RefusedError(FlowError):
+    """A server answers, and refuses what is asked of it."""

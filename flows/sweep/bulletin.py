@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
+from flows.patience import patiently
 from flows.sweep.curve import Point
 from flows.sweep.trial import Measured, finite
 
@@ -21,6 +23,8 @@ TYPE = "trial"
 UNFIT = "Unfit"
 """How the state is called of a run that its machine cannot do, though another might."""
 EVERY_S = 3.0
+AT_THE_END_S = 3600.0
+"""How long a server may be away when a training ends, before all of it is lost."""
 
 
 @dataclass
@@ -40,10 +44,12 @@ class Bulletin:
 
 @contextmanager
 def posted(bulletin: Bulletin) -> Iterator[None]:
-    """Meanwhile, keep this flow run's bulletin on the server up to date, the last time at the end."""
-    with get_client(sync_client=True) as client:
-        mine = ArtifactCreate(type=TYPE, data=asdict(bulletin), flow_run_id=UUID(flow_run.id))
-        artifact = client.create_artifact(mine).id
+    """Meanwhile, keep this flow run's bulletin on the server up to date, the last time at the end.
+
+    Raises:
+        LostError: if the server is away for too long at the beginning or the end; between them it may be.
+    """
+    artifact = patiently(partial(_create, bulletin))
     done = threading.Event()
 
     def post() -> None:
@@ -59,5 +65,15 @@ def posted(bulletin: Bulletin) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+    patiently(partial(_update, artifact, bulletin), within_s=AT_THE_END_S)
+
+
+def _create(bulletin: Bulletin) -> UUID:
+    with get_client(sync_client=True) as client:
+        mine = ArtifactCreate(type=TYPE, data=asdict(bulletin), flow_run_id=UUID(flow_run.id))
+        return client.create_artifact(mine).id
+
+
+def _update(artifact: UUID, bulletin: Bulletin) -> None:
     with get_client(sync_client=True) as client:
         client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -24,12 +25,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel
 
-from flows.errors import EndedError, LostError, StageError, UnfitError
+from flows.errors import EndedError, LostError, RefusedError, StageError, UnfitError
+from flows.patience import patiently
 from flows.processes import Children
 from flows.sweep.bulletin import TYPE, UNFIT, Bulletin
 from flows.sweep.curve import Point
@@ -57,6 +60,7 @@ def run(
         StageError: with a stage's last words.
         UnfitError: if the machine cannot run it, but another might.
         LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
+        RefusedError: if there is no such deployment.
         EndedError: if `children` were ended meanwhile.
     """
     asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag)
@@ -82,16 +86,30 @@ def send(
     take: Callable[[list[Point]], object] = lambda points: None,
 ) -> Measured:
     """Have a deployment, which posts a bulletin, run by whichever machine takes it; raises what `run` raises."""
-    made: Any = run_deployment(
+    made = _order(run, children)
+    each_line(f"{run.name} waits for a worker")
+    with get_client(sync_client=True) as client:
+        return _Watched(client, made, lost_after_s).result(children, take)
+
+
+def _order(run: Run, children: Children) -> UUID:
+    """Order the run, once, though the server may be away for a while or its answer be lost; return its id."""
+    order = partial(
+        run_deployment,
         run.deployment,
         parameters={"options": run.options.model_dump(mode="json")},
         flow_run_name=run.name,
         tags=[run.tag],
         timeout=0,
+        idempotency_key=str(uuid4()),
     )
-    each_line(f"{run.name} waits for a worker")
-    with get_client(sync_client=True) as client:
-        return _Watched(client, made.id, lost_after_s).result(children, take)
+    try:
+        made: Any = patiently(order, ended=lambda: children.ended)
+    except RefusedError as error:
+        raise RefusedError(
+            f"Prefect runs no deployment {run.deployment} ({error}); register it with `python -m flows.deployments`"
+        ) from error
+    return made.id
 
 
 def end_tagged(tag: str) -> None:
@@ -158,7 +176,8 @@ class _Watched:
         of_run = ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[self._run]), type=ArtifactFilterType(any_=[TYPE])
         )
-        found = self._client.read_artifacts(artifact_filter=of_run, limit=1)
+        latest = ArtifactSort.UPDATED_DESC  # two, where the answer to the first was lost
+        found = self._client.read_artifacts(artifact_filter=of_run, sort=latest, limit=1)
         return (Bulletin.read(found[0].data), found[0].updated) if found else (Bulletin(), None)
 
 

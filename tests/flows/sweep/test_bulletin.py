@@ -2,9 +2,17 @@
 
 import json
 from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
-from flows.sweep import trial
-from flows.sweep.bulletin import Bulletin
+import httpx
+import pytest
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+
+from flows import patience
+from flows.sweep import bulletin, trial
+from flows.sweep.bulletin import Bulletin, posted
 from flows.sweep.trial import Measured, Trial
 from tests.flows.sweeps import SweepWorkspace
 
@@ -15,6 +23,44 @@ def test_what_is_no_number_comes_through_prefect_as_nothing_and_is_left_out() ->
     read = Bulletin.read(sent)
     assert read.points == [(1, 2.0)]
     assert read.measured == Measured({"FD": 1.0}, 3.0, "left")
+
+
+class Outage:
+    """A server that is away at the beginning and at the end of a training."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.data: Any = None
+
+    def __enter__(self) -> "Outage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def create_artifact(self, _: ArtifactCreate) -> SimpleNamespace:
+        self._come_and_go()
+        return SimpleNamespace(id=uuid4())
+
+    def update_artifact(self, _: UUID, artifact: ArtifactUpdate) -> None:
+        self._come_and_go()
+        self.data = artifact.data
+
+    def _come_and_go(self) -> None:
+        self.calls += 1
+        if self.calls % 4:
+            raise httpx.ConnectError("away")
+
+
+def test_an_outage_at_the_end_loses_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Outage()
+    monkeypatch.setattr(bulletin, "get_client", lambda **_: outage)
+    monkeypatch.setattr(bulletin, "flow_run", SimpleNamespace(id=str(uuid4())))
+    monkeypatch.setattr(patience, "POLL_S", 0.01)
+    mine = Bulletin()
+    with posted(mine):
+        mine.measured = Measured({"FD": 1.0}, 2.0)
+    assert Bulletin.read(outage.data).measured == mine.measured
 
 
 def test_a_trial_tells_numbers_only(inside: SweepWorkspace) -> None:

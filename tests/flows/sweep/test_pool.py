@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 from uuid import UUID, uuid4
@@ -15,11 +16,14 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 
-from flows.errors import FlowError, StageError, UnfitError
+from flows import patience
+from flows.errors import FlowError, RefusedError, StageError, UnfitError
 from flows.processes import Children
 from flows.sweep import pool
+from flows.sweep.config import Pruning
 from tests.flows.api import alive, ask, below, cancel, last_run
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import end, wait_for
@@ -129,6 +133,36 @@ def test_a_machine_that_is_unfit_is_told_from_a_trial_that_fails(name: str, erro
     with pytest.raises(error, match=r"^why$") as caught:
         watched.result(Children(), lambda points: None)
     assert caught.type is error
+
+
+ORDER = pool.Run("trial/trial", Pruning(), name="one", tag="sweep:small")
+
+
+def test_a_run_is_ordered_once_though_the_server_is_away_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+
+    def order(*_: object, idempotency_key: str, **__: object) -> SimpleNamespace:
+        keys.append(idempotency_key)
+        if len(keys) < 3:
+            raise httpx.ReadTimeout("away")
+        return SimpleNamespace(id=uuid4())
+
+    monkeypatch.setattr(pool, "run_deployment", order)
+    monkeypatch.setattr(patience, "POLL_S", 0.01)
+    pool._order(ORDER, Children())
+    pool._order(ORDER, Children())
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_a_deployment_that_there_is_not_is_told_at_once(server: str) -> None:
+    with (
+        temporary_settings({PREFECT_API_URL: server}),
+        pytest.raises(
+            RefusedError,
+            match=r"^Prefect runs no deployment nobody/nobody \(there is none\); register it with `python -m",
+        ),
+    ):
+        pool._order(replace(ORDER, deployment="nobody/nobody"), Children())
 
 
 class Away:
