@@ -27,7 +27,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel
 
@@ -59,7 +59,8 @@ def run(
     Raises:
         StageError: with a stage's last words.
         UnfitError: if the machine cannot run it, but another might.
-        LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it.
+        LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it, or its run
+            was deleted.
         RefusedError: if there is no such deployment.
         EndedError: if `children` were ended meanwhile.
     """
@@ -140,6 +141,9 @@ class _Watched:
                 measured = self._look(children, take)
                 if measured:
                     return measured
+            except ObjectNotFound as error:
+                if not children.ended:
+                    raise LostError("its run was deleted") from error
             except (httpx.HTTPError, PrefectException):
                 self._heard = time.monotonic()  # a server that is away says nothing of a trial
             if children.ended:  # and the server is away for good

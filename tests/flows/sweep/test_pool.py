@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import httpx
@@ -16,11 +17,12 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 
 from flows import patience
-from flows.errors import FlowError, RefusedError, StageError, UnfitError
+from flows.errors import FlowError, LostError, RefusedError, StageError, UnfitError
 from flows.processes import Children
 from flows.sweep import pool
 from flows.sweep.config import Pruning
@@ -163,6 +165,12 @@ def test_a_deployment_that_there_is_not_is_told_at_once(server: str) -> None:
         ),
     ):
         pool._order(replace(ORDER, deployment="nobody/nobody"), Children())
+
+
+def test_a_run_that_was_deleted_is_lost_and_no_outage() -> None:
+    gone = Mock(read_flow_run=Mock(side_effect=[ObjectNotFound(Exception("404"))]))  # whoever asks again gets another
+    with pytest.raises(LostError, match=r"^its run was deleted$"):
+        pool._Watched(gone, uuid4(), lost_after_s=9).result(Children(), lambda points: None)
 
 
 class Away:
