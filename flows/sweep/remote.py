@@ -1,7 +1,9 @@
 """A trial that a worker has taken: `trial`, the deployment that a sweep sends to other machines."""
 
 import sys
+import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -23,6 +25,9 @@ from flows.sweep.job import Job, run_trial
 from flows.sweep.trial import Trial
 
 HERE = Path()
+POLL_S = 0.5
+PAUSES_S = (10.0, 60.0)
+"""How long to wait before outputs are sent to the DVC remote again."""
 HOLD_S = 30.0
 """How long a machine that cannot run a trial keeps it, and takes no other: else it would take the repeated one too."""
 
@@ -62,16 +67,25 @@ def _said(job: Job, message: str) -> State[None]:
 def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:
     remote = "remote" in Config(str(HERE / ".dvc"), validate=False)["core"]
     measured = trials.run(trial, children, source=HERE, pull=remote, **hands)
-    if remote:
-        _push(trial, children)
-    else:
-        get_run_logger().warning("there is no default DVC remote: the outputs of %s stay on this machine", trial.name)
-    return measured
+    why = _push(trial, children) if remote else "there is no default DVC remote"
+    if not why:
+        return measured
+    warning = f"its outputs stay on {devices.machine()}: {why}"
+    get_run_logger().warning("%s: %s", trial.name, warning)
+    return replace(measured, warning=warning)
 
 
-def _push(options: Trial, children: Children) -> None:
-    """Send the outputs to the DVC remote: other machines have no other way to them."""
-    log = get_run_logger()
+def _push(options: Trial, children: Children) -> str:
+    """Send the outputs to the DVC remote: other machines have no other way to them. Return why that is not so."""
     command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *options.shared, *options.stages]
-    if children.run(command, each_line=log.warning, env=environment(), cwd=options.folder):
-        log.warning("the outputs of %s stay on this machine", options.name)
+    for pause_s in (0.0, *PAUSES_S):
+        _pause(children, pause_s)
+        if not children.run(command, each_line=get_run_logger().warning, env=environment(), cwd=options.folder):
+            return ""
+    return "the DVC remote did not take them"
+
+
+def _pause(children: Children, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not children.ended and time.monotonic() < until:
+        time.sleep(POLL_S)

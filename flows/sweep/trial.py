@@ -80,11 +80,12 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out: every metric's value, and how long it took."""
+    """What came out: every metric's value, how long it took, and what a person should know of it."""
 
     values: Mapping[str, float]
     seconds: float
     machine: str = ""
+    warning: str = ""
 
 
 def run(

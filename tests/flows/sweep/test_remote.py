@@ -2,12 +2,14 @@
 
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from flows.cancelling import CancelledInPageError
+from flows.errors import EndedError
 from flows.sweep import remote
-from flows.sweep.trial import Trial
+from flows.sweep.trial import Measured, Trial
 from tests.flows.sweeps import SweepWorkspace
 
 UNFIT = """\
@@ -44,6 +46,42 @@ def test_a_machine_that_is_unfit_says_so_and_takes_nothing_else_for_a_while(
     assert told.startswith("FAILED Unfit "), done.stderr
     assert why in told
     assert told.endswith("True")
+
+
+@pytest.fixture
+def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """What runs `dvc push`, after a training; its `run` returns exit codes."""
+    monkeypatch.setattr(remote, "get_run_logger", Mock())
+    monkeypatch.setattr(remote, "PAUSES_S", (0.1, 0.2))
+    monkeypatch.setattr(remote.trials, "run", lambda *_, **__: Measured({"FD": 1.0}, 2.0, "left"))
+    monkeypatch.setattr(remote, "Config", lambda *_, **__: {"core": {"remote": "shared"}})
+    monkeypatch.setenv("SMIS_MACHINE", "left")
+    return Mock(ended=False)
+
+
+def test_outputs_are_sent_again_to_a_remote_that_was_away(pushes: Mock) -> None:
+    pushes.run.side_effect = [1, 1, 0]
+    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left")
+
+
+def test_outputs_that_the_remote_did_not_take_are_told_with_what_was_measured(pushes: Mock) -> None:
+    pushes.run.side_effect = [1, 1, 1]
+    warning = "its outputs stay on left: the DVC remote did not take them"
+    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left", warning)
+
+
+def test_outputs_that_have_no_remote_are_told_with_what_was_measured(
+    pushes: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "Config", lambda *_, **__: {"core": {}})
+    assert remote._work(trial(), pushes).warning == "its outputs stay on left: there is no default DVC remote"
+
+
+def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSES_S", (3600.0,))
+    pushes.ended, pushes.run.side_effect = True, [1, EndedError("dvc was not started: its flow ends")]
+    with pytest.raises(EndedError, match="its flow ends"):
+        remote._work(trial(), pushes)
 
 
 def test_a_machine_that_is_unfit_hears_that_the_trial_is_cancelled() -> None:
