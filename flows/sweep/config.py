@@ -27,7 +27,9 @@ def _number(schema: dict[str, Any]) -> None:
     schema["type"] = "number"
 
 
-Scalar = Annotated[str | bool | int | float, BeforeValidator(_typed)]
+_One = Annotated[str | bool | int | float, BeforeValidator(_typed)]
+Scalar = _One | list[_One] | None
+"""What a path of params.yaml may hold that is no section: one value, a list of them, or nothing (null)."""
 
 
 class Dimension(BaseModel, frozen=True, extra="forbid"):
@@ -42,7 +44,8 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
     choices: list[Scalar] = Field(
         default=[],
         title="Choices",
-        description='The values to choose among: numbers, true, false, or "words" in quotes. Empty: a range.',
+        description='The values to choose among: numbers, true, false, null, "words" in quotes, or lists of them, '
+        "such as [0.5, 0.999]. Empty: a range.",
     )
     low: float | None = Field(
         default=None,
@@ -75,7 +78,8 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"{self.path} has choices and a range; it can have one of them")
         if not self.choices and (self.low is None or self.high is None):
             raise ValueError(f"{self.path} has neither choices nor both ends of a range")
-        if odd := [value for value in self.choices if isinstance(value, float) and not math.isfinite(value)]:
+        single = [one for choice in self.choices for one in (choice if isinstance(choice, list) else [choice])]
+        if odd := [value for value in single if isinstance(value, float) and not math.isfinite(value)]:
             raise ValueError(f"{self.path} has {odd[0]} among its choices; a number must be finite")
         if self.low is not None and self.high is not None:
             _check_range(self.path, self.low, self.high, log=self.log, integer=self.integer)
@@ -237,4 +241,6 @@ def _check_range(path: str, low: float, high: float, *, log: bool, integer: bool
 def _dimension(path: Any, inner: Any) -> Any:
     if isinstance(inner, list):
         return {"path": path, "choices": inner}
+    if inner is None:  # nothing was said; what is meant as a value is among [choices]
+        return {"path": path}
     return {"path": path, **inner} if isinstance(inner, Mapping) else {"path": path, "choices": [inner]}

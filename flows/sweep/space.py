@@ -1,5 +1,6 @@
 """The settings that a sweep may try: the combinations of systems, data sets and dimensions."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from flows.sweep.config import Dimension, Scalar
 
 SYSTEM, DATASET = "system", "dataset"
 _AXES = {"systems": SYSTEM, "datasets": DATASET}
+Coded = str | bool | int | float | None
+"""A value as Optuna keeps it, which knows no lists."""
 Setting = Mapping[str, Scalar]
 """A value for `dataset`, `system` and each path that applies to them."""
 
@@ -17,7 +20,7 @@ Setting = Mapping[str, Scalar]
 class Suggesting(Protocol):
     """What the space needs of Optuna's trial; asked twice, it answers the same."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Scalar], /) -> Any:
+    def suggest_categorical(self, name: str, choices: Sequence[Coded], /) -> Any:
         """Choose."""
         ...
 
@@ -74,7 +77,7 @@ def owners(path: str) -> dict[str, str]:
 def points(dimension: Dimension) -> list[Scalar]:
     """Return the values that a grid tries: the choices, or points of the range at even distances."""
     if dimension.choices:
-        return list(dict.fromkeys(dimension.choices))
+        return list({coded(choice): choice for choice in dimension.choices}.values())
     low, high = _ends(dimension)
     to, back = (math.log, math.exp) if dimension.log else (_same, _same)
     steps = dimension.points - 1
@@ -83,9 +86,15 @@ def points(dimension: Dimension) -> list[Scalar]:
     return list(dict.fromkeys(round(value) for value in values)) if dimension.integer else [*map(_short, values)]
 
 
+def coded(value: Scalar) -> Coded:
+    """Return a value as Optuna keeps it: a list as its JSON text."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
 def _suggested(dimension: Dimension, trial: Suggesting) -> Scalar:
     if dimension.choices:
-        return trial.suggest_categorical(dimension.path, dimension.choices)
+        found = trial.suggest_categorical(dimension.path, [coded(choice) for choice in dimension.choices])
+        return {coded(choice): choice for choice in dimension.choices if isinstance(choice, list)}.get(found, found)
     low, high = _ends(dimension)
     if dimension.integer:
         return trial.suggest_int(dimension.path, int(low), int(high), log=dimension.log)

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from flows.errors import SweepError
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
-from flows.sweep.space import Setting, Space, cell
+from flows.sweep.space import Setting, Space, cell, coded
 from flows.sweep.trial import Measured, finite
 from flows.sweep.workspace import SWEEPS
 
@@ -192,7 +192,8 @@ class Study:
         known = {_key(setting(trial)) for trial in self.trials}
         for one in self._space.grid():
             if _key(one) not in known:
-                self._study.enqueue_trial(one, user_attrs={_SETTING: one})
+                params = {path: coded(value) for path, value in one.items()}
+                self._study.enqueue_trial(params, user_attrs={_SETTING: one})
 
 
 def measured(trial: FrozenTrial) -> dict[int, Measured]:

@@ -163,4 +163,6 @@ def _cells(values: Iterable[str]) -> str:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

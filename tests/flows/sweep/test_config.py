@@ -21,6 +21,13 @@ def test_mappings_are_short_for_lists() -> None:
     assert Sweep.model_validate(sweep.model_dump(mode="json")) == sweep
 
 
+def test_choices_hold_nothing_and_lists_too() -> None:
+    said = {"space": {"train.betas": [[0, "1e-4"], None, "Adam"]}}
+    sweep = Sweep.model_validate(SMALLEST | said)
+    assert sweep.space[0].choices == [[0, 0.0001], None, "Adam"]
+    assert Sweep.model_validate(sweep.model_dump(mode="json")) == sweep
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -32,6 +39,8 @@ def test_mappings_are_short_for_lists() -> None:
         ({"space": [{"path": "a", "choices": [1]}, {"path": "a", "choices": [2]}]}, "space names a twice"),
         ({"space": {"train.rate": {"low": ".nan", "high": float("nan")}}}, "finite number"),
         ({"space": {"train.rate": [0.1, float("inf")]}}, "train.rate has inf among its choices"),
+        ({"space": {"train.betas": [[0.1, float("inf")]]}}, "train.betas has inf among its choices"),
+        ({"space": {"train.rate": None}}, "train.rate has neither choices nor both ends of a range"),
         ({"systems": ["one", "one"]}, "systems names one twice"),
         ({"datasets": ["doll", "doll"]}, "datasets names doll twice"),
         ({"name": "../up"}, "should match pattern"),

@@ -23,7 +23,8 @@ def test_a_grid_has_every_combination_and_a_systems_own_parameters_for_it_alone(
         ({"low": 0.01, "high": 1, "log": True}, [0.01, 0.1, 1]),
         ({"low": 1, "high": 4, "integer": True, "points": 9}, [1, 2, 3, 4]),
         ({"choices": [8, 8, 4]}, [8, 4]),
+        ({"choices": [[8], None, [8], [4, 2]]}, [[8], None, [4, 2]]),
     ],
 )
-def test_a_grid_tries_points_of_a_range_at_even_distances(said: dict[str, object], values: list[float]) -> None:
+def test_a_grid_tries_points_of_a_range_at_even_distances(said: dict[str, object], values: list[object]) -> None:
     assert points(Dimension.model_validate({"path": "train.rate", **said})) == values
