@@ -65,6 +65,7 @@ def row(trial: FrozenTrial) -> dict[str, Any]:
         "number": trial.number,
         "state": _STATES[trial.state],
         "why": why(trial),
+        "warning": _warning(trial),
         "setting": dict(setting(trial)),
         "seeds": sorted(measured(trial)),
         "metrics": spread(trial),
@@ -87,7 +88,8 @@ def markdown(sweep: Sweep, study: optuna.Study) -> str:
     """Return the summary as a page."""
     trials = last_tries(study.get_trials(deepcopy=False))
     front = {trial.number for trial in best_of(study)}
-    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, study, best=front), *_importance(sweep, study)]
+    parts = [f"# Sweep {sweep.name}", _counted(trials), _table(sweep, study, best=front)]
+    parts += [*_warned(trials), *_importance(sweep, study)]
     if best := winner(sweep, study):
         several = len(sweep.objectives) > 1
         which = f"that of the Pareto front (bold) with the best {sweep.objectives[0].metric}" if several else "the best"
@@ -131,7 +133,19 @@ def _table(sweep: Sweep, study: optuna.Study, *, best: set[int]) -> str:
 
 def _remarks(trial: FrozenTrial, *, other: bool) -> str:
     state = "" if trial.state == TrialState.COMPLETE else f"{_STATES[trial.state]}: {why(trial)}".rstrip(": ")
-    return "; ".join(filter(None, [state, OTHER_CODE if other else ""]))
+    return "; ".join(filter(None, [state, OTHER_CODE if other else "", _warning(trial)]))
+
+
+def _warning(trial: FrozenTrial) -> str:
+    """Return what a person should know of a finished trial, once if all its seeds have it."""
+    if trial.state != TrialState.COMPLETE:
+        return ""
+    return "; ".join(dict.fromkeys(found.warning for found in measured(trial).values() if found.warning))
+
+
+def _warned(trials: Iterable[FrozenTrial]) -> list[str]:
+    count = sum(bool(_warning(trial)) for trial in trials)
+    return [f"Finished with a warning, in the last column: {count}."] if count else []
 
 
 def _rank(trial: FrozenTrial, objective: Objective) -> tuple[bool, float, int]:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from flows.sweep import plots, summary
+from flows.sweep.trial import Measured
 
 from .test_board import GRID, RANGE, Small
 
@@ -59,3 +60,23 @@ def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> 
     assert found["importance"] == {metric: {"train.rate": 1.0} for metric in TWO}
     assert found["objectives"][0] == {"metric": "FD", "direction": "minimize"}
     assert len(found["trials"]) == 12
+
+
+def test_a_finished_trial_shows_its_warning_once_and_a_line_counts_them() -> None:
+    small = Small(GRID, seeds=2)
+    for number, warning in enumerate(["its outputs stay on\n  there", ""]):
+        assert small.study.next() == number
+        for seed in range(2):
+            small.study.add(number, seed, Measured({"FD": number}, 60.0, warning=warning))
+    page = summary.markdown(small.sweep, small.study.recorded)
+    assert "| **0** | 0.1 | 0 ± 0 | 2.0 | its outputs stay on there |\n" in page
+    assert "| 1 | 0.2 | 1 ± 0 | 2.0 |  |\n" in page
+    assert "\n\nFinished with a warning, in the last column: 1.\n" in page
+    rows = summary.plain(small.sweep, small.study.recorded)["trials"]
+    assert [row["warning"] for row in rows] == ["its outputs stay on\n  there", "", ""]
+
+
+def test_without_warnings_no_line_counts_them() -> None:
+    small = Small(GRID)
+    small.run()
+    assert "warning" not in summary.markdown(small.sweep, small.study.recorded)
