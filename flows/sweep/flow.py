@@ -4,9 +4,7 @@ A trial that fails, is killed or lost is repeated, then reported; it never takes
 may be killed at any time: started again, it goes on.
 """
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from prefect.states import Failed
 
 from flows import artifacts, devices
 from flows.cancelling import until_cancelled
-from flows.errors import FlowError, SweepError
+from flows.errors import FlowError
 from flows.events import Events, next_of
 from flows.processes import Children, end_together
 from flows.sweep import check, pool, summary, trial
@@ -27,9 +25,9 @@ from flows.sweep.board import Board, Unit
 from flows.sweep.config import Sweep
 from flows.sweep.curve import names
 from flows.sweep.job import Job, Work, run_trial
+from flows.sweep.lease import alone
 from flows.sweep.plan import Plan
 from flows.sweep.study import Study, other_code
-from flows.sweep.workspace import SWEEPS
 
 SWEEP_TRACKING = "pipelines.tracking.sweep"
 
@@ -63,6 +61,13 @@ class _Trials:
         check.values(space, plan.base, self._checking)
         study = Study(options, space, plan.common, code=plan.code)
         _tell_other_code(options.name, study, warn)
+        with study.held():
+            return self._until_enough(plan, study, events, say=say, warn=warn)
+
+    def _until_enough(
+        self, plan: Plan, study: Study, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]
+    ) -> State[None]:
+        options = self._options
         board = Board(options, study, seed=plan.seed, say=say)
         watched = _Pruning(options, study, warn)
         start = self._starter(plan, study, board, events)
@@ -136,20 +141,3 @@ def _tell_other_code(name: str, study: Study, warn: Callable[[str], object]) -> 
             f"sweep {name} goes on with other code than before, with which {len(other)} of its trials ended; the "
             f"summary marks them as {summary.OTHER_CODE}; a sweep of another name would start afresh"
         )
-
-
-@contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Keep a second sweep of this name from the same folders.
-
-    Raises:
-        SweepError: if there is one.
-    """
-    folder = SWEEPS / name
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SweepError(f"sweep {name} is going on already; wait for it, or choose another name") from None
-        yield

@@ -9,6 +9,7 @@ import logging
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from flows.errors import SweepError
+from flows.sweep import lease
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
 from flows.sweep.space import Setting, Space, cell, coded
@@ -50,9 +52,10 @@ class Study:
         `code` has a digest for each data set and system, named by `cell`, of what their trials are made of now.
 
         Raises:
-            SweepError: if the name belongs to a sweep that asks for something else.
+            SweepError: if the name belongs to a sweep that asks for something else, or goes on elsewhere.
         """
         self._sweep, self._space = sweep, space
+        self._shared = bool(os.environ.get(VARIABLE))
         self._study = optuna.create_study(
             storage=_storage(),
             study_name=sweep.name,
@@ -61,6 +64,8 @@ class Study:
             load_if_exists=True,
         )
         self._check_meaning(common or {})
+        if self._shared:
+            lease.check(self._study)
         self._study.set_user_attr(_CODE, dict(code or {}))
         # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
@@ -68,6 +73,10 @@ class Study:
         self._again()
         if sweep.strategy == "grid":
             self._enqueue_grid()
+
+    def held(self) -> AbstractContextManager[None]:
+        """Meanwhile, keep the study from sweeps of the same name elsewhere."""
+        return lease.held(self._study) if self._shared else nullcontext()
 
     @property
     def id(self) -> str:

@@ -78,6 +78,8 @@ def _put(section: MutableMapping[str, Any], key: str, value: Any) -> None:
 
 def _written(value: Any) -> Any:
     """Write 1e-05 as 1.0e-05, which every YAML reader takes for a number."""
+    if isinstance(value, list):
+        return [_written(one) for one in value]
     text = repr(value)
     if isinstance(value, float) and "e" in text and "." not in text:
         return parse_yaml_for_update(f"value: {text.replace('e', '.0e')}", "")["value"]

@@ -69,12 +69,12 @@ def test_the_cache_and_the_remote_are_found_from_any_path(inside: SweepWorkspace
 def test_a_section_is_replaced_value_by_value(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("train:\n  rate: 0.1  # fast\n  more: 1\nempty:\n")
-    workspace.set_params(path, {"train": {"rate": 0.2, "small": {"rate": 1e-5}}, "empty.one": 2, "new.two": 3})
+    workspace.set_params(path, {"train": {"rate": 0.2, "small": {"rate": 1e-5}}, "empty.one": 2, "new.two": [1e-5, 3]})
     assert path.read_text().startswith("train:\n  rate: 0.2  # fast\n  small:\n    rate: 1.0e-05\n")
     assert yaml.safe_load(path.read_text()) == {
         "train": {"rate": 0.2, "small": {"rate": 1e-5}},
         "empty": {"one": 2},
-        "new": {"two": 3},
+        "new": {"two": [1e-5, 3]},
     }
 
 
