@@ -28,7 +28,7 @@ def _number(schema: dict[str, Any]) -> None:
 
 
 _One = Annotated[str | bool | int | float, BeforeValidator(_typed)]
-Scalar = _One | list[_One] | None
+Choice = _One | list[_One] | None
 """What a path of params.yaml may hold that is no section: one value, a list of them, or nothing (null)."""
 
 
@@ -41,7 +41,7 @@ class Dimension(BaseModel, frozen=True, extra="forbid"):
         "Those of a system or data set hold for its own trials only.",
         pattern=r"^[A-Za-z_]\w*(\.[\w-]+)*$",
     )
-    choices: list[Scalar] = Field(
+    choices: list[Choice] = Field(
         default=[],
         title="Choices",
         description='The values to choose among: numbers, true, false, null, "words" in quotes, or lists of them, '

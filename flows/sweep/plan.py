@@ -11,7 +11,7 @@ from dvc.utils.serialize import load_yaml
 from flows import dag
 from flows.errors import SweepError
 from flows.sweep import workspace
-from flows.sweep.config import Scalar, Sweep
+from flows.sweep.config import Choice, Sweep
 from flows.sweep.space import DATASET, SYSTEM, Setting, Space, cell
 from flows.sweep.trial import Trial
 from flows.sweep.workspace import PARAMS, SWEEPS
@@ -52,7 +52,7 @@ class Plan:
 
     def trial(self, number: int, setting: Setting, *, seed: int) -> Trial:
         """Say all that a machine must know to run a setting with a seed."""
-        values: dict[str, Scalar] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
+        values: dict[str, Choice] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
         own = self._own(setting)
         shared = list(self._above(own))
         code = self._code(own)

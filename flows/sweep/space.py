@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
 
-from flows.sweep.config import Dimension, Scalar
+from flows.sweep.config import Choice, Dimension
 
 SYSTEM, DATASET = "system", "dataset"
 _AXES = {"systems": SYSTEM, "datasets": DATASET}
 Coded = str | bool | int | float | None
 """A value as Optuna keeps it, which knows no lists."""
-Setting = Mapping[str, Scalar]
+Setting = Mapping[str, Choice]
 """A value for `dataset`, `system` and each path that applies to them."""
 
 
@@ -41,9 +41,9 @@ class Space:
     datasets: Sequence[str]
     dimensions: Sequence[Dimension]
 
-    def suggest(self, trial: Suggesting) -> dict[str, Scalar]:
+    def suggest(self, trial: Suggesting) -> dict[str, Choice]:
         """Let Optuna choose a setting."""
-        setting: dict[str, Scalar] = {
+        setting: dict[str, Choice] = {
             DATASET: trial.suggest_categorical(DATASET, list(self.datasets)),
             SYSTEM: trial.suggest_categorical(SYSTEM, list(self.systems)),
         }
@@ -51,15 +51,15 @@ class Space:
             setting[dimension.path] = _suggested(dimension, trial)
         return setting
 
-    def grid(self) -> Iterator[dict[str, Scalar]]:
+    def grid(self) -> Iterator[dict[str, Choice]]:
         """Give every combination, the first dimension varying slowest."""
         for dataset, system in product(self.datasets, self.systems):
-            cell: dict[str, Scalar] = {DATASET: dataset, SYSTEM: system}
+            cell: dict[str, Choice] = {DATASET: dataset, SYSTEM: system}
             dimensions = self._applying(cell)
             for values in product(*(points(dimension) for dimension in dimensions)):
                 yield cell | dict(zip((dimension.path for dimension in dimensions), values, strict=True))
 
-    def _applying(self, cell: Mapping[str, Scalar]) -> list[Dimension]:
+    def _applying(self, cell: Mapping[str, Choice]) -> list[Dimension]:
         return [one for one in self.dimensions if all(cell[axis] == name for axis, name in owners(one.path).items())]
 
 
@@ -74,7 +74,7 @@ def owners(path: str) -> dict[str, str]:
     return {_AXES[section]: name} if section in _AXES else {}
 
 
-def points(dimension: Dimension) -> list[Scalar]:
+def points(dimension: Dimension) -> list[Choice]:
     """Return the values that a grid tries: the choices, or points of the range at even distances."""
     if dimension.choices:
         return list({coded(choice): choice for choice in dimension.choices}.values())
@@ -86,12 +86,12 @@ def points(dimension: Dimension) -> list[Scalar]:
     return list(dict.fromkeys(round(value) for value in values)) if dimension.integer else [*map(_short, values)]
 
 
-def coded(value: Scalar) -> Coded:
+def coded(value: Choice) -> Coded:
     """Return a value as Optuna keeps it: a list as its JSON text."""
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _suggested(dimension: Dimension, trial: Suggesting) -> Scalar:
+def _suggested(dimension: Dimension, trial: Suggesting) -> Choice:
     if dimension.choices:
         found = trial.suggest_categorical(dimension.path, [coded(choice) for choice in dimension.choices])
         return {coded(choice): choice for choice in dimension.choices if isinstance(choice, list)}.get(found, found)

@@ -16,6 +16,7 @@ from flows.sweep import plots
 from flows.sweep.config import Objective, Sweep
 from flows.sweep.importance import finished, importance
 from flows.sweep.study import Study, last_tries, measured, other_code, setting, why
+from flows.sweep.trial import shown
 from flows.sweep.workspace import SWEEPS
 
 OTHER_CODE = "other code"
@@ -121,7 +122,7 @@ def _table(sweep: Sweep, study: optuna.Study, *, best: set[int]) -> str:
     lines = [_cells(heads), _cells(["---:", *["---"] * len(varied), *["---:"] * (len(sweep.objectives) + 1), "---"])]
     for trial in sorted(trials, key=lambda trial: _rank(trial, sweep.objectives[0])):
         bold = "**" if trial.number in best else ""
-        values = [_short(setting(trial).get(name, "")) for name in varied]
+        values = [shown(setting(trial).get(name, "")) for name in varied]
         found = spread(trial)
         results = [_plus_minus(found, one.metric) for one in sweep.objectives]
         minutes = sum(one.seconds for one in measured(trial).values()) / 60
@@ -174,9 +175,3 @@ def _importance(sweep: Sweep, study: optuna.Study) -> list[str]:
 
 def _cells(values: Iterable[str]) -> str:
     return f"| {' | '.join(values)} |"
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "null"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -21,7 +21,7 @@ from flows.names import Name, StageName
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
-from flows.sweep.config import Scalar
+from flows.sweep.config import Choice
 from flows.sweep.curve import Point, followed
 from flows.sweep.workspace import SWEEPS
 
@@ -37,7 +37,7 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
     dataset: Name = Field(title="Data set")
     system: Name = Field(title="System")
-    values: dict[str, Scalar] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
+    values: dict[str, Choice] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
     params: dict[str, Any] = Field(default={}, title="Parameters", description="All that its stages read.")
     datasets_tried: int = Field(default=1, ge=1, title="Data sets", description="How many the sweep has.")
     shared: list[StageName] = Field(default=[], title="Shared stages", description="Made once for all trials.")
@@ -60,9 +60,8 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
 
         The data set is named where the sweep has several.
         """
-        short = {path: f"{value:.4g}" if isinstance(value, float) else value for path, value in self.values.items()}
         cell = [self.dataset, self.system] if self.datasets_tried > 1 else [self.system]
-        told = [*cell, *(f"{path.rsplit('.', 1)[-1]} {value}" for path, value in short.items())]
+        told = [*cell, *(f"{path.rsplit('.', 1)[-1]} {shown(value)}" for path, value in self.values.items())]
         return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
 
     @property
@@ -76,6 +75,13 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
         part = self.folder / f"{FILE}.part"
         part.write_text(self.model_dump_json(indent=2) + "\n")
         part.replace(self.folder / FILE)
+
+
+def shown(value: Choice) -> str:
+    """Write a value as params.yaml does, but for far decimals."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True)

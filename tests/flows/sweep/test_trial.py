@@ -31,6 +31,14 @@ def test_the_data_set_is_in_the_title_where_the_sweep_has_several() -> None:
     assert trial(datasets_tried=2).title == "rates 0: doll, one, rate 0.0005, seed 0"
 
 
+def test_the_title_writes_values_as_params_does() -> None:
+    values = {"a.spade": True, "a.decay_from": None, "a.betas": [0.5, 0.999], "a.norm": "batch"}
+    assert (
+        trial(values=values).title
+        == "rates 0: one, spade true, decay_from null, betas [0.5, 0.999], norm batch, seed 0"
+    )
+
+
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
 def test_a_plan_tells_its_trials_how_many_data_sets_there_are(inside: SweepWorkspace) -> None:
     text = (inside.path / "params.yaml").read_text()
