@@ -53,10 +53,9 @@ def posted(bulletin: Bulletin) -> Iterator[None]:
     done = threading.Event()
 
     def post() -> None:
-        with get_client(sync_client=True) as client:
-            while not done.wait(EVERY_S):
-                with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
-                    client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))
+        while not done.wait(EVERY_S):
+            with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
+                _update(artifact, bulletin)
 
     thread = threading.Thread(target=copy_context().run, args=(post,), daemon=True)
     thread.start()
@@ -75,5 +74,6 @@ def _create(bulletin: Bulletin) -> UUID:
 
 
 def _update(artifact: UUID, bulletin: Bulletin) -> None:
+    """Write it, by a client that is new: one that has met a server would wait for it longer each time, up to 30 s."""
     with get_client(sync_client=True) as client:
         client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))

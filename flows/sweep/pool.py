@@ -40,6 +40,8 @@ from flows.sweep.trial import Measured, Trial
 
 DEPLOYMENT = "trial/trial"
 POLL_S = 2.0
+SLOW_S = 5.0
+"""A server that takes longer to say how a run is was away."""
 START_S = 60.0
 """How much longer a machine may take from having taken a trial to its first word: it has much to import."""
 _GOES_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
@@ -151,8 +153,11 @@ class _Watched:
             time.sleep(POLL_S)
 
     def _look(self, children: Children, take: Callable[[list[Point]], object]) -> Measured | None:
+        begin = time.monotonic()
         found = self._client.read_flow_run(self._run)
         bulletin, updated = self._bulletin()
+        if time.monotonic() - begin > SLOW_S:  # Prefect's client itself waits for a server that is away
+            self._heard = time.monotonic()
         take(bulletin.points[self._points :])
         self._points = len(bulletin.points)
         if children.ended:

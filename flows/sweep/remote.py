@@ -8,15 +8,19 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import httpx
 from dvc.config import Config
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException
+from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows import devices
 from flows.cancelling import finished, until_cancelled
 from flows.events import Events
+from flows.patience import patiently
 from flows.processes import Children
 from flows.stages import environment
 from flows.sweep import trial as trials
@@ -40,14 +44,26 @@ def trial(options: Trial) -> State[None]:
 
     def work(events: Events) -> State[None]:
         with posted(bulletin):
-            future = run_trial.with_options(tags=[devices.limit()]).submit(options.title, job, return_state=False)
-            state = finished(future, events)
+            tags = [patiently(devices.limit)]
+            message = _end(
+                run_trial.with_options(tags=tags).submit(options.title, job, return_state=False), job, events
+            )
             bulletin.measured = job.measured
             if job.unfit:
                 _hold(events)
-        return _said(job, str(state.message))
+        return _said(job, message)
 
     return until_cancelled(work, end=job.children.end)
+
+
+def _end(future: PrefectFuture[Any], job: Job, events: Events) -> str:
+    """Wait for the training's end; say what Prefect says of it, which it cannot while its server is away."""
+    try:
+        return str(finished(future, events).message)
+    except (httpx.HTTPError, PrefectException):
+        if job.measured is None and not job.why:  # it did not begin
+            raise
+        return "Prefect's server was away at its end"
 
 
 def _hold(events: Events) -> None:

@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 from unittest.mock import Mock
@@ -28,7 +30,8 @@ from flows.sweep import pool
 from flows.sweep.config import Pruning
 from tests.flows.api import alive, ask, below, cancel, last_run
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
-from tests.flows.workspaces import end, wait_for
+from tests.flows.workspaces import answers, end, wait_for
+from tests.servers import S3, free_port
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -67,12 +70,25 @@ def machines(small: SweepWorkspace, server: str) -> Iterator[list[Machine]]:
         end(machine.process)
 
 
+@pytest.fixture
+def s3(small: SweepWorkspace) -> Iterator[S3]:
+    """The workspace's DVC remote."""
+    made = S3(small.path.parent / "s3")
+    made.start()
+    with made.client() as client:
+        client.create_bucket(Bucket="machines")
+    with (small.path / ".dvc" / "config").open("a") as config:
+        config.write("    remote = shared\n['remote \"shared\"']\n    url = s3://machines/dvc\n")
+    small.env |= made.environment
+    yield made
+    made.kill()
+
+
+@pytest.mark.usefixtures("s3")
 def test_every_trial_ends_once_though_a_machine_is_killed(
     small: SweepWorkspace, machines: list[Machine], server: str
 ) -> None:
     small.change(seconds=2)
-    with (small.path / ".dvc" / "config").open("a") as config:
-        config.write(f"    remote = shared\n['remote \"shared\"']\n    url = {small.path.parent / 'remote'}\n")
     space = small.write(space={RATE: [0.1, 0.2, 0.3]}, where="pool", lost_after_s=15, retries=2)
     machines += [Machine(small, name, server=server) for name in ("left", "right")]
     process = small.start(SWEEP, "--space", space)
@@ -120,6 +136,55 @@ def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
     assert done.returncode == 0, done.stderr
     assert [row["state"] for row in small.rows("judged")] == ["finished", "finished", "pruned"]
     assert not small.told(stage="train", rate=0.4)
+
+
+class Prefect:
+    """A server of its own, which comes back with what it knew."""
+
+    def __init__(self, home: Path) -> None:
+        self._port, self._home = free_port(), home
+        self.api = f"http://127.0.0.1:{self._port}/api"
+
+    def start(self) -> None:
+        own = {"PREFECT_HOME": str(self._home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
+        with (self._home / "restarted.log").open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *command], env=os.environ | own, stdout=log, stderr=log, text=True
+            )
+        wait_for(lambda: answers(f"{self.api}/health"), timeout_s=90)
+
+    def stop(self) -> None:
+        end(self._process)
+
+
+@pytest.fixture
+def prefect(small: SweepWorkspace, tmp_path: Path) -> Iterator[Prefect]:
+    made = Prefect(tmp_path)  # a database of its own: that of the session has a server already
+    made.start()
+    small.env["PREFECT_API_URL"] = made.api
+    yield made
+    made.stop()
+
+
+@pytest.mark.slow
+def test_a_trial_ends_once_though_the_server_is_away_for_a_while(small: SweepWorkspace, prefect: Prefect) -> None:
+    assert small.run("flows.deployments").returncode == 0
+    small.change(seconds=4)
+    space = small.write(space={RATE: [0.1]}, where="pool", lost_after_s=25, retries=0)
+    machine = Machine(small, "left", server=prefect.api)
+    try:
+        process = small.start(SWEEP, "--space", space)
+        wait_for(lambda: small.told("begins", stage="train"), timeout_s=100)
+        prefect.stop()
+        wait_for(lambda: small.told("ends", stage="evaluate"), timeout_s=60)  # its end falls into the outage
+        time.sleep(3)
+        prefect.start()
+        assert process.wait(timeout=200) == 0, small.output()
+    finally:
+        end(machine.process)
+    assert [row["state"] for row in small.rows()] == ["finished"], small.output()
+    assert len(small.told("begins", stage="train")) == 1
 
 
 def ended(name: str) -> SimpleNamespace:
@@ -195,4 +260,21 @@ class Away:
 def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_S", 0.1)
     watched = pool._Watched(cast("SyncPrefectClient", Away()), uuid4(), lost_after_s=0.4)
+    assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}
+
+
+class Slow(Away):
+    """A server that is away for as long, while Prefect's client itself waits for it."""
+
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        if self.looks == 2:
+            time.sleep(1.0)
+            self.looks = 8
+        return super().read_flow_run(_)
+
+
+def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "POLL_S", 0.1)
+    monkeypatch.setattr(pool, "SLOW_S", 0.5)
+    watched = pool._Watched(cast("SyncPrefectClient", Slow()), uuid4(), lost_after_s=0.4)
     assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}

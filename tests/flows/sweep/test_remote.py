@@ -1,10 +1,13 @@
 """A trial that a worker has taken, as its sweep hears of it."""
 
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
+import httpx
 import pytest
+from prefect.futures import PrefectFuture
 
 from flows.cancelling import CancelledInPageError
 from flows.errors import EndedError
@@ -82,6 +85,26 @@ def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monk
     pushes.ended, pushes.run.side_effect = True, [1, EndedError("dvc was not started: its flow ends")]
     with pytest.raises(EndedError, match="its flow ends"):
         remote._work(trial(), pushes)
+
+
+class Away:
+    """Prefect's future of a task whose end its server does not hear."""
+
+    def add_done_callback(self, say: Callable[[object], object]) -> None:
+        say(self)
+
+    def wait(self) -> None:
+        raise httpx.ConnectError("away")
+
+
+def test_a_training_that_ends_while_the_server_is_away_has_ended() -> None:
+    job = Mock(measured=Measured({"FD": 1.0}, 2.0), why="")
+    assert remote._end(cast("PrefectFuture[Any]", Away()), job, SimpleQueue()) == "Prefect's server was away at its end"
+
+
+def test_a_training_that_cannot_begin_while_the_server_is_away_has_not() -> None:
+    with pytest.raises(httpx.ConnectError, match="away"):
+        remote._end(cast("PrefectFuture[Any]", Away()), Mock(measured=None, why=""), SimpleQueue())
 
 
 def test_a_machine_that_is_unfit_hears_that_the_trial_is_cancelled() -> None:
