@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
@@ -22,7 +22,7 @@ POLL_S = 2.0
 
 
 class CancelledInPageError(Exception):
-    """The run was cancelled in Prefect's page."""
+    """The run was cancelled, or deleted, in Prefect's page."""
 
 
 def until_cancelled(work: Callable[[Events], State[None]], *, end: Callable[[], object]) -> State[None]:
@@ -67,7 +67,16 @@ def _watch(run: UUID, events: Events, done: threading.Event) -> None:
     with get_client(sync_client=True) as client:
         while not done.wait(POLL_S):
             with suppress(httpx.HTTPError, PrefectException):  # a server that is away for a moment is no reason to stop
-                state = client.read_flow_run(run).state
-                if state and (state.is_cancelling() or state.is_final()):  # final: given up for lost
-                    events.put(CancelledInPageError("cancelled in Prefect's page"))
+                if reason := _reason(client, run):
+                    events.put(CancelledInPageError(reason))
                     return
+
+
+def _reason(client: SyncPrefectClient, run: UUID) -> str:
+    """Say why a run shall stop; nothing if it shall go on."""
+    try:
+        state = client.read_flow_run(run).state
+    except ObjectNotFound:
+        return "deleted in Prefect's page"
+    over = state and (state.is_cancelling() or state.is_final())  # final: given up for lost
+    return "cancelled in Prefect's page" if over else ""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from prefect import Flow
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
 
@@ -63,8 +64,12 @@ def run(flow: Flow[..., Any], options: Any) -> None:
     """Run a flow with the chosen server or that of `make up`; exit code 1 if it failed, 130 if it was ended."""
     for handler in logging.getLogger("prefect").handlers:
         handler.addFilter(_without_empty_traceback)
-    with temporary_settings({PREFECT_API_URL: server()}):
-        state = flow(options, return_state=True)
+    try:
+        with temporary_settings({PREFECT_API_URL: server()}):
+            state = flow(options, return_state=True)
+    except ObjectNotFound:  # nothing is left there that could be told of its end
+        print("ended: its run was deleted in Prefect's page", file=sys.stderr)
+        raise SystemExit(130) from None
     if not state.is_completed():
         print(f"{'error' if state.is_failed() else 'ended'}: {state.message}", file=sys.stderr)
         raise SystemExit(1 if state.is_failed() else 130)

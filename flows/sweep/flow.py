@@ -19,6 +19,7 @@ from flows import artifacts, devices
 from flows.cancelling import until_cancelled
 from flows.errors import FlowError
 from flows.events import Events, next_of
+from flows.patience import patiently
 from flows.processes import Children, end_together
 from flows.sweep import check, pool, summary, trial
 from flows.sweep.board import Board, Unit
@@ -110,7 +111,8 @@ class _Trials:
 
     def _ended(self, unit: Unit) -> Job:
         job, future = self._jobs.pop(unit), self._futures.pop(unit)
-        job.why = job.why or str(future.state.message)
+        if job.measured is None and not job.why:  # Prefect ended it
+            job.why = str(patiently(lambda: future.state).message)
         return job
 
 

@@ -24,6 +24,12 @@ def cancel(server: str, run: dict[str, Any]) -> None:
     ask(server, f"flow_runs/{run['id']}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
 
 
+def delete(server: str, run: dict[str, Any]) -> None:
+    urllib.request.urlopen(
+        urllib.request.Request(f"{server}/flow_runs/{run['id']}", method="DELETE"), timeout=10
+    ).close()
+
+
 def run_filter(run: dict[str, Any]) -> dict[str, Any]:
     return {"flow_runs": {"id": {"any_": [run["id"]]}}}
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from flows.experiment import main
-from tests.flows.api import alive, ask, below, cancel, last_run, run_filter
+from tests.flows.api import alive, ask, below, cancel, delete, last_run, run_filter
 from tests.flows.workspaces import Workspace, wait_for
 
 EXPERIMENT = "flows.experiment"
@@ -96,6 +96,19 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     wait_for(lambda: not alive(everything), timeout_s=1)
     assert "ended: cancelled in Prefect's page" in workspace.output()
     assert last_run(server)["state_type"] == "CANCELLED"
+
+
+def test_an_experiment_whose_run_is_deleted_in_the_page_ends_with_its_workers(
+    workspace: Workspace, server: str
+) -> None:
+    workspace.set(two="hangs")
+    process = workspace.start(EXPERIMENT, "--systems", "two", PREFECT_API_URL=server)
+    workspace.hanging("two")
+    everything = below(process.pid)
+    delete(server, last_run(server))
+    assert process.wait(timeout=15) == 130
+    wait_for(lambda: not alive(everything), timeout_s=1)
+    assert workspace.output().endswith("ended: its run was deleted in Prefect's page\n")
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
