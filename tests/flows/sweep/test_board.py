@@ -49,7 +49,7 @@ class Small:
     def run(self, limit: int = 1000) -> None:
         """Measure FD = (rate - 0.7)² + seed / 100, mCSD = rate."""
         while limit and (unit := self.board.next()) is not None:
-            rate = float(self.study.setting(unit[0])[RATE])
+            rate = float(str(self.study.setting(unit[0])[RATE]))
             self.end(unit, FD=(rate - 0.7) ** 2 + unit[1] / 100, mCSD=rate)
             limit -= 1
 
