@@ -17,7 +17,7 @@ from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
 from smis.metrics.features import device_name, device_of
 from smis.metrics.result import Bootstrap, Result
-from smis.metrics.segmentation import Segmentation, dont_care
+from smis.metrics.segmentation import Segmentation
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
 from smis.metrics.unet import class_weights, train
 
@@ -33,7 +33,9 @@ def main(dataset: str) -> None:
     params = read(Params)
     config, data = params.segmenter, Prepared(Path("data") / dataset)
     device = device_of(os.environ.get("SMIS_DEVICE"))
-    facts = {"dataset": dataset, "classes": data.classes, "height": data.height, "width": data.width}
+    facts: dict[str, Any] = {"dataset": dataset, "classes": data.classes, "height": data.height, "width": data.width}
+    if data.ignored:
+        facts["ignored"] = sorted(data.ignored)
     if config.network == "trained":
         segmenter = learn(config, data, facts=facts, device=device)
     else:
@@ -56,7 +58,7 @@ def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], dev
             batches,
             config,
             device=device,
-            weights=class_weights(split.pixels.sum(axis=0), ignore=dont_care(data.classes)),
+            weights=class_weights(split.pixels.sum(axis=0), ignore=data.ignored),
             after=lambda loss: bar.advance(note=f"loss {loss:.3f}"),
         )
     return trained(network, config, facts=facts)

@@ -22,7 +22,7 @@ from smis.metrics.fid import FrechetDistance, Statistics
 from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.kid import KernelDistance
 from smis.metrics.result import Bootstrap, Result
-from smis.metrics.segmentation import Segmentation, dont_care
+from smis.metrics.segmentation import Segmentation, ids_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Cell:
         self._single = read_samples(samples / "single.arrow")
         self._everything = read_samples(samples / "everything.arrow")
         tables = map(read_samples, sorted(samples.glob("class-*.arrow")))
-        self._classes = [table for table in tables if len(table) and int(table.resampled[0]) != self._dont_care]
+        self._classes = [table for table in tables if len(table) and int(table.resampled[0]) not in data.ignored]
         self._instances = [read_samples(path) for path in samples.glob("instances.arrow")]
 
     @property
@@ -78,8 +78,11 @@ class Cell:
         self._gather_regions(regions, bar)
         self._gather_instances(instances, bar)
         found, distances = self._single_images(bar)
-        results = [varied.compute(self._bootstrap), *regions.compute(self._bootstrap)]
-        results += instances.compute(self._bootstrap) if instances.values else ()
+        of_parts = [*regions.compute(self._bootstrap)]
+        of_parts += instances.compute(self._bootstrap) if instances.values else ()
+        uncounted = {"ignore": ids_of(self._data.ignored)} if self._data.ignored else {}
+        results = [varied.compute(self._bootstrap)]
+        results += [replace(result, protocol=uncounted | dict(result.protocol)) for result in of_parts]
         results += [distance.compute(self._bootstrap) for distance in distances]
         return Measured(varied, regions, instances, found, [*results, *found.compute(self._bootstrap)], self._bootstrap)
 
@@ -105,7 +108,7 @@ class Cell:
         for table in self._instances:
             for (key, instance), image in self._images(table):
                 inside = self._instance_map(key)[0] == instance
-                if self._labels([key])[0][inside][0] != self._dont_care:
+                if int(self._labels([key])[0][inside][0]) not in self._data.ignored:
                     instances.update(key, image, inside, instance=instance)
                 bar.advance(note="samples that vary one instance")
 
@@ -132,10 +135,6 @@ class Cell:
             found.update(keys, self._segmenter.predict(image), self._labels(keys))
             bar.advance(note="one sample of each label map")
         return found, distances
-
-    @cached_property
-    def _dont_care(self) -> int | None:
-        return dont_care(self._data.classes)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

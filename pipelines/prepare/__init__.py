@@ -146,6 +146,7 @@ def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
         width=width,
         encoding=config.encoding,
         load_size=size if reader.crop else None,
+        ignored=tuple(reader.ignored) or None,
     )
 
 

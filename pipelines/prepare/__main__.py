@@ -11,8 +11,8 @@ def _run() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.prepare", description=main.__doc__)
     parser.add_argument("dataset", metavar="DATASET")
     skipping = "leave out pictures that do not fit, and list them, as prepare.skip_bad in params.yaml does"
-    parser.add_argument("--skip-bad", action="store_true", help=skipping)
     what = parser.add_mutually_exclusive_group()
+    what.add_argument("--skip-bad", action="store_true", help=skipping)
     what.add_argument("--plan", action="store_true", help="write down which chunks there are, and make none")
     what.add_argument("--share", nargs=3, metavar=("FIRST", "STOP", "DIGEST"), help="make these chunks only")
     chosen = parser.parse_args()

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from smis.cli.parts import Maps, Part, ignored, map_names, open_maps, open_parts
-from smis.cli.sources import open_groups, open_named, open_source
+from smis.cli.sources import is_prepared, open_groups, open_named, open_source
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
 from smis.core.progress import Bar
 from smis.core.shapes import Image
@@ -81,7 +81,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
             with _of(f"{some[0]} in {chosen.a}"):
                 distance.update(some, left, right)
             bar.advance(len(some))
-    return [_placed(distance.compute(_bootstrap(chosen)), chosen, resize="none")]
+    return [_placed(distance.compute(_bootstrap(chosen)), chosen, resize="none", **_of_split(chosen, *sides))]
 
 
 def diversity_results(chosen: argparse.Namespace) -> list[Result]:
@@ -115,9 +115,10 @@ def region_results(chosen: argparse.Namespace) -> list[Result]:
                 instances.update(stem, image, inside, instance=part.number)
     results = [result for found in (regions, instances) if found.values for result in found.compute(_bootstrap(chosen))]
     if not results:
-        raise ParamsError(f"all parts in {chosen.folder} are of class {maps.ignore}, which does not count")
-    known = networks.protocol(chosen.network) | ({} if maps.ignore is None else {"ignore": maps.ignore})
-    return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen, resize="none") for one in results]
+        raise ParamsError(f"all parts in {chosen.folder} are of classes {_listed(maps.ignore)}, which do not count")
+    known = networks.protocol(chosen.network) | ({"ignore": maps.ignore} if maps.ignore else {})
+    known |= {"resize": "none", **_of_split(chosen, labels)}
+    return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen) for one in results]
 
 
 def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, Image, torch.Tensor]]:
@@ -142,15 +143,17 @@ def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, 
 def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
     """Count the pixels of predicted label maps and of the true ones."""
     sides, ignore = (chosen.predicted, chosen.truth), ignored(chosen.truth, chosen.ignore)
-    predicted, truth = pictures.files_by_name(chosen.predicted, error=LabelError), map_names(chosen.truth, chosen.split)
-    names, map_of = pictures.pair_up(predicted, truth, folders=sides), open_maps(chosen.truth, split=chosen.split)
+    predicted, truth = (map_names(side, chosen.split) for side in sides)
+    names = pictures.pair_up(predicted, truth, folders=sides)
+    guess_of, map_of = (open_maps(side, split=chosen.split) for side in sides)
 
     def read(number: int) -> tuple[torch.Tensor, torch.Tensor]:
         paths = predicted[names[number]], truth[names[number]]
-        ids = pictures.read_ids(paths[0]), map_of(names[number])
+        ids = guess_of(names[number]), map_of(names[number])
         return _counted(*ids, paths=paths, classes=chosen.classes, ignore=ignore)
 
-    found = Segmentation(classes=chosen.classes, ignore=ignore, protocol={"ignore": ignore})
+    how: dict[str, Any] = {"resize": "none", "ignore": ignore, **_of_split(chosen, chosen.truth)}
+    found = Segmentation(classes=chosen.classes, ignore=ignore, protocol=how)
     for name, (guess, real) in zip(names, _ahead(read, len(names), chosen), strict=True):
         found.update([name], guess, real)
     results = list(found.compute(_bootstrap(chosen)))
@@ -158,14 +161,14 @@ def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
 
 
 def _counted(
-    guess: torch.Tensor, real: torch.Tensor, *, paths: tuple[Path, Path], classes: int, ignore: int | None
+    guess: torch.Tensor, real: torch.Tensor, *, paths: tuple[Path, Path], classes: int, ignore: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Check a pair, whose ids must be those of classes wherever they count."""
     if guess.shape != real.shape:
         size, wanted = (f"{ids.shape[0]} x {ids.shape[1]}" for ids in (guess, real))
         raise LabelError(f"{paths[0]} is {size}, but {paths[1]} is {wanted}; make them of one size")
-    counted = torch.ones_like(real, dtype=torch.bool) if ignore is None else real != ignore
-    forgotten = "was --ignore forgotten?" if ignore is None else f"--ignore is {ignore}; is --classes too small?"
+    counted = ~torch.isin(real, torch.tensor(ignore, dtype=real.dtype))
+    forgotten = f"--ignore is {_listed(ignore)}; is --classes too small?" if ignore else "was --ignore forgotten?"
     predicted = "what is predicted must be one of them; is --classes too small?"
     for path, ids, remedy in ((paths[1], real[counted], forgotten), (paths[0], guess[counted], predicted)):
         if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < classes:
@@ -174,6 +177,10 @@ def _counted(
                 f"{classes} classes (0 to {classes - 1}); {remedy}"
             )
     return guess.where(counted, 0)[None], real[None]
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return " ".join(map(str, ids))
 
 
 def _side(path: Path, chosen: argparse.Namespace) -> Source | Statistics:
@@ -246,6 +253,10 @@ def _bootstrap(chosen: argparse.Namespace) -> Bootstrap:
 
 def _split(chosen: argparse.Namespace) -> dict[str, str]:
     return {"reference_split": chosen.split} if (chosen.real / "index.parquet").is_file() else {}
+
+
+def _of_split(chosen: argparse.Namespace, *sides: Path) -> dict[str, str]:
+    return {"split": chosen.split} if any(map(is_prepared, sides)) else {}
 
 
 def _placed(result: Result, chosen: argparse.Namespace, **more: str) -> Result:

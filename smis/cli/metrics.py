@@ -11,6 +11,7 @@ from typing import Any
 from smis.cli.arguments import positive, whole
 
 NETWORKS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16")
+_UNCOUNTED = "(default: those that the prepared data set of LABELS or TRUE ignores)"
 _SET = "a folder of pictures, an Arrow file of samples, or a prepared data set"
 
 
@@ -46,7 +47,7 @@ def add(verbs: Any) -> None:
     regions.add_argument("labels", type=Path, metavar="LABELS", help="the label maps: a folder, or a prepared data set")
     regions.add_argument("--instances", type=Path, metavar="MAPS", help="a folder of instance maps, for instance-ID")
     regions.add_argument(
-        "--ignore", type=whole, metavar="ID", help="class that does not count (default: the data set's unlabelled one)"
+        "--ignore", type=whole, nargs="+", default=[], metavar="ID", help=f"classes that do not count {_UNCOUNTED}"
     )
     regions.add_argument("--split", default="test", help="of a prepared data set (default: test)")
     regions.add_argument("--region", choices=("mask", "spatial"), default="mask", help="default: mask")
@@ -56,13 +57,17 @@ def add(verbs: Any) -> None:
         distance.add_argument("--network", choices=NETWORKS, default="lpips_alex", help="default: lpips_alex")
 
     segmentation = _metric(metrics, "segmentation", "mIoU and accuracy of label maps against the true ones")
-    segmentation.add_argument("predicted", type=Path, metavar="PRED", help="a folder of label maps")
+    segmentation.add_argument(
+        "predicted", type=Path, metavar="PRED", help="label maps: a folder, or a prepared data set"
+    )
     segmentation.add_argument(
         "truth", type=Path, metavar="TRUE", help="those of the same names: a folder, or a prepared data set"
     )
     segmentation.add_argument("--split", default="test", help="of a prepared data set (default: test)")
     segmentation.add_argument("--classes", type=positive, required=True, metavar="N", help="ids are 0 to N - 1")
-    segmentation.add_argument("--ignore", type=int, metavar="ID", help="pixels of TRUE that do not count, as 255")
+    segmentation.add_argument(
+        "--ignore", type=int, nargs="+", default=[], metavar="ID", help=f"pixels of TRUE that do not count {_UNCOUNTED}"
+    )
     segmentation.add_argument("--per-class", action="store_true", help="also the IoU of each class")
 
 

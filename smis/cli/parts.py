@@ -16,7 +16,6 @@ from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import pictures
 from smis.metrics.pictures import Source
-from smis.metrics.segmentation import dont_care
 
 _PART = re.compile(r"(class|instance)-(\d+)")
 _INSTANCES = "instances.arrow"
@@ -64,7 +63,7 @@ def _parts(place: Path) -> Iterator[Part]:
 class Maps:
     """Where the parts are: label maps for classes, instance maps for instances, both of a prepared data set.
 
-    What is of class `ignore` does not count; a prepared data set's class of unlabelled pixels, if no other is given.
+    What is of classes `ignore` does not count; those that a prepared data set ignores, if no others are given.
 
     Raises:
         ParamsError: if there are instances, but no instance maps.
@@ -72,7 +71,7 @@ class Maps:
     """
 
     def __init__(
-        self, parts: Sequence[Part], labels: Path, *, instances: Path | None, split: str, ignore: int | None
+        self, parts: Sequence[Part], labels: Path, *, instances: Path | None, split: str, ignore: Sequence[int]
     ) -> None:
         self.ignore = ignored(labels, ignore)
         self._of = {"class": open_maps(labels, split=split)}
@@ -81,20 +80,20 @@ class Maps:
             raise ParamsError(f"{alone.source.title} has instances, but {labels} are label maps; give --instances MAPS")
         if alone:
             self._of["instance"] = open_maps(instances or labels, split=split, field="instances")
-        self.parts = [part for part in parts if (part.kind, part.number) != ("class", self.ignore)]
+        self.parts = [part for part in parts if part.kind != "class" or part.number not in self.ignore]
         for part in self.parts:
             self._check(part)
 
     def inside(self, part: Part, stem: str) -> Area:
         """Return where the part is, nowhere if it does not count."""
         area = self._area(part, stem)
-        if part.kind == "class" or self.ignore is None or not area.any():
+        if part.kind == "class" or not self.ignore or not area.any():
             return area
         labels = self._of["class"](stem)
         if labels.shape != area.shape:
             size, wanted = (f"{each.shape[0]} x {each.shape[1]}" for each in (area, labels))
             raise LabelError(f"the instance map of {stem} is {size}, but its label map is {wanted}")
-        return area & bool(labels[area][0] != self.ignore)
+        return area & (int(labels[area][0]) not in self.ignore)
 
     def _area(self, part: Part, stem: str) -> Area:
         return self._of[part.kind](stem) == part.number
@@ -105,9 +104,9 @@ class Maps:
             raise LabelError(f"no map holds {what}; give the maps that were used")
 
 
-def ignored(labels: Path, given: int | None) -> int | None:
-    """Return the class that does not count: the one given, or a prepared data set's class of unlabelled pixels."""
-    return dont_care(Prepared(labels).classes) if given is None and is_prepared(labels) else given
+def ignored(labels: Path, given: Sequence[int]) -> list[int]:
+    """Return the classes that do not count: those given, or those that a prepared data set ignores."""
+    return sorted(Prepared(labels).ignored if not given and is_prepared(labels) else given)
 
 
 def map_names(path: Path, split: str) -> dict[str, Path]:

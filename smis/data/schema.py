@@ -43,6 +43,8 @@ class Header:
     encoding: Encoding = "raw"
     shards: tuple[ShardEntry, ...] = ()
     load_size: tuple[int, int] | None = None
+    ignored: tuple[int, ...] | None = None
+    """Ids that no metric counts: pixels that nobody labelled, and what the data set's own evaluation leaves out."""
 
     def size_of(self, split: str) -> tuple[int, int]:
         """Return height and width of a split's pictures in their files."""
@@ -74,6 +76,7 @@ class Header:
             encoding=text["encoding"],  # pyright: ignore[reportArgumentType]
             shards=tuple(ShardEntry(**entry) for entry in json.loads(text["shards"])),
             load_size=tuple(json.loads(text["load_size"])) if "load_size" in text else None,
+            ignored=tuple(json.loads(text["ignored"])) if "ignored" in text else None,
         )
 
     def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":

@@ -206,6 +206,11 @@ class Prepared:
         return list(self.header.classes)
 
     @property
+    def ignored(self) -> frozenset[int]:
+        """Ids that no metric counts."""
+        return frozenset(self.header.ignored or ())
+
+    @property
     def palette(self) -> list[tuple[int, int, int]]:
         """Colours (RGB, 0..255) by class id."""
         return list(self.header.palette)

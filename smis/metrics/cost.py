@@ -129,7 +129,7 @@ class Cost:
             "peak_memory": (
                 float(peaks.max()),
                 np.where(counts > 0, peaks, 0).max(axis=1),
-                {"statistic": "largest", "counted": where},
+                {"statistic": "largest", "of": "drawing a batch", "counted": where},
             ),
         }
         return (

@@ -6,7 +6,7 @@ same functions with other regions.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
 from smis.metrics.part_diversity import PartDiversity
 from smis.metrics.perceptual_distance import PerceptualDistance
 from smis.metrics.result import Bootstrap, Draws, Result, of_maps
+from smis.metrics.segmentation import Ignored, ids_of
 
 PerClass = Float[ndarray, "maps classes"]
 
@@ -51,7 +52,7 @@ def measure(
     *,
     instances: Mapping[str, InstanceMap] | None = None,
     classes: int | None = None,
-    ignore: int | None = None,
+    ignore: Ignored = None,
     network: PerceptualDistance | None = None,
     samples: int = 20,
     pairs: Pairing = "consecutive",
@@ -62,8 +63,8 @@ def measure(
 ) -> dict[str, Result]:
     """Return diversity (named as the network is: `lpips_alex`), mCSD and mOCD of any model, by name.
 
-    With instance maps (by the keys of the label maps) also mISD and mOISD. Class `ignore` is not resampled, nor is an
-    instance in it; where no part is left, nothing is said of parts.
+    With instance maps (by the keys of the label maps) also mISD and mOISD. Classes of `ignore` are not resampled, nor
+    is an instance in one; where no part is left, nothing is said of parts.
 
     Raises:
         WeightsError: if no network is given and the weights of `lpips_alex` are missing.
@@ -74,18 +75,19 @@ def measure(
         raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
     network = network if network is not None else networks.load("lpips_alex").to(device_of())
     classes = classes or 1 + max(int(each.max()) for each in labels.values())
+    uncounted = ids_of(ignore)
     varied = Diversity(network, pairs=pairs, batch=batch)
     of_classes = RegionDiversity(network, classes=classes, pairs=pairs, region=region, batch=batch)
     of_instances = InstanceDiversity(network, pairs=pairs, region=region, batch=batch)
     for key, each in labels.items():
         drawn = _Drawn(generate, each, samples=samples, seed=generator(seed, "diversity", key).initial_seed())
         varied.update(key, drawn.image(network, resample=None))
-        for number in _ids(each, ignore):
+        for number in _ids(each, uncounted):
             image = drawn.image(network, resample=number)
             of_classes.update(key, image, (each[0] == number).to(image.device), resampled=number)
         areas = instances[key] if instances else each[:0]
         for number in _ids(areas):
-            if each[areas == number][0] == ignore:
+            if int(each[areas == number][0]) in uncounted:
                 continue
             image = drawn.image(network, resample=("instance", number), instances=areas)
             of_instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
@@ -94,13 +96,13 @@ def measure(
     device = device_name(network.shift.device)
     known: dict[str, Any] = {"resize": "none", "device": device, "precision": "float32"}
     known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
-    of_parts = known | ({} if ignore is None else {"ignore": ignore})
+    of_parts = known | ({"ignore": uncounted} if uncounted else {})
     results = [(varied.compute(bootstrap), known), *((each, of_parts) for each in parts)]
     return {each.name: replace(each, protocol=how | dict(each.protocol)) for each, how in results}
 
 
-def _ids(ids: LabelMap, ignore: int | None = None) -> Iterator[int]:
-    return (number for number in ids.unique().tolist() if number != ignore)
+def _ids(ids: LabelMap, uncounted: Collection[int] = ()) -> Iterator[int]:
+    return (number for number in ids.unique().tolist() if number not in uncounted)
 
 
 class _Drawn:

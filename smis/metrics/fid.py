@@ -108,7 +108,7 @@ class FrechetDistance:
         """Take over what another process gathered, of other images: they are summed, and counted twice else.
 
         Raises:
-            ParamsError: if images have no names, or both processes measured one.
+            ParamsError: if images have no names, or both processes measured one whose name is still kept.
         """
         both = self._vectors.shared(other._vectors)
         if both and other._vectors.named:

@@ -17,9 +17,6 @@ from smis.core.errors import LabelError
 from smis.core.shapes import LabelMap
 from smis.metrics.result import Bootstrap, Result, of_maps
 
-DONT_CARE = "unlabelled"
-"""The class that a data set gives to pixels which nobody labelled; no metric counts it."""
-
 Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""
 Counts = Real[ndarray, "*n 3 c"]
@@ -29,9 +26,9 @@ Ignored = int | Collection[int] | None
 """Ids whose pixels do not count."""
 
 
-def dont_care(classes: Sequence[str]) -> int | None:
-    """Return the id of the class of unlabelled pixels, where there is one."""
-    return list(classes).index(DONT_CARE) if DONT_CARE in classes else None
+def ids_of(ignore: Ignored) -> list[int]:
+    """Return the ids in their order, as protocols have them."""
+    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
 
 
 def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ignored = None) -> Confusion:
@@ -44,7 +41,7 @@ def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ign
         _check(labels, truth, name=name, classes=classes, ignore=ignore)
     image = torch.arange(len(truth), device=truth.device)[:, None, None]
     cells = (image * classes + truth) * classes + predicted
-    ids = _ids(ignore)
+    ids = ids_of(ignore)
     if ids:
         cells = cells[~torch.isin(truth, torch.tensor(ids, device=truth.device))]
     counts = torch.bincount(cells.flatten(), minlength=len(truth) * classes**2)
@@ -54,7 +51,7 @@ def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ign
 def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore: Ignored) -> None:
     if not labels.numel() or _fit(labels, classes):
         return
-    ids = torch.tensor(_ids(ignore), device=truth.device, dtype=torch.long)
+    ids = torch.tensor(ids_of(ignore), device=truth.device, dtype=torch.long)
     counted = labels[~torch.isin(truth, ids)]
     if not counted.numel() or _fit(counted, classes):
         return
@@ -109,7 +106,7 @@ class Segmentation:
     """Gather the counts of each label map."""
 
     def __init__(self, *, classes: int, ignore: Ignored = None, protocol: dict[str, Any]) -> None:
-        self._classes, self._ignore, self._protocol = classes, _ids(ignore), protocol
+        self._classes, self._ignore, self._protocol = classes, ids_of(ignore), protocol
         self.counts: dict[str, Int[ndarray, "3 c"]] = {}
 
     def update(self, keys: Sequence[str], predicted: LabelMap, truth: LabelMap) -> None:
@@ -162,10 +159,6 @@ class Segmentation:
 
     def _stacked(self) -> Int[ndarray, "maps 3 c"]:
         return np.stack([self.counts[key] for key in sorted(self.counts)])
-
-
-def _ids(ignore: Ignored) -> list[int]:
-    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
 
 
 def _share(part: Real[ndarray, "*n"], whole: Real[ndarray, "*n"]) -> Float[ndarray, "*n"]:

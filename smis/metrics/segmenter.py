@@ -6,7 +6,7 @@ published one says which file of weights it was measured with.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from smis.core.errors import WeightsError
 from smis.core.files import written
 from smis.core.shapes import Image, LabelMap
 from smis.metrics import segformer, unet
-from smis.metrics.segmentation import DONT_CARE, dont_care
+from smis.metrics.segmentation import ids_of
 from smis.metrics.unet import UnetConfig
 
 _FORMAT = 1
@@ -54,9 +54,14 @@ class Segmenter:
     """How the SHA-256 of the weights begins; nothing before a trained network has a file."""
 
     @property
-    def protocol(self) -> dict[str, str]:
-        """Say how label maps are found."""
-        own = {"segmenter": self.name, "weights": self.checksum, "resize": self.resize}
+    def protocol(self) -> dict[str, Any]:
+        """Say how label maps are found, and which ids do not count."""
+        own = {
+            "segmenter": self.name,
+            "weights": self.checksum,
+            "resize": self.resize,
+            "ignore": ids_of(self.ignored),
+        }
         return {key: value for key, value in own.items() if value}
 
     def predict(self, image: Image) -> LabelMap:
@@ -66,11 +71,11 @@ class Segmenter:
 
 
 def trained(network: nn.Module, config: UnetConfig, *, facts: dict[str, Any], checksum: str = "") -> Segmenter:
-    """Put a trained network behind the interface; `facts` names the data set's classes."""
+    """Put a trained network behind the interface; `facts` names the data set's classes, and those `ignored`."""
     return Segmenter(
         name=config.encoder,
         find=partial(unet.find, network),
-        ignored=_unlabelled(facts["classes"]),
+        ignored=frozenset(facts.get("ignored", ())),
         facts={**facts, "config": config.model_dump(mode="json", include=set(UnetConfig.model_fields))},
         tensors=network.state_dict(),
         checksum=checksum,
@@ -78,29 +83,24 @@ def trained(network: nn.Module, config: UnetConfig, *, facts: dict[str, Any], ch
 
 
 def published(name: str, *, facts: dict[str, Any], device: torch.device) -> Segmenter:
-    """Build a published network from its file of weights; `facts` names the data set's classes, height and width.
+    """Build a published network from its file of weights; `facts` are as for `trained`, and height and width.
 
     Raises:
         ParamsError: if the network is for data sets of another number of classes, or a package is missing.
         WeightsError: if the file is missing or is not the published one.
     """
-    classes = facts["classes"]
-    segformer.check(name, classes=len(classes) - (classes[-1] == DONT_CARE))  # where data sets put it
+    classes, ignored = facts["classes"], frozenset(facts.get("ignored", ()))
+    segformer.check(name, classes=len(classes) - (len(classes) - 1 in ignored))  # where `folder` has what has no label
     path = weights.find(name)
     return Segmenter(
         name=name,
         find=segformer.load(name).to(device),
-        ignored=segformer.unknown(name, classes) | _unlabelled(classes),
+        ignored=segformer.unknown(name, classes) | ignored,
         facts={**facts, "network": name, "weights": weights.digest(path)},
         tensors={},
         resize=segformer.rule(name, height=facts["height"], width=facts["width"]),
         checksum=weights.TABLE[name].sha256,
     )
-
-
-def _unlabelled(classes: Sequence[str]) -> frozenset[int]:
-    unlabelled = dont_care(classes)
-    return frozenset() if unlabelled is None else frozenset({unlabelled})
 
 
 def save(path: Path, segmenter: Segmenter) -> None:

@@ -3,7 +3,7 @@
 Ronneberger et al., "U-Net" (MICCAI 2015) with a light encoder of segmentation-models-pytorch, from scratch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Literal
 
@@ -101,15 +101,14 @@ def _weighted(scores: Tensor, labels: LabelMap, weights: ClassWeights) -> Tensor
     return total / weights[labels].sum().clamp(min=1e-6)
 
 
-def class_weights(pixels: Int[ndarray, " classes"], *, ignore: int | None = None) -> ClassWeights:
+def class_weights(pixels: Int[ndarray, " classes"], *, ignore: Collection[int] = ()) -> ClassWeights:
     """Weigh a pixel by one over the root of its class's share, so that a rare class is learned in few steps.
 
     `pixels` counts those of each class in the training images. Classes without any, and `ignore`, weigh nothing.
     """
     shares = torch.from_numpy(pixels / pixels.sum()).float()
     weights = torch.where(shares > 0, shares.clamp(min=_RAREST).rsqrt(), 0.0)
-    if ignore is not None:
-        weights[ignore] = 0
+    weights[list(ignore)] = 0
     return weights
 
 

@@ -150,23 +150,27 @@ def test_an_ignored_class_and_the_instances_in_it_do_not_count(
     samples, labels, instances = folders
     found = told(capsys, samples, labels, "--instances", instances, "--ignore", 1)
     assert list(found) == ["mCSD", "mOCD"]
-    assert {"classes": 1, "ignore": 1}.items() <= found["mCSD"]["protocol"].items()
+    assert {"classes": 1, "ignore": [1]}.items() <= found["mCSD"]["protocol"].items()
     shutil.rmtree(samples / "class-0")
     said = refused(capsys, samples, labels, "--instances", instances, "--ignore", 1)
-    assert f"all parts in {samples} are of class 1, which does not count" in said
+    assert f"all parts in {samples} are of classes 1, which do not count" in said
     for stem in "ab":
         Image.fromarray(SEGMENTS[:16]).save(instances / f"{stem}.png")
     said = refused(capsys, samples, labels, "--instances", instances, "--ignore", 1)
     assert "the instance map of a is 16 x 32, but its label map is 32 x 32" in said
 
 
-def test_the_unlabelled_class_of_a_prepared_data_set_does_not_count(
+def test_what_a_prepared_data_set_ignores_does_not_count(
     folders: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples, labels, instances = folders
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     real = [Sample(stem, "test", image, LABELS, SEGMENTS.astype(np.uint16)) for stem in "ab"]
-    write(tmp_path / "data", real, header=Header("d", ("unlabelled", "coat"), ((0, 0, 0), (9, 9, 9)), SIZE, SIZE))
+    header = Header("d", ("sky", "coat"), ((0, 0, 0), (9, 9, 9)), SIZE, SIZE, ignored=(0,))
+    write(tmp_path / "data", real, header=header)
     found = told(capsys, samples, tmp_path / "data")
-    assert found["mCSD"]["protocol"]["ignore"] == 0
-    assert found == told(capsys, samples, labels, "--instances", instances, "--ignore", 0)
+    assert found["mCSD"]["protocol"]["ignore"] == [0]
+    plain = told(capsys, samples, labels, "--instances", instances, "--ignore", 0)
+    for name, entry in plain.items():
+        entry["protocol"]["split"] = "test"
+        assert found[name] == entry

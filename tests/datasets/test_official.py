@@ -88,6 +88,15 @@ def test_cityscapes_colours_and_names_are_those_of_its_own_scripts(tmp_path):
     for label in cityscapes_labels:
         assert read.classes[label.id] == label.name
         assert read.palette[label.id] == label.color
+        assert (label.id % len(read.classes) in read.ignored) == label.ignoreInEval  # -1 is the last
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"), [("ade20k", ["other"]), ("coco_stuff", ["unlabeled"]), ("celebamask", [])]
+)
+def test_what_nobody_labelled_counts_in_no_metric(tmp_path, name, ignored):
+    read = reader(name, FOLDERS[name](tmp_path))
+    assert [read.classes[number] for number in read.ignored] == ignored
 
 
 def test_cityscapes_comes_from_its_two_archives_at_once(tmp_path):

@@ -164,7 +164,7 @@ def test_an_instance_of_the_class_that_is_ignored_is_not_resampled(alex: Percept
     instances = {"a": torch.where(labels == 255, 7, 3)}
     found = diversity.measure(generate, {"a": labels}, instances=instances, ignore=255, network=alex, samples=2)
     assert asked == [None, 1, ("instance", 3)]
-    assert found["mISD"].protocol["ignore"] == found["mCSD"].protocol["ignore"] == 255
+    assert found["mISD"].protocol["ignore"] == found["mCSD"].protocol["ignore"] == [255]
     assert "ignore" not in found["stlpips_alex"].protocol
     nothing = {"a": torch.full_like(labels, 255)}
     assert set(diversity.measure(generate, nothing, ignore=255, network=alex, samples=2)) == {"stlpips_alex"}

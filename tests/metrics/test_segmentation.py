@@ -10,7 +10,6 @@ from smis.metrics.segmentation import (
     accuracy,
     class_counts,
     confusion,
-    dont_care,
     iou,
     mean_iou,
     precision,
@@ -66,11 +65,6 @@ def test_merged_parts_give_what_one_process_gives() -> None:
     second.update(keys[:4], predicted[:4], truth[:4])
     first.merge(second)
     assert first.compute(Bootstrap(50)) == one.compute(Bootstrap(50))
-
-
-def test_the_class_of_unlabelled_pixels_is_known_by_its_name() -> None:
-    assert dont_care(["sky", "unlabelled"]) == 1
-    assert dont_care(["sky", "tree"]) is None
 
 
 @pytest.mark.parametrize(("strange", "ignore"), [(255, None), (5, 4), (-1, None), (255, [4, 254])])

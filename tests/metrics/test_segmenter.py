@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from tests import segformers
 
 SMALL = SegmenterConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
-FACTS: dict[str, Any] = {"classes": ["dark", "bright", "unlabelled"], "height": 32, "width": 32, "results": {}}
+FACTS: dict[str, Any] = {
+    "classes": ["dark", "bright", "unlabelled"],
+    "ignored": [2],
+    "height": 32,
+    "width": 32,
+    "results": {},
+}
 NAME = "segformer_ade20k"
 IDS = (1, 2)
 
@@ -27,8 +34,8 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda seed: segformers.put(NAME, tmp_path, ids=IDS, classes=4, patch=monkeypatch, seed=seed)
 
 
-def facts(*classes: str) -> dict[str, Any]:
-    return {**FACTS, "classes": list(classes)}
+def facts(*classes: str, ignored: Sequence[int] = ()) -> dict[str, Any]:
+    return {**FACTS, "classes": list(classes), "ignored": ignored}
 
 
 def test_a_trained_one_is_saved_and_loaded_and_has_the_same_bytes_twice(tmp_path: Path, image: torch.Tensor) -> None:
@@ -41,7 +48,7 @@ def test_a_trained_one_is_saved_and_loaded_and_has_the_same_bytes_twice(tmp_path
     assert torch.equal(found.predict(image), made.predict(image))
     assert found.facts == made.facts
     assert found.ignored == {2}
-    assert found.protocol == {"segmenter": "resnet18", "weights": found.checksum, "resize": "none"}
+    assert found.protocol == {"segmenter": "resnet18", "weights": found.checksum, "resize": "none", "ignore": [2]}
     assert len(found.checksum) == 8
 
 
@@ -54,7 +61,7 @@ def test_a_published_one_is_saved_without_weights_and_loaded_again(
     put: Any, tmp_path: Path, image: torch.Tensor
 ) -> None:
     put(0)
-    made = published(NAME, facts=facts("other", "a", "b", "c", "unlabelled"), device=CPU)
+    made = published(NAME, facts=facts("other", "a", "b", "c", "unlabelled", ignored=[4]), device=CPU)
     save(tmp_path / "s", made)
     assert (tmp_path / "s").stat().st_size < 1000
     found = load(tmp_path / "s", device=CPU)
@@ -66,6 +73,7 @@ def test_a_published_one_is_saved_without_weights_and_loaded_again(
         "segmenter": NAME,
         "weights": found.facts["weights"][:8],
         "resize": "image to 64 x 64, bilinear, antialiased; scores to 32 x 32, bilinear",
+        "ignore": [0, 3, 4],
     }
 
 

@@ -51,7 +51,7 @@ def test_building_leaves_the_generator_of_others_alone() -> None:
 
 
 def test_a_rare_class_weighs_more_and_what_nobody_labelled_nothing() -> None:
-    weights = class_weights(np.array([900, 100, 0, 5000]), ignore=3)
+    weights = class_weights(np.array([900, 100, 0, 5000]), ignore=[3])
     assert weights[1] / weights[0] == pytest.approx(3)
     assert weights[2:].tolist() == [0, 0]
 

@@ -50,10 +50,11 @@ def painted(path: Path, systems: object) -> Trained:
     return Trained(system=Painter(), metadata={})
 
 
-def lay_out(folder: Path) -> None:
+def lay_out(folder: Path, *, ignored: tuple[int, ...] | None = None) -> None:
     """Write params.yaml, data/paperdoll and runs/paperdoll/painter/samples."""
     reader = Config(size=SIZE, train=COUNTS["train"], validation=1, test=COUNTS["test"]).build()
-    header = Header("paperdoll", classes=tuple(reader.classes), palette=tuple(reader.palette), height=SIZE, width=SIZE)
+    known = tuple(reader.classes), tuple(reader.palette)
+    header = Header("paperdoll", *known, height=SIZE, width=SIZE, ignored=ignored)
     real = [reader.read(split, index) for split, count in COUNTS.items() for index in range(count)]
     write(folder / "data" / "paperdoll", real, header=header)
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))

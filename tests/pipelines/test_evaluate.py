@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from pipelines import evaluate, reference, segmenter
 from smis.core.errors import ParamsError, ShardError, WeightsError
@@ -28,13 +29,17 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace where all three stages have run."""
     folder = tmp_path_factory.mktemp("measured")
     lay_out(folder)
+    run(folder)
+    return folder
+
+
+def run(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(evaluate, "load_system", painted)
         reference.main("paperdoll")
         segmenter.main("paperdoll")
         evaluate.main("paperdoll", "painter")
-    return folder
 
 
 @pytest.fixture
@@ -89,6 +94,19 @@ def test_on_real_images_the_segmenter_is_measured_by_the_same_protocol(measured:
     for name in ("mIoU", "accuracy"):
         of_real, of_fake = found[f"{name}_real"]["protocol"], found[name]["protocol"]
         assert of_real | {"resamples": 20} == of_fake  # what the segmenter's interval has is its own
+
+
+def test_what_a_data_set_ignores_counts_in_no_metric_and_every_protocol_says_so(measured: Path, tmp_path: Path) -> None:
+    lay_out(tmp_path, ignored=(0,))
+    run(tmp_path)
+    without, whole = metrics(tmp_path), metrics(measured)
+    for name in ("mIoU", "accuracy", "mIoU_real", "accuracy_real", "mCSD", "mOCD", "mISD", "mOISD"):
+        assert without[name]["protocol"]["ignore"] == [0], name
+        assert "ignore" not in whole[name]["protocol"], name
+    assert without["mCSD"]["protocol"]["classes"] == whole["mCSD"]["protocol"]["classes"] - 1
+    assert without["stlpips_alex"] == whole["stlpips_alex"]
+    with safe_open(tmp_path / "runs/paperdoll/segmenter.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["segmenter"])["ignored"] == [0]
 
 
 def test_the_table_of_label_maps_has_a_row_for_each_and_says_what_was_not_measured(measured: Path) -> None:

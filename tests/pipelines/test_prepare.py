@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_real_photographs_become_a_prepared_data_set(photographs, tmp_path, capsys):
-    reader = write(photographs, tmp_path / "data" / "folder")
+    reader = write(photographs | {"ignore": 255}, tmp_path / "data" / "folder")
     prepared = Prepared(tmp_path / "data" / "folder")
-    assert prepared.dataset == "folder"
-    assert prepared.classes == photographs["classes"]
+    assert (prepared.dataset, prepared.ignored) == ("folder", {13})
+    assert prepared.classes == [*photographs["classes"], "unlabelled"]
     assert prepared.palette == reader.palette
     for split in reader.splits:
         read = prepared.split(split)
@@ -67,7 +68,7 @@ def test_real_photographs_become_a_prepared_data_set(photographs, tmp_path, caps
             assert np.array_equal(read[number].image, asked.image)
             assert np.array_equal(read[number].instances, asked.instances)
     said = capsys.readouterr()
-    assert "334 train, 58 validation, 58 test; 13 classes, 64 x 64 pixels" in said.out
+    assert "334 train, 58 validation, 58 test; 14 classes, 64 x 64 pixels" in said.out
     assert "preparing folder: 450/450 pictures" in said.err
 
 
@@ -273,6 +274,7 @@ def test_a_reader_without_pictures_is_refused(tmp_path):
     class Nothing:
         classes, palette, splits = ["sky"], [(0, 0, 0)], ("train",)
         problems, warnings, fingerprint, settings = (), (), "", ""
+        ignored: Sequence[int] = ()
         crop: tuple[int, int] | None = None
 
         def count(self, split):

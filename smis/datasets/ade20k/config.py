@@ -46,4 +46,4 @@ class Config(Section):
         found = paired(files, (OFFICIAL,), instances=self.instances == "given")
         entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
         release = Release("ade20k", files, entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE))
+        return Reader(release, self, Classes(NAMES, PALETTE, ignored=[0]))

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from smis.datasets.cityscapes.classes import NAMES, PALETTE
+from smis.datasets.cityscapes.classes import IGNORED, NAMES, PALETTE
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.instances import Instances
 from smis.datasets.reading.pairing import Layout, paired
@@ -48,4 +48,4 @@ class Config(Section):
         found = paired(files, (OFFICIAL,), instances=self.instances == "given")
         entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
         release = Release("cityscapes", files, entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE))
+        return Reader(release, self, Classes(NAMES, PALETTE, IGNORED))

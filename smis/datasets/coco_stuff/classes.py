@@ -23,3 +23,5 @@ NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
 PALETTE = tuple(made_up(number) for number in range(len(NAMES)))
 """Colours of PASCAL VOC's rule, no two alike: the release has no list of its own. Its two tools shuffle a rainbow, each
 with its own random generator, and that in Python (github.com/nightrome/cocostuffapi) leaves all things black."""
+UNLABELED = 182
+"""The id here of what the files have as 255."""

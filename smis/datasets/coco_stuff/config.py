@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from smis.datasets.coco_stuff.classes import NAMES, PALETTE
+from smis.datasets.coco_stuff.classes import NAMES, PALETTE, UNLABELED
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.instances import Instances
 from smis.datasets.reading.pairing import Layout, paired
@@ -42,7 +42,7 @@ class Config(Section):
 
     size: tuple[Side, Side] = (256, 256)
     instances: Instances = "classes"
-    relabel: dict[Identity, Identity] = {255: 182}
+    relabel: dict[Identity, Identity] = {255: UNLABELED}
 
     def build(self) -> Reader:
         """Look for the files.
@@ -54,4 +54,4 @@ class Config(Section):
         found = paired(files, (OFFICIAL, SPADE), instances=self.instances == "given")
         entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
         release = Release("coco_stuff", files, entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE))
+        return Reader(release, self, Classes(NAMES, PALETTE, ignored=[UNLABELED]))

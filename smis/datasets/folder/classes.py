@@ -67,4 +67,4 @@ def described(names: Sequence[str], palette: Sequence[Colour] | None, *, ignore:
         if known.index(name) < number:
             both = f"ids {known.index(name)} and {number} are both {name!r}"
             raise ParamsError(f"datasets.folder.classes, or {FILE}: {both}; give each a name of its own")
-    return Classes(known, [*colours, *[_UNLABELLED_COLOUR] * more])
+    return Classes(known, [*colours, *[_UNLABELLED_COLOUR] * more], ignored=[len(names)] * more)

@@ -25,7 +25,7 @@ class Reader:
         self._files = open_files(config.root)
         names, colours = (config.classes, config.palette) if config.classes else classes_file(self._files)
         classes = described(names, colours, ignore=config.ignore)
-        self.classes, self.palette = list(classes.names), list(classes.palette)
+        self.classes, self.palette, self.ignored = list(classes.names), list(classes.palette), classes.ignored
         self.crop = config.size if config.load_size else None
         self.warnings: list[str] = []
         found = pairs(self._files, given=None if config.instances is None else config.instances == "given")

@@ -1,6 +1,6 @@
 """The data set: every picture is a function of (seed, split, index)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class PaperDoll:
 
     classes: list[str] = list(NAMES)
     palette: list[tuple[int, int, int]] = list(PALETTE)
+    ignored: Sequence[int] = ()
     crop: tuple[int, int] | None = None
     problems: tuple[()] = ()
     warnings: tuple[()] = ()

@@ -12,6 +12,8 @@ class Reader(Protocol):
 
     classes: list[str]
     palette: list[tuple[int, int, int]]
+    ignored: Sequence[int]
+    """Ids that no metric counts: pixels that nobody labelled, and what the data set's own evaluation leaves out."""
     crop: tuple[int, int] | None
     """Height and width that are seen of training samples, where those are larger than the others."""
 

@@ -25,6 +25,8 @@ class Classes:
 
     names: Sequence[str]
     palette: Sequence[tuple[int, int, int]]
+    ignored: Sequence[int] = ()
+    """Ids that no metric counts."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Reader:
 
     def __init__(self, release: Release, section: Section, classes: Classes) -> None:
         check_relabel(section.relabel, name=release.name, classes=len(classes.names))
-        self.classes, self.palette = list(classes.names), list(classes.palette)
+        self.classes, self.palette, self.ignored = list(classes.names), list(classes.palette), classes.ignored
         self.problems, self.warnings = release.problems, miscounted(release, section.published)
         self.crop = section.size if section.load_size else None
         self._files, self._section = release.files, section

@@ -11,6 +11,7 @@ SECTION = {"root": "photos", "classes": ["sky", "tree"], "size": [32, 48]}
 def test_an_ignored_id_becomes_one_more_class():
     classes = described(["sky", "tree"], None, ignore=255)
     assert classes.names == ["sky", "tree", "unlabelled"]
+    assert classes.ignored == [2]
     assert len(classes.palette) == 3
 
 
