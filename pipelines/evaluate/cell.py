@@ -21,8 +21,8 @@ from smis.metrics.features import image_of
 from smis.metrics.fid import FrechetDistance, Statistics
 from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.kid import KernelDistance
-from smis.metrics.result import Bootstrap, Result
-from smis.metrics.segmentation import Segmentation, ids_of
+from smis.metrics.result import Bootstrap, Result, ids_of
+from smis.metrics.segmentation import Segmentation
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from smis.metrics.instance_diversity import InstanceDiversity
 from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
 from smis.metrics.part_diversity import PartDiversity
 from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Draws, Result, of_maps
-from smis.metrics.segmentation import Ignored, ids_of
+from smis.metrics.result import Bootstrap, Draws, Ignored, Result, ids_of, of_maps
 
 PerClass = Float[ndarray, "maps classes"]
 

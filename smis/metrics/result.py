@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ _CELLS = 2**22
 _ALIGNED = 64
 """Rows of a chunk are a multiple: BLAS sums rows in groups, and a row in another place of its group by another bit."""
 
+Ignored = int | Collection[int] | None
+"""Ids whose pixels do not count."""
 Draws = Float[ndarray, " resamples"]
 """One value of a statistic for each resample."""
 
@@ -109,6 +111,11 @@ def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:
     if not named:
         return {"label_maps": len(names)}
     return {"label_maps": len(names), "keys": hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]}
+
+
+def ids_of(ignore: Ignored) -> list[int]:
+    """Return the ids that do not count, in their order."""
+    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
 
 
 def interval(draws: Draws) -> tuple[float, float]:

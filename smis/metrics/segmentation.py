@@ -4,7 +4,7 @@ Counted as the Cityscapes scripts do: one confusion matrix over all pixels that 
 classes, not over images.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,13 @@ from torch import Tensor
 
 from smis.core.errors import LabelError
 from smis.core.shapes import LabelMap
-from smis.metrics.result import Bootstrap, Result, of_maps
+from smis.metrics.result import Bootstrap, Ignored, Result, ids_of, of_maps
 
 Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""
 Counts = Real[ndarray, "*n 3 c"]
 """Pixels of each class: found again, true, predicted. All measures follow from these."""
 PerClass = Float[ndarray, "*n c"]
-Ignored = int | Collection[int] | None
-"""Ids whose pixels do not count."""
-
-
-def ids_of(ignore: Ignored) -> list[int]:
-    """Return the ids in their order, as protocols have them."""
-    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
 
 
 def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ignored = None) -> Confusion:

@@ -3,9 +3,8 @@ import pytest
 import torch
 
 from smis.core.errors import LabelError
-from smis.metrics.result import Bootstrap
+from smis.metrics.result import Bootstrap, Ignored
 from smis.metrics.segmentation import (
-    Ignored,
     Segmentation,
     accuracy,
     class_counts,
