@@ -5,7 +5,6 @@ second looks whether the first one's count still moves.
 """
 
 import fcntl
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import StorageInternalError
 
+from flows import devices
 from flows.errors import SweepError
 from flows.sweep.workspace import SWEEPS
 
@@ -83,4 +83,4 @@ def held(study: optuna.Study) -> Iterator[None]:
 
 
 def _me() -> str:
-    return f"{Path.cwd()} on {socket.gethostname()}"
+    return f"{Path.cwd()} on {devices.machine()}"

@@ -50,7 +50,17 @@ def test_the_winner_is_the_best_by_the_first_objective() -> None:
     assert (found["best"], sorted(found["front"])) == (2, [0, 1, 2])
     page = summary.markdown(small.sweep, small.study.recorded)
     assert "that of the Pareto front (bold) with the best FD" in page
-    assert "python -m flows.sweep.bring small 2" in page
+    assert page.endswith("python -m flows.sweep.bring small 2\n")
+
+
+def test_what_ran_on_another_machine_is_brought_from_the_remote_unless_it_never_got_there() -> None:
+    small = Small(GRID, where="pool")
+    small.run()
+    assert summary.markdown(small.sweep, small.study.recorded).endswith("flows.sweep.bring small 2 --pull\n")
+    kept = Small(GRID, where="pool", name="kept")
+    kept.board.next()
+    kept.study.add(0, 0, Measured({"FD": 1.0}, 60.0, warning="its outputs stay on her laptop"))
+    assert summary.markdown(kept.sweep, kept.study.recorded).endswith("flows.sweep.bring kept 0\n")
 
 
 def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> None:
