@@ -15,6 +15,10 @@ class StageError(FlowError):
     """A stage ended with an error, which is the message."""
 
 
+class DvcError(StageError):
+    """DVC itself ended with an error, which is the message: its remote may be away."""
+
+
 class PortError(FlowError):
     """A port is taken or is no port, or an address is not this machine's."""
 

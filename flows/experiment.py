@@ -21,6 +21,7 @@ from flows.command import answers, parse, run
 from flows.events import Events
 from flows.names import DatasetInTable, SystemInTable
 from flows.order import run_in_order
+from flows.patience import patiently
 from flows.processes import Children
 from flows.stages import needs_device, run_stage, up_to_date
 
@@ -85,8 +86,8 @@ def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Ev
 
     futures = run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():
-        future.wait()
-    return {name: future.state for name, future in futures.items()}
+        patiently(future.wait)
+    return {name: patiently(lambda future=future: future.state) for name, future in futures.items()}
 
 
 def _summary(states: Mapping[str, State[None]]) -> State[None]:

@@ -28,14 +28,23 @@ def patiently(call: Callable[[], T], *, ended: Callable[[], bool] = lambda: Fals
         try:
             return call()
         except (httpx.HTTPError, PrefectException) as error:
-            reason = _reason(error)
-            if _refuses(error):
-                raise RefusedError(reason) from error
+            raise_if_refused(error)
             if time.monotonic() > until:
-                raise LostError(f"Prefect's server has not answered for {within_s:.0f} s ({reason})") from error
+                why = f"Prefect's server has not answered for {within_s:.0f} s ({_reason(error)})"
+                raise LostError(why) from error
         if ended():
             raise EndedError("Prefect's server is away, and the flow ends")
         time.sleep(POLL_S)
+
+
+def raise_if_refused(error: Exception) -> None:
+    """Tell a server that refuses from one that is away.
+
+    Raises:
+        RefusedError: if the server has understood, and refuses.
+    """
+    if _refuses(error):
+        raise RefusedError(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

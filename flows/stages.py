@@ -15,7 +15,7 @@ from prefect.states import Completed
 
 from flows import devices
 from flows.dag import Stage
-from flows.errors import StageError
+from flows.errors import DvcError, StageError
 from flows.processes import Children
 from flows.states import outcome
 
@@ -32,6 +32,8 @@ _CHATTER = (
 )
 _OURS = "error: "
 _WRAPPED = ("ERROR: failed to reproduce", "ERROR: failed to run")
+_ITS_OWN = "ERROR: unexpected error"
+"""What DVC says when its remote does not answer, for example; of a stage that fails it says one of `_WRAPPED`."""
 _NO_REASON = (*_CHATTER, "Running stage '", "Having any troubles?")
 
 
@@ -131,6 +133,7 @@ def repro(
 
     Raises:
         StageError: with the last words of the stage that failed.
+        DvcError: with DVC's, if no stage has failed but DVC.
         EndedError: if `children` were ended meanwhile.
     """
     lines: list[str] = []
@@ -144,7 +147,8 @@ def repro(
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
     code = children.run(command, each_line=keep, env=environment(env), cwd=cwd)
     if code:
-        raise StageError(reason(lines) or f"dvc ended with exit code {code} and without a word")
+        kind = DvcError if any(line.startswith(_ITS_OWN) for line in lines) else StageError
+        raise kind(reason(lines) or f"dvc ended with exit code {code} and without a word")
     return lines
 
 

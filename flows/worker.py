@@ -1,5 +1,7 @@
 """`python -m flows.worker`: this machine takes trials of the pool, as many at a time as it has devices, until Ctrl-C.
 
+Prefect's worker ends when its server is away for long; then it is started again when the server answers.
+
 Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; with `--queue shares`, shares
 of data sets that are prepared by many machines, one at a time; `make up` runs one that takes experiments and sweeps.
 """
@@ -7,7 +9,8 @@ of data sets that are prepared by many machines, one at a time; `make up` runs o
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL
@@ -17,9 +20,12 @@ from flows.command import answers, server
 from flows.deployments import FLOWS, KIND, POOL, SHARES, TRIALS, WORKSPACE
 from flows.errors import ServiceError
 from flows.processes import end, start
-from flows.services import HOST
+from flows.services import HOST, healthy
 from flows.stages import environment
 
+STEADY_S = 60.0
+"""A worker that ends sooner would end again: what it said is the reason."""
+POLL_S = 5.0
 POLLING = "PREFECT_WORKER_QUERY_SECONDS"
 
 
@@ -41,7 +47,7 @@ def surroundings(*, api: str, host: str, port: int) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a worker until Ctrl-C. Exit code 2 if there is no server, or the worker dies."""
+    """Run a worker until Ctrl-C. Exit code 2 if there is no server, or the worker dies soon."""
     options = _parse(arguments)
     with answers():
         api = server()
@@ -49,12 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ServiceError("there is no Prefect server; say where one is: PREFECT_API_URL=http://HOST:4200/api")
         print(f"{devices.machine()} takes {options.queue} of {api}; devices: {', '.join(devices.places())}", flush=True)
         env = surroundings(api=api, host=options.host, port=options.port)
-        process = start(command(options.queue), env=env)
-        try:
-            code = process.wait()
-        finally:
-            end([process.pid])
-        raise ServiceError(f"the worker ended with exit code {code}")
+        while True:
+            begin = time.monotonic()
+            code = _run(command(options.queue), env)
+            if time.monotonic() - begin < STEADY_S:
+                raise ServiceError(f"the worker ended with exit code {code}")
+            print(f"the worker ended with exit code {code}; it starts again when {api} answers", flush=True)
+            while not healthy(f"{api}/health"):
+                time.sleep(POLL_S)
+
+
+def _run(worker: Sequence[str], env: Mapping[str, str]) -> int:
+    process = start(worker, env=env)
+    try:
+        return process.wait()
+    finally:
+        end([process.pid])
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

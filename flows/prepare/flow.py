@@ -33,6 +33,7 @@ from flows.states import outcome, said_again
 from flows.sweep import pool
 
 DEPLOYMENT = "share/share"
+WORKER = "python -m flows.worker --queue shares"
 SHARES_EACH = 3
 """Shares for each machine, so that a slow one keeps no other waiting for long."""
 Say = Callable[[str], object]
@@ -137,7 +138,7 @@ class _Spread:
                 self._say(f"{share.name}: {len(numbers)} of them are given away again: {why}")
 
     def _send(self, share: Share) -> str:
-        run = pool.Run(DEPLOYMENT, share, name=share.name, tag=_tag(self._options))
+        run = pool.Run(DEPLOYMENT, share, name=share.name, tag=_tag(self._options), worker=WORKER)
         try:
             measured = pool.send(run, self._children, lost_after_s=self._options.lost_after_s, each_line=self._say)
         except (StageError, LostError) as error:

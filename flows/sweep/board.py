@@ -13,7 +13,9 @@ from flows.sweep.study import Study
 Unit = tuple[int, int]
 """A trial's number and a seed."""
 UNFIT_S = 600.0
-"""How long only machines that cannot run it may take a training, before its trial is given up."""
+"""How long only machines that cannot run a sweep may take its trainings, before a trial is given up."""
+UNFIT_SAYS_S = 120.0
+"""What has gone on for longer is at work: a machine that is unfit says so sooner."""
 
 
 class Board:
@@ -29,8 +31,8 @@ class Board:
         self._later: dict[int, list[Unit]] = {}
         self._failures: Counter[Unit] = Counter()
         self._closed: set[int] = set()
-        self._out: dict[Unit, float] = {}
-        self._unfit: dict[Unit, float] = {}
+        self._begun: dict[Unit, float] = {}
+        self._unfit_since: float | None = None
         self._reasons: set[str] = set()
 
     def next(self) -> Unit | None:
@@ -44,22 +46,21 @@ class Board:
             ahead = 1 if self._sweep.prune else len(units)
             self._queue.extend(units[:ahead])
             self._later[number] = units[ahead:]
-        unit = self._queue.popleft()
-        self._out[unit] = time.monotonic()
-        return unit
+        return self._queue.popleft()
 
     def judge(self, unit: Unit, points: list[Point]) -> bool:
-        """Say whether a training should be ended early; only the curve of a setting's first seed is kept."""
+        """Say whether a training that goes on should be ended early; only a setting's first seed's curve is kept."""
+        self._begun.setdefault(unit, time.monotonic())
         number, seed = unit
-        return seed == self._seeds[0] and self._study.report(number, points)
+        return bool(points) and seed == self._seeds[0] and self._study.report(number, points)
 
     def ended(self, job: Job) -> None:
         """Take in what became of a training."""
         unit = number, _ = job.trial.number, job.trial.seed
-        self._out.pop(unit, None)
+        self._begun.pop(unit, None)
         unfit = job.unfit and self._sweep.where == "pool"
         if not unfit:
-            self._unfit.clear()  # somebody can run this sweep, even if there is a queue for them
+            self._unfit_since = None  # somebody can run this sweep, even if there is a queue for them
         if number in self._closed:
             return
         if job.measured is not None:
@@ -97,9 +98,10 @@ class Board:
     def _wait_for_another_machine(self, unit: Unit, why: str) -> None:
         """Give the training away again, which counts as no failure, unless nobody seems to be fit for it."""
         now = time.monotonic()
-        since = self._unfit.setdefault(unit, now)
-        at_work = any(now - out > UNFIT_S for out in self._out.values())  # a machine that is unfit is quick to say so
-        if now - since > UNFIT_S and not at_work:
+        if self._unfit_since is None:
+            self._unfit_since = now
+        at_work = any(now - begun > UNFIT_SAYS_S for begun in self._begun.values())
+        if now - self._unfit_since > UNFIT_S and not at_work:
             self._fail(unit[0], why)
             return
         if why not in self._reasons:

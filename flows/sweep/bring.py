@@ -1,7 +1,6 @@
 """`python -m flows.sweep.bring NAME NUMBER`: a trial's parameters, code and outputs in the main workspace.
 
-Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote. What it
-cannot restore it would make, and that might be another training's: so the shell that it is given runs nothing.
+Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote.
 """
 
 import argparse
@@ -16,14 +15,13 @@ from dvc.utils.serialize import load_yaml
 
 from flows import dag
 from flows.command import answers
-from flows.errors import StageError, SweepError
+from flows.errors import SweepError
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
+from flows.sweep.restore import restore
 from flows.sweep.trial import FILE, Trial
-from flows.sweep.workspace import PARAMS, SWEEPS
-
-_RUNS = "Running stage '"
+from flows.sweep.workspace import BASE, PARAMS, SWEEPS
 
 
 def bring(trial: Trial, *, code: bool = False, pull: bool = False) -> None:
@@ -65,7 +63,7 @@ def _flat(params: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
 def _restore(trial: Trial, *, pull: bool) -> None:
     """Restore the outputs; a stage runs again only if it alone is lost and writes for git, what DVC need not have."""
     again: set[str] = set()
-    while lost := _lost(trial, pull=pull):
+    while lost := restore(trial, Children(), pull=pull, place=Path()):
         if lost in again or not _writes_for_git(lost):
             where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
             raise SweepError(
@@ -75,21 +73,6 @@ def _restore(trial: Trial, *, pull: bool) -> None:
         print(f"{lost} runs again, from what was restored: DVC keeps not all that it writes")
         repro(["--single-item", lost], Children(), each_line=print)
         again.add(lost)
-
-
-def _lost(trial: Trial, *, pull: bool) -> str | None:
-    """Restore stage after stage; return the first that DVC would have to run."""
-    lines: list[str] = []
-    nothing = {"SHELL": shutil.which("false") or "/bin/false"}
-    try:
-        repro([*(["--pull"] if pull else []), *trial.stages], Children(), each_line=lines.append, env=nothing)
-    except StageError:
-        lost = [line.removeprefix(_RUNS).partition("'")[0] for line in lines if line.startswith(_RUNS)]
-        if not lost:
-            raise
-        return lost[-1]
-    print("\n".join(lines))
-    return None
 
 
 def _writes_for_git(stage: str) -> bool:
@@ -123,12 +106,9 @@ def _started(sweep: str) -> Iterator[Trial]:
 
 
 def _bring_code(trial: Trial, *, wanted: bool) -> None:
-    if not (trial.folder / dag.FILE).exists():
-        raise SweepError(
-            f"{trial.name} ran on another machine with other code than this; go to that state with git first"
-        )
-    files = [path.relative_to(trial.folder) for path in workspace.below(trial.folder, trial.code)]
-    other = [path for path in files if not path.exists() or not filecmp.cmp(trial.folder / path, path, shallow=False)]
+    source = _source(trial)
+    files = [path.relative_to(source) for path in workspace.below(source, trial.code)]
+    other = [path for path in files if not path.exists() or not filecmp.cmp(source / path, path, shallow=False)]
     newer = sorted(set(workspace.below(Path(), trial.code)) - set(files))
     if (other or newer) and not wanted:
         told = [*map(str, other), *(f"{path} (it had none)" for path in newer)]
@@ -137,12 +117,23 @@ def _bring_code(trial: Trial, *, wanted: bool) -> None:
             "--code brings that too, over these files"
         )
     for path in other:
-        _place(trial.folder / path, path, shutil.copyfile)
+        _place(source / path, path, shutil.copyfile)
         print(f"brought {path}")
     for path in newer:
         aside = SWEEPS / trial.sweep / "aside" / path
         _place(path, aside, shutil.move)
         print(f"moved {path}, which {trial.name} had not, to {aside}")
+
+
+def _source(trial: Trial) -> Path:
+    """Find the trial's code: in its own workspace or, if it ran on another machine, in the sweep's copy."""
+    for place in (trial.folder, SWEEPS / trial.sweep / BASE):
+        if (place / dag.FILE).exists() and workspace.digest(place, trial.code) == trial.digest:
+            return place
+    raise SweepError(
+        f"{trial.name} had other code than this workspace has now, and the sweep's copy of it is gone since it was "
+        "started anew; go to that state with git first"
+    )
 
 
 def _place(source: Path, target: Path, how: Callable[[Path, Path], object]) -> None:

@@ -1,9 +1,7 @@
 """What a trial on another machine tells its sweep: one artifact of its run, written anew every few seconds."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +14,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from flows.patience import patiently
+from flows.repeating import repeating
 from flows.sweep.curve import Point
 from flows.sweep.trial import Measured, finite
 
@@ -50,20 +49,13 @@ def posted(bulletin: Bulletin) -> Iterator[None]:
         LostError: if the server is away for too long at the beginning or the end; between them it may be.
     """
     artifact = patiently(partial(_create, bulletin))
-    done = threading.Event()
 
     def post() -> None:
-        while not done.wait(EVERY_S):
-            with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
-                _update(artifact, bulletin)
+        with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
+            _update(artifact, bulletin)
 
-    thread = threading.Thread(target=copy_context().run, args=(post,), daemon=True)
-    thread.start()
-    try:
+    with repeating(post, every_s=EVERY_S):
         yield
-    finally:
-        done.set()
-        thread.join()
     patiently(partial(_update, artifact, bulletin), within_s=AT_THE_END_S)
 
 

@@ -2,11 +2,12 @@
 
 import json
 import math
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from flows.repeating import repeating
 
 POLL_S = 1.0
 Point = tuple[int, float]
@@ -64,17 +65,9 @@ def followed(workspace: Path, key: str | None, take: Callable[[list[Point]], obj
     if key is None:
         yield
         return
-    curve, done = Curve(workspace, key), threading.Event()
-
-    def watch() -> None:
-        while not done.wait(POLL_S):
-            take(curve.fresh())
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    curve = Curve(workspace, key)
     try:
-        yield
+        with repeating(lambda: take(curve.fresh()), every_s=POLL_S):
+            yield
     finally:
-        done.set()
-        thread.join()
         take(curve.fresh())

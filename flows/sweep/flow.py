@@ -17,11 +17,11 @@ from prefect.states import Failed
 
 from flows import artifacts, devices
 from flows.cancelling import until_cancelled
-from flows.errors import FlowError
+from flows.errors import FlowError, StageError
 from flows.events import Events, next_of
 from flows.patience import patiently
 from flows.processes import Children, end_together
-from flows.sweep import check, pool, summary, trial
+from flows.sweep import check, pool, restore, summary, trial, workspace
 from flows.sweep.board import Board, Unit
 from flows.sweep.config import Sweep
 from flows.sweep.curve import names
@@ -77,11 +77,23 @@ class _Trials:
                 start(unit)
             if not self._futures:
                 state = summary.show(options, study, say=say)
-                artifacts.show_tracking(Children(), SWEEP_TRACKING, options.name, each_line=say)
+                self._fetch_winner(plan, study, warn)
+                artifacts.show_tracking(self._checking, SWEEP_TRACKING, options.name, each_line=say)
                 return state
             job = self._ended(next_of(events))
             board.ended(job)
             watched.ended(job)
+
+    def _fetch_winner(self, plan: Plan, study: Study, warn: Callable[[str], object]) -> None:
+        """Bring here what the best trial has made, if another machine has it: it is to be registered."""
+        best = summary.winner(self._options, study.recorded)
+        if self._options.where != "pool" or best is None or not workspace.has_remote(plan.base):
+            return
+        made = plan.trial(best.number, study.setting(best.number), seed=plan.seed)
+        try:
+            restore.fetch(made, self._checking, base=plan.base)
+        except StageError as error:
+            warn(f"{made.name}, the best, was not brought here: {error}")
 
     def end(self) -> None:
         """End every process of every trial, here and elsewhere."""

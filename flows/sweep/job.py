@@ -57,7 +57,7 @@ class Job:
         return Completed(message=values)
 
     def _take(self, points: list[Point]) -> None:
-        if points and not self.pruned and self._judge(points):
+        if not self.pruned and self._judge(points):
             self.pruned = True
             self.children.end()
 

@@ -14,7 +14,7 @@ from flows.sweep import workspace
 from flows.sweep.config import Choice, Sweep
 from flows.sweep.space import DATASET, SYSTEM, Setting, Space, cell
 from flows.sweep.trial import Trial
-from flows.sweep.workspace import PARAMS, SWEEPS
+from flows.sweep.workspace import BASE, PARAMS, SWEEPS
 
 
 class Plan:
@@ -22,7 +22,7 @@ class Plan:
 
     def __init__(self, sweep: Sweep, space: Space, root: Path) -> None:
         self._sweep, self._space = sweep, space
-        self.base = SWEEPS / sweep.name / "base"
+        self.base = SWEEPS / sweep.name / BASE
         shutil.rmtree(self.base, ignore_errors=True)
         outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
         workspace.copy(root, self.base, outs=outs)

@@ -32,7 +32,7 @@ from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel
 
 from flows.errors import EndedError, LostError, RefusedError, StageError, UnfitError
-from flows.patience import patiently
+from flows.patience import patiently, raise_if_refused
 from flows.processes import Children
 from flows.sweep.bulletin import TYPE, UNFIT, Bulletin
 from flows.sweep.curve import Point
@@ -44,6 +44,8 @@ SLOW_S = 5.0
 """A server that takes longer to say how a run is was away."""
 START_S = 60.0
 """How much longer a machine may take from having taken a trial to its first word: it has much to import."""
+END_S = 60.0
+"""How long a sweep that ends waits for the server to hear that its trials shall end."""
 _GOES_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
 
 
@@ -63,10 +65,10 @@ def run(
         UnfitError: if the machine cannot run it, but another might.
         LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it, or its run
             was deleted.
-        RefusedError: if there is no such deployment.
+        RefusedError: if there is no such deployment, or the server lets nobody look at its runs.
         EndedError: if `children` were ended meanwhile.
     """
-    asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag)
+    asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag, worker="python -m flows.worker")
     return send(asked, children, lost_after_s=lost_after_s, each_line=each_line, take=take)
 
 
@@ -78,6 +80,8 @@ class Run:
     options: BaseModel
     name: str
     tag: str
+    worker: str
+    """The command of those that take it."""
 
 
 def send(
@@ -90,7 +94,7 @@ def send(
 ) -> Measured:
     """Have a deployment, which posts a bulletin, run by whichever machine takes it; raises what `run` raises."""
     made = _order(run, children)
-    each_line(f"{run.name} waits for a worker")
+    each_line(f"{run.name} waits for a worker: {run.worker}")
     with get_client(sync_client=True) as client:
         return _Watched(client, made, lost_after_s).result(children, take)
 
@@ -116,7 +120,15 @@ def _order(run: Run, children: Children) -> UUID:
 
 
 def end_tagged(tag: str) -> None:
-    """Cancel every run with a tag that goes on or waits: with who sent them out, Prefect does not do that of itself."""
+    """Cancel every run with a tag that goes on or waits: with who sent them out, Prefect does not do that of itself.
+
+    Raises:
+        LostError: if the server is away for a minute.
+    """
+    patiently(partial(_end_tagged, tag), within_s=END_S)
+
+
+def _end_tagged(tag: str) -> None:
     with get_client(sync_client=True) as client:
         tagged = FlowRunFilter(
             tags=FlowRunFilterTags(all_=[tag]),
@@ -146,7 +158,8 @@ class _Watched:
             except ObjectNotFound as error:
                 if not children.ended:
                     raise LostError("its run was deleted") from error
-            except (httpx.HTTPError, PrefectException):
+            except (httpx.HTTPError, PrefectException) as error:
+                raise_if_refused(error)
                 self._heard = time.monotonic()  # a server that is away says nothing of a trial
             if children.ended:  # and the server is away for good
                 raise EndedError("the trial was ended with its sweep")
@@ -158,7 +171,8 @@ class _Watched:
         bulletin, updated = self._bulletin()
         if time.monotonic() - begin > SLOW_S:  # Prefect's client itself waits for a server that is away
             self._heard = time.monotonic()
-        take(bulletin.points[self._points :])
+        if found.state_type not in (StateType.SCHEDULED, StateType.PENDING):
+            take(bulletin.points[self._points :])
         self._points = len(bulletin.points)
         if children.ended:
             _cancel(self._client, self._run, found.state_type)

@@ -9,7 +9,6 @@ from queue import Empty
 from typing import Any
 
 import httpx
-from dvc.config import Config
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
@@ -19,11 +18,13 @@ from prefect.states import Completed, Failed
 
 from flows import devices
 from flows.cancelling import finished, until_cancelled
+from flows.errors import DvcError
 from flows.events import Events
 from flows.patience import patiently
 from flows.processes import Children
 from flows.stages import environment
 from flows.sweep import trial as trials
+from flows.sweep import workspace
 from flows.sweep.bulletin import UNFIT, Bulletin, posted
 from flows.sweep.job import Job, run_trial
 from flows.sweep.trial import Trial
@@ -31,7 +32,7 @@ from flows.sweep.trial import Trial
 HERE = Path()
 POLL_S = 0.5
 PAUSES_S = (10.0, 60.0)
-"""How long to wait before outputs are sent to the DVC remote again."""
+"""How long to wait before outputs are sent to the DVC remote again, or asked for."""
 HOLD_S = 30.0
 """How long a machine that cannot run a trial keeps it, and takes no other: else it would take the repeated one too."""
 
@@ -81,14 +82,25 @@ def _said(job: Job, message: str) -> State[None]:
 
 
 def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:
-    remote = "remote" in Config(str(HERE / ".dvc"), validate=False)["core"]
-    measured = trials.run(trial, children, source=HERE, pull=remote, **hands)
+    remote = workspace.has_remote(HERE)
+    measured = _run(trial, children, pull=remote, **hands)
     why = _push(trial, children) if remote else "there is no default DVC remote"
     if not why:
         return measured
     warning = f"its outputs stay on {devices.machine()}: {why}"
     get_run_logger().warning("%s: %s", trial.name, warning)
     return replace(measured, warning=warning)
+
+
+def _run(trial: Trial, children: Children, *, pull: bool, **hands: Any) -> trials.Measured:
+    """Run it, again where DVC has failed and no stage: a remote that is away for a minute costs no try."""
+    for pause_s in PAUSES_S:
+        try:
+            return trials.run(trial, children, source=HERE, pull=pull, **hands)
+        except DvcError as error:
+            get_run_logger().warning("%s: %s; it goes on in %.0f s", trial.name, error, pause_s)
+            _pause(children, pause_s)
+    return trials.run(trial, children, source=HERE, pull=pull, **hands)
 
 
 def _push(options: Trial, children: Children) -> str:

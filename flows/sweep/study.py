@@ -1,12 +1,10 @@
 """The sweep's memory: an Optuna study, in which every trial is written down as soon as anything is known of it.
 
-`$SMIS_STUDIES` is the address of its database, such as postgresql+psycopg2://...; without it, a file of the workspace.
 A trial that was running when its sweep died is taken up again with its number, and so with its workspace and states.
 """
 
 import json
 import logging
-import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,18 +15,16 @@ from uuid import uuid4
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from flows.errors import SweepError
-from flows.sweep import lease
+from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
+from flows.sweep.lease import Lease
 from flows.sweep.space import Setting, Space, cell, coded
 from flows.sweep.trial import Measured, finite
-from flows.sweep.workspace import SWEEPS
 
-VARIABLE = "SMIS_STUDIES"
 _MEANT, _SETTING, _SEED, _WHY, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
 _AGAIN, _ID, _CODE = "again", "id", "code"
 _MAY_CHANGE = {"trials", "side_by_side", "retries", "where", "gpus", "lost_after_s"}
@@ -55,17 +51,17 @@ class Study:
             SweepError: if the name belongs to a sweep that asks for something else, or goes on elsewhere.
         """
         self._sweep, self._space = sweep, space
-        self._shared = bool(os.environ.get(VARIABLE))
         self._study = optuna.create_study(
-            storage=_storage(),
+            storage=storage.opened(),
             study_name=sweep.name,
             directions=[objective.direction for objective in sweep.objectives],
             pruner=_pruner(sweep),
             load_if_exists=True,
         )
         self._check_meaning(common or {})
-        if self._shared:
-            lease.check(self._study)
+        self._lease = Lease(sweep.name) if storage.shared() else None
+        if self._lease:
+            self._lease.check()
         self._study.set_user_attr(_CODE, dict(code or {}))
         # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
@@ -76,7 +72,7 @@ class Study:
 
     def held(self) -> AbstractContextManager[None]:
         """Meanwhile, keep the study from sweeps of the same name elsewhere."""
-        return lease.held(self._study) if self._shared else nullcontext()
+        return self._lease.held() if self._lease else nullcontext()
 
     @property
     def id(self) -> str:
@@ -96,7 +92,13 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def next(self) -> int | None:
-        """Return the number of the next trial to run: first those that a dead sweep left, then new ones."""
+        """Return the number of the next trial to run: first those that a dead sweep left, then new ones.
+
+        Raises:
+            SweepError: if another sweep of the name has taken the study over.
+        """
+        if self._lease:
+            self._lease.check_ours()
         if self._unfinished:
             number = self._unfinished.pop(0)
             self._suggest(optuna.Trial(self._study, self.trials[number]._trial_id))
@@ -247,25 +249,15 @@ def load(name: str) -> optuna.Study:
     Raises:
         SweepError: if there is none.
     """
-    storage = _storage()
-    names = optuna.get_all_study_names(storage)
+    there = storage.opened()
+    names = optuna.get_all_study_names(there)
     if name not in names:
         raise SweepError(f"there is no sweep {name!r}; there are: {', '.join(sorted(names)) or 'none'}")
-    return optuna.load_study(study_name=name, storage=storage)
+    return optuna.load_study(study_name=name, storage=there)
 
 
 def _seeds(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, value) for name, value in attributes.items() if name.startswith(_SEED))
-
-
-def _storage() -> RDBStorage:
-    address = os.environ.get(VARIABLE)
-    if not address:
-        SWEEPS.mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{SWEEPS / 'studies.db'}"
-    # Sweeps side by side wait for one another's writes.
-    waits = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
-    return RDBStorage(address, engine_kwargs=waits)
 
 
 def _sampler(sweep: Sweep, *, seed: int) -> BaseSampler:

@@ -4,6 +4,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import optuna
@@ -12,6 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.patience import patiently
 from flows.sweep import plots
 from flows.sweep.config import Objective, Sweep
 from flows.sweep.importance import finished, importance
@@ -38,7 +40,8 @@ def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[N
     (folder / "summary.md").write_text(text)
     (folder / "summary.json").write_text(json.dumps(plain(sweep, study.recorded), indent=2) + "\n")
     plots.draw(sweep, study.recorded, folder / "plots")
-    create_markdown_artifact(text, key=f"sweep-{sweep.name}", description=f"sweep {sweep.name}")
+    show = partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=f"sweep {sweep.name}")
+    patiently(show)
     say(f"\n{text}")
     told = _counted(trials)
     if any(trial.state == TrialState.COMPLETE for trial in trials):
@@ -179,4 +182,5 @@ def _importance(sweep: Sweep, study: optuna.Study) -> list[str]:
 
 
 def _cells(values: Iterable[str]) -> str:
-    return f"| {' | '.join(values)} |"
+    escaped = (value.replace("|", "\\|") for value in values)
+    return f"| {' | '.join(escaped)} |"

@@ -20,6 +20,8 @@ from flows.dag import RAW
 
 PARAMS = "params.yaml"
 SWEEPS = Path(".scratch/sweeps")
+BASE = "base"
+"""A sweep's folder with the code of the moment when it was started."""
 _NEVER = {".git", ".dvc", ".scratch", ".venv", "__pycache__", "mlartifacts", "mlruns"}
 _LINKED_BYTES = 2**20
 
@@ -92,6 +94,11 @@ def digest(root: Path, code: Sequence[str]) -> str:
     for path in below(root, code):
         found.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
+
+
+def has_remote(root: Path) -> bool:
+    """Say whether a workspace has a default DVC remote."""
+    return "remote" in Config(str(root / ".dvc"), validate=False)["core"]
 
 
 def below(root: Path, names: Iterable[str]) -> list[Path]:

@@ -2,14 +2,16 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from flows import dag
-from flows.errors import StageError
+from flows.errors import DvcError, StageError
 from flows.processes import Children
-from flows.stages import environment, reason, reproduce, up_to_date
+from flows.stages import environment, reason, repro, reproduce, up_to_date
 from tests.flows.workspaces import Workspace
 
 
@@ -67,3 +69,20 @@ def test_dvcs_chatter_is_no_reason() -> None:
 
 def test_children_find_this_interpreters_programs_first() -> None:
     assert environment({"PATH": "/elsewhere"})["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/elsewhere"
+
+
+def test_dvc_that_fails_itself_is_told_from_a_stage_that_fails() -> None:
+    def fails(*lines: str) -> Mock:
+        def run(*_: object, each_line: Callable[[str], object], **__: object) -> int:
+            for line in lines:
+                each_line(line)
+            return 255
+
+        return Mock(run=run)
+
+    away = fails('ERROR: unexpected error - Could not connect to the endpoint URL: "x"', "", "Having any troubles? ...")
+    with pytest.raises(DvcError, match=r'Could not connect to the endpoint URL: "x"$'):
+        repro(["--pull", "train@doll-two"], away, each_line=str)
+    with pytest.raises(StageError, match=r"^it cannot be$") as caught:
+        repro(["train@doll-two"], fails("error: it cannot be", "ERROR: failed to reproduce 'x'"), each_line=str)
+    assert caught.type is StageError

@@ -159,9 +159,21 @@ def test_a_training_that_no_machine_can_run_fails_after_a_while(clock: Clock) ->
     assert small.states()[0] == TrialState.FAIL
 
 
+def test_what_no_machine_can_run_fails_however_many_trainings_take_turns(clock: Clock) -> None:
+    small = Small(Dimension(path=RATE, choices=[number / 100 for number in range(60)]), where="pool")
+    queue = [small.board.next() for _ in range(60)]
+    for unit in queue:
+        assert unit is not None
+        clock.now += 30
+        small.board.judge(unit, [])
+        small.unfit(unit, "left has other code")
+    assert small.states().count(TrialState.FAIL) == 60 - int(boards.UNFIT_S) // 30 - 1
+
+
 def test_a_training_waits_for_the_fit_machine_as_long_as_that_is_at_work(clock: Clock) -> None:
     small = Small(GRID, where="pool")
     assert (small.board.next(), small.board.next()) == ((0, 0), (1, 0))
+    small.board.judge((0, 0), [])
     for _ in range(5):
         small.unfit((1, 0), "left has other code")
         assert small.board.next() == (1, 0)

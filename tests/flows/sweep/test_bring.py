@@ -66,6 +66,26 @@ def test_a_file_that_the_trial_had_not_is_other_code_too_and_moved_away_when_ask
     assert len(swept.told("begins")) == before
 
 
+def test_the_code_of_a_trial_that_ran_elsewhere_comes_from_the_sweep(swept: SweepWorkspace) -> None:
+    (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
+    aside = trial.with_name("elsewhere")
+    trial.rename(aside)
+    trial.mkdir()
+    shutil.copy(aside / "trial.json", trial)
+    (swept.path / "lib" / "a.py").write_text("3")
+    brought = swept.run("flows.sweep.bring", "small", "1", "--code")
+    (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("4")
+    (swept.path / "lib" / "a.py").write_text("3")
+    gone = swept.run("flows.sweep.bring", "small", "1", "--code")
+    (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("1")
+    shutil.rmtree(trial)
+    aside.rename(trial)
+    assert brought.returncode == 0, brought.stderr
+    assert "brought lib/a.py" in brought.stdout
+    assert gone.returncode == 2
+    assert "and the sweep's copy of it is gone since it was started anew; go to that state with git" in gone.stderr
+
+
 def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_are_named(
     swept: SweepWorkspace,
 ) -> None:

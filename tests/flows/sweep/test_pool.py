@@ -99,6 +99,8 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
     assert "is repeated: nothing was heard of it for 15 s" in small.output()
     assert small.told(stage="train", machine="left")
+    best = small.path / ".scratch/sweeps/small/trial-0000-seed-0"
+    assert (best / "runs/doll/one/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
     brought = small.run("flows.sweep.bring", "small", "2", "--pull")
     assert brought.returncode == 0, brought.stderr
     assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
@@ -202,7 +204,7 @@ def test_a_machine_that_is_unfit_is_told_from_a_trial_that_fails(name: str, erro
     assert caught.type is error
 
 
-ORDER = pool.Run("trial/trial", Pruning(), name="one", tag="sweep:small")
+ORDER = pool.Run("trial/trial", Pruning(), name="one", tag="sweep:small", worker="python -m flows.worker")
 
 
 def test_a_run_is_ordered_once_though_the_server_is_away_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +238,14 @@ def test_a_run_that_was_deleted_is_lost_and_no_outage() -> None:
     gone = Mock(read_flow_run=Mock(side_effect=[ObjectNotFound(Exception("404"))]))  # whoever asks again gets another
     with pytest.raises(LostError, match=r"^its run was deleted$"):
         pool._Watched(gone, uuid4(), lost_after_s=9).result(Children(), lambda points: None)
+
+
+def test_a_server_that_lets_nobody_look_is_no_outage() -> None:
+    answer = httpx.Response(403, request=httpx.Request("GET", "http://server/api/flow_runs/1"))
+    refused = httpx.HTTPStatusError("403 Forbidden", request=answer.request, response=answer)
+    client = Mock(read_flow_run=Mock(side_effect=refused))
+    with pytest.raises(RefusedError, match=r"^403 Forbidden$"):
+        pool._Watched(client, uuid4(), lost_after_s=9).result(Children(), lambda points: None)
 
 
 class Away:

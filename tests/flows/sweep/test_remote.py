@@ -10,7 +10,7 @@ import pytest
 from prefect.futures import PrefectFuture
 
 from flows.cancelling import CancelledInPageError
-from flows.errors import EndedError
+from flows.errors import DvcError, EndedError
 from flows.sweep import remote
 from flows.sweep.trial import Measured, Trial
 from tests.flows.sweeps import SweepWorkspace
@@ -57,7 +57,7 @@ def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
     monkeypatch.setattr(remote, "get_run_logger", Mock())
     monkeypatch.setattr(remote, "PAUSES_S", (0.1, 0.2))
     monkeypatch.setattr(remote.trials, "run", lambda *_, **__: Measured({"FD": 1.0}, 2.0, "left"))
-    monkeypatch.setattr(remote, "Config", lambda *_, **__: {"core": {"remote": "shared"}})
+    monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
     monkeypatch.setenv("SMIS_MACHINE", "left")
     return Mock(ended=False)
 
@@ -76,7 +76,7 @@ def test_outputs_that_the_remote_did_not_take_are_told_with_what_was_measured(pu
 def test_outputs_that_have_no_remote_are_told_with_what_was_measured(
     pushes: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "Config", lambda *_, **__: {"core": {}})
+    monkeypatch.setattr(remote.workspace, "has_remote", lambda _: False)
     assert remote._work(trial(), pushes).warning == "its outputs stay on left: there is no default DVC remote"
 
 
@@ -85,6 +85,20 @@ def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monk
     pushes.ended, pushes.run.side_effect = True, [1, EndedError("dvc was not started: its flow ends")]
     with pytest.raises(EndedError, match="its flow ends"):
         remote._work(trial(), pushes)
+
+
+def test_a_remote_that_is_away_when_a_trial_begins_costs_no_try(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    pushes.run.return_value = 0
+    answers = iter([DvcError("unexpected error - Could not connect"), Measured({"FD": 1.0}, 2.0, "left")])
+
+    def run(*_: object, **__: object) -> Measured:
+        answer = next(answers)
+        if isinstance(answer, DvcError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(remote.trials, "run", run)
+    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left")
 
 
 class Away:

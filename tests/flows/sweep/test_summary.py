@@ -90,3 +90,10 @@ def test_without_warnings_no_line_counts_them() -> None:
     small = Small(GRID)
     small.run()
     assert "warning" not in summary.markdown(small.sweep, small.study.recorded)
+
+
+def test_a_bar_in_a_reason_is_no_new_column() -> None:
+    small = Small(GRID, retries=0)
+    small.board.next()
+    small.study.fail(0, "use a|b")
+    assert r"| failed: use a\|b |" in summary.markdown(small.sweep, small.study.recorded)

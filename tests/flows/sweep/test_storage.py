@@ -1,0 +1,123 @@
+"""Studies in a PostgreSQL that is away for a while."""
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
+
+from flows.errors import LostError, SweepError
+from flows.sweep import storage
+from flows.sweep.config import Sweep
+from flows.sweep.space import Space
+from flows.sweep.study import Study
+from flows.sweep.trial import Measured
+from tests.flows.workspaces import end, wait_for
+from tests.servers import free_port
+from tests.services import postgresql
+
+PASSWORD = "chosen"
+
+
+class Database:
+    """A server that comes back with what it knew."""
+
+    def __init__(self, folder: Path) -> None:
+        self._data, self._port, self._log = folder / "data", free_port(), folder / "log"
+        path = f"{postgresql.programs(folder)}{os.pathsep}{os.defpath}"
+        self._env = {"PATH": path, "POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": PASSWORD}
+        self.address = f"postgresql+psycopg2://postgres:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+        postgresql.make_cluster(self._data, self._env)
+
+    def start(self) -> None:
+        self._process = postgresql.serve(self._data, port=self._port, env=self._env, log=self._log)
+
+    def ready(self) -> bool:
+        asked = ["pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(self._port)]
+        return subprocess.run(asked, env=self._env, check=False).returncode == 0
+
+    def stop(self) -> None:
+        end(self._process)
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as nobody, if we are root
+        made = Database(Path(folder))
+        made.start()
+        wait_for(made.ready, timeout_s=30)
+        monkeypatch.setenv(storage.VARIABLE, made.address)
+        monkeypatch.setattr(storage, "POLL_S", 0.1)
+        yield made
+        made.stop()
+
+
+def study() -> Study:
+    values = {"name": "rates", "objectives": {"FD": "minimize"}, "space": [{"path": "train.rate", "choices": [1, 2]}]}
+    sweep = Sweep.model_validate(values)
+    return Study(sweep, Space(["one"], ["doll"], sweep.space))
+
+
+def test_a_sweep_goes_on_when_its_database_was_away(database: Database) -> None:
+    made = study()
+    for measured in (1.0, 2.0):
+        database.stop()
+        back = threading.Timer(1.0, database.start)
+        back.start()
+        number = made.next()
+        back.join()
+        assert number is not None
+        wait_for(database.ready, timeout_s=30)
+        made.add(number, 0, Measured({"FD": measured}, 1.0))
+    assert [trial.state for trial in study().trials] == [TrialState.COMPLETE] * 2
+
+
+def test_a_database_that_stays_away_is_told_with_its_reason(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = study()
+    database.stop()
+    monkeypatch.setattr(storage, "WITHIN_S", 0.3)
+    with pytest.raises(LostError, match=r"has not answered for 0 s \(.*\); start the sweep again when") as caught:
+        made.next()
+    assert PASSWORD not in str(caught.value)
+    database.start()
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgresql+psycopg2://me:chosen@127.0.0.1:9/optuna", "Connection refused"),
+        ("nothing at all", "Could not parse SQLAlchemy URL"),
+        ("paper://me:chosen@127.0.0.1/optuna", "Can't load plugin: sqlalchemy.dialects:paper"),
+    ],
+)
+def test_an_address_without_a_database_is_told_at_once(address: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(storage.VARIABLE, address)
+    with pytest.raises(SweepError, match=rf"^the database that SMIS_STUDIES names does not open \(.*{why}") as caught:
+        storage.opened()
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_state_that_was_written_before_its_answer_was_lost_is_not_written_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage, "POLL_S", 0.0)
+    lost = StorageInternalError("away")
+    lost.__cause__ = OperationalError("UPDATE", {}, Exception("server closed the connection"))
+    answers: list[Exception] = [lost, UpdateFinishedTrialError("it is finished")]
+
+    def write() -> bool:
+        raise answers.pop(0)
+
+    assert storage._patient(write)() is True
+    answers.append(UpdateFinishedTrialError("it is finished"))
+    with pytest.raises(UpdateFinishedTrialError, match="it is finished"):
+        storage._patient(write)()
