@@ -4,11 +4,13 @@ import base64
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
 from flows.errors import EndedError
+from flows.patience import patiently
 from flows.processes import Children
 from flows.stages import environment
 
@@ -23,12 +25,14 @@ def show_report(folder: Path = REPORT) -> list[str]:
     keys = []
     table = folder / "report.md"
     if table.exists():  # its pictures have relative paths, which mean nothing in Prefect: they are shown by themselves
-        create_markdown_artifact(_PICTURE.sub("", table.read_text()), key="report", description="the table")
+        text = _PICTURE.sub("", table.read_text())
+        patiently(partial(create_markdown_artifact, text, key="report", description="the table"))
         keys.append("report")
     for picture in sorted(folder.glob("*.png")):
         key = re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-")
         data = base64.b64encode(picture.read_bytes()).decode()
-        create_image_artifact(f"data:image/png;base64,{data}", key=key, description=picture.name)
+        address = f"data:image/png;base64,{data}"
+        patiently(partial(create_image_artifact, address, key=key, description=picture.name))
         keys.append(key)
     return keys
 
@@ -68,5 +72,5 @@ def show_tracking(children: Children, *words: str, each_line: Callable[[str], ob
         return []
     linked = (_LINKED.sub(r"[\1](\2)", line) for line in lines)  # <...> would be shorter, but the page spoils its &
     text = "\n".join(f"* {line}" for line in linked)
-    create_markdown_artifact(text, key="mlflow", description="the runs in MLflow")
+    patiently(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))
     return ["mlflow"]

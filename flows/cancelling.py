@@ -78,5 +78,7 @@ def _reason(client: SyncPrefectClient, run: UUID) -> str:
         state = client.read_flow_run(run).state
     except ObjectNotFound:
         return "deleted in Prefect's page"
-    over = state and (state.is_cancelling() or state.is_final())  # final: given up for lost
+    if state and state.is_crashed():
+        return f"given up for lost: {state.message}"
+    over = state and (state.is_cancelling() or state.is_final())
     return "cancelled in Prefect's page" if over else ""

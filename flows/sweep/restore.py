@@ -1,6 +1,7 @@
 """What a trial made, back in a workspace from DVC's cache or remote, with nothing made anew."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.errors import StageError
@@ -12,7 +13,14 @@ from flows.sweep.trial import Trial
 _RUNS = "Running stage '"
 
 
-def restore(trial: Trial, children: Children, *, pull: bool, place: Path) -> str | None:
+def restore(
+    trial: Trial,
+    children: Children,
+    *,
+    pull: bool,
+    place: Path,
+    say: Callable[[str], object] = lambda lines: None,
+) -> str | None:
     """Restore stage after stage in a workspace that has the trial's code and parameters.
 
     What DVC cannot restore it would make, and that might be another training's: so the shell that it is given runs
@@ -31,7 +39,7 @@ def restore(trial: Trial, children: Children, *, pull: bool, place: Path) -> str
         if not lost:
             raise
         return lost[-1]
-    print("\n".join(lines))
+    say("\n".join(lines))
     return None
 
 

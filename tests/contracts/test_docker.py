@@ -67,6 +67,15 @@ def test_what_the_example_sets_is_what_holds_without_it() -> None:
     assert told == {name: value for name, value in example().items() if name not in SECRETS}
 
 
+@pytest.mark.parametrize(("bind", "told"), [("127.0.0.1", ""), ("0.0.0.0", "warning: SMIS_BIND is 0.0.0.0: ")])
+def test_a_port_that_others_reach_is_warned_of_with_the_way_to_passwords(bind: str, told: str) -> None:
+    shell, _, script = parsed({**FILLED_IN, "SMIS_BIND": bind})["services"]["prefect"]["command"]
+    done = subprocess.run([shell, "-c", script.replace("exec ", "echo ")], capture_output=True, text=True, check=True)
+    assert done.stdout == "prefect server start\n"
+    assert done.stderr.startswith(told)
+    assert ("Beyond this machine" in done.stderr) == bool(told)
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_without_a_secret_nothing_starts_and_the_remedy_is_told(name: str) -> None:
     with pytest.raises(AssertionError, match=f"{name} is empty; fill in docker/.env, a copy of docker/.env.example"):
