@@ -12,7 +12,10 @@ from smis.metrics.result import Bootstrap, Result, of_maps
 
 
 class PairedDistance:
-    """Gather the distance of each pair; the value is named as its network is."""
+    """Gather the distance of each pair.
+
+    The value is named after its network, `paired_lpips_alex`: `lpips_alex` is the diversity, where larger is better.
+    """
 
     def __init__(self, network: PerceptualDistance) -> None:
         self._network = network
@@ -33,4 +36,4 @@ class PairedDistance:
         protocol = networks.protocol(self._network.name) | of_maps(self.values)
         protocol |= {"samples": 1, "pairs": "two given images", **bootstrap.protocol}
         draws = bootstrap.means(values)
-        return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)
+        return Result.drawn(f"paired_{self._network.name}", float(values.mean()), draws=draws, protocol=protocol)

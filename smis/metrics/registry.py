@@ -1,5 +1,7 @@
 """Metrics by the name that their stored values carry; each row leads to what gathers it."""
 
+import re
+
 from smis.core.registry import Registry
 
 METRICS = Registry(
@@ -21,6 +23,11 @@ METRICS = Registry(
         "mIoU": "smis.metrics.segmentation:Segmentation",
         "mOCD": "smis.metrics.diversity:RegionDiversity",
         "mOISD": "smis.metrics.instance_diversity:InstanceDiversity",
+        "paired_lpips_alex": "smis.metrics.paired:PairedDistance",
+        "paired_lpips_squeeze": "smis.metrics.paired:PairedDistance",
+        "paired_lpips_vgg": "smis.metrics.paired:PairedDistance",
+        "paired_stlpips_alex": "smis.metrics.paired:PairedDistance",
+        "paired_stlpips_vgg16": "smis.metrics.paired:PairedDistance",
         "parameters_g": "smis.metrics.cost:Cost",
         "parameters_ge": "smis.metrics.cost:Cost",
         "peak_memory": "smis.metrics.cost:Cost",
@@ -28,3 +35,17 @@ METRICS = Registry(
         "stlpips_vgg16": "smis.metrics.diversity:Diversity",
     },
 )
+
+DERIVED = {r"mIoU_real": "mIoU", r"accuracy_real": "accuracy", r"IoU_\d+": "mIoU"}
+"""Names of values that a metric gives besides, as patterns, and the row that they are derived from: `_real` is what the
+segmenter reaches on real pictures, `IoU_3` is class 3's part of mIoU."""
+
+
+def gathered_by(name: str) -> str:
+    """Return the "module:class" that gathers a stored value: that of its own row, or of the one it is derived from.
+
+    Raises:
+        ParamsError: if there is none.
+    """
+    derived = (row for pattern, row in DERIVED.items() if re.fullmatch(pattern, name))
+    return METRICS[next(derived, name)]

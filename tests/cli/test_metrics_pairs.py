@@ -19,7 +19,7 @@ def test_lpips_is_the_mean_over_pairs_of_one_name(tmp_path: Path, capsys: pytest
     (found,) = told(capsys, "lpips", a, b, "--network", "stlpips_alex")
     expected = networks.load("stlpips_alex")(image_of(first), image_of(second)).mean().item()
     assert found["value"] == pytest.approx(expected, rel=1e-4)
-    assert (found["name"], found["protocol"]["label_maps"]) == ("stlpips_alex", 3)
+    assert (found["name"], found["protocol"]["label_maps"]) == ("paired_stlpips_alex", 3)
     for folder, seed in ((a, 2), (b, 3)):  # pairs of another size than the rest are fine
         Image.fromarray(noise(1, size=40, seed=seed)[0]).save(folder / "001.png")
     assert told(capsys, "lpips", a, b, "--network", "stlpips_alex")[0]["value"] > 0
