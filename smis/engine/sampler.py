@@ -12,6 +12,7 @@ from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Picture
 from smis.core.style import Style
+from smis.engine.border import admitted
 
 EVERYTHING = -1
 """What `Sampled.resampled` says where no single class was drawn anew."""
@@ -41,7 +42,10 @@ class Sampled:
 
 
 class Sampler:
-    """Follows the plans; what it draws depends on the seed, the plan, the label map and the batch size."""
+    """Follows the plans; what it draws depends on the seed, the plan, the label map and the batch size.
+
+    Label maps of which a system has no slots for all instances are refused with a LabelError, on every device alike.
+    """
 
     def __init__(self, system: Samplable, *, seed: int, batch: int, device: torch.device | str = "cpu") -> None:
         self._system, self._seed, self._batch, self._device = system, seed, batch, device
@@ -72,7 +76,7 @@ class Sampler:
         yield from self._one_part(one, "instance", chosen=chosen, samples=samples)
 
     def _one_part(self, one: Batch, part: str, *, chosen: int, samples: int) -> Iterator[Sampled]:
-        base = self._drawn(one.to(self._device), "base", one.keys[0])
+        base = self._drawn(one, "base", one.keys[0])
         if part == "instance" and base.instances is not None:
             parts = {"instances": [chosen]}
         else:
@@ -85,11 +89,11 @@ class Sampler:
 
     def _shares(self, one: Batch, samples: int) -> Iterator[tuple[int, Batch]]:
         for start in range(0, samples, self._batch):
-            yield start, _repeated(one, min(self._batch, samples - start)).to(self._device)
+            yield start, _repeated(one, min(self._batch, samples - start))
 
     @torch.inference_mode()
     def _drawn(self, batch: Batch, *purpose: int | str) -> Style:
-        batch = batch.to(self._device)
+        batch = admitted(batch, self._system, self._device)
         return self._system.draw(batch.labels, batch.instances, Noise(generator(self._seed, *purpose)))
 
     @torch.inference_mode()

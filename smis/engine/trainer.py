@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Protocol, runtime_checkable
 
-import torch
-
-from smis.core.batch import Batch
 from smis.core.progress import Bar
+from smis.engine.border import Sent, admitted
 from smis.engine.learner import Learner
 from smis.engine.post_mortem import Examiner
 from smis.engine.states import States
@@ -15,14 +13,6 @@ from smis.engine.stopping import Stopped, Stopping
 from smis.engine.tracker import Tracker
 from smis.engine.validation import Validation, unjudged
 from smis.engine.watch import Watch
-
-
-class Sent(Protocol):
-    """A batch on its way."""
-
-    def to(self, device: torch.device) -> Batch:
-        """Return it where it is computed with, without waiting for the device."""
-        ...
 
 
 @runtime_checkable
@@ -52,6 +42,7 @@ def train(
     no generator is part of the state.
 
     Raises:
+        LabelError: if a picture has more instances than the system has slots for.
         TrainingError: if a loss term is not finite or explodes; names the step, the term, the pictures of the batch,
             and a file beside the states for a post-mortem.
         DiskError: if a state or picture cannot be written; the last good state stays.
@@ -72,7 +63,7 @@ def train(
                 break
             stopping.ask()
             watch.waits()
-            batch = next(data).to(processes.device)
+            batch = admitted(next(data), learner.system, processes.device)
             watch.has_data()
             terms = learner.take(step, batch, seed=seed)
 

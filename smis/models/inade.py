@@ -3,18 +3,20 @@
 Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
-from smis.core.errors import LabelError, ParamsError
+from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
+from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style, classes_of
@@ -97,8 +99,8 @@ class Config(BaseConfig):
     """Noise channels of each instance's scale, and as many of its shift."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 5
     slots: PositiveInt = 64
-    """Instances that a picture may have. Every picture draws noise for all slots, however few it fills: so the draws
-    do not depend on how a batch is split."""
+    """Instances that a picture may have; one with more is refused. Every picture draws noise for all slots, however few
+    it fills: so the draws do not depend on how a batch is split."""
     sketch: bool = False
     """Whether the generator is told lines as well."""
     gain: PositiveFloat = 0.02
@@ -173,22 +175,20 @@ class Inade(nn.Module):
         self.classes, self.slots, self.latent, self.noise = classes, slots, latent, noise
         self.sketched, self.losses = sketched, losses
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw every instance from its class's prior.
+    def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
+        """Refuse pictures with more instances than slots, before they go to a device.
 
         Raises:
-            LabelError: if there are more instances than slots.
+            LabelError: with the first of them.
         """
-        self._check(instances)
+        check_slots(instances, keys, slots=self.slots, system="INADE")
+
+    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Draw every instance from its class's prior."""
         return self._drawn(labels, instances, noise)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Take every instance's codes from a picture: drawn about their means, or without noise the means.
-
-        Raises:
-            LabelError: if there are more instances than slots.
-        """
-        self._check(instances)
+        """Take every instance's codes from a picture: drawn about their means, or without noise the means."""
         return self._encoded(image, labels, instances, noise)[0]
 
     def synthesise(
@@ -269,14 +269,6 @@ class Inade(nn.Module):
         mean, log_variance = self.encoder(image, instances, slots=self.slots)
         codes = style.instances * torch.exp(0.5 * log_variance) + mean
         return replace(style, instances=codes), mean, log_variance
-
-    def _check(self, instances: InstanceMap) -> None:
-        """Look where looking is cheap: on a GPU it would wait for all work before it."""
-        if instances.device.type == "cpu" and int(instances.max()) >= self.slots:
-            raise LabelError(
-                f"a picture has instance id {int(instances.max())}, but INADE was built for {self.slots} instances "
-                f"(ids 0 to {self.slots - 1}); set systems.inade.slots to the most that a picture has"
-            )
 
 
 def borrow(

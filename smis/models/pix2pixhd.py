@@ -1,16 +1,18 @@
 """pix2pixHD: the label map alone decides the picture, read once, at the generator's entrance."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
+from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style, classes_of
@@ -205,6 +207,15 @@ class Pix2PixHD(nn.Module):
             fake = self._again(batch) if made is None else made
         known = self.semantics(batch.labels, batch.instances)
         return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+
+    def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
+        """Refuse pictures with more instances than slots, before they go to a device, if instances have features.
+
+        Raises:
+            LabelError: with the first of them.
+        """
+        if self.features:
+            check_slots(instances, keys, slots=self.slots, system="pix2pixHD")
 
     def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Return a code of no channels, which only says how many pictures there are, and features of 0."""

@@ -14,6 +14,7 @@ from smis.core.sample import check_range
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
+from smis.engine.border import check_room
 from smis.styles import codes
 from smis.styles.inputs import Given, read_ids
 from smis.styles.layout import Layout, check_one_class_each, one_of_each, present
@@ -187,6 +188,7 @@ class Painter:
 def _slots(system: Any, labels: LabelMap, instances: InstanceMap) -> Tensor:
     """Ask the system for the class of each of its slots; it knows how many it has."""
     try:
+        check_room(system, instances)
         return system.draw(labels, instances, Noise(generator(0, "slots"))).instance_classes
     except LabelError as error:
         raise LabelError(f"{str(error).partition(';')[0]}; number instances densely from 0") from None

@@ -100,10 +100,19 @@ def test_one_layout_serves_many_codes():
         torch.testing.assert_close(system.synthesise(labels[:1], instances[:1], style), many)
 
 
-def test_more_instances_than_slots_are_refused():
-    system, (labels, instances) = small(), layout()
-    with pytest.raises(LabelError, match=r"instance id 9, but INADE was built for 6 .* set systems.inade.slots"):
-        system.draw(labels, instances.clone().fill_(9), noise())
+@pytest.mark.parametrize("kind", [torch.int64, torch.uint16])
+def test_more_instances_than_slots_are_refused(kind):
+    system, (_, instances) = small(), layout()
+    system.check_instances(instances.to(kind))
+    instances = instances.clone()
+    instances[1, 0, 0] = 9
+    known = (
+        r"has instance id 9, but INADE was built for 6 instances \(ids 0 to 5\); set systems.inade.slots to the most"
+    )
+    with pytest.raises(LabelError, match=rf"^picture 1 {known}"):
+        system.check_instances(instances.to(kind))
+    with pytest.raises(LabelError, match=rf"^train/b {known}"):
+        system.check_instances(instances.to(kind), ("train/a", "train/b"))
 
 
 def test_a_size_that_the_encoder_cannot_halve_is_refused():

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from smis.core.batch import Batch
-from smis.core.errors import ParamsError
+from smis.core.errors import LabelError, ParamsError
 from smis.core.seeding import Noise, generator
 from smis.models.pix2pixhd import Config, Pix2PixHD
 from smis.nn.patch_discriminator import MultiscaleDiscriminator
@@ -86,3 +86,11 @@ def test_with_features_an_instance_follows_its_pictures_and_the_encoder_learns()
     torch.stack(list(terms.values())).sum().backward()
     assert system.encoder is not None
     assert all(parameter.grad is not None for parameter in system.encoder.parameters())
+
+
+def test_more_instances_than_slots_are_refused_where_instances_have_features():
+    instances = torch.arange(16).view(1, 4, 4)
+    on_paper({"slots": 15}).check_instances(instances)
+    known = r"a has instance id 15, but pix2pixHD was built for 15 .* set systems.pix2pixhd.slots"
+    with pytest.raises(LabelError, match=known):
+        on_paper({"slots": 15, "features": 3}).check_instances(instances, ["a"])
