@@ -1,9 +1,18 @@
+from io import BytesIO
+from urllib.request import urlopen
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from smis.core import weights
 from smis.core.errors import ImageError, ParamsError, WeightsError
 from smis.metrics import lpips, networks
+from smis.metrics.features import image_of
+
+EXAMPLES = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/imgs/"
+"""The package's example pictures, which its wheel does not ship."""
 
 
 @pytest.mark.parametrize("name", lpips.TRUNKS)
@@ -46,3 +55,20 @@ def test_a_protocol_names_both_files() -> None:
         "trunk": "b8a52dc0",
     }
     assert networks.protocol("stlpips_alex") == {"network": "stlpips_alex", "weights": "b356b382"}
+
+
+@pytest.mark.download
+def test_the_packages_example_pictures_are_as_far_apart_as_is_published() -> None:
+    try:
+        network = networks.load("lpips_alex")
+    except WeightsError as error:
+        pytest.skip(str(error))
+    reference, *others = (example(name) for name in ("ex_ref", "ex_p0", "ex_p1"))
+    found = [network(reference, other).item() for other in others]
+    assert [round(distance, 3) for distance in found] == [0.722, 0.138]
+
+
+def example(name: str) -> torch.Tensor:
+    with urlopen(f"{EXAMPLES}{name}.png", timeout=30) as response:
+        picture = Image.open(BytesIO(response.read())).convert("RGB")
+    return image_of(np.asarray(picture)[None])
