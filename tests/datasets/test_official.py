@@ -239,3 +239,21 @@ def test_merged_maps_of_faces_are_read_where_inade_puts_them(tmp_path):
             releases.save(at / "labels" / f"{number}.png", releases.blocks(number, [0, 1, 18], height=128, width=128))
     read = reader("celebamask", tmp_path, layout="inade")
     assert set(np.unique(read.read("test", 0).labels)) == {0, 1, 18}
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "split"),
+    [
+        ("ade20k", "images/training/ADE_train_00000009.jpg", "train"),
+        ("ade20k", "images/validation/ADE_val_00000009.jpg", "test"),
+        ("celebamask", "CelebA-HQ-img/99.jpg", "train"),
+        ("cityscapes", "leftImg8bit/val/ulm/ulm_000000_000019_leftImg8bit.png", "test"),
+        ("coco_stuff", "val2017/000000000099.jpg", "test"),
+        ("deepfashion", "test/nobody.jpg", "test"),
+    ],
+)
+def test_what_does_not_pair_is_of_a_split_of_ours(name, image, split, tmp_path):
+    path = FOLDERS[name](tmp_path) / image
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert [problem.split for problem in reader(name, tmp_path).problems] == [split]

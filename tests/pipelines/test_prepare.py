@@ -173,7 +173,7 @@ def test_what_does_not_fit_is_left_out_when_asked_for_and_listed(photographs, tm
     }
     listed = json.loads((tmp_path / "data" / "folder" / "left_out.json").read_text())
     assert [(row["key"], row["split"]) for row in listed] == [
-        ("voc-train", ""),
+        ("voc-train", "train"),
         ("arc2017-test", "train"),
         ("voc-test", "train"),
     ]

@@ -43,7 +43,6 @@ class Config(Section):
             ParamsError: if there are none that are named as in the release.
         """
         files = open_files(self.root)
-        found = paired(files, (OFFICIAL,), instances=self.instances == "given")
-        entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
-        release = Release("ade20k", files, entries, problems=found.problems)
+        found = paired(files, (OFFICIAL,), instances=self.instances == "given").in_splits(SPLITS)
+        release = Release("ade20k", files, found.entries, problems=found.problems)
         return Reader(release, self, Classes(NAMES, PALETTE, ignored=[0]))

@@ -52,7 +52,6 @@ class Config(Section):
             entries, problems = whole_release(files, division=self.division, instances=self.instances)
             release = Release("celebamask", files, entries, problems, read_labels=merged, sizes_agree=False)
             return Reader(release, self, classes)
-        found = paired(files, (INADE,), instances=self.instances == "given")
-        entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
-        release = Release("celebamask", files, entries, found.problems, sizes_agree=False)
+        found = paired(files, (INADE,), instances=self.instances == "given").in_splits(SPLITS)
+        release = Release("celebamask", files, found.entries, found.problems, sizes_agree=False)
         return Reader(release, self, classes)

@@ -45,7 +45,6 @@ class Config(Section):
             ParamsError: if there are none that are named as in the release.
         """
         files = open_files(self.root)
-        found = paired(files, (OFFICIAL,), instances=self.instances == "given")
-        entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
-        release = Release("cityscapes", files, entries, problems=found.problems)
+        found = paired(files, (OFFICIAL,), instances=self.instances == "given").in_splits(SPLITS)
+        release = Release("cityscapes", files, found.entries, problems=found.problems)
         return Reader(release, self, Classes(NAMES, PALETTE, IGNORED))

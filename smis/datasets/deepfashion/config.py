@@ -54,7 +54,6 @@ class Config(Section):
             ParamsError: if there are none that are named as in a release.
         """
         files = open_files(self.root)
-        found = paired(files, (SMIS, INADE), instances=self.instances == "given")
-        entries = {SPLITS[split]: entries for split, entries in found.entries.items()}
-        release = Release("deepfashion", files, entries, problems=found.problems)
+        found = paired(files, (SMIS, INADE), instances=self.instances == "given").in_splits(SPLITS)
+        release = Release("deepfashion", files, found.entries, problems=found.problems)
         return Reader(release, self, Classes(NAMES, PALETTE))

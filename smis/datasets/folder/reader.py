@@ -8,7 +8,7 @@ from smis.core.sample import Sample
 from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
 from smis.datasets.folder.pairing import pairs
-from smis.datasets.folder.splits import split_up
+from smis.datasets.folder.splits import split_up, unpaired
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.geometry import resized_ids, resized_image
@@ -31,7 +31,7 @@ class Reader:
         found = pairs(self._files, given=None if config.instances is None else config.instances == "given")
         cut = split_up(found, self._files, config)
         self._pieces = {split: pieces for split, pieces in cut.items() if len(pieces)}
-        self.problems = [*found.problems, *(problem for pieces in cut.values() for problem in pieces.problems)]
+        self.problems = [*unpaired(found, config), *(problem for pieces in cut.values() for problem in pieces.problems)]
         self._maps = self._map_reader(len(names))
         entries = {entry.key: entry for each in found.entries.values() for entry in each}
         stamp = self._files.stamp(name for entry in entries.values() for name in entry.files)

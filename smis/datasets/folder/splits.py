@@ -1,13 +1,15 @@
 """Who of somebody's pictures is for training, validation and test."""
 
 import hashlib
+from dataclasses import replace
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder.config import Config
 from smis.datasets.folder.pieces import Pieces
 from smis.datasets.reading.files import Several
 from smis.datasets.reading.pairing import Found
-from smis.datasets.reading.problems import as_error
+from smis.datasets.reading.problems import Problem, as_error
+from smis.datasets.reading.section import TRAIN
 
 LEAST = 2
 """Samples that a split needs: one has no covariance, so that no distance to real pictures can be measured."""
@@ -36,6 +38,12 @@ def split_up(found: Found, files: Several, config: Config) -> dict[str, Pieces]:
             given = f"{config.tile} gives {len(pieces)} for {name}, but a split needs {LEAST}"
             raise ParamsError(f"datasets.folder.tile: {given}; make it smaller, or the share of {name} larger")
     return cut
+
+
+def unpaired(found: Found, config: Config) -> list[Problem]:
+    """Name the split of what does not pair: training, unless shares are drawn; then it was in no draw, and has none."""
+    drawn = _is_share(config.validation) or _is_share(config.test)
+    return found.problems if drawn else [replace(problem, split=TRAIN) for problem in found.problems]
 
 
 def _is_share(asked: float | list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smis.core.errors import ParamsError
 from smis.datasets.reading.files import Several, is_junk
@@ -45,6 +45,11 @@ class Found:
     layout: Layout
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    def in_splits(self, splits: Mapping[str, str]) -> "Found":
+        """Give the release's splits our names, for what does not pair too."""
+        entries = {splits[split]: entries for split, entries in self.entries.items()}
+        return Found(self.layout, entries, [replace(each, split=splits[each.split]) for each in self.problems])
 
 
 def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Found:

@@ -1,7 +1,11 @@
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.folder.splits import divided, too_few
+from smis.datasets.folder import Config
+from smis.datasets.folder.pairing import PLAIN
+from smis.datasets.folder.splits import divided, too_few, unpaired
+from smis.datasets.reading.pairing import Found
+from smis.datasets.reading.problems import Problem
 
 KEYS = [f"{number:03d}" for number in range(100)]
 
@@ -69,3 +73,18 @@ def test_a_share_of_nothing_stays_nothing():
 )
 def test_too_few_pictures_for_shares_are_told_with_the_number_that_is_enough(pictures, splits, message):
     assert too_few(pictures, **splits) == message
+
+
+@pytest.mark.parametrize(
+    ("shares", "split"),
+    [
+        ({"validation": 0, "test": 0}, "train"),
+        ({"validation": ["a"], "test": ["b"]}, "train"),
+        ({"validation": 0.1, "test": ["b"]}, ""),
+        ({"validation": 0, "test": 0.2}, ""),
+    ],
+)
+def test_what_does_not_pair_would_be_for_training_unless_shares_are_drawn(shares, split):
+    found = Found(PLAIN, problems=[Problem("c", "", "c has no label map")])
+    config = Config.check({"root": "raw", "classes": ["sky"], "size": [8, 8], **shares}, source="params.yaml")
+    assert [(problem.key, problem.split) for problem in unpaired(found, config)] == [("c", split)]
