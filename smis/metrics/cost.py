@@ -64,8 +64,11 @@ class Spent:
     """What runs for one batch of label maps cost."""
 
     seconds: tuple[float, ...]
+    """Of each run."""
     flops: int
+    """Of the whole batch, in its first run."""
     peak_memory: int
+    """In bytes, of the first run."""
 
 
 class Cost:
@@ -97,7 +100,10 @@ class Cost:
             self.spent[key] = Spent((*before.seconds, again), before.flops, before.peak_memory)
 
     def merge(self, other: "Cost") -> None:
-        """Take over what another process measured."""
+        """Take over what another process measured, of the same networks on a like device: the protocol names only ours.
+
+        Of a batch that both measured, the other's values take the place of ours.
+        """
         self.spent |= other.spent
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, ...]:

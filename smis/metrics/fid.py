@@ -85,6 +85,9 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
 class FrechetDistance:
     """Gather the features of generated images, one for each label map, and compare them with real ones.
 
+    Features are (n, d), with d the dimensions of the reference; the distance is in squared units of the features, 0
+    where both Gaussians are the same. Sums are float64.
+
     The interval is of resamples to the first order, by the images' influences: a resample that is measured itself is
     several times too far away where there are fewer images than dimensions, because what it holds twice is missing
     elsewhere. Of more than 2048 images, the influences of 2048 are used.
@@ -120,7 +123,7 @@ class FrechetDistance:
         self._moments.merge(other._moments)
 
     def compute(self, bootstrap: Bootstrap) -> Result:
-        """Return the distance and its interval.
+        """Return the distance and its interval; below 2048 images the protocol warns that it is biased upwards.
 
         Raises:
             ParamsError: if there are fewer than 2 images.

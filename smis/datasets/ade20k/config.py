@@ -23,6 +23,11 @@ class Config(Section):
     """151 classes at 256 x 256: the ids of the annotations as they are, 0 for what has no class.
 
     The released code means to subtract one and throws the result away: the published networks know raw ids.
+
+    `instances: given` reads instances/training/ADE_train_00000001.png, and validation, beside annotations/. The
+    benchmark has no such folder: INADE's make_instances.py writes it, and INADE's code reads it. What is written says
+    no more than `classes` does, the classes of a picture numbered anew; whoever has maps of objects puts them there.
+    The annotations_instance/ of the Places Challenge 2017 (in colours, of 100 classes) is not read.
     """
 
     source: ClassVar[str] = "sceneparsing.csail.mit.edu: ADEChallengeData2016.zip"
