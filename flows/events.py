@@ -1,5 +1,8 @@
 """What a flow waits for: something that it started has ended, or it shall stop."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
@@ -13,3 +16,13 @@ def next_of(events: Events) -> Any:
     if isinstance(event, BaseException):
         raise event
     return event
+
+
+def heard_meanwhile(work: Callable[[], object], events: Events) -> None:
+    """Do a flow's last work in a thread, and hear meanwhile that it shall stop."""
+    threads = ThreadPoolExecutor(1)
+    doing = threads.submit(copy_context().run, work)
+    threads.shutdown(wait=False)
+    doing.add_done_callback(lambda _: events.put(None))
+    next_of(events)
+    doing.result()

@@ -6,10 +6,13 @@ branch only. Cancelling, in Prefect's page or by Ctrl-C or SIGTERM, ends every p
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+import httpx
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -18,6 +21,7 @@ from pydantic import BaseModel, Field
 from flows import artifacts, dag, devices
 from flows.cancelling import until_cancelled
 from flows.command import answers, parse, run
+from flows.errors import FlowError
 from flows.events import Events
 from flows.names import DatasetInTable, SystemInTable
 from flows.order import run_in_order
@@ -70,7 +74,10 @@ def experiment(options: Experiment = EVERYTHING) -> State[None]:
         artifacts.show_tracking(children, each_line=log)
         return _summary(states)
 
-    return until_cancelled(work, end=children.end)
+    try:
+        return until_cancelled(work, end=children.end)
+    except FlowError as error:
+        return Failed(message=str(error), data=error)
 
 
 def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
@@ -86,12 +93,13 @@ def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Ev
 
     futures = run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():
-        patiently(future.wait)
+        with suppress(httpx.HTTPError, PrefectException):  # says only that the server was away at its end
+            future.wait()
     return {name: patiently(lambda future=future: future.state) for name, future in futures.items()}
 
 
 def _summary(states: Mapping[str, State[None]]) -> State[None]:
-    failed = {name: state for name, state in states.items() if state.is_failed() or state.is_crashed()}
+    failed = {name: state for name, state in states.items() if not state.is_completed() and not state.is_pending()}
     skipped = [name for name, state in states.items() if state.is_pending()]
     if not failed and not skipped:
         counts = Counter(str(state.name).lower() for state in states.values())

@@ -8,9 +8,9 @@ from contextvars import copy_context
 
 @contextmanager
 def repeating(call: Callable[[], object], *, every_s: float) -> Iterator[None]:
-    """Meanwhile, call again and again in a thread, first after `every_s` seconds; an exception ends it in silence.
+    """Meanwhile, call again and again in a thread, first after `every_s` seconds; the call raises nothing.
 
-    The thread knows which flow run it belongs to.
+    The thread knows which flow run it belongs to. At the end it is waited for.
     """
     done = threading.Event()
 

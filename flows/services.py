@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def chosen_host(service: Service) -> str:
 
 def healthy(address: str) -> bool:
     """Say whether a server answers there."""
-    with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:
+    with suppress(OSError, HTTPException), urllib.request.urlopen(address, timeout=2) as answer:
         return answer.status == 200
     return False
 

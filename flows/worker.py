@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if time.monotonic() - begin < STEADY_S:
                 raise ServiceError(f"the worker ended with exit code {code}")
             print(f"the worker ended with exit code {code}; it starts again when {api} answers", flush=True)
-            while not healthy(f"{api}/health"):
+            while not healthy(f"{api.rstrip('/')}/health"):
                 time.sleep(POLL_S)
 
 

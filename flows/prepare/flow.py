@@ -49,7 +49,7 @@ def prepare(options: Prepare) -> State[None]:
 
     def end() -> None:
         children.end()
-        pool.end_tagged(_tag(options))
+        pool.end_at_last(_tag(options), warn=get_run_logger().warning)
 
     return until_cancelled(work, end=end)
 

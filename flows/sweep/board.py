@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from flows.errors import SweepError
+from flows.errors import EndedError, LostError, SweepError
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
 from flows.sweep.job import Job
@@ -52,7 +52,10 @@ class Board:
         """Say whether a training that goes on should be ended early; only a setting's first seed's curve is kept."""
         self._begun.setdefault(unit, time.monotonic())
         number, seed = unit
-        return bool(points) and seed == self._seeds[0] and self._study.report(number, points)
+        try:
+            return bool(points) and seed == self._seeds[0] and self._study.report(number, points)
+        except (LostError, EndedError):  # of the study's database, which the sweep itself will hear
+            return False
 
     def ended(self, job: Job) -> None:
         """Take in what became of a training."""
@@ -100,7 +103,7 @@ class Board:
         now = time.monotonic()
         if self._unfit_since is None:
             self._unfit_since = now
-        at_work = any(now - begun > UNFIT_SAYS_S for begun in self._begun.values())
+        at_work = any(now - begun > UNFIT_SAYS_S for begun in list(self._begun.values()))
         if now - self._unfit_since > UNFIT_S and not at_work:
             self._fail(unit[0], why)
             return

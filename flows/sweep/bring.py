@@ -63,7 +63,7 @@ def _flat(params: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
 def _restore(trial: Trial, *, pull: bool) -> None:
     """Restore the outputs; a stage runs again only if it alone is lost and writes for git, what DVC need not have."""
     again: set[str] = set()
-    while lost := restore(trial, Children(), pull=pull, place=Path(), say=print):
+    while lost := restore(trial, Children(), how=["--pull"] if pull else [], place=Path(), say=print):
         if lost in again or not _writes_for_git(lost):
             where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
             raise SweepError(

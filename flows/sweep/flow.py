@@ -17,8 +17,8 @@ from prefect.states import Failed
 
 from flows import artifacts, devices
 from flows.cancelling import until_cancelled
-from flows.errors import FlowError, StageError
-from flows.events import Events, next_of
+from flows.errors import FlowError, StageError, TakenOverError
+from flows.events import Events, heard_meanwhile, next_of
 from flows.patience import patiently
 from flows.processes import Children, end_together
 from flows.sweep import check, pool, restore, summary, trial, workspace
@@ -60,10 +60,16 @@ class _Trials:
         space = check.space(options, Path())
         plan = Plan(options, space, Path())
         check.values(space, plan.base, self._checking)
-        study = Study(options, space, plan.common, code=plan.code)
+        study = Study(options, space, plan.common, code=plan.code, ended=lambda: self._checking.ended)
         _tell_other_code(options.name, study, warn)
         with study.held():
-            return self._until_enough(plan, study, events, say=say, warn=warn)
+            try:
+                return self._until_enough(plan, study, events, say=say, warn=warn)
+            except BaseException as error:
+                if isinstance(error, TakenOverError):
+                    self._tag = ""  # its runs are the other's now
+                self.end()  # before the study is given back
+                raise
 
     def _until_enough(
         self, plan: Plan, study: Study, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]
@@ -73,21 +79,29 @@ class _Trials:
         watched = _Pruning(options, study, warn)
         start = self._starter(plan, study, board, events)
         while True:
+            study.check_ours()
             while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
                 start(unit)
             if not self._futures:
                 state = summary.show(options, study, say=say)
-                self._fetch_winner(plan, study, warn)
-                artifacts.show_tracking(self._checking, SWEEP_TRACKING, options.name, each_line=say)
+                heard_meanwhile(partial(self._publish, plan, study, say=say, warn=warn), events)
                 return state
             job = self._ended(next_of(events))
+            study.check_ours()
             board.ended(job)
             watched.ended(job)
 
+    def _publish(
+        self, plan: Plan, study: Study, *, say: Callable[[str], object], warn: Callable[[str], object]
+    ) -> None:
+        if self._options.where == "pool" and workspace.has_remote(plan.base):
+            self._fetch_winner(plan, study, warn)
+        artifacts.show_tracking(self._checking, SWEEP_TRACKING, self._options.name, each_line=say)
+
     def _fetch_winner(self, plan: Plan, study: Study, warn: Callable[[str], object]) -> None:
-        """Bring here what the best trial has made, if another machine has it: it is to be registered."""
+        """Bring here what the best trial has made on another machine: it is to be registered."""
         best = summary.winner(self._options, study.recorded)
-        if self._options.where != "pool" or best is None or not workspace.has_remote(plan.base):
+        if best is None or best.number in other_code(study.recorded):  # there is no copy of that code
             return
         made = plan.trial(best.number, study.setting(best.number), seed=plan.seed)
         try:
@@ -99,7 +113,8 @@ class _Trials:
         """End every process of every trial, here and elsewhere."""
         end_together([self._checking, *(job.children for job in self._jobs.values())])
         if self._tag:
-            pool.end_tagged(self._tag)
+            pool.end_at_last(self._tag, warn=get_run_logger().warning)
+            self._tag = ""
 
     def _starter(self, plan: Plan, study: Study, board: Board, events: Events) -> Callable[[Unit], None]:
         work, tags = self._work(plan, study)

@@ -17,7 +17,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DBAPIError
 
 from flows import devices
-from flows.errors import SweepError
+from flows.errors import SweepError, TakenOverError
 from flows.repeating import repeating
 from flows.sweep import storage
 from flows.sweep.workspace import SWEEPS
@@ -46,64 +46,69 @@ def alone(name: str) -> Iterator[None]:
 class Lease:
     """The right to run a study of a shared database."""
 
-    def __init__(self, name: str) -> None:
-        """Look at the study of this name; signs of life wait for no database that is away."""
-        self._study = optuna.load_study(study_name=name, storage=storage.opened(patient=False))
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
         self._mine = {"who": f"{Path.cwd()} on {devices.machine()}", "id": uuid4().hex}
         self._beats = 0
         self._taken_by = ""
 
-    def check(self) -> None:
-        """Wait a little, if a sweep of this study was begun elsewhere and did not end, to see whether it goes on.
+    def take(self) -> None:
+        """Take it, after a look whether a sweep of this study that was begun elsewhere and did not end goes on.
 
         Raises:
             SweepError: if it does.
         """
-        seen = self._there()
-        if not seen or seen["who"] == self._mine["who"]:  # its own folder has a lock
-            return
-        print(f"sweep {self._study.study_name} was begun in {seen['who']}; looking whether it goes on", flush=True)
-        end = time.monotonic() + 3 * BEAT_S
-        while time.monotonic() < end:
-            time.sleep(BEAT_S / 5)
-            if self._there() not in (seen, {}):
-                raise SweepError(f"{self._going_on(seen['who'])}; wait for it, or choose another name")
+        seen = _there(self._study)
+        if seen and seen["who"] != self._mine["who"]:  # its own folder has a lock
+            self._look(seen)
+        self._write(self._study)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile, keep this study from sweeps of other machines and folders."""
-        self._write()
+        """Meanwhile, keep this study from sweeps of other machines and folders; at the end give it back."""
+        # Signs of life wait for no database that is away: the next one may get through.
+        beats = optuna.load_study(study_name=self._study.study_name, storage=storage.opened(patient=False))
         try:
-            with repeating(self._beat, every_s=BEAT_S):
+            with repeating(lambda: self._beat(beats), every_s=BEAT_S):
                 yield
         finally:
             with suppress(StorageInternalError, DBAPIError):
                 if not self._taken_by:
-                    self._study.set_user_attr(_LEASE, {})
+                    beats.set_user_attr(_LEASE, {})
 
-    def check_ours(self) -> None:
+    def check(self) -> None:
         """Look whether the study still belongs to this sweep.
 
         Raises:
-            SweepError: if another one began it while this one gave no sign of life, or at the same moment.
+            TakenOverError: if another one began it while this one gave no sign of life, or at the same moment.
         """
         if self._taken_by:
-            raise SweepError(f"{self._going_on(self._taken_by)}, which began it while nothing was heard of this one")
+            raise TakenOverError(
+                f"sweep {self._study.study_name} was begun {self._taken_by}, while nothing was heard of this one; "
+                "what goes on here is ended, and that one does it"
+            )
 
-    def _beat(self) -> None:
-        with suppress(StorageInternalError, DBAPIError):  # the next one may get through
-            there = self._there()
-            if there.get("id", self._mine["id"]) != self._mine["id"]:
-                self._taken_by = there["who"]
-            if not self._taken_by:
-                self._write()
+    def _look(self, seen: dict[str, Any]) -> None:
+        who, name = seen["who"], self._study.study_name
+        print(f"sweep {name} was begun in {who}; looking whether it goes on", flush=True)
+        end = time.monotonic() + 3 * BEAT_S
+        while time.monotonic() < end:
+            time.sleep(BEAT_S / 5)
+            if _there(self._study) not in (seen, {}):
+                raise SweepError(f"sweep {name} is going on already, in {who}; wait for it, or choose another name")
 
-    def _write(self) -> None:
-        self._study.set_user_attr(_LEASE, self._mine | {"beat": self._beats})
+    def _beat(self, study: optuna.Study) -> None:
+        with suppress(StorageInternalError, DBAPIError):
+            there = _there(study)
+            if there.get("id") == self._mine["id"]:
+                self._write(study)
+            else:
+                self._taken_by = f"in {there['who']}" if there else "elsewhere, where it has ended"
+
+    def _write(self, study: optuna.Study) -> None:
+        study.set_user_attr(_LEASE, self._mine | {"beat": self._beats})
         self._beats += 1
 
-    def _there(self) -> dict[str, Any]:
-        return self._study.user_attrs.get(_LEASE) or {}
 
-    def _going_on(self, who: str) -> str:
-        return f"sweep {self._study.study_name} is going on already, in {who}"
+def _there(study: optuna.Study) -> dict[str, Any]:
+    return study.user_attrs.get(_LEASE) or {}

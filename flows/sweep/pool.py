@@ -7,6 +7,7 @@ not moved for a time is given up for lost.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -45,7 +46,7 @@ SLOW_S = 5.0
 START_S = 60.0
 """How much longer a machine may take from having taken a trial to its first word: it has much to import."""
 END_S = 60.0
-"""How long a sweep that ends waits for the server to hear that its trials shall end."""
+"""How long the server may be away before it is told, for nothing, that trials shall end."""
 _GOES_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
 
 
@@ -128,6 +129,14 @@ def end_tagged(tag: str) -> None:
     patiently(partial(_end_tagged, tag), within_s=END_S)
 
 
+def end_at_last(tag: str, *, warn: Callable[[str], object]) -> None:
+    """Cancel them because the flow ends, whose own reason to end is what counts: what hinders that is a warning."""
+    try:
+        end_tagged(tag)
+    except (LostError, RefusedError) as error:
+        warn(f"runs on other machines may go on: {error}; cancel those with the tag {tag} on Prefect's page")
+
+
 def _end_tagged(tag: str) -> None:
     with get_client(sync_client=True) as client:
         tagged = FlowRunFilter(
@@ -173,7 +182,7 @@ class _Watched:
             self._heard = time.monotonic()
         if found.state_type not in (StateType.SCHEDULED, StateType.PENDING):
             take(bulletin.points[self._points :])
-        self._points = len(bulletin.points)
+            self._points = len(bulletin.points)
         if children.ended:
             _cancel(self._client, self._run, found.state_type)
             raise EndedError("the trial was ended with its sweep")
@@ -206,4 +215,5 @@ class _Watched:
 
 def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:
     waits = state == StateType.SCHEDULED  # nobody is there who would hear of it
-    client.set_flow_run_state(run, Cancelled() if waits else Cancelling(), force=waits)
+    with suppress(ObjectNotFound):  # deleted meanwhile
+        client.set_flow_run_state(run, Cancelled() if waits else Cancelling(), force=waits)

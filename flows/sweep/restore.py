@@ -1,14 +1,14 @@
 """What a trial made, back in a workspace from DVC's cache or remote, with nothing made anew."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flows.errors import StageError
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
-from flows.sweep.trial import Trial
+from flows.sweep.trial import Trial, restoring
 
 _RUNS = "Running stage '"
 
@@ -17,11 +17,11 @@ def restore(
     trial: Trial,
     children: Children,
     *,
-    pull: bool,
+    how: Sequence[str],
     place: Path,
     say: Callable[[str], object] = lambda lines: None,
 ) -> str | None:
-    """Restore stage after stage in a workspace that has the trial's code and parameters.
+    """Restore stage after stage in a workspace that has the trial's code and parameters; `how` are DVC's options.
 
     What DVC cannot restore it would make, and that might be another training's: so the shell that it is given runs
     nothing. Returns the first stage that DVC would have to run; None if all is there.
@@ -31,9 +31,8 @@ def restore(
     """
     lines: list[str] = []
     nothing = {"SHELL": shutil.which("false") or "/bin/false"}
-    asked = [*(["--pull"] if pull else []), *trial.stages]
     try:
-        repro(asked, children, each_line=lines.append, env=nothing, cwd=place)
+        repro([*how, *trial.stages], children, each_line=lines.append, env=nothing, cwd=place)
     except StageError:
         lost = [line.removeprefix(_RUNS).partition("'")[0] for line in lines if line.startswith(_RUNS)]
         if not lost:
@@ -51,4 +50,4 @@ def fetch(trial: Trial, children: Children, *, base: Path) -> None:
     """
     cell = {"dataset": trial.dataset, "system": trial.system}
     workspace.prepare(base, trial.folder, cell=cell, values=trial.params | trial.values, seed=trial.seed)
-    restore(trial, children, pull=True, place=trial.folder)
+    restore(trial, children, how=restoring(trial, pull=True), place=trial.folder)

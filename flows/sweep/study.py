@@ -6,7 +6,7 @@ A trial that was running when its sweep died is taken up again with its number, 
 import json
 import logging
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -42,26 +42,28 @@ class Study:
         common: Mapping[str, Any] | None = None,
         *,
         code: Mapping[str, str] | None = None,
+        ended: Callable[[], bool] = lambda: False,
     ) -> None:
         """Open the study, or go on with it; `common` is what all its trials have in common.
 
         `code` has a digest for each data set and system, named by `cell`, of what their trials are made of now.
+        Once the sweep has `ended`, nothing waits for a database that is away.
 
         Raises:
             SweepError: if the name belongs to a sweep that asks for something else, or goes on elsewhere.
         """
         self._sweep, self._space = sweep, space
         self._study = optuna.create_study(
-            storage=storage.opened(),
+            storage=storage.opened(ended=ended),
             study_name=sweep.name,
             directions=[objective.direction for objective in sweep.objectives],
             pruner=_pruner(sweep),
             load_if_exists=True,
         )
         self._check_meaning(common or {})
-        self._lease = Lease(sweep.name) if storage.shared() else None
+        self._lease = Lease(self._study) if storage.shared() else None
         if self._lease:
-            self._lease.check()
+            self._lease.take()
         self._study.set_user_attr(_CODE, dict(code or {}))
         # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
@@ -73,6 +75,15 @@ class Study:
     def held(self) -> AbstractContextManager[None]:
         """Meanwhile, keep the study from sweeps of the same name elsewhere."""
         return self._lease.held() if self._lease else nullcontext()
+
+    def check_ours(self) -> None:
+        """Look whether the study is still this sweep's.
+
+        Raises:
+            TakenOverError: if another sweep of the name goes on with it.
+        """
+        if self._lease:
+            self._lease.check()
 
     @property
     def id(self) -> str:
@@ -92,13 +103,8 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def next(self) -> int | None:
-        """Return the number of the next trial to run: first those that a dead sweep left, then new ones.
-
-        Raises:
-            SweepError: if another sweep of the name has taken the study over.
-        """
-        if self._lease:
-            self._lease.check_ours()
+        """Return the number of the next trial to run: first those that a dead sweep left, then new ones."""
+        self._unfinished += self._unheard()
         if self._unfinished:
             number = self._unfinished.pop(0)
             self._suggest(optuna.Trial(self._study, self.trials[number]._trial_id))
@@ -160,6 +166,11 @@ class Study:
         self._note_code(number)
         self._note(number, _PRUNED_AT, max(self.trials[number].intermediate_values))
         self._study.tell(number, state=TrialState.PRUNED)
+
+    def _unheard(self) -> list[int]:
+        """Find trials that the database has made, though its answer was lost: they have no setting."""
+        running = (trial for trial in self.trials if trial.state == TrialState.RUNNING)
+        return [one.number for one in running if not setting(one) and one.number not in self._unfinished]
 
     def _suggest(self, trial: optuna.Trial) -> None:
         trial.set_user_attr(_SETTING, self._space.suggest(trial))

@@ -120,7 +120,7 @@ def run(
     with devices.leased(trial.gpus, side_by_side=trial.side_by_side, ended=lambda: children.ended) as device:
         env = device | _tracking(trial)
         bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
-        restored = _without_raw(trial) or (["--pull"] if pull else [])
+        restored = restoring(trial, pull=pull)
         _share(trial, lambda: bring([*restored, *trial.shared]))
         with followed(place, trial.curve, take):
             bring([*restored, *trial.stages])
@@ -136,11 +136,15 @@ def _check_code(trial: Trial, source: Path) -> None:
         )
 
 
-def _without_raw(trial: Trial) -> list[str]:
-    """Restore what was made of raw files that DVC tracks: these need not come to every trial."""
+def restoring(trial: Trial, *, pull: bool) -> list[str]:
+    """Return how `dvc repro` is to restore what others have made: from the cache, or with `pull` from the remote too.
+
+    What was made of raw files that DVC tracks comes from there in any case: these need not come to every trial.
+    """
     raw = trial.folder / RAW / trial.dataset
-    tracked = raw.with_name(f"{raw.name}.dvc").exists() and not raw.exists()
-    return ["--pull", "--allow-missing"] if tracked else []
+    if raw.with_name(f"{raw.name}.dvc").exists() and not raw.exists():
+        return ["--pull", "--allow-missing"]
+    return ["--pull"] if pull else []
 
 
 def _share(trial: Trial, make: Callable[[], object]) -> None:

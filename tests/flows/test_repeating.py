@@ -1,7 +1,12 @@
 """What is done again and again beside other work."""
 
+import time
+from contextvars import ContextVar
+
 from flows.repeating import repeating
 from tests.flows.workspaces import wait_for
+
+WHOSE = ContextVar("whose", default="nobody's")
 
 
 def test_a_call_is_repeated_meanwhile_and_never_afterwards() -> None:
@@ -9,6 +14,14 @@ def test_a_call_is_repeated_meanwhile_and_never_afterwards() -> None:
     with repeating(lambda: calls.append(1), every_s=0.01):
         wait_for(lambda: len(calls) > 3, timeout_s=20)
     before = len(calls)
-    with repeating(lambda: None, every_s=0.01):
-        pass
+    time.sleep(0.1)
     assert len(calls) == before
+
+
+def test_the_thread_knows_what_its_maker_knows() -> None:
+    asked: list[str] = []
+    known = WHOSE.set("hers")
+    with repeating(lambda: asked.append(WHOSE.get()), every_s=0.01):
+        wait_for(lambda: asked, timeout_s=20)
+    WHOSE.reset(known)
+    assert asked[0] == "hers"

@@ -1,24 +1,28 @@
 """Studies in a PostgreSQL that is away for a while."""
 
 import os
+import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
-from flows.errors import LostError, SweepError
+from flows.errors import EndedError, LostError, SweepError
 from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.space import Space
 from flows.sweep.study import Study
 from flows.sweep.trial import Measured
-from tests.flows.workspaces import end, wait_for
+from tests.flows.sweeps import SweepWorkspace
+from tests.flows.workspaces import wait_for
 from tests.servers import free_port
 from tests.services import postgresql
 
@@ -43,7 +47,9 @@ class Database:
         return subprocess.run(asked, env=self._env, check=False).returncode == 0
 
     def stop(self) -> None:
-        end(self._process)
+        """End it at once: SIGTERM would wait for its clients."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
 
 
 @pytest.fixture
@@ -59,10 +65,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
         made.stop()
 
 
-def study() -> Study:
+def study(ended: Callable[[], bool] = lambda: False) -> Study:
     values = {"name": "rates", "objectives": {"FD": "minimize"}, "space": [{"path": "train.rate", "choices": [1, 2]}]}
     sweep = Sweep.model_validate(values)
-    return Study(sweep, Space(["one"], ["doll"], sweep.space))
+    return Study(sweep, Space(["one"], ["doll"], sweep.space), ended=ended)
 
 
 def test_a_sweep_goes_on_when_its_database_was_away(database: Database) -> None:
@@ -82,12 +88,19 @@ def test_a_sweep_goes_on_when_its_database_was_away(database: Database) -> None:
 def test_a_database_that_stays_away_is_told_with_its_reason(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = study()
+    gone = threading.Event()
+    made = study(ended=gone.is_set)
     database.stop()
     monkeypatch.setattr(storage, "WITHIN_S", 0.3)
     with pytest.raises(LostError, match=r"has not answered for 0 s \(.*\); start the sweep again when") as caught:
         made.next()
     assert PASSWORD not in str(caught.value)
+    monkeypatch.setattr(storage, "WITHIN_S", 300.0)
+    begin = time.monotonic()
+    gone.set()
+    with pytest.raises(EndedError, match=r"^the database of studies is away, and the sweep ends$"):
+        made.next()
+    assert time.monotonic() - begin < 60
     database.start()
 
 
@@ -97,6 +110,7 @@ def test_a_database_that_stays_away_is_told_with_its_reason(
         ("postgresql+psycopg2://me:chosen@127.0.0.1:9/optuna", "Connection refused"),
         ("nothing at all", "Could not parse SQLAlchemy URL"),
         ("paper://me:chosen@127.0.0.1/optuna", "Can't load plugin: sqlalchemy.dialects:paper"),
+        ("mysql+mysqlconnector://me:chosen@127.0.0.1:9/optuna", "Failed to import DB access module"),
     ],
 )
 def test_an_address_without_a_database_is_told_at_once(address: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,18 +120,25 @@ def test_an_address_without_a_database_is_told_at_once(address: str, why: str, m
     assert PASSWORD not in str(caught.value)
 
 
-def test_a_state_that_was_written_before_its_answer_was_lost_is_not_written_again(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("second", [UpdateFinishedTrialError("it is finished"), False], ids=["ended", "begun"])
+def test_a_state_that_was_written_before_its_answer_was_lost_counts_as_written(
+    second: Exception | bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "POLL_S", 0.0)
     lost = StorageInternalError("away")
     lost.__cause__ = OperationalError("UPDATE", {}, Exception("server closed the connection"))
-    answers: list[Exception] = [lost, UpdateFinishedTrialError("it is finished")]
+    asked = storage._patiently(Mock(side_effect=[lost, second, second], __name__="write"))
+    made = Mock(outage=storage._Outage(lambda: False))
+    assert asked(made) is True
+    if isinstance(second, Exception):
+        with pytest.raises(UpdateFinishedTrialError, match="it is finished"):
+            asked(made)
+    else:
+        assert asked(made) is False
 
-    def write() -> bool:
-        raise answers.pop(0)
 
-    assert storage._patient(write)() is True
-    answers.append(UpdateFinishedTrialError("it is finished"))
-    with pytest.raises(UpdateFinishedTrialError, match="it is finished"):
-        storage._patient(write)()
+def test_a_trial_that_was_made_before_its_answer_was_lost_is_run(inside: SweepWorkspace) -> None:
+    made = study()
+    made.recorded._storage.create_new_trial(made.recorded._study_id)
+    assert made.next() == 0
+    assert made.next() == 1
