@@ -62,7 +62,7 @@ class _Trials:
         check.values(space, plan.base, self._checking)
         study = Study(options, space, plan.common, code=plan.code, ended=lambda: self._checking.ended)
         _tell_other_code(options.name, study, warn)
-        with study.held():
+        with study.held(events.put):
             try:
                 return self._until_enough(plan, study, events, say=say, warn=warn)
             except BaseException as error:
@@ -79,7 +79,6 @@ class _Trials:
         watched = _Pruning(options, study, warn)
         start = self._starter(plan, study, board, events)
         while True:
-            study.check_ours()
             while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
                 start(unit)
             if not self._futures:
@@ -87,7 +86,6 @@ class _Trials:
                 heard_meanwhile(partial(self._publish, plan, study, say=say, warn=warn), events)
                 return state
             job = self._ended(next_of(events))
-            study.check_ours()
             board.ended(job)
             watched.ended(job)
 

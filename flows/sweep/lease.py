@@ -1,12 +1,12 @@
 """One sweep of a name at a time: in a folder by a lock, in a database that machines share by a sign of life.
 
 Whoever runs a shared study says so in it, again and again. No clock is compared with another machine's: who comes
-second looks whether the first one's count still moves, and who slept, and finds another's name there, ends.
+second looks whether the first one's count still moves, and who slept, and finds another's sign there, ends.
 """
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,6 @@ class Lease:
         self._study = study
         self._mine = {"who": f"{Path.cwd()} on {devices.machine()}", "id": uuid4().hex}
         self._beats = 0
-        self._taken_by = ""
 
     def take(self) -> None:
         """Take it, after a look whether a sweep of this study that was begun elsewhere and did not end goes on.
@@ -64,29 +63,20 @@ class Lease:
         self._write(self._study)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Meanwhile, keep this study from sweeps of other machines and folders; at the end give it back."""
+    def held(self, lost: Callable[[TakenOverError], object]) -> Iterator[None]:
+        """Meanwhile, keep this study from sweeps of other machines and folders; at the end give it back.
+
+        `lost` hears that another one began it, while this one gave no sign of life or at the same moment.
+        """
         # Signs of life wait for no database that is away: the next one may get through.
         beats = optuna.load_study(study_name=self._study.study_name, storage=storage.opened(patient=False))
         try:
-            with repeating(lambda: self._beat(beats), every_s=BEAT_S):
+            with repeating(lambda: self._beat(beats, lost), every_s=BEAT_S):
                 yield
         finally:
             with suppress(StorageInternalError, DBAPIError):
-                if not self._taken_by:
+                if self._is_ours(beats):
                     beats.set_user_attr(_LEASE, {})
-
-    def check(self) -> None:
-        """Look whether the study still belongs to this sweep.
-
-        Raises:
-            TakenOverError: if another one began it while this one gave no sign of life, or at the same moment.
-        """
-        if self._taken_by:
-            raise TakenOverError(
-                f"sweep {self._study.study_name} was begun {self._taken_by}, while nothing was heard of this one; "
-                "what goes on here is ended, and that one does it"
-            )
 
     def _look(self, seen: dict[str, Any]) -> None:
         who, name = seen["who"], self._study.study_name
@@ -97,13 +87,17 @@ class Lease:
             if _there(self._study) not in (seen, {}):
                 raise SweepError(f"sweep {name} is going on already, in {who}; wait for it, or choose another name")
 
-    def _beat(self, study: optuna.Study) -> None:
+    def _beat(self, study: optuna.Study, lost: Callable[[TakenOverError], object]) -> None:
         with suppress(StorageInternalError, DBAPIError):
-            there = _there(study)
-            if there.get("id") == self._mine["id"]:
+            if self._is_ours(study):
                 self._write(study)
             else:
-                self._taken_by = f"in {there['who']}" if there else "elsewhere, where it has ended"
+                by = _there(study).get("who", "another place, where it has ended")
+                told = f"sweep {study.study_name} was begun in {by}, while nothing was heard of this one, which ends"
+                lost(TakenOverError(told))
+
+    def _is_ours(self, study: optuna.Study) -> bool:
+        return _there(study).get("id") == self._mine["id"]
 
     def _write(self, study: optuna.Study) -> None:
         study.set_user_attr(_LEASE, self._mine | {"beat": self._beats})

@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from flows.errors import SweepError
+from flows.errors import SweepError, TakenOverError
 from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
@@ -72,18 +72,9 @@ class Study:
         if sweep.strategy == "grid":
             self._enqueue_grid()
 
-    def held(self) -> AbstractContextManager[None]:
-        """Meanwhile, keep the study from sweeps of the same name elsewhere."""
-        return self._lease.held() if self._lease else nullcontext()
-
-    def check_ours(self) -> None:
-        """Look whether the study is still this sweep's.
-
-        Raises:
-            TakenOverError: if another sweep of the name goes on with it.
-        """
-        if self._lease:
-            self._lease.check()
+    def held(self, lost: Callable[[TakenOverError], object]) -> AbstractContextManager[None]:
+        """Meanwhile, keep the study from sweeps of the same name elsewhere; `lost` hears that one has taken it over."""
+        return self._lease.held(lost) if self._lease else nullcontext()
 
     @property
     def id(self) -> str:

@@ -1,7 +1,5 @@
 """Metrics by the name that their stored values carry; each row leads to what gathers it."""
 
-import re
-
 from smis.core.registry import Registry
 
 METRICS = Registry(
@@ -39,13 +37,3 @@ METRICS = Registry(
 DERIVED = {r"mIoU_real": "mIoU", r"accuracy_real": "accuracy", r"IoU_\d+": "mIoU"}
 """Names of values that a metric gives besides, as patterns, and the row that they are derived from: `_real` is what the
 segmenter reaches on real pictures, `IoU_3` is class 3's part of mIoU."""
-
-
-def gathered_by(name: str) -> str:
-    """Return the "module:class" that gathers a stored value: that of its own row, or of the one it is derived from.
-
-    Raises:
-        ParamsError: if there is none.
-    """
-    derived = (row for pattern, row in DERIVED.items() if re.fullmatch(pattern, name))
-    return METRICS[next(derived, name)]

@@ -1,6 +1,7 @@
 """A name that a stored value carries is a row of the registry of metrics, or derived from one there."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,18 @@ import torch
 from smis.core.errors import ParamsError
 from smis.metrics import networks
 from smis.metrics.embeddings import NAMES
-from smis.metrics.registry import DERIVED, METRICS, gathered_by
+from smis.metrics.registry import DERIVED, METRICS
 from smis.metrics.result import Bootstrap
 from smis.metrics.segmentation import Segmentation
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = sorted(ROOT.glob("metrics/*/*.json"))
+
+
+def gathered_by(name: str) -> str:
+    """Return what gathers a stored value: that of its own row, or of the one it is derived from."""
+    derived = (row for pattern, row in DERIVED.items() if re.fullmatch(pattern, name))
+    return METRICS[next(derived, name)]
 
 
 def test_there_are_committed_results_to_look_at() -> None:
