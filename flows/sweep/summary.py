@@ -40,14 +40,14 @@ def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[N
     (folder / "summary.md").write_text(text)
     (folder / "summary.json").write_text(json.dumps(plain(sweep, study.recorded), indent=2) + "\n")
     plots.draw(sweep, study.recorded, folder / "plots")
-    show = partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=f"sweep {sweep.name}")
-    patiently(show)
+    told = f"sweep {sweep.name}"
+    patiently(partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=told))
     say(f"\n{text}")
-    told = _counted(trials)
+    counted = _counted(trials)
     if any(trial.state == TrialState.COMPLETE for trial in trials):
-        return Completed(message=told)
+        return Completed(message=counted)
     reasons = dict.fromkeys(why(trial) for trial in trials if trial.state == TrialState.FAIL)
-    return Failed(message="\n  ".join([told, *reasons]))
+    return Failed(message="\n  ".join([counted, *reasons]))
 
 
 def plain(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
