@@ -1,7 +1,9 @@
 """What tests ask of a Prefect server and of the operating system."""
 
 import json
+import signal
 import urllib.request
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -36,6 +38,23 @@ def run_filter(run: dict[str, Any]) -> dict[str, Any]:
 
 def below(process_id: int) -> list[psutil.Process]:
     return psutil.Process(process_id).children(recursive=True)
+
+
+def running(process_id: int, word: str) -> list[psutil.Process]:
+    """Return those below a process whose command has a word."""
+    found = []
+    for one in below(process_id):
+        with suppress(psutil.NoSuchProcess):  # others come and go
+            if word in " ".join(one.cmdline()):
+                found.append(one)
+    return found
+
+
+def send_all(process_id: int, what: signal.Signals) -> None:
+    """Send a signal to a process and all below it; SIGKILL is a machine whose power is cut."""
+    for one in [psutil.Process(process_id), *below(process_id)]:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(what)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -28,7 +28,7 @@ from flows.errors import FlowError, LostError, RefusedError, StageError, UnfitEr
 from flows.processes import Children
 from flows.sweep import pool
 from flows.sweep.config import Pruning
-from tests.flows.api import alive, ask, below, cancel, last_run
+from tests.flows.api import alive, ask, cancel, last_run, running, send_all
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import answers, end, wait_for
 from tests.servers import S3, free_port
@@ -53,10 +53,13 @@ class Machine:
                 text=True,
             )
 
+    def stages(self) -> list[psutil.Process]:
+        """Return what trains or evaluates now."""
+        return running(self.process.pid, "tool.py")
+
     def kill(self) -> None:
         """Cut its power."""
-        for one in [psutil.Process(self.process.pid), *below(self.process.pid)]:
-            os.kill(one.pid, signal.SIGKILL)
+        send_all(self.process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -90,10 +93,14 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
 ) -> None:
     small.change(seconds=2)
     space = small.write(space={RATE: [0.1, 0.2, 0.3]}, where="pool", lost_after_s=15, retries=2)
-    machines += [Machine(small, name, server=server) for name in ("left", "right")]
     process = small.start(SWEEP, "--space", space)
+    machines.append(Machine(small, "right", server=server))
     wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=200)
-    machines[1].kill()
+    for one in machines[0].stages():
+        one.suspend()  # it is in the middle of its trial, however long the other takes to begin
+    machines.append(Machine(small, "left", server=server))
+    wait_for(lambda: small.told("begins", stage="train", machine="left"), timeout_s=200)
+    machines[0].kill()
     assert process.wait(timeout=300) == 0, small.output()
     assert [row["state"] for row in small.rows()] == ["finished"] * 3, small.output()
     assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
@@ -115,7 +122,7 @@ def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
     machines.append(Machine(small, "left", server=server))
     process = small.start(SWEEP, "--space", space)
     wait_for(lambda: small.told("hangs"), timeout_s=200)
-    training = [one for one in below(machines[0].process.pid) if "tool.py" in " ".join(one.cmdline())]
+    training = machines[0].stages()
     assert training
     cancel(server, last_run(server, "sweep"))
     assert process.wait(timeout=30) == 130
