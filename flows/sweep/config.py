@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from flows.names import Dataset, System
+from flows.sweep import form
 
 Direction = Literal["minimize", "maximize"]
 
@@ -32,7 +33,7 @@ Choice = _One | list[_One] | None
 """What a path of params.yaml may hold that is no section: one value, a list of them, or nothing (null)."""
 
 
-class Dimension(BaseModel, frozen=True, extra="forbid"):
+class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=form.DIMENSION):
     """One parameter that the sweep varies: among choices, or between two ends."""
 
     path: str = Field(
@@ -125,7 +126,7 @@ class Pruning(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class Sweep(BaseModel, frozen=True, extra="forbid"):
+class Sweep(BaseModel, frozen=True, extra="forbid", json_schema_extra=form.SWEEP):
     """Which settings to try, how to choose them, and what makes one better than another."""
 
     name: str = Field(
@@ -148,11 +149,13 @@ class Sweep(BaseModel, frozen=True, extra="forbid"):
     systems: list[System] = Field(
         default=[],
         title="Systems",
+        json_schema_extra=form.ONCE_EACH,
         description="Each trial has one of them, such as groupdnet. Empty: those of axes.system in params.yaml.",
     )
     datasets: list[Dataset] = Field(
         default=[],
         title="Data sets",
+        json_schema_extra=form.ONCE_EACH,
         description="Each trial has one of them, such as paperdoll. Empty: those of axes.dataset in params.yaml.",
     )
     strategy: Literal["tpe", "random", "grid"] = Field(

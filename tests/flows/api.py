@@ -2,11 +2,16 @@
 
 import json
 import signal
+import time
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from typing import Any
 
 import psutil
+
+BUSY = 503
+"""What Prefect answers when its SQLite is locked by another write, having done nothing; its own client asks again."""
 
 
 def ask(server: str, path: str, **question: Any) -> Any:
@@ -14,8 +19,7 @@ def ask(server: str, path: str, **question: Any) -> Any:
     request = urllib.request.Request(
         f"{server}/{path}", data=json.dumps(question).encode(), headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read() or "null")
+    return json.loads(_answered(request) or "null")
 
 
 def last_run(server: str, flow: str = "experiment") -> dict[str, Any]:
@@ -27,9 +31,19 @@ def cancel(server: str, run: dict[str, Any]) -> None:
 
 
 def delete(server: str, run: dict[str, Any]) -> None:
-    urllib.request.urlopen(
-        urllib.request.Request(f"{server}/flow_runs/{run['id']}", method="DELETE"), timeout=10
-    ).close()
+    _answered(urllib.request.Request(f"{server}/flow_runs/{run['id']}", method="DELETE"))
+
+
+def _answered(request: urllib.request.Request, *, within_s: float = 60) -> bytes:
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def run_filter(run: dict[str, Any]) -> dict[str, Any]:

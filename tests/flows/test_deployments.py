@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from flows.deployments import DEPLOYMENTS, POOL, PULL, register
+from flows.sweep.config import Sweep
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT
 
-SMALLEST: dict[str, Any] = {"name": "form", "objectives": [{"metric": "FD", "direction": "minimize"}]}
+FD, MCSD = {"metric": "FD", "direction": "minimize"}, {"metric": "mCSD", "direction": "maximize"}
+SMALLEST: dict[str, Any] = {"name": "form", "objectives": [FD]}
+
+
+def varied(**said: Any) -> dict[str, Any]:
+    return {"space": [{"path": "train.rate", **said}]}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,15 @@ def test_the_form_offers_the_names_of_params_yaml(registered: tuple[str, dict[st
     assert offered("prepare", "Prepare", "dataset") == params["axes"]["dataset"]
 
 
+def refusal(registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, Any]) -> str:
+    """Say it in the form of a sweep; return what the server answers."""
+    server, found = registered
+    path = f"deployments/{found['sweep']['id']}/create_flow_run"
+    with pytest.raises(urllib.error.HTTPError, match="409") as caught:
+        ask(server, path, parameters={"options": SMALLEST | said})
+    return json.loads(caught.value.read())["detail"]
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -81,14 +97,46 @@ def test_the_form_offers_the_names_of_params_yaml(registered: tuple[str, dict[st
         ({"name": "Not So"}, "'Not So' does not match"),
         ({"objectives": []}, "[] should be non-empty"),
         ({"unknown": 1}, "unknown"),
-        ({"systems": ["pix2pix"]}, "'pix2pix' is not one of"),
+        ({"systems": ["inade", "inade"]}, "['inade', 'inade'] has non-unique elements"),
+        ({"objectives": [FD, MCSD], "prune": {}}, "is too long"),
+        (varied(), "'low' is a required property"),
+        (varied(low=1), "'high' is a required property"),
+        (varied(low=1, high=None), "None is not of type 'number'"),
+        (varied(choices=[1], low=1, high=2), "1 is not of type 'null'"),
+        (varied(low=0, high=2, log=True), "0 is less than or equal to the minimum of 0"),
+        (varied(low=0.5, high=2, integer=True), "0.5 is not of type 'integer', 'null'"),
     ],
 )
-def test_the_form_refuses_what_is_wrong(
+def test_the_form_refuses_what_is_wrong_as_the_model_does(
     registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, Any], told: str
 ) -> None:
+    assert told in refusal(registered, said)
+    with pytest.raises(ValidationError):
+        Sweep.model_validate(SMALLEST | said)
+
+
+def test_the_form_refuses_a_name_that_params_yaml_does_not_have(
+    registered: tuple[str, dict[str, dict[str, Any]]],
+) -> None:
+    assert "'pix2pix' is not one of" in refusal(registered, {"systems": ["pix2pix"]})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"objectives": [FD], "prune": {}},
+        {"objectives": [FD, MCSD], "prune": None},
+        {"objectives": [FD, MCSD]},
+        varied(choices=[0.1, None, "x"]),
+        varied(choices=[0.1], low=None, high=None, log=True, integer=True),
+        varied(choices=[], low=1, high=2),
+        varied(low=1e-4, high=0.1, log=True),
+        varied(low=-1.0, high=4.0, integer=True),
+    ],
+)
+def test_the_form_takes_what_is_right(registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, Any]) -> None:
     server, found = registered
+    state = {"type": "CANCELLED"}  # nobody shall run it
     path = f"deployments/{found['sweep']['id']}/create_flow_run"
-    with pytest.raises(urllib.error.HTTPError, match="409") as caught:
-        ask(server, path, parameters={"options": SMALLEST | said})
-    assert told in json.loads(caught.value.read())["detail"]
+    assert ask(server, path, parameters={"options": SMALLEST | said}, state=state)["id"]
+    assert Sweep.model_validate(SMALLEST | said)

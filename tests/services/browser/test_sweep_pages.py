@@ -109,14 +109,24 @@ def test_every_field_of_the_form_is_explained(
     assert [lines[0] for lines in told if "_" in lines[0] or len(lines[-1]) < 20] == []
 
 
+def refused(page: Page, project: Project, told: str) -> None:
+    submit(page)
+    expect(page.get_by_text(told).first).to_be_visible()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    assert "refused" not in {run["name"] for run in ask(f"{project.prefect}/api", "flow_runs/filter")}
+
+
 def test_a_value_out_of_range_is_refused_in_the_form(page: Page, project: Project) -> None:
     fill_in(page, project, name="refused", path=RATE, choices=RATES)
     Field(page, "Trials").write("0")
-    submit(page)
-    expect(page.get_by_text("'options.trials'. Failure reason: 0 is less than the minimum of 1").first).to_be_visible()
+    refused(page, project, "'options.trials'. Failure reason: 0 is less than the minimum of 1")
     photograph(page, "prefect-refused")
-    expect(page.get_by_role("button", name="Submit")).to_be_visible()
-    assert "refused" not in {run["name"] for run in ask(f"{project.prefect}/api", "flow_runs/filter")}
+
+
+def test_a_parameter_without_choices_and_ends_is_refused_in_the_form(page: Page, project: Project) -> None:
+    fill_in(page, project, name="refused", path=RATE, choices=[])
+    refused(page, project, "'options.space[0]'. Failure reason: 'low' is a required property")
+    photograph(page, "prefect-refused-together")
 
 
 def test_a_sweep_begun_in_the_form_finishes_with_its_summary_on_the_page(page: Page, finished: str) -> None:
