@@ -10,10 +10,11 @@ from smis.core.errors import LabelError, ParamsError
 from smis.datasets.celebamask.classes import NAMES
 from smis.datasets.celebamask.division import LIST, as_celeba, last
 from smis.datasets.reading.files import Files, Several, is_junk
-from smis.datasets.reading.pairing import Entry, compiled_at_end
+from smis.datasets.reading.pairing import compiled_at_end
 from smis.datasets.reading.pictures import read_ids
 from smis.datasets.reading.problems import Problem
 from smis.datasets.reading.section import TRAIN
+from smis.datasets.reading.table import Entry
 
 PARTS = NAMES[1:]
 """In the order of the release's g_mask.py: where parts overlap, the later one is seen."""

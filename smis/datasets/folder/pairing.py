@@ -16,7 +16,8 @@ PLAIN = Layout(
     instances=r"(?P<split>)instances/(?P<key>.+)\.(?i:png)",
 )
 
-
+WHOLE = ""
+"""The one split that PLAIN has."""
 _FOLDER = re.compile(r"(?P<folder>(?P<place>\d+):(?:.*/)?images/).+\.(?i:png|jpg|jpeg)")
 _ANY = re.compile(r"\d+:(?:.*/)?(?P<kind>images|labels)/(?P<key>.+)\.(?P<ending>[^./]+)")
 _READ = {"images": ("png", "jpg", "jpeg"), "labels": ("png",)}
@@ -33,12 +34,11 @@ def pairs(files: Several, *, given: bool | None) -> Found:
         ParamsError: if there are no pictures, or they lie in several images/ of one root.
     """
     found = paired(files, (PLAIN,), instances=given is not False)
-    if given is None and not any(entry.instances for entries in found.entries.values() for entry in entries):
+    if given is None and not any(entry.instances for entry in found.entries.get(WHOLE, ())):
         found = paired(files, (PLAIN,), instances=False)
     # a walk through millions of files takes its time, so that it is not repeated where all of them fit
     names = [name for name in files.names() if not is_junk(name)] if found.problems else []
-    entries = (entry.image for entries in found.entries.values() for entry in entries)
-    _check_folders(files, names or entries)
+    _check_folders(files, names or (entry.image for entry in found.entries.get(WHOLE, ())))
     found.problems = _explained(found.problems, files, names)
     return found
 

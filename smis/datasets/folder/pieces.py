@@ -1,6 +1,6 @@
 """Whole pictures, or the tiles that they are cut into."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -8,19 +8,18 @@ from smis.core.errors import ImageError
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import Several
 from smis.datasets.reading.geometry import Box
-from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.table import Table
+from smis.datasets.reading.table import Entry, Table
 
 
 class Pieces:
     """The samples of a split; `problems` are pictures that cannot be cut."""
 
-    def __init__(self, entries: Sequence[Entry], split: str, *, files: Several, tile: int | None, stride: int) -> None:
+    def __init__(self, entries: Iterable[Entry], split: str, *, files: Several, tile: int | None, stride: int) -> None:
         self._entries, self._tile = Table(entries), tile
         self.problems: list[Problem] = []
         corners: list[tuple[int, int, int]] = []
-        for number, entry in enumerate(entries if tile else ()):
+        for number, entry in enumerate(self._entries if tile else ()):
             try:
                 corners += [(number, top, left) for top, left in _corners(files, entry, tile=tile or 0, stride=stride)]
             except ImageError as error:

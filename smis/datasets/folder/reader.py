@@ -7,14 +7,14 @@ from PIL import Image
 from smis.core.sample import Sample
 from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
-from smis.datasets.folder.pairing import pairs
+from smis.datasets.folder.pairing import WHOLE, pairs
 from smis.datasets.folder.splits import split_up, unpaired
 from smis.datasets.reading import pictures
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.geometry import resized_ids, resized_image
 from smis.datasets.reading.maps import Maps
-from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.section import OF_FILES, TRAIN
+from smis.datasets.reading.table import Entry
 
 
 class Reader:
@@ -33,8 +33,7 @@ class Reader:
         self._pieces = {split: pieces for split, pieces in cut.items() if len(pieces)}
         self.problems = [*unpaired(found, config), *(problem for pieces in cut.values() for problem in pieces.problems)]
         self._maps = self._map_reader(len(names))
-        entries = {entry.key: entry for each in found.entries.values() for entry in each}
-        stamp = self._files.stamp(name for entry in entries.values() for name in entry.files)
+        stamp = self._files.stamp(name for entry in found.entries.get(WHOLE, ()) for name in entry.files)
         self.fingerprint = f"{stamp} {config.model_dump_json()}"
         self.settings = config.model_dump_json(exclude=OF_FILES)
         self._latest: tuple[str, tuple[Image.Image, ndarray, ndarray | None]] | None = None

@@ -1,10 +1,12 @@
 """Who of somebody's pictures is for training, validation and test."""
 
 import hashlib
+from bisect import bisect_left
 from dataclasses import replace
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder.config import Config
+from smis.datasets.folder.pairing import WHOLE
 from smis.datasets.folder.pieces import Pieces
 from smis.datasets.reading.files import Several
 from smis.datasets.reading.pairing import Found
@@ -22,7 +24,8 @@ def split_up(found: Found, files: Several, config: Config) -> dict[str, Pieces]:
         DataError: if there are too few pictures because files do not belong together.
         ParamsError: if there are too few for the shares.
     """
-    entries = {entry.key: entry for each in found.entries.values() for entry in each}
+    entries = found.entries.get(WHOLE, ())
+    keys = [entry.key for entry in entries]
     shares = {"validation": config.validation, "test": config.test}
     least = 1 if config.tile else LEAST
     lacking = too_few(len(entries), **shares, least=least)
@@ -30,9 +33,10 @@ def split_up(found: Found, files: Several, config: Config) -> dict[str, Pieces]:
         raise as_error(found.problems, name="folder", pictures=len(found.problems) + len(entries))
     if lacking:
         raise ParamsError(f"datasets.folder: {lacking}")
-    splits = divided(list(entries), **shares, seed=config.seed, least=least)
+    splits = divided(keys, **shares, seed=config.seed, least=least)
     how = {"files": files, "tile": config.tile, "stride": config.stride or config.tile or 0}
-    cut = {name: Pieces([entries[key] for key in keys], name, **how) for name, keys in splits.items()}
+    numbers = {name: (bisect_left(keys, key) for key in chosen) for name, chosen in splits.items()}
+    cut = {name: Pieces((entries[number] for number in each), name, **how) for name, each in numbers.items()}
     for name, pieces in cut.items():
         if _is_share(shares.get(name, 0.0)) and len(pieces) < LEAST and not pieces.problems:
             given = f"{config.tile} gives {len(pieces)} for {name}, but a split needs {LEAST}"

@@ -108,6 +108,8 @@ class Several:
 
     def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
         """Join what the places say."""
+        if len(self._places) == 1:  # of millions of names, no list
+            return self._places[0].stamp((name.partition(":")[2] for name in names), times=times)
         by_place: list[list[str]] = [[] for _ in self._places]
         for name in names:
             number, _, own = name.partition(":")

@@ -11,8 +11,8 @@ from smis.core.sample import check_range
 from smis.datasets.reading import instances
 from smis.datasets.reading.files import Files
 from smis.datasets.reading.geometry import Size
-from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.pictures import read_ids
+from smis.datasets.reading.table import Entry
 
 
 def one_map(files: Files, names: Sequence[str]) -> ndarray:

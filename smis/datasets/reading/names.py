@@ -1,5 +1,8 @@
 """Names of files: Linux takes any bytes, and Python stands in a surrogate for each that is not UTF-8."""
 
+BETWEEN = "\0"
+"""Stands between names in one text: Linux has none with it."""
+
 
 def printable(name: str) -> str:
     r"""Write out bytes that are not UTF-8, as \xe9 for example; any other name stays as it is."""

@@ -1,13 +1,16 @@
 """Which files belong together: those of one name, never those at one place in a list."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 
 from smis.core.errors import ParamsError
 from smis.datasets.reading.files import Several, is_junk
-from smis.datasets.reading.names import printable
+from smis.datasets.reading.names import BETWEEN, as_bytes, printable
 from smis.datasets.reading.problems import Problem
+from smis.datasets.reading.table import Entry, Table
 
 KINDS = ("image", "labels", "instances")
 
@@ -22,28 +25,12 @@ class Layout:
     instances: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The files of one picture."""
-
-    key: str
-    image: str
-    labels: tuple[str, ...]
-    """One map, or the parts that are put together to one."""
-    instances: str | None = None
-
-    @property
-    def files(self) -> list[str]:
-        """Name all of them."""
-        return [self.image, *self.labels, *([self.instances] if self.instances else [])]
-
-
 @dataclass
 class Found:
     """Pictures by the release's name of their split, and what is wrong with the names."""
 
     layout: Layout
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    entries: dict[str, Table] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def in_splits(self, splits: Mapping[str, str]) -> "Found":
@@ -58,43 +45,70 @@ def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Fou
     Raises:
         ParamsError: if no file is named as any layout has it.
     """
-    names = [name for name in files.names() if not is_junk(name)]
-    matched = [(layout, _matches(layout, names, instances=instances)) for layout in layouts]
-    layout, kinds = max(matched, key=lambda each: sum(map(len, each[1]["image"].values())))
-    if not kinds["image"]:
-        raise ParamsError(_nothing(files, names, layouts))
-    found = Found(layout)
-    wanted = [kind for kind in KINDS if kind in kinds]
-    for identity in sorted(set().union(*kinds.values())):
-        split, key = identity
-        of_kind = {kind: kinds[kind].get(identity, []) for kind in wanted}
-        why = _misfit(files, key, of_kind)
-        if why:
-            found.problems.append(Problem(printable(key), split, why))
-        else:
-            entry = Entry(
-                key, of_kind["image"][0], (of_kind["labels"][0],), next(iter(of_kind.get("instances", [])), None)
-            )
-            found.entries.setdefault(split, []).append(entry)
+    matches = [_Matches(layout, KINDS if instances else KINDS[:2]) for layout in layouts]
+    for name in files.names():
+        if not is_junk(name):
+            for each in matches:
+                each.add(name)
+    most = max(matches, key=lambda each: each.images)
+    if not most.images:
+        raise ParamsError(_nothing(files, layouts))
+    found = Found(most.layout)
+    for split, pictures in most.by_split():
+        entries = Table(_fitting(pictures, files, split, found.problems))
+        if entries:
+            found.entries[split] = entries
     return found
 
 
-Matches = Mapping[tuple[str, str], list[str]]
+OfKind = Mapping[str, Sequence[str]]
+"""The files of one picture by their kind; one of each, where nothing is wrong."""
 
 
-def _matches(layout: Layout, names: Sequence[str], *, instances: bool) -> dict[str, Matches]:
-    patterns = {"image": layout.image, "labels": layout.labels}
-    if instances:
-        patterns["instances"] = layout.instances or "(?!)"
-    found: dict[str, dict[tuple[str, str], list[str]]] = {kind: {} for kind in patterns}
-    compiled = [(found[kind], compiled_at_end(pattern)) for kind, pattern in patterns.items()]
-    for name in names:
-        for place, pattern in compiled:
+def _fitting(
+    pictures: Iterable[tuple[str, OfKind]], files: Several, split: str, problems: list[Problem]
+) -> Iterator[Entry]:
+    """Give the pictures that have all their files; of the others say why."""
+    for key, of_kind in pictures:
+        why = _misfit(files, key, of_kind)
+        if why:
+            problems.append(Problem(printable(key), split, why))
+        else:
+            image, labels, *instances = (names[0] for names in of_kind.values())
+            yield Entry(key, image, (labels,), *instances)
+
+
+class _Matches:
+    """The files that are named as one layout has it, each as one text: of ten million pictures, objects take 10 GB."""
+
+    def __init__(self, layout: Layout, kinds: Sequence[str]) -> None:
+        self.layout, self.images = layout, 0
+        patterns = {"image": layout.image, "labels": layout.labels, "instances": layout.instances or "(?!)"}
+        self._patterns = {kind: compiled_at_end(patterns[kind]) for kind in kinds}
+        self._rows: list[bytes] = []
+
+    def add(self, name: str) -> None:
+        """Keep a name that fits."""
+        for kind, pattern in self._patterns.items():
             match = pattern.fullmatch(name)
             if match:
-                place.setdefault((match["split"], match["key"]), []).append(name)
-                break
-    return dict(found)
+                self._rows.append(as_bytes(BETWEEN.join((match["split"], match["key"], kind, name))))
+                self.images += kind == "image"
+                return
+
+    def by_split(self) -> Iterator[tuple[str, Iterator[tuple[str, OfKind]]]]:
+        """Give each split, and its pictures in the order of their names."""
+        self._rows.sort()
+        rows = (row.decode(errors="surrogateescape").split(BETWEEN) for row in self._rows)
+        for split, of_split in groupby(rows, key=itemgetter(0)):
+            yield split, self._pictures(of_split)
+
+    def _pictures(self, rows: Iterable[list[str]]) -> Iterator[tuple[str, OfKind]]:
+        for key, of_key in groupby(rows, key=itemgetter(1)):
+            of_kind: dict[str, list[str]] = {kind: [] for kind in self._patterns}
+            for _, _, kind, name in of_key:
+                of_kind[kind].append(name)
+            yield key, of_kind
 
 
 def compiled_at_end(pattern: str) -> re.Pattern[str]:
@@ -102,7 +116,7 @@ def compiled_at_end(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:\d+:)(?:.*/)?{pattern}")
 
 
-def _misfit(files: Several, key: str, of_kind: Mapping[str, Sequence[str]]) -> str | None:
+def _misfit(files: Several, key: str, of_kind: OfKind) -> str | None:
     """Say what keeps the files of one name from being one picture."""
     there = [kind for kind, found in of_kind.items() if found]
     if printable(key) != key:  # a key is text in the prepared format
@@ -121,7 +135,8 @@ def _misfit(files: Several, key: str, of_kind: Mapping[str, Sequence[str]]) -> s
     return f"{title} has no {what} of its name; copy it there, or take the picture away"
 
 
-def _nothing(files: Several, names: Sequence[str], layouts: Sequence[Layout]) -> str:
+def _nothing(files: Several, layouts: Sequence[Layout]) -> str:
+    names = [name for name in files.names() if not is_junk(name)]
     wanted = "; or ".join(layout.title for layout in layouts)
     seen = f"there is, for example, {files.title(names[0])}" if names else "there are no files at all"
     remedy = _above(files, names, layouts) or "set root to where they lie"

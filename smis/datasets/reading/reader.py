@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 from numpy import ndarray
@@ -12,11 +13,10 @@ from smis.core.sample import Sample
 from smis.datasets.reading.files import Files, Several
 from smis.datasets.reading.geometry import resized_ids, resized_image
 from smis.datasets.reading.maps import Maps, one_map
-from smis.datasets.reading.pairing import Entry
 from smis.datasets.reading.pictures import read_image
 from smis.datasets.reading.problems import Problem, as_error
 from smis.datasets.reading.section import OF_FILES, TEST, TRAIN, VALIDATION, Section
-from smis.datasets.reading.table import Table
+from smis.datasets.reading.table import Entry, Table
 
 
 @dataclass(frozen=True)
@@ -123,16 +123,20 @@ def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[E
     Raises:
         ParamsError, DataError: if nothing is left to train on.
     """
-    train, taken = list(release.entries.get(TRAIN, ())), release.entries.get(VALIDATION, ())
+    train, taken = (release.entries.get(split, ()) for split in (TRAIN, VALIDATION))
     if not taken and count:
         if count >= len(train):
             if release.problems:
                 raise as_error(release.problems, name=release.name, pictures=len(release.problems) + len(train))
             there = f"there are {len(train)} training pictures"
             raise ParamsError(f"datasets.{release.name}.validation is {count}, but {there}; leave some to train on")
-        shuffled = sorted(train, key=lambda entry: hashlib.sha256(f"{seed} {entry.key}".encode()).digest())
-        keys = {entry.key for entry in shuffled[:count]}
-        train, taken = [e for e in train if e.key not in keys], [e for e in train if e.key in keys]
+
+        def place(number: int) -> bytes:
+            return hashlib.sha256(f"{seed} {train[number].key}".encode()).digest()
+
+        chosen = set(nsmallest(count, range(len(train)), key=place))
+        taken = Table(train[number] for number in sorted(chosen))
+        train = Table(entry for number, entry in enumerate(train) if number not in chosen)
     divided = {TRAIN: train, VALIDATION: taken, TEST: release.entries.get(TEST, ())}
     return {split: found for split, found in divided.items() if found}
 

@@ -6,7 +6,7 @@ import pytest
 from smis.core.errors import LabelError
 from smis.datasets.reading.files import open_files
 from smis.datasets.reading.maps import Maps
-from smis.datasets.reading.pairing import Entry
+from smis.datasets.reading.table import Entry
 from tests.datasets.releases import save
 
 

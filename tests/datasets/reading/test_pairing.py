@@ -1,11 +1,13 @@
 """Names that do not fit say so, with what to do."""
 
 import os
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.files import open_files
+from smis.datasets.reading.files import Folder, Several, open_files
 from smis.datasets.reading.pairing import Layout, paired
 from tests.datasets.releases import packed
 
@@ -51,3 +53,26 @@ def test_a_key_that_is_no_text_is_a_problem_of_its_picture_and_a_folder_above_it
     assert [entry.key for entry in found.entries["train"]] == ["a"]
     assert [problem.key for problem in found.problems] == [r"caf\xe9"]
     assert found.problems[0].why.endswith(r"caf\xe9.jpg has a name in bytes that are not UTF-8; rename it")
+
+
+class Many(Folder):
+    """As many files as a listing of names can have."""
+
+    def __init__(self) -> None:
+        self.listed = [f"{kind}/train/photograph_{n:08d}.{end}" for kind, end in ENDINGS.items() for n in range(5000)]
+
+    def names(self) -> Iterator[str]:
+        yield from (name.upper().lower() for name in self.listed)  # each a text of its own, as of a disk
+
+
+ENDINGS = {"pictures": "jpg", "maps": "png"}
+
+
+def test_pairing_many_files_takes_a_few_times_the_room_of_their_names():
+    many = Many()
+    tracemalloc.start()
+    found = paired(Several([many]), (LAYOUT,), instances=False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.entries["train"]) == 5000
+    assert most < 6 * sum(map(len, many.listed))  # an object for each file and picture takes 11 times their room

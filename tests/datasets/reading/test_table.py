@@ -2,8 +2,7 @@ import pickle
 
 import pytest
 
-from smis.datasets.reading.pairing import Entry
-from smis.datasets.reading.table import Table
+from smis.datasets.reading.table import Entry, Table
 
 ENTRIES = [
     Entry("ä", "0:images/ä.jpg", ("0:labels/ä.png",)),
