@@ -14,7 +14,7 @@ from smis.datasets.reading.pairing import compiled_at_end
 from smis.datasets.reading.pictures import read_ids
 from smis.datasets.reading.problems import Problem
 from smis.datasets.reading.section import TRAIN
-from smis.datasets.reading.table import Entry
+from smis.datasets.reading.table import Entry, Table
 
 PARTS = NAMES[1:]
 """In the order of the release's g_mask.py: where parts overlap, the later one is seen."""
@@ -44,9 +44,7 @@ def _number(name: str) -> int:
     return 1 + PARTS.index(match["part"])
 
 
-def whole_release(
-    files: Several, *, division: str, instances: str
-) -> tuple[Mapping[str, Sequence[Entry]], Sequence[Problem]]:
+def whole_release(files: Several, *, division: str, instances: str) -> tuple[Mapping[str, Table], Sequence[Problem]]:
     """Find pictures with their parts, by split.
 
     Raises:
@@ -69,7 +67,7 @@ def whole_release(
         else:
             masks = tuple(parts[number][part][0] for part in PARTS if part in parts[number])
             entries.setdefault(split or TRAIN, []).append(Entry(str(number), images[number][0], masks))
-    return entries, problems
+    return {split: Table(found) for split, found in entries.items()}, problems
 
 
 Parts = Mapping[str, Sequence[str]]

@@ -16,7 +16,8 @@ from smis.core.errors import ParamsError
 from smis.datasets.reading.names import printable
 from smis.datasets.reading.s3 import open_object, tag_of
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, struct.error, NotImplementedError)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, struct.error, RuntimeError)
+"""What zipfile and tarfile raise for a file that is none of theirs, or of a later version of the format (the last)."""
 _DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, struct.error, zlib.error, lzma.LZMAError)
 """What zipfile raises for a file whose bytes are not those that were packed."""
 
@@ -108,7 +109,7 @@ class Zip(Archive):
             return self._archive().read(name)
         except _DAMAGED as error:
             raise OSError(str(error)) from None
-        except RuntimeError as error:  # a NotImplementedError is one too
+        except RuntimeError as error:
             raise PackedError(str(error)) from None
 
     def _archive(self) -> zipfile.ZipFile:

@@ -16,7 +16,7 @@ from smis.datasets.reading.maps import Maps, one_map
 from smis.datasets.reading.pictures import read_image
 from smis.datasets.reading.problems import Problem, as_error
 from smis.datasets.reading.section import OF_FILES, TEST, TRAIN, VALIDATION, Section
-from smis.datasets.reading.table import Entry, Table
+from smis.datasets.reading.table import Table
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Release:
 
     name: str
     files: Several
-    entries: Mapping[str, Sequence[Entry]]
+    entries: Mapping[str, Table]
     problems: Sequence[Problem] = ()
     read_labels: Callable[[Files, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
@@ -60,9 +60,8 @@ class Reader:
             read_labels=release.read_labels,
             sizes_agree=release.sizes_agree,
         )
-        divided = held_out(release, count=section.validation, seed=section.seed)
-        self._entries = {split: Table(entries) for split, entries in divided.items()}
-        names = (name for entries in divided.values() for entry in entries for name in entry.files)
+        self._entries = held_out(release, count=section.validation, seed=section.seed)
+        names = (name for entries in self._entries.values() for entry in entries for name in entry.files)
         self.fingerprint = f"{release.files.stamp(names)} {section.model_dump_json()}"
         self.settings = section.model_dump_json(exclude=OF_FILES)
 
@@ -117,13 +116,13 @@ def check_relabel(relabel: Mapping[int, int], *, name: str, classes: int) -> Non
             raise ParamsError(f"datasets.{name}.relabel makes {old} the class {new}, but {allowed}; give one of them")
 
 
-def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[Entry]]:
+def held_out(release: Release, *, count: int, seed: int) -> dict[str, Table]:
     """Take pictures for validation from those for training, where the release has no third split.
 
     Raises:
         ParamsError, DataError: if nothing is left to train on.
     """
-    train, taken = (release.entries.get(split, ()) for split in (TRAIN, VALIDATION))
+    train, taken, test = (release.entries.get(split, Table()) for split in (TRAIN, VALIDATION, TEST))
     if not taken and count:
         if count >= len(train):
             if release.problems:
@@ -137,7 +136,7 @@ def held_out(release: Release, *, count: int, seed: int) -> dict[str, Sequence[E
         chosen = set(nsmallest(count, range(len(train)), key=place))
         taken = Table(train[number] for number in sorted(chosen))
         train = Table(entry for number, entry in enumerate(train) if number not in chosen)
-    divided = {TRAIN: train, VALIDATION: taken, TEST: release.entries.get(TEST, ())}
+    divided = {TRAIN: train, VALIDATION: taken, TEST: test}
     return {split: found for split, found in divided.items() if found}
 
 

@@ -29,7 +29,7 @@ class Entry:
 class Table(Sequence[Entry]):
     """Entries as one text and the places where they end; an object for each would take six times the room."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._text, ends = bytearray(), array("q", [0])
         for entry in entries:
             self._text += as_bytes(BETWEEN.join((entry.key, entry.image, entry.instances or "", *entry.labels)))
