@@ -1,6 +1,6 @@
 """`python -m benchmarks.data`: pictures per second of `prepare`, and of the image library alone, as JSON.
 
-The library alone decodes, resizes and encodes, in as many processes, what a prepared picture has: colours, labels and
+The library alone decodes, resizes and encodes, in as many processes, what a prepared picture has: colors, labels and
 objects (of a data set without files of these, the labels once more, with 16 bits). It checks nothing, numbers no
 objects and hands no result over. Both are timed in turns, with the encodings of the prepared format; `raw` leaves the
 library nothing to encode. The last figures are of the whole stage, with what it writes.
@@ -32,8 +32,8 @@ from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
 from smis.datasets.ade20k import Config as Ade20k
 from smis.datasets.cityscapes import Config as Cityscapes
 from smis.datasets.deepfashion import Config as DeepFashion
-from smis.datasets.reading.protocol import Reader
-from smis.datasets.reading.workers import in_order
+from smis.datasets.io.protocol import Reader
+from smis.datasets.io.workers import in_order
 
 TEN_MILLION = 10_000_000
 CASES = {
@@ -52,7 +52,7 @@ SHARES = {"deepfashion": 4, "ade20k": 1, "cityscapes": 0.25}
 """Of the pictures asked for, so that all take about as long, and the start of processes counts little."""
 LIKE_OURS = {"jpeg": {"quality": 95, "subsampling": 0}}
 Files = tuple[Path, Path, Path]
-"""Of colours, labels and objects."""
+"""Of colors, labels and objects."""
 
 
 def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, str, str | None]) -> None:
@@ -62,8 +62,8 @@ def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, st
     """
     draw = np.random.default_rng(0)
     for number in range(count):
-        colours, regions = (_smooth(draw, grid=grid, size=size) for grid in (16, 5))
-        image = (colours + draw.integers(-6, 7, colours.shape)).clip(0, 255).astype(np.uint8)
+        colors, regions = (_smooth(draw, grid=grid, size=size) for grid in (16, 5))
+        image = (colors + draw.integers(-6, 7, colors.shape)).clip(0, 255).astype(np.uint8)
         labels = regions[..., 0].astype(np.uint8) // 32
         maps = (image, labels, labels.astype(np.uint16) * 1000 + (regions[..., 1] > 128))
         for name, pixels in zip(names, maps, strict=True):
@@ -74,7 +74,7 @@ def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, st
 
 
 def _smooth(draw: np.random.Generator, *, grid: int, size: tuple[int, int]) -> np.ndarray:
-    """Draw colours at few places, and everything between them."""
+    """Draw colors at few places, and everything between them."""
     coarse = Image.fromarray(draw.integers(0, 256, (grid, grid, 3), dtype=np.uint8))
     return np.asarray(coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC)).astype(np.int16)
 
@@ -84,8 +84,8 @@ def library(given: tuple[list[Files], tuple[int, int], Encoding], piece: tuple[i
     pictures, (height, width), encoding = given
     bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
     for files in pictures[slice(*piece)]:
-        colours, labels, *objects = (Image.open(BytesIO(path.read_bytes())) for path in dict.fromkeys(files))
-        resized = colours.convert("RGB").resize((width, height), bicubic)
+        colors, labels, *objects = (Image.open(BytesIO(path.read_bytes())) for path in dict.fromkeys(files))
+        resized = colors.convert("RGB").resize((width, height), bicubic)
         encode(resized, encoding, **LIKE_OURS.get(encoding, {}))
         labels = labels.resize((width, height), nearest)
         encode(labels, "raw" if encoding == "raw" else "png")

@@ -68,8 +68,8 @@ class Folder(Dataset[tuple[Tensor, Tensor, Tensor]]):
         image = self._opened("image", number, Image.Resampling.BICUBIC, turned=turned)
         labels = self._opened("labels", number, Image.Resampling.NEAREST, turned=turned)
         instances = self._opened("instances", number, Image.Resampling.NEAREST, turned=turned)
-        colours = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div(255)
-        return (colours - 0.5) / 0.5, _long(labels), _long(instances)
+        colors = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div(255)
+        return (colors - 0.5) / 0.5, _long(labels), _long(instances)
 
     def _opened(self, kind: str, number: int, how: Image.Resampling, *, turned: bool) -> Image.Image:
         image = Image.open(self._root / kind / self._names[number]).resize(self._size, how)

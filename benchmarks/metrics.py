@@ -1,7 +1,7 @@
 """`python -m benchmarks.metrics`: the metrics against the packages that they equal, as JSON.
 
 All ways of a row run in turns, on the same made-up weights. The goals on two cores: LPIPS diversity of 20 samples
->= 8 times calling the package for each of the 190 pairs and >= 1.7 times for the 19 neighbours; Fréchet distance at
+>= 8 times calling the package for each of the 190 pairs and >= 1.7 times for the 19 neighbors; Fréchet distance at
 2048 >= 3 times scipy's `sqrtm`; FID of folders >= 1.5 times `python -m pytorch_fid`.
 """
 

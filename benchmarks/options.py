@@ -16,9 +16,9 @@ import smis
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures
 from benchmarks.synthesis import built
-from smis.engine.checkpoint import description, save_weights, tensors_of
 from smis.models.registry import SYSTEMS
 from smis.published.data_sets import data_set_of
+from smis.training.export import description, save_weights, tensors_of
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "channels_last": {"channels_last": True},
@@ -48,7 +48,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
         path = Path(folder) / "checkpoint.safetensors"
         write(path, name, asked.preset, labels)
         plain = smis.load(path, device=asked.device)
-        style = plain.draw(labels)
+        style = plain.sample(labels)
         expected, rows = plain(labels, style), []
         for option in asked.options:
             synth = smis.load(path, device=asked.device, **OPTIONS[option])
@@ -59,7 +59,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def waited(synth: smis.Synthesiser, labels: torch.Tensor, style: smis.PictureStyle) -> Any:
+def waited(synth: smis.Synthesizer, labels: torch.Tensor, style: smis.PictureStyle) -> Any:
     """Fetch the pictures, so that a GPU has finished."""
     return lambda: synth(labels, style).cpu()
 

@@ -98,7 +98,7 @@ def inade_norm(norm: InadeNorm, x: Tensor, maps: tuple[Tensor, Tensor, Tensor]) 
 def straightforward() -> Iterator[None]:
     """Let systems compute in this form."""
     with (
-        patch("smis.losses.class_codes.LabelPyramid", OneHotPyramid),
+        patch("smis.models.common.class_latents.LabelPyramid", OneHotPyramid),
         patch("smis.models.spade.LabelPyramid", OneHotPyramid),
         patch("smis.models.spade.SemanticStart.forward", semantic_start),
         patch("smis.models.inade.InstanceLayout", OneHotInstances),

@@ -74,7 +74,7 @@ def built(name: str, section: dict[str, Any], classes: int, labels: Tensor) -> A
 
 
 def settled(system: Any) -> Any:
-    """Let spectral normalisation find its vectors, as any training does; until then pictures are round-off."""
+    """Let spectral normalization find its vectors, as any training does; until then pictures are round-off."""
     for layer in system.generator.modules():
         for hook in layer._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm):
@@ -86,13 +86,13 @@ def settled(system: Any) -> Any:
 @torch.inference_mode()
 def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, repeats: int) -> dict[str, float]:
     """Time both forms; their images agree."""
-    style = system.draw(
+    style = system.sample(
         labels.expand(samples, -1, -1), instances.expand(samples, -1, -1), Noise(generator(0, "benchmark"))
     )
 
     def ours() -> Tensor:
         if samples == 1 or not hasattr(system, "layout"):
-            return system.synthesise(labels, instances, style)
+            return system.synthesize(labels, instances, style)
         layout = system.layout(labels, instances)
         return torch.cat([system.synthesise_on(layout, part) for part in shares(style, samples)])
 
@@ -102,7 +102,7 @@ def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, rep
 
     def each(part: Style) -> Tensor:
         count = min(SHARE, samples)
-        return system.synthesise(labels.expand(count, -1, -1), instances.expand(count, -1, -1), part)
+        return system.synthesize(labels.expand(count, -1, -1), instances.expand(count, -1, -1), part)
 
     difference = (ours() - released()).abs().max().item()
     assert difference < 1e-3, difference
@@ -111,7 +111,7 @@ def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, rep
 
 def shares(style: Style, samples: int) -> list[Style]:
     """Cut a style into batches."""
-    kinds = ("everything", "classes", "instances", "instance_classes")
+    kinds = ("global_latent", "classes", "instances", "instance_classes")
     codes = {kind: code.split(min(SHARE, samples)) for kind in kinds if (code := getattr(style, kind)) is not None}
     return [Style(**dict(zip(codes, parts, strict=True))) for parts in zip(*codes.values(), strict=True)]
 

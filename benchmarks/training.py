@@ -26,9 +26,9 @@ from smis.bench.built import built
 from smis.bench.scene import scene
 from smis.core.batch import Batch
 from smis.core.memory import KEPT_MEMORY
-from smis.engine.config import TrainingConfig
-from smis.engine.distributed import Processes
-from smis.engine.learner import Learner
+from smis.training.config import TrainingConfig
+from smis.training.distributed import Processes
+from smis.training.learner import Learner
 
 CASES = ("groupdnet deepfashion", "groupdnet ade20k", "inade deepfashion_paper")
 INSTANCES = 32

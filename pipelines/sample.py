@@ -18,9 +18,9 @@ from smis.core.progress import Bar
 from smis.core.seeding import generator
 from smis.data.samples import SampleRow, write_samples
 from smis.data.shards import Prepared, Split
-from smis.engine.checkpoint import Trained, load_system
-from smis.engine.sampler import Sampled, Sampler, covering
 from smis.models.registry import SYSTEMS
+from smis.sampling.sampler import Sampled, Sampler, covering
+from smis.training.export import Trained, load_system
 
 
 class SampleConfig(Config):

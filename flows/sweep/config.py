@@ -38,7 +38,7 @@ class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=form.D
 
     path: str = Field(
         title="Parameter",
-        description="Its path in params.yaml, such as train.rate_generator or systems.inade.width. "
+        description="Its path in params.yaml, such as train.lr_generator or systems.inade.width. "
         "Those of a system or data set hold for its own trials only.",
         pattern=r"^[A-Za-z_]\w*(\.[\w-]+)*$",
     )

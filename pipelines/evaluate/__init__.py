@@ -16,9 +16,9 @@ from smis.core.config import Config
 from smis.core.files import written, written_folder
 from smis.core.progress import Bar
 from smis.data.shards import Prepared
-from smis.engine.checkpoint import load_system
 from smis.metrics.features import device_of
 from smis.models.registry import SYSTEMS
+from smis.training.export import load_system
 
 
 class Params(Config):

@@ -13,7 +13,7 @@ class EvaluateConfig(Config):
     network: DistanceName = "stlpips_alex"
     """What compares two images. `lpips_alex` is the papers', for a file that `smis weights fetch alexnet` brings."""
     pairs: Pairing = "consecutive"
-    """Neighbouring samples of a label map, or all pairs of them."""
+    """Neighboring samples of a label map, or all pairs of them."""
     region: RegionRule = "mask"
     """How the area of a class or an instance is cut out for mCSD and mOCD, mISD and mOISD."""
     batch: PositiveInt = 32

@@ -27,9 +27,9 @@ def measure(
         batch = split.batch(numbers).to(device)
 
         @torch.inference_mode()
-        def synthesise(batch: Any = batch) -> Tensor:
-            style = system.draw(batch.labels, batch.instances, noise)
-            return system.synthesise(batch.labels, batch.instances, style)
+        def synthesize(batch: Any = batch) -> Tensor:
+            style = system.sample(batch.labels, batch.instances, noise)
+            return system.synthesize(batch.labels, batch.instances, style)
 
-        spent.update(batch.keys, synthesise)
+        spent.update(batch.keys, synthesize)
     return spent.compute(Bootstrap(config.resamples, seed))

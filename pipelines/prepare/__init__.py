@@ -24,11 +24,11 @@ from smis.core.progress import Bar
 from smis.core.sample import Sample
 from smis.data.schema import Header
 from smis.data.writer import PrepareConfig, ShardWriter
-from smis.datasets.reading import left_out
-from smis.datasets.reading.left_out import LeftOut
-from smis.datasets.reading.problems import Problem, as_error
-from smis.datasets.reading.protocol import Reader
-from smis.datasets.reading.workers import in_order
+from smis.datasets.io import left_out
+from smis.datasets.io.left_out import LeftOut
+from smis.datasets.io.problems import Problem, as_error
+from smis.datasets.io.protocol import Reader
+from smis.datasets.io.workers import in_order
 
 __all__ = ["Params", "encoded", "main", "prepare"]
 

@@ -12,8 +12,8 @@ from smis.data import chunks
 from smis.data.rows import Rows, check, encode
 from smis.data.schema import Header
 from smis.data.writer import CHUNK
-from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.protocol import Reader
+from smis.datasets.io.problems import Problem
+from smis.datasets.io.protocol import Reader
 
 PRELOAD = ["pipelines.prepare", "pandas"]
 """For workers; pyarrow looks for pandas at its first array: once for all of them, and not in each."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from pipelines.prepare.encoding import Chunk
 from smis.data.schema import Header
 from smis.data.writer import PrepareConfig
-from smis.datasets.reading import left_out
-from smis.datasets.reading.protocol import Reader
+from smis.datasets.io import left_out
+from smis.datasets.io.protocol import Reader
 
 
 def of_making(reader: Reader, header: Header) -> str:

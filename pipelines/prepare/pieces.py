@@ -13,7 +13,7 @@ from smis.data.chunks import ENDING
 from smis.data.kept import Kept, Place, open_rows
 from smis.data.rows import Rows, gathered
 from smis.data.schema import Header
-from smis.datasets.reading.protocol import Reader
+from smis.datasets.io.protocol import Reader
 
 
 class Given(NamedTuple):

@@ -14,7 +14,7 @@ from pipelines.stage import end_with_parent
 from smis.core.errors import ParamsError
 from smis.core.files import written
 from smis.data.chunks import ENDING
-from smis.datasets.reading.workers import in_order
+from smis.datasets.io.workers import in_order
 
 MADE = "made "
 """What a line begins with that names a finished file."""

@@ -179,7 +179,7 @@ REAL = "_real"
 
 
 def columns(names: set[str]) -> list[Column]:
-    """Return the columns of what was measured; one that is not known here stands last, without a judgement."""
+    """Return the columns of what was measured; one that is not known here stands last, without a judgment."""
     known = {column.name for column in COLUMNS}
     others = sorted(name for name in names - known if not name.endswith(REAL))
     return [column for column in COLUMNS if column.name in names] + [Column(name, name) for name in others]

@@ -1,4 +1,4 @@
-"""The curves of a training as inline SVG, so that they take on the page's light or dark colours."""
+"""The curves of a training as inline SVG, so that they take on the page's light or dark colors."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from html import escape
 WIDTH, HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 10, 24
 _POINTS = 240
-"""More are not seen at this width; means of neighbours are drawn."""
+"""More are not seen at this width; means of neighbors are drawn."""
 _WIDE_RANGE = 50.0
 """From this ratio on, powers of ten."""
 _WORDS = {
@@ -28,7 +28,7 @@ _WORDS = {
     "data_wait_share": "share of the time",
     "memory_mib": "of the first process",
 }
-_CONSTANT = ("rate_generator", "rate_discriminator")
+_CONSTANT = ("lr_generator", "lr_discriminator")
 
 Curve = list[tuple[float, float]]
 """Points (step, value)."""
@@ -44,7 +44,7 @@ class Panel:
 
 
 def panels(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Panel]:
-    """Draw a chart for each term; the system's place in `histories` is its colour."""
+    """Draw a chart for each term; the system's place in `histories` is its color."""
     terms = dict.fromkeys(key for rows in histories.values() for row in rows for key in row)
     shown = [term for term in terms if term != "step" and term not in _CONSTANT]
     return [Panel(term, _WORDS.get(term, ""), _chart(_curves(histories, term))) for term in shown]
@@ -65,7 +65,7 @@ def _thinned(curve: Curve) -> Curve:
 
 
 def _smoothed(curve: Curve) -> Curve:
-    """Return the mean of each point and its neighbours, a tenth of the curve; losses of an adversary are noisy."""
+    """Return the mean of each point and its neighbors, a tenth of the curve; losses of an adversary are noisy."""
     reach = len(curve) // 20
     values = [value for _, value in curve]
     windows = [values[max(0, at - reach) : at + reach + 1] for at in range(len(curve))]

@@ -32,17 +32,17 @@ def photo(pixels: ndarray, *, side: int) -> Image.Image:
 
 
 def label_map(labels: ndarray, palette: Sequence[tuple[int, int, int]], *, side: int) -> Image.Image:
-    """Colour a label map (h, w)."""
-    colours = np.array(palette, np.uint8)[labels]
-    return Image.fromarray(colours).resize(_size(colours, side), Image.Resampling.NEAREST)
+    """Color a label map (h, w)."""
+    colors = np.array(palette, np.uint8)[labels]
+    return Image.fromarray(colors).resize(_size(colors, side), Image.Resampling.NEAREST)
 
 
 def heat(samples: ndarray, area: ndarray, *, side: int) -> Image.Image:
     """Show where samples (n, h, w, 3) differ, dark to bright, with a line around the area (h, w, bool)."""
     spread = np.clip(samples.astype(np.float32).std(axis=0).mean(axis=-1) / _FULL_HEAT, 0, 1)
     places = np.linspace(0, 1, len(_HEAT))
-    colours = np.stack([np.interp(spread, places, _HEAT[:, channel]) for channel in range(3)], axis=-1)
-    tile = np.array(photo(colours.astype(np.uint8), side=side))
+    colors = np.stack([np.interp(spread, places, _HEAT[:, channel]) for channel in range(3)], axis=-1)
+    tile = np.array(photo(colors.astype(np.uint8), side=side))
     inside = np.array(Image.fromarray(area).resize((tile.shape[1], tile.shape[0]), Image.Resampling.NEAREST))
     tile[_border(inside)] = (90, 220, 255)
     return Image.fromarray(tile)
@@ -95,7 +95,7 @@ def _size(pixels: ndarray, side: int) -> tuple[int, int]:
 
 
 def _border(inside: ndarray) -> ndarray:
-    """Mark the pixels of the area that have a neighbour outside it."""
+    """Mark the pixels of the area that have a neighbor outside it."""
     padded = np.pad(inside, 1, mode="edge")
     all_inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~all_inside

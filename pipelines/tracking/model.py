@@ -36,7 +36,7 @@ class Model(PythonModel):
             raise LabelError(f"the maps have {model_input.shape[3]} channels; give class ids, and instance ids or none")
         labels = model_input[..., 0]
         instances = model_input[..., 1] if model_input.shape[3] == 2 else None
-        style = self._synth.draw(labels, instances, **asked)
+        style = self._synth.sample(labels, instances, **asked)
         return smis.to_pictures(self._synth(labels, style, instances))
 
 

@@ -16,7 +16,7 @@ def save(cell: Cell, path: Path) -> None:
     """Write, for each of the first sampled label maps: the map, the real picture, and draws that vary everything."""
     from smis.data.samples import read_samples
     from smis.data.shards import Prepared
-    from smis.engine.grid import coloured
+    from smis.sampling.grid import colored
 
     test = Prepared(Path("data", cell.dataset)).split("test")
     drawn = read_samples(cell.samples / "everything.arrow")
@@ -25,7 +25,7 @@ def save(cell: Cell, path: Path) -> None:
     for key in list(dict.fromkeys(drawn.keys))[:_MAPS]:
         real = test[keys.index(key)]
         draws = [number for number, other in enumerate(drawn.keys) if other == key][:_DRAWS]
-        pictures = [coloured(real.labels, test.header.palette), real.image, *drawn.image[draws]]
+        pictures = [colored(real.labels, test.header.palette), real.image, *drawn.image[draws]]
         groups.append(_joined([_enlarged(Image.fromarray(picture)) for picture in pictures], gap=2))
     _joined(groups, gap=12).save(path)
 

@@ -11,8 +11,8 @@ import os
 from pipelines.params import read
 from pipelines.train.cell import Cell
 from pipelines.train.config import Params
-from smis.engine.distributed import joined, launched
-from smis.engine.launch import processes_wanted, reported, under_torchrun
+from smis.training.distributed import joined, launched
+from smis.training.launch import processes_wanted, reported, under_torchrun
 
 
 def main(dataset: str, system: str) -> None:

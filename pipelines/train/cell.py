@@ -17,17 +17,17 @@ from smis.core.files import written, written_folder
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared
-from smis.engine import grid
-from smis.engine.checkpoint import description, save_weights
-from smis.engine.distributed import Processes
-from smis.engine.heartbeat import NAME as HEARTBEAT
-from smis.engine.heartbeat import Heartbeat
-from smis.engine.learner import Learner
-from smis.engine.sampler import Samplable, covering
-from smis.engine.states import States
-from smis.engine.tracker import History, Several, Silence, Tracker
-from smis.engine.trainer import train
-from smis.engine.validation import Validation
+from smis.sampling import grid
+from smis.sampling.sampler import Samplable, covering
+from smis.training.distributed import Processes
+from smis.training.export import description, save_weights
+from smis.training.heartbeat import NAME as HEARTBEAT
+from smis.training.heartbeat import Heartbeat
+from smis.training.learner import Learner
+from smis.training.states import States
+from smis.training.tracker import History, Several, Silence, Tracker
+from smis.training.trainer import train
+from smis.training.validation import Validation
 
 _GRID_ROWS = 6
 

@@ -3,10 +3,10 @@
 from pydantic import Field, PositiveInt, SerializeAsAny
 
 from smis.core.config import Config
-from smis.engine.config import TrainingConfig
-from smis.engine.validation import ValidationConfig
 from smis.metrics.embeddings import EmbeddingName
 from smis.metrics.networks import DistanceName
+from smis.training.config import TrainingConfig
+from smis.training.validation import ValidationConfig
 
 
 class MeasuredConfig(ValidationConfig):

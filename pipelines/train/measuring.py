@@ -9,15 +9,15 @@ import numpy as np
 from pipelines.train.config import MeasuredConfig
 from smis.core.shapes import Image
 from smis.data.shards import Split
-from smis.engine.distributed import Processes
-from smis.engine.sampler import Sampled, Sampler, covering
-from smis.engine.validation import Criterion
 from smis.metrics import embeddings, networks
 from smis.metrics.diversity import Diversity
 from smis.metrics.features import image_of
 from smis.metrics.fid import FrechetDistance, Moments
 from smis.metrics.metric import gather
 from smis.metrics.result import Bootstrap
+from smis.sampling.sampler import Sampled, Sampler, covering
+from smis.training.distributed import Processes
+from smis.training.validation import Criterion
 
 _POINT = Bootstrap(resamples=1)
 """A curve needs no interval."""

@@ -10,9 +10,9 @@ from smis.bench.built import built
 from smis.bench.scene import scene
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
-from smis.engine.precision import Precision, mixed
 from smis.metrics import cost
 from smis.metrics.result import interval
+from smis.training.precision import Precision, mixed
 
 _WARM_UP = 3
 
@@ -23,10 +23,10 @@ def draw(system: str, preset: str, *, batch: int, precision: Precision, device: 
     network.to(device).eval()
     given, noise = scene(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
 
-    def synthesise() -> object:
-        return network.synthesise(given.labels, given.instances, network.draw(given.labels, given.instances, noise))
+    def synthesize() -> object:
+        return network.synthesize(given.labels, given.instances, network.sample(given.labels, given.instances, noise))
 
-    return _measured(synthesise, batch=batch, precision=precision, device=device, repeats=repeats)
+    return _measured(synthesize, batch=batch, precision=precision, device=device, repeats=repeats)
 
 
 def encode(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:

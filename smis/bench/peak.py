@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from smis.engine.precision import KINDS, Precision
+from smis.training.precision import KINDS, Precision
 
 _SIDE = {"cpu": 2048, "cuda": 8192}
 

@@ -13,7 +13,7 @@ from smis.bench.built import known
 from smis.bench.training import Case, train
 from smis.core.errors import ParamsError
 from smis.core.memory import KEPT_MEMORY
-from smis.engine.distributed import joined
+from smis.training.distributed import joined
 
 
 def trained(case: Case, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:

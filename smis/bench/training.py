@@ -9,11 +9,11 @@ from smis.bench.built import built
 from smis.bench.peak import peak
 from smis.bench.scene import Scenes
 from smis.bench.timeline import Timeline
-from smis.engine.config import TrainingConfig
-from smis.engine.distributed import Processes
-from smis.engine.learner import Learner
-from smis.engine.precision import Precision
 from smis.metrics import cost
+from smis.training.config import TrainingConfig
+from smis.training.distributed import Processes
+from smis.training.learner import Learner
+from smis.training.precision import Precision
 
 _WARM_UP = 2
 _BUILT = ("system", "preset")

@@ -12,9 +12,9 @@ from smis.core.progress import Bar
 from smis.core.sample import Sample
 from smis.data import index
 from smis.data.shards import Prepared
-from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.protocol import Reader
-from smis.datasets.reading.workers import in_order
+from smis.datasets.io.problems import Problem
+from smis.datasets.io.protocol import Reader
+from smis.datasets.io.workers import in_order
 
 _CHUNK = 32
 

@@ -22,17 +22,17 @@ from smis.cli.census import Census
 from smis.cli.data_sets import DataSet, open_data_set
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
-from smis.datasets.reading.palette import made_up
-from smis.datasets.reading.problems import as_error
+from smis.datasets.io.palette import made_up
+from smis.datasets.io.problems import as_error
 from smis.datasets.registry import DATASETS
-from smis.engine.grid import coloured
+from smis.sampling.grid import colored
 
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
     parser = verbs.add_parser("data", help="list data sets, look at one, check one")
     what = parser.add_subparsers(required=True, metavar="what")
-    listing = what.add_parser("list", help="data sets, where they are from, what their licences allow")
+    listing = what.add_parser("list", help="data sets, where they are from, what their licenses allow")
     listing.set_defaults(run=run_list)
     showing = what.add_parser("show", help="a contact sheet, class frequencies, instance counts")
     showing.add_argument("--split", help="default: the last, which is for tests")
@@ -60,7 +60,7 @@ def run_list(chosen: argparse.Namespace) -> None:
     rows = []
     for name in sorted(DATASETS):
         config = DATASETS.load(name)
-        said = {"source": config.source, "licence": config.licence, "citation": config.citation}
+        said = {"source": config.source, "license": config.license, "citation": config.citation}
         rows.append({"name": name, **said, "presets": sorted(config.presets)})
     if chosen.json:
         print(json.dumps(rows, indent=2))
@@ -68,7 +68,7 @@ def run_list(chosen: argparse.Namespace) -> None:
     console = Console()
     for row in rows:
         console.print(f"[bold]{row['name']}[/]", highlight=False)
-        said = {"from": row["source"], "licence": row["licence"], "cite": row["citation"]}
+        said = {"from": row["source"], "license": row["license"], "cite": row["citation"]}
         for title, text in {**said, "presets": ", ".join(row["presets"])}.items():
             if text:
                 console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 2)))
@@ -108,17 +108,17 @@ def _spread(count: int, wanted: int) -> list[int]:
 
 
 def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> sheet.Row:
-    colours = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
+    colors = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
     tiles = [
         ("picture", sample.image),
-        ("labels", coloured(sample.labels, palette)),
-        ("instances", _painted(sample.instances, colours)),
+        ("labels", colored(sample.labels, palette)),
+        ("instances", _painted(sample.instances, colors)),
     ]
     return sheet.Row(sample.key, tiles)
 
 
-def _painted(ids: ndarray, colours: Sequence[tuple[int, int, int]]) -> ndarray:
-    return np.array(colours, dtype=np.uint8)[ids]
+def _painted(ids: ndarray, colors: Sequence[tuple[int, int, int]]) -> ndarray:
+    return np.array(colors, dtype=np.uint8)[ids]
 
 
 def run_check(chosen: argparse.Namespace) -> None:

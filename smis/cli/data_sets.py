@@ -10,7 +10,7 @@ from typing import Any
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
 from smis.data.shards import Prepared
-from smis.datasets.reading.protocol import Reader
+from smis.datasets.io.protocol import Reader
 from smis.datasets.registry import DATASETS
 
 

@@ -14,8 +14,8 @@ from smis.core.errors import StyleError
 from smis.core.files import written
 from smis.core.progress import Bar
 from smis.core.shapes import Picture
-from smis.engine.grid import coloured
-from smis.styles import Layout, PictureStyle, Synthesiser, load, to_pictures
+from smis.sampling.grid import colored
+from smis.styles import Layout, PictureStyle, Synthesizer, load, to_pictures
 from smis.styles.inputs import read_image
 
 _AT_ONCE = 8
@@ -44,7 +44,7 @@ class Shown:
 class Source:
     """One label map, and what its pictures begin with: a photograph's style, or a drawn one."""
 
-    synth: Synthesiser
+    synth: Synthesizer
     path: Path
     layout: Layout
     image: Path | None
@@ -58,7 +58,7 @@ class Source:
     def style(self, *, samples: int = 1) -> PictureStyle:
         """Encode the photograph, or draw."""
         if self.image is None:
-            return self.synth.draw(self.layout, seed=self.seed, samples=samples)
+            return self.synth.sample(self.layout, seed=self.seed, samples=samples)
         return self.synth.encode(self.image, self.layout)
 
 
@@ -67,7 +67,7 @@ Steps = Callable[[Source], Iterator[Made | Shown]]
 
 
 def make(
-    chosen: argparse.Namespace, labels: Sequence[Path], steps_of: Callable[[Synthesiser, argparse.Namespace], Steps]
+    chosen: argparse.Namespace, labels: Sequence[Path], steps_of: Callable[[Synthesizer, argparse.Namespace], Steps]
 ) -> None:
     """Make the pictures of every label map, then the sheet; of many, those that cannot have the style are left out.
 
@@ -97,13 +97,13 @@ def shown(caption: str, image: Path) -> Shown:
     return Shown(caption, to_pictures(read_image(image))[0])
 
 
-def shown_map(caption: str, layout: Layout, synth: Synthesiser) -> Shown:
-    """Show a label map in its classes' colours."""
+def shown_map(caption: str, layout: Layout, synth: Synthesizer) -> Shown:
+    """Show a label map in its classes' colors."""
     ids = layout.labels[0].cpu().numpy().astype(np.uint8)
-    return Shown(caption, coloured(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
+    return Shown(caption, colored(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
 
 
-def _source(synth: Synthesiser, path: Path, chosen: argparse.Namespace, *, files: Sequence[Path]) -> Source:
+def _source(synth: Synthesizer, path: Path, chosen: argparse.Namespace, *, files: Sequence[Path]) -> Source:
     instances, image = (
         maps.beside(given, path, maps=len(files), option=option)
         for option, given in (("--instance-maps", chosen.instance_maps), ("--image", chosen.image))
@@ -114,7 +114,7 @@ def _source(synth: Synthesiser, path: Path, chosen: argparse.Namespace, *, files
 class _Folder:
     """Where the pictures go."""
 
-    def __init__(self, out: Path, synth: Synthesiser) -> None:
+    def __init__(self, out: Path, synth: Synthesizer) -> None:
         self._out, self._synth = out, synth
         self.rows: list[sheet.Row] = []
         self._classes: frozenset[int] = frozenset()

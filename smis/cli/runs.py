@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from smis.engine.heartbeat import NAME, Sign
+from smis.training.heartbeat import NAME, Sign
 
 
 def add(verbs: Any) -> None:

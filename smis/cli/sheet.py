@@ -1,4 +1,4 @@
-"""A contact sheet: a row for each label map, a column for each step, the classes' colours below."""
+"""A contact sheet: a row for each label map, a column for each step, the classes' colors below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FONT = ImageFont.load_default(13)
 
 Tile = tuple[str, Picture]
 """A caption, and what stands below it."""
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
     tiles: Sequence[Tile]
 
 
-def save(path: Path, rows: Sequence[Row], *, legend: Sequence[tuple[str, Colour]], note: str = "") -> None:
+def save(path: Path, rows: Sequence[Row], *, legend: Sequence[tuple[str, Color]], note: str = "") -> None:
     """Draw the sheet and write it as PNG.
 
     Raises:
@@ -41,7 +41,7 @@ def save(path: Path, rows: Sequence[Row], *, legend: Sequence[tuple[str, Colour]
         drawn(rows, legend=legend, note=note).save(beside, format="PNG", optimize=True)
 
 
-def drawn(rows: Sequence[Row], *, legend: Sequence[tuple[str, Colour]], note: str = "") -> Pictures.Image:
+def drawn(rows: Sequence[Row], *, legend: Sequence[tuple[str, Color]], note: str = "") -> Pictures.Image:
     """Lay everything out on white; the captions are those of the longest row."""
     fitted = [[(caption, _fitted(picture)) for caption, picture in row.tiles] for row in rows]
     heights = [max(tile.height for _, tile in tiles) for tiles in fitted]
@@ -84,25 +84,25 @@ def _fitted(picture: Picture) -> Pictures.Image:
     return tile
 
 
-def _lines(legend: Sequence[tuple[str, Colour]], width: int) -> list[list[tuple[int, str, Colour]]]:
-    """Break the legend into lines of (left, name, colour)."""
-    lines: list[list[tuple[int, str, Colour]]] = []
+def _lines(legend: Sequence[tuple[str, Color]], width: int) -> list[list[tuple[int, str, Color]]]:
+    """Break the legend into lines of (left, name, color)."""
+    lines: list[list[tuple[int, str, Color]]] = []
     left = width
-    for name, colour in legend:
+    for name, color in legend:
         needed = _SWATCH + 5 + round(_FONT.getlength(name)) + 14
         if left + needed > width:
             lines.append([])
             left = 0
-        lines[-1].append((_MARGIN + left, name, colour))
+        lines[-1].append((_MARGIN + left, name, color))
         left += needed
     return lines
 
 
-def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[list[tuple[int, str, Colour]]], *, top: int) -> None:
+def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[list[tuple[int, str, Color]]], *, top: int) -> None:
     for number, line in enumerate(lines):
-        for left, name, colour in line:
+        for left, name, color in line:
             y = top + number * _LINE
-            pen.rectangle((left, y + 3, left + _SWATCH, y + 3 + _SWATCH), fill=colour, outline="#bbbbbb")
+            pen.rectangle((left, y + 3, left + _SWATCH, y + 3 + _SWATCH), fill=color, outline="#bbbbbb")
             pen.text((left + _SWATCH + 5, y), name, fill=_INK, font=_FONT)
 
 

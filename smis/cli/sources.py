@@ -54,7 +54,7 @@ def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[st
 def open_groups(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
     """Open pictures of which many belong to one label map: sub-folders, STEM_NN.png, or an Arrow file's keys.
 
-    Those of one label map are in the order of their numbers: which are neighbours depends on it.
+    Those of one label map are in the order of their numbers: which are neighbors depends on it.
 
     Raises:
         ParamsError: if a name has no number, or label maps have different numbers of pictures, or only one.

@@ -9,7 +9,7 @@ from smis.cli import maps
 from smis.cli.arguments import positive
 from smis.cli.making import Made, Shown, Source, Steps, make, shown, shown_map
 from smis.core.errors import ParamsError
-from smis.styles import PictureStyle, Synthesiser
+from smis.styles import PictureStyle, Synthesizer
 
 
 def add(verbs: Any) -> None:
@@ -50,7 +50,7 @@ def add(verbs: Any) -> None:
 
 
 def _verb(
-    verbs: Any, name: str, text: str, steps_of: Callable[[Synthesiser, argparse.Namespace], Steps], *, many: bool = True
+    verbs: Any, name: str, text: str, steps_of: Callable[[Synthesizer, argparse.Namespace], Steps], *, many: bool = True
 ) -> argparse.ArgumentParser:
     """Add a verb with what all have in common."""
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
@@ -85,7 +85,7 @@ def _add_exemplar(parser: Any, option: str, *, required: bool = False) -> None:
     )
 
 
-def _generate(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _generate(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     def steps(source: Source) -> Iterator[Made | Shown]:
         if source.image is not None:
             yield Made(["encoded"], source.style())
@@ -99,7 +99,7 @@ def _generate(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _resample(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _resample(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     classes = _classes(chosen.classes, synth) if chosen.classes else None
     instances = [_number(given, "--instances") for given in _split(chosen.instances)] if chosen.instances else None
 
@@ -112,7 +112,7 @@ def _resample(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _mix(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _mix(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     weights = _weights(chosen.weights, synth)
     style, photograph = _exemplar(synth, chosen.exemplar, "--from")
 
@@ -126,13 +126,13 @@ def _mix(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _morph(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _morph(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     exemplar = _exemplar(synth, chosen.exemplar, "--from") if chosen.exemplar else None
     amounts = [step / max(1, chosen.steps - 1) for step in range(chosen.steps)]
 
     def steps(source: Source) -> Iterator[Made | Shown]:
         base = source.style()
-        end = exemplar[0] if exemplar else synth.draw(source.layout, seed=chosen.to_seed)
+        end = exemplar[0] if exemplar else synth.sample(source.layout, seed=chosen.to_seed)
         for amount in amounts:
             yield Made([f"{amount:.2f}"], base.morph(end, amount))
         if exemplar:
@@ -141,7 +141,7 @@ def _morph(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _edit(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _edit(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     count = len(maps.label_files(chosen.labels))
 
     def steps(source: Source) -> Iterator[Made | Shown]:
@@ -157,7 +157,7 @@ def _edit(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _copy(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
+def _copy(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     style, photograph = _exemplar(synth, chosen.exemplar, "--exemplar")
     source_part, target_part = (_named(given, synth) for given in (chosen.source, chosen.target))
 
@@ -171,18 +171,18 @@ def _copy(synth: Synthesiser, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _exemplar(synth: Synthesiser, files: Sequence[Path], option: str) -> tuple[PictureStyle, Shown]:
+def _exemplar(synth: Synthesizer, files: Sequence[Path], option: str) -> tuple[PictureStyle, Shown]:
     if len(files) not in (2, 3):
         raise ParamsError(f"{option} got {len(files)} file(s); give {option} IMAGE LABELS, or IMAGE LABELS INSTANCES")
     return synth.encode(*files), shown("exemplar", files[0])
 
 
-def _classes(given: Sequence[str], synth: Synthesiser) -> list[str | int]:
+def _classes(given: Sequence[str], synth: Synthesizer) -> list[str | int]:
     """Take each word as a class, or as many between commas; names may have commas themselves."""
     return [_named(name, synth) for word in given for name in ([word] if word in synth.classes else _split([word]))]
 
 
-def _named(given: str, synth: Synthesiser) -> str | int:
+def _named(given: str, synth: Synthesizer) -> str | int:
     return int(given) if given.isdecimal() and given not in synth.classes else given
 
 
@@ -190,7 +190,7 @@ def _split(given: Sequence[str]) -> list[str]:
     return [part.strip() for word in given for part in word.split(",") if part.strip()]
 
 
-def _weights(given: Sequence[str], synth: Synthesiser) -> dict[str | int, float]:
+def _weights(given: Sequence[str], synth: Synthesizer) -> dict[str | int, float]:
     whole = all(word.rpartition("=")[0] in synth.classes for word in given)
     weights: dict[str | int, float] = {}
     for word in given if whole else _split(given):

@@ -21,7 +21,7 @@ def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
     parser = verbs.add_parser("weights", help="external weights: what is known, what is here")
     what = parser.add_subparsers(required=True, metavar="what")
-    known = what.add_parser("list", help="name, checksum, licence, source and place of each")
+    known = what.add_parser("list", help="name, checksum, license, source and place of each")
     known.add_argument("--json", action="store_true", help="print JSON")
     known.set_defaults(run=_list)
     bring = what.add_parser("fetch", help="download files, check them, and print where they lie")
@@ -56,7 +56,7 @@ def _list(chosen: argparse.Namespace) -> None:
     console = Console(highlight=False)
     for row in rows:
         place = _PLACES[row["here"]]
-        console.print(f"{row['name']:22}{place:9}sha256 {row['sha256'][:8]}...  {row['licence']}", soft_wrap=True)
+        console.print(f"{row['name']:22}{place:9}sha256 {row['sha256'][:8]}...  {row['license']}", soft_wrap=True)
         console.print(f"    {row['source']}", soft_wrap=True, style="dim")
     console.print(f"`smis weights fetch NAME` downloads into {cache()}", soft_wrap=True)
     console.print(f"To add one by hand, put its file into the folder that ${FOLDER_VARIABLE} names.", soft_wrap=True)
@@ -64,7 +64,7 @@ def _list(chosen: argparse.Namespace) -> None:
 
 def _row(name: str) -> dict[str, str]:
     wanted, (here, path) = TABLE[name], _here(name)
-    row = {"name": name, "here": here, "sha256": wanted.digest, "licence": wanted.licence}
+    row = {"name": name, "here": here, "sha256": wanted.digest, "license": wanted.license}
     return row | {"file": wanted.file, "source": wanted.source, "path": path}
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from smis.core.errors import ParamsError
+from smis.core.renamed import RENAMED
 
 
 class Config(BaseModel):
@@ -57,7 +58,10 @@ def _mistake(cls: type[Config], detail: Any, *, at: str) -> str:
     place = [str(part) for part in detail["loc"]]
     path = ".".join([*([at] if at else []), *place])
     if detail["type"] == "extra_forbidden":
-        return f"{path}: there is no such key; there are: {', '.join(_keys(cls, place[:-1])) or 'none'}"
+        keys, new_name = _keys(cls, place[:-1]), RENAMED.get(place[-1])
+        if new_name in keys:
+            return f"{path}: was renamed; it is called {new_name} now"
+        return f"{path}: there is no such key; there are: {', '.join(keys) or 'none'}"
     if detail["type"] == "missing":
         return f"{path}: is missing"
     message = detail["msg"].removeprefix("Value error, ")

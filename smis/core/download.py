@@ -37,7 +37,7 @@ def fetch(name: str) -> Path:
             received = _save(name, wanted, response, path=beside, bar=bar)
             if received < expected:
                 raise _failed(name, wanted, f"it ended after {received} of {expected} bytes")
-            _recognise(name, wanted, beside)
+            _recognize(name, wanted, beside)
     return path
 
 
@@ -49,7 +49,7 @@ def _save(name: str, wanted: Weights, response: IO[bytes], *, path: Path, bar: B
         return file.tell()
 
 
-def _recognise(name: str, wanted: Weights, path: Path) -> None:
+def _recognize(name: str, wanted: Weights, path: Path) -> None:
     try:
         check(path, wanted)
     except WeightsError:

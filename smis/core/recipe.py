@@ -19,8 +19,8 @@ class Recipe(Config):
     """At the full learning rate."""
     decay_epochs: NonNegativeInt = 0
     """After those, falling linearly."""
-    rate_generator: PositiveFloat = 1e-4
-    rate_discriminator: PositiveFloat = 4e-4
+    lr_generator: PositiveFloat = 1e-4
+    lr_discriminator: PositiveFloat = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
     load: tuple[PositiveInt, PositiveInt] = (256, 256)
     crop: tuple[PositiveInt, PositiveInt] = (256, 256)
@@ -38,8 +38,8 @@ class Recipe(Config):
         return {
             "steps": self.steps(images),
             "batch": self.batch,
-            "rate_generator": self.rate_generator,
-            "rate_discriminator": self.rate_discriminator,
+            "lr_generator": self.lr_generator,
+            "lr_discriminator": self.lr_discriminator,
             "betas": list(self.betas),
             **decay,
             "flip": self.flip,

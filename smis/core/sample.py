@@ -1,4 +1,4 @@
-"""One labelled picture, as readers of data sets yield it and as the prepared format returns it."""
+"""One labeled picture, as readers of data sets yield it and as the prepared format returns it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

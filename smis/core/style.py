@@ -14,12 +14,12 @@ from smis.core.shapes import InstanceMap, LabelMap
 class Style:
     """Codes by what they vary; a system fills those that it has.
 
-    `everything`: (b, ...), one code for the whole picture. `classes`: (b, classes, ...), one for each class.
+    `global_latent`: (b, ...), one code for the whole picture. `classes`: (b, classes, ...), one for each class.
     `instances`: (b, slots, ...), one for each instance, with `instance_classes`: (b, slots) the class of each,
     -1 where a slot is empty.
     """
 
-    everything: Tensor | None = None
+    global_latent: Tensor | None = None
     classes: Tensor | None = None
     instances: Tensor | None = None
     instance_classes: Tensor | None = None
@@ -35,7 +35,7 @@ class Style:
         if self.instances is not None and other.instances is not None:
             chosen = self._slots_chosen(classes, instances)
             return replace(self, instances=_swap(self.instances, other.instances, chosen=chosen))
-        return replace(self, everything=other.everything)
+        return replace(self, global_latent=other.global_latent)
 
     def _classes_chosen(self, classes: Collection[int]) -> Tensor:
         assert self.classes is not None

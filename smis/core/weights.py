@@ -1,4 +1,4 @@
-"""External weights: where they come from, how they are recognised, and what to do when they are missing.
+"""External weights: where they come from, how they are recognized, and what to do when they are missing.
 
 Nothing is downloaded here (`download.py` does, when a person asks), and nothing is replaced in silence: a network whose
 weights are missing is an error that says how to bring them.
@@ -20,13 +20,13 @@ FOLDER_VARIABLE = "SMIS_WEIGHTS"
 
 
 _TORCHVISION = "https://download.pytorch.org/models/"
-_ST = {"package": "stlpips_pytorch", "inside": "weights/vST0.0", "licence": "BSD-2-Clause"}
-_LPIPS = {"package": "lpips", "inside": "weights/v0.1", "licence": "BSD-2-Clause"}
+_ST = {"package": "stlpips_pytorch", "inside": "weights/vST0.0", "license": "BSD-2-Clause"}
+_LPIPS = {"package": "lpips", "inside": "weights/v0.1", "license": "BSD-2-Clause"}
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A published file: its name, its SHA-256, its licence, and its source (a page, or a package that ships it)."""
+    """A published file: its name, its SHA-256, its license, and its source (a page, or a package that ships it)."""
 
     file: str
     digest: str
@@ -35,7 +35,7 @@ class Weights:
     package: str = ""
     inside: str = ""
     """Folder of the file inside the package."""
-    licence: str = ""
+    license: str = ""
     """Of the file; what the images that it was trained on allow is another matter."""
 
     @property
@@ -50,16 +50,16 @@ class Weights:
 
 
 def _torchvision(file: str, digest: str) -> Weights:
-    return Weights(file, digest, url=_TORCHVISION + file, licence="BSD-3-Clause")
+    return Weights(file, digest, url=_TORCHVISION + file, license="BSD-3-Clause")
 
 
 _NVIDIA = "NVIDIA Source Code License for SegFormer: research and evaluation only, not commercial"
 
 
-def _segformer(data: str, digest: str, *, at: str, licence: str = _NVIDIA) -> Weights:
+def _segformer(data: str, digest: str, *, at: str, license: str = _NVIDIA) -> Weights:
     """Name a file of SegFormer at the published revision: there all are called the same."""
     url = f"https://huggingface.co/{at}/pytorch_model.bin"
-    return Weights(f"segformer-{data}-{digest[:8]}.bin", digest, url=url, licence=licence)
+    return Weights(f"segformer-{data}-{digest[:8]}.bin", digest, url=url, license=license)
 
 
 TABLE = {
@@ -86,7 +86,7 @@ TABLE = {
         "pt_inception-2015-12-05-6726825d.pth",
         "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     "segformer_ade20k": _segformer(
         "b5-ade20k",
@@ -102,7 +102,7 @@ TABLE = {
         "b2-clothes",
         "934543143c97acf3197b030bb0ba046f6c713757467a7dcf47f27ce8c0d6264d",
         at="mattmdjaga/segformer_b2_clothes/resolve/fc92b3abe7b123c814ca7910683151f2b7b7281e",
-        licence="MIT",
+        license="MIT",
     ),
 }
 """Digests of packages' files are of the files; those of downloads are as several public projects pin them. Of SegFormer

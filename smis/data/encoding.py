@@ -11,7 +11,7 @@ Encoding = Literal["raw", "png", "jpeg"]
 
 
 def encode_image(image: ndarray, encoding: Encoding) -> bytes:
-    """Encode colours; JPEG is lossy (quality 95, colours at full resolution)."""
+    """Encode colors; JPEG is lossy (quality 95, colors at full resolution)."""
     settings = {"quality": 95, "subsampling": 0} if encoding == "jpeg" else {}
     return _encoded(image, encoding, **settings)
 

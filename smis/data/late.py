@@ -13,7 +13,7 @@ from smis.data.pictures import LEVELS, Pictures
 
 
 @dataclass(frozen=True, eq=False)
-class LateBatch:
+class DeviceTransformBatch:
     """A batch as it lies on disk, and which of its pictures `to` will mirror."""
 
     image: UInt8[Tensor, "b h w 3"]
@@ -24,15 +24,17 @@ class LateBatch:
     parts: int = 1
 
     @classmethod
-    def of(cls, pictures: Pictures, mirrored: Bool[ndarray, " b"], keys: tuple[str, ...], *, parts: int) -> "LateBatch":
+    def of(
+        cls, pictures: Pictures, mirrored: Bool[ndarray, " b"], keys: tuple[str, ...], *, parts: int
+    ) -> "DeviceTransformBatch":
         """Take pictures that nobody else holds."""
         arrays = (pictures.image, pictures.labels, pictures.instances, mirrored)
         return cls(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays), keys=keys, parts=parts)
 
-    def pinned(self) -> "LateBatch":
+    def pinned(self) -> "DeviceTransformBatch":
         """Copy into memory that a GPU can fetch from while the CPU goes on."""
         tensors = (self.image, self.labels, self.instances, self.mirrored)
-        return LateBatch(*(tensor.pin_memory() for tensor in tensors), keys=self.keys, parts=self.parts)
+        return DeviceTransformBatch(*(tensor.pin_memory() for tensor in tensors), keys=self.keys, parts=self.parts)
 
     def to(self, device: torch.device | str) -> Batch:
         """Move, mirror, scale: to the bits of the batch that a CPU finishes, without waiting for the device."""

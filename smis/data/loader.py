@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
-from smis.data.late import LateBatch
+from smis.data.late import DeviceTransformBatch
 from smis.data.shards import Split
 from smis.data.transforms import flip, uniform
 
@@ -74,7 +74,7 @@ class Loader:
         self._batch, self._part, self._parts = batch, part, parts
         self._workers, self._flip, self._late = workers, flip, late
 
-    def __getitem__(self, step: int) -> Batch | LateBatch:
+    def __getitem__(self, step: int) -> Batch | DeviceTransformBatch:
         """Make this part of global batch `step`; steps count from 0."""
         share = self._batch // self._parts
         positions = np.arange(share) + (step * self._batch + self._part * share)
@@ -84,18 +84,18 @@ class Loader:
         keys = tuple(self._split.keys[numbers])
         mirrored = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
         if self._late:
-            return LateBatch.of(pictures, mirrored, keys, parts=self._parts)
+            return DeviceTransformBatch.of(pictures, mirrored, keys, parts=self._parts)
         return flip(pictures, mirrored).batch(keys, parts=self._parts)
 
-    def from_step(self, step: int) -> Iterator[Batch | LateBatch]:
+    def from_step(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""
         batches = self._from_processes(step) if self._workers else self._from_thread(step)
         return map(_pinned, batches) if self._late and torch.cuda.is_available() else batches
 
-    def _from_thread(self, step: int) -> Iterator[Batch | LateBatch]:
+    def _from_thread(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
         try:
-            ahead: deque[Future[Batch | LateBatch]] = deque()
+            ahead: deque[Future[Batch | DeviceTransformBatch]] = deque()
             for number in count(step):
                 ahead.append(thread.submit(self.__getitem__, number))
                 if len(ahead) == _AHEAD:
@@ -103,7 +103,7 @@ class Loader:
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
 
-    def _from_processes(self, step: int) -> Iterator[Batch | LateBatch]:
+    def _from_processes(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         # A fork of a process with threads can hang; a fork server has none, and imports torch once for all workers.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["smis.data.loader"])
@@ -116,5 +116,5 @@ class Loader:
         )
 
 
-def _pinned(batch: Batch | LateBatch) -> Batch | LateBatch:
-    return batch.pinned() if isinstance(batch, LateBatch) else batch
+def _pinned(batch: Batch | DeviceTransformBatch) -> Batch | DeviceTransformBatch:
+    return batch.pinned() if isinstance(batch, DeviceTransformBatch) else batch

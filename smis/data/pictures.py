@@ -1,4 +1,4 @@
-"""Many labelled pictures as three arrays, between the shards and the batch."""
+"""Many labeled pictures as three arrays, between the shards and the batch."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from smis.core.batch import Batch
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Hold pictures of one size as they lie on disk: colours 0..255, class ids, instance ids."""
+    """Hold pictures of one size as they lie on disk: colors 0..255, class ids, instance ids."""
 
     image: UInt8[ndarray, "b h w 3"]
     labels: UInt8[ndarray, "b h w"]
     instances: UInt16[ndarray, "b h w"]
 
     def batch(self, keys: tuple[str, ...], *, parts: int = 1) -> Batch:
-        """Turn into what a system takes: colours in -1..1, ids as int64."""
+        """Turn into what a system takes: colors in -1..1, ids as int64."""
         return Batch(
             image=torch.from_numpy(signed(self.image)),
             labels=torch.from_numpy(self.labels.astype(np.int64)),
@@ -34,7 +34,7 @@ LEVELS: Float32[ndarray, "256"] = np.arange(256, dtype=np.float32) / np.float32(
 
 
 def signed(image: UInt8[ndarray, "b h w 3"]) -> Float32[ndarray, "b 3 h w"]:
-    """Scale 0..255 to -1..1, colours first.
+    """Scale 0..255 to -1..1, colors first.
 
     NumPy and not torch: it starts no threads of its own beside those that train.
     """

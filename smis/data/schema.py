@@ -44,7 +44,7 @@ class Header:
     shards: tuple[ShardEntry, ...] = ()
     load_size: tuple[int, int] | None = None
     ignored: tuple[int, ...] | None = None
-    """Ids that no metric counts: pixels that nobody labelled, and what the data set's own evaluation leaves out."""
+    """Ids that no metric counts: pixels that nobody labeled, and what the data set's own evaluation leaves out."""
 
     def size_of(self, split: str) -> tuple[int, int]:
         """Return height and width of a split's pictures in their files."""

@@ -212,7 +212,7 @@ class Prepared:
 
     @property
     def palette(self) -> list[tuple[int, int, int]]:
-        """Colours (RGB, 0..255) by class id."""
+        """Colors (RGB, 0..255) by class id."""
         return list(self.header.palette)
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, UInt16
 from numpy import ndarray
 
-from smis.core.runs import lengths_of, starts_of
+from smis.core.run_lengths import lengths_of, starts_of
 from smis.data.pictures import Pictures
 
 

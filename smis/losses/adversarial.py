@@ -19,7 +19,7 @@ class LossWeights(Config):
     first_feature: NonNegativeInt = 0
     """The first of the discriminator's layers whose features are matched."""
     perceptual: NonNegativeFloat = 10.0
-    divergence: NonNegativeFloat = 0.05
+    kl: NonNegativeFloat = 0.05
 
 
 def generator_terms(

@@ -1,6 +1,6 @@
 """What a system costs: its parameters, its operations, its memory, and its images per second.
 
-Where neighbourhoods of a label map are looked up, a plain map costs less than a busy one: the label map is the unit.
+Where neighborhoods of a label map are looked up, a plain map costs less than a busy one: the label map is the unit.
 """
 
 import logging

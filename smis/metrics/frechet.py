@@ -62,12 +62,12 @@ def expansion(reference: Statistics, drawn: Statistics, vectors: Vectors) -> tup
 def expansion_of_few(reference: Statistics, drawn: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
     """Return the same for n images in d > n dimensions, all of them given, from products between images.
 
-    With X the centred images, X S_r Xᵀ / (n - 1) = U L Uᵀ has the eigenvalues of Aᵀ S A, and
+    With X the centerd images, X S_r Xᵀ / (n - 1) = U L Uᵀ has the eigenvalues of Aᵀ S A, and
     (x_i - m)ᵀ T (x_i - m) = (n - 1) sum_k U_ik² L_k^½.
     """
-    centred = vectors - drawn.mean
+    centerd = vectors - drawn.mean
     degrees = len(vectors) - 1
-    values, axes = torch.linalg.eigh(centred @ reference.covariance @ centred.T / degrees)
+    values, axes = torch.linalg.eigh(centerd @ reference.covariance @ centerd.T / degrees)
     roots = values.clamp(min=0).sqrt()
     return _expansion(reference, drawn, vectors, cross=roots.sum(), transported=degrees * axes.square() @ roots)
 
@@ -80,7 +80,7 @@ def _expansion(
     cross: Float64[Tensor, ""],
     transported: Float64[Tensor, " n"],
 ) -> tuple[float, Float64[Tensor, " n"]]:
-    apart, centred = drawn.mean - reference.mean, vectors - drawn.mean
+    apart, centerd = drawn.mean - reference.mean, vectors - drawn.mean
     distance = apart.square().sum() + reference.covariance.trace() + drawn.covariance.trace() - 2 * cross
-    change = 2 * centred @ apart + centred.square().sum(dim=1) - transported
+    change = 2 * centerd @ apart + centerd.square().sum(dim=1) - transported
     return _never_negative(distance.item()), change - change.mean()

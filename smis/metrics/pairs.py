@@ -20,7 +20,7 @@ Distances = Float[Tensor, " pairs"]
 
 
 def pair_up(samples: int, rule: Pairing = "consecutive") -> tuple[Pairs, Pairs]:
-    """Return both sides of the pairs among `samples` images: neighbours (19 of 20), or all (190 of 20)."""
+    """Return both sides of the pairs among `samples` images: neighbors (19 of 20), or all (190 of 20)."""
     if rule == "all":
         first, second = torch.triu_indices(samples, samples, offset=1)
         return first, second

@@ -27,7 +27,7 @@ Pairs = Int[Tensor, " pairs"]
 class PerceptualDistance(nn.Module):
     """Compare images of -1..1 by the features of a frozen trunk, each channel with its learned weight.
 
-    `trunk` gives a list of layers for a normalised image, `weights` holds the channels' weights of each, none
+    `trunk` gives a list of layers for a normalized image, `weights` holds the channels' weights of each, none
     negative, so that their roots can be multiplied into the features and a distance is a plain squared difference.
     """
 
@@ -54,7 +54,7 @@ class PerceptualDistance(nn.Module):
         return self.roots[-1].shape[1]
 
     def layers(self, image: Image) -> Features:
-        """Return the trunk's own activations, neither normalised nor weighted.
+        """Return the trunk's own activations, neither normalized nor weighted.
 
         Raises:
             ImageError: if nothing would be left of the image on the way through.

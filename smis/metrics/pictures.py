@@ -90,7 +90,7 @@ def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[P
 def read_picture(path: Path) -> Picture:
     """Read a picture as 8-bit RGB.
 
-    Grey becomes three equal channels, a palette its colours, of 16 bits the upper 8 are kept; an alpha channel is left
+    Gray becomes three equal channels, a palette its colors, of 16 bits the upper 8 are kept; an alpha channel is left
     out if nothing shows through it.
 
     Raises:
@@ -109,15 +109,15 @@ def read_picture(path: Path) -> Picture:
 
 
 def read_ids(path: Path) -> Int[Tensor, "h w"]:
-    """Read a label map: grey of 8 or 16 bits, or palette, whose numbers are the ids.
+    """Read a label map: gray of 8 or 16 bits, or palette, whose numbers are the ids.
 
     Raises:
-        LabelError: if the file is missing or broken, or has colours instead of ids.
+        LabelError: if the file is missing or broken, or has colors instead of ids.
     """
     picture = open_picture(path, LabelError)
     if picture.mode not in ("L", "P", "1", "I", *_DEEP):
         raise LabelError(
-            f"{path} has mode {picture.mode}, but a map has one channel of ids: save it as grey or palette"
+            f"{path} has mode {picture.mode}, but a map has one channel of ids: save it as gray or palette"
         )
     return torch.from_numpy(np.asarray(picture).astype(np.int64))
 

@@ -35,7 +35,7 @@ B5 = {
 B2 = {**B5, "depths": [3, 4, 6, 3]}
 
 _MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-"""Of ImageNet's colours in 0..1, as the published image processor has them."""
+"""Of ImageNet's colors in 0..1, as the published image processor has them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Published:
     finds: str
     """What a person has to know of the data set's numbering."""
     classes: frozenset[int]
-    """How many classes its data set can have here, the one for unlabelled pixels apart."""
+    """How many classes its data set can have here, the one for unlabeled pixels apart."""
     ids: tuple[int, ...]
     """The data set's class that each channel stands for; several may stand for one."""
     side: int
@@ -108,7 +108,7 @@ def fed(height: int, width: int, *, side: int) -> tuple[int, int]:
 
 
 def prepare(image: Image, *, side: int) -> Float[Tensor, "b 3 rows columns"]:
-    """Resize and normalise images of -1..1 as the published image processor does, which works on 0..255.
+    """Resize and normalize images of -1..1 as the published image processor does, which works on 0..255.
 
     That one squeezes every image into a square; here the aspect is kept, as when the published mIoU was measured.
     """
@@ -131,7 +131,7 @@ def unknown(name: str, classes: Sequence[str]) -> frozenset[int]:
 
 
 def check(name: str, *, classes: int) -> None:
-    """Compare the number of a data set's classes, the one for unlabelled pixels apart, with the network.
+    """Compare the number of a data set's classes, the one for unlabeled pixels apart, with the network.
 
     Raises:
         ParamsError: if it is another data set's.

@@ -49,9 +49,7 @@ def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore
     if not counted.numel() or _fit(counted, classes):
         return
     strange = int(counted[(counted < 0) | (counted >= classes)][0])
-    remedy = (
-        f"is it that of unlabelled pixels? ignore={strange}" if name == "truth" else "take its data set's numbering"
-    )
+    remedy = f"is it that of unlabeled pixels? ignore={strange}" if name == "truth" else "take its data set's numbering"
     raise LabelError(f"{name}: id {strange}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
 
 

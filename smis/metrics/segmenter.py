@@ -44,7 +44,7 @@ class Segmenter:
     name: str
     find: Callable[[Image], LabelMap]
     ignored: frozenset[int]
-    """Ids whose pixels do not count: what nobody labelled, and what the network does not know."""
+    """Ids whose pixels do not count: what nobody labeled, and what the network does not know."""
     facts: dict[str, Any]
     """What its file says: classes, size, and how well it does on real images, when that is known."""
     tensors: Mapping[str, Tensor]

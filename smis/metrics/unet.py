@@ -79,17 +79,17 @@ def train(
     """
     network.to(device).train()
     counts = weights.to(device)
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
+        optimizer, max_lr=config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
     )
     for batch in islice(batches, config.steps):
         here = batch.to(device)
         scores = network(here.image.contiguous(memory_format=torch.channels_last))
         loss = _weighted(scores, here.labels, counts)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
         after(loss.item())
     network.eval()

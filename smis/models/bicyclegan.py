@@ -16,13 +16,13 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses.divergence import kl_divergence
+from smis.losses.kl import kl_divergence
 from smis.losses.least_squares import least_squares
 from smis.nn.coded_unet import CodedUnet
-from smis.nn.gaussian import draw_near
+from smis.nn.gaussian import reparameterize
 from smis.nn.halving_discriminator import halving_discriminator
 from smis.nn.halvings import check_halvings
-from smis.nn.initialise import initialise
+from smis.nn.initialize import initialize
 from smis.nn.layout import semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig, Verdicts
 from smis.nn.residual_encoder import ResidualEncoder, check_encodable
@@ -36,8 +36,8 @@ _RECIPE: dict[str, Any] = {
     "batch": 2,
     "epochs": 100,
     "decay_epochs": 100,
-    "rate_generator": 2e-4,
-    "rate_discriminator": 2e-4,
+    "lr_generator": 2e-4,
+    "lr_discriminator": 2e-4,
     "betas": (0.5, 0.999),
     "load": (286, 286),
 }
@@ -45,7 +45,7 @@ _FACADES: dict[str, Any] = {
     "source": "released code",
     "epochs": 200,
     "decay_epochs": 200,
-    "note": "the release reads label maps as colours, ours have a channel for each class",
+    "note": "the release reads label maps as colors, ours have a channel for each class",
 }
 
 
@@ -57,7 +57,7 @@ class LossWeights(BaseConfig):
     drawn: NonNegativeFloat = 1.0
     """Of that on pictures of drawn codes."""
     reconstruction: NonNegativeFloat = 10.0
-    divergence: NonNegativeFloat = 0.01
+    kl: NonNegativeFloat = 0.01
     code: NonNegativeFloat = 0.5
     """Of finding a drawn code again in its picture."""
 
@@ -67,7 +67,7 @@ class Config(BaseConfig):
 
     title: ClassVar[str] = "BicycleGAN"
     paper: ClassVar[str] = 'Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017)'
-    varies: ClassVar[Literal["everything"]] = "everything"
+    varies: ClassVar[Literal["global"]] = "global"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "facades": {},
         "deepfashion": {},
@@ -78,7 +78,7 @@ class Config(BaseConfig):
             "levels": 6,
             "encoder_width": 16,
             "discriminator": {"width": 32, "layers": 3},
-            "gain": 0.5,
+            "init_gain": 0.5,
         },
     }
     recipes: ClassVar[dict[str, Recipe]] = {
@@ -97,7 +97,7 @@ class Config(BaseConfig):
     """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
     encoder_width: PositiveInt = 64
     encoder_blocks: PositiveInt = 4
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     """Each of the two: one judges pictures of encoded codes, the other pictures of drawn ones."""
@@ -124,7 +124,7 @@ class Config(BaseConfig):
             dropout=self.dropout,
             losses=self.losses,
         )
-        initialise(system, gain=self.gain)
+        initialize(system, gain=self.init_gain)
         return system
 
 
@@ -139,7 +139,7 @@ class BicycleGAN(nn.Module):
     the pictures of the generator's step; here they are made anew, as for other systems.
     """
 
-    varies = "everything"
+    varies = "global"
     perceptual = None
 
     def __init__(
@@ -174,7 +174,7 @@ class BicycleGAN(nn.Module):
             "GAN2": weights.drawn * least_squares(self.discriminator["D2"](other), real=True),
             "L1": weights.reconstruction * F.l1_loss(encoded, real),
             # a sum over the batch, where the other terms are means
-            "KLD": weights.divergence * batch.parts * kl_divergence(mean, log_variance),
+            "KLD": weights.kl * batch.parts * kl_divergence(mean, log_variance),
             "z_L1": weights.code * F.l1_loss(self._found_again(other), drawn),
         }
 
@@ -195,26 +195,26 @@ class BicycleGAN(nn.Module):
             "D2_Real": least_squares(on_other_real, real=True),
         }
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""
-        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code near that of an image; without noise, the most likely one."""
         mean, log_variance = self.encoder(image)
-        return Style(everything=draw_near(mean, log_variance, noise))
+        return Style(global_latent=reparameterize(mean, log_variance, noise))
 
-    def synthesise(
+    def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        assert style.everything is not None
+        assert style.global_latent is not None
         known = semantics(labels, None, classes=self.classes)
-        return self.generator(known.expand(len(style.everything), -1, -1, -1), style.everything)
+        return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
     def _codes(self, mean: Tensor, log_variance: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Draw a code near the encoded one, then one from the prior."""
-        return draw_near(mean, log_variance, noise), noise.normal(*mean.shape, device=mean.device)
+        return reparameterize(mean, log_variance, noise), noise.normal(*mean.shape, device=mean.device)
 
     def _pictures(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Make the pictures of both codes in one pass: side by side, so that any share drops what the whole drops."""

@@ -20,7 +20,7 @@ from smis.nn.coded_global_generator import CodedGlobalGenerator
 from smis.nn.coded_unet import CodedUnet
 from smis.nn.halving_discriminator import halving_discriminator
 from smis.nn.halvings import check_halvings
-from smis.nn.initialise import initialise, initialise_normally
+from smis.nn.initialize import initialize, initialize_normally
 from smis.nn.layout import semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
@@ -35,8 +35,8 @@ _RECIPE: dict[str, Any] = {
     "batch": 8,
     "epochs": 100,
     "decay_epochs": 100,
-    "rate_generator": 2e-4,
-    "rate_discriminator": 2e-4,
+    "lr_generator": 2e-4,
+    "lr_discriminator": 2e-4,
     "betas": (0.5, 0.999),
     "load": (286, 286),
     "note": "epochs are inferred; the release begins at twice these rates and lets them fall from the first step",
@@ -65,7 +65,7 @@ class Config(BaseConfig):
 
     title: ClassVar[str] = "DSCGAN"
     paper: ClassVar[str] = 'Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019)'
-    varies: ClassVar[Literal["everything"]] = "everything"
+    varies: ClassVar[Literal["global"]] = "global"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "facades": {},
         "deepfashion": {},
@@ -81,7 +81,7 @@ class Config(BaseConfig):
             "width": 16,
             "levels": 6,
             "discriminator": {"width": 32, "layers": 3},
-            "gain": 0.5,
+            "init_gain": 0.5,
         },
     }
     recipes: ClassVar[dict[str, Recipe]] = {
@@ -105,7 +105,7 @@ class Config(BaseConfig):
     """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
     edges: bool = False
     """Whether the instance edges are a channel of the label map."""
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights: the U-Net's have this gain, the global generator's this deviation."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
@@ -132,9 +132,9 @@ class Config(BaseConfig):
             losses=self.losses,
         )
         if self.network == "global":
-            initialise_normally(system, deviation=self.gain)
+            initialize_normally(system, deviation=self.init_gain)
         else:
-            initialise(system, gain=self.gain)
+            initialize(system, gain=self.init_gain)
         system.perceptual = self.perceptual.build() if training and self.network == "global" else None
         return system
 
@@ -166,7 +166,7 @@ class DSCGAN(nn.Module):
     the pictures of the generator's step; here they are made anew, as for other systems.
     """
 
-    varies = "everything"
+    varies = "global"
     encoder = None
     perceptual: PerceptualNetwork | None
 
@@ -190,7 +190,7 @@ class DSCGAN(nn.Module):
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, L1 (or GAN_Feat and VGG) and NE, the diversity, for the generator."""
         known = self.semantics(batch.labels, batch.instances)
-        code, other = (self.draw(batch.labels, batch.instances, noise).everything for _ in range(2))
+        code, other = (self.sample(batch.labels, batch.instances, noise).global_latent for _ in range(2))
         assert code is not None
         assert other is not None
         image = self._generate(known, code, noise)
@@ -207,27 +207,27 @@ class DSCGAN(nn.Module):
 
     @torch.no_grad()
     def _made_anew(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
-        code = self.draw(batch.labels, batch.instances, noise).everything
+        code = self.sample(batch.labels, batch.instances, noise).global_latent
         assert code is not None
         return self._generate(known, code, noise)
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""
-        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code without looking at the image, which nothing encodes; without noise, the most likely one."""
         if noise is None:
-            return Style(everything=torch.zeros(len(labels), self.latent, device=labels.device))
-        return self.draw(labels, instances, noise)
+            return Style(global_latent=torch.zeros(len(labels), self.latent, device=labels.device))
+        return self.sample(labels, instances, noise)
 
-    def synthesise(
+    def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        assert style.everything is not None
+        assert style.global_latent is not None
         known = self.semantics(labels, instances)
-        return self.generator(known.expand(len(style.everything), -1, -1, -1), style.everything)
+        return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
     def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the networks are told of the layout."""

@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 from torch import Tensor
 
-from smis.losses.class_codes import ClassCodes
-from smis.losses.class_codes_config import PAPERDOLL, ClassCodesConfig
+from smis.models.common.class_latents import ClassLatents
+from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import GroupPlan, group_generator, group_schedule
 from smis.nn.spade_generator import start_size
 
 
-class Config(ClassCodesConfig):
+class Config(ClassLatentsConfig):
     """Sizes of GroupDec; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "GroupDec"
@@ -43,7 +43,7 @@ class Config(ClassCodesConfig):
         )
 
 
-class GroupDec(ClassCodes):
+class GroupDec(ClassLatents):
     """Encode the whole image as a code for each class; decode in groups that merge on the way to the image."""
 
 

@@ -9,7 +9,7 @@ from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
 from smis.losses.adversarial import LossWeights
-from smis.losses.class_codes import ClassCodes
+from smis.models.common.class_latents import ClassLatents
 from smis.nn.class_crops import class_crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import (
@@ -20,7 +20,7 @@ from smis.nn.group_generator import (
     group_schedule,
     up_to,
 )
-from smis.nn.initialise import initialise
+from smis.nn.initialize import initialize
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, blocks, channels_of, start_size
@@ -70,8 +70,8 @@ class Config(BaseConfig):
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"divergence": 0.0005},
-            "gain": 0.5,
+            "losses": {"kl": 0.0005},
+            "init_gain": 0.5,
         },
     }
 
@@ -95,7 +95,7 @@ class Config(BaseConfig):
     ones, and widths rounded up to what they can split."""
     conditioning: Conditioning = "grouped"
     hidden: PositiveInt = 128
-    """Channels inside a normalisation layer; other conditioning than `grouped` has its own rule."""
+    """Channels inside a normalization layer; other conditioning than `grouped` has its own rule."""
     latent: PositiveInt = 8
     """Latent channels of each class."""
     encoder_width: PositiveInt = 256
@@ -103,7 +103,7 @@ class Config(BaseConfig):
     """Doublings from the start map to the image; the encoder halves as often."""
     unused_block: bool = False
     """Whether there is a block `up_4` that is never run, as in the ADE20K release."""
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
@@ -133,7 +133,7 @@ class Config(BaseConfig):
             edges=edges,
             losses=self.losses,
         )
-        initialise(system, gain=self.gain)
+        initialize(system, gain=self.init_gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
@@ -155,5 +155,5 @@ class Config(BaseConfig):
         return GroupEncoder(classes=classes, width=width, latent=self.latent, layers=self.upsamplings)
 
 
-class GroupDNet(ClassCodes):
+class GroupDNet(ClassLatents):
     """Encode each class by itself; decode in groups of classes that merge on the way to the image."""

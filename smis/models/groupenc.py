@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 from torch import nn
 
-from smis.losses.class_codes import ClassCodes
-from smis.losses.class_codes_config import PAPERDOLL, ClassCodesConfig
+from smis.models.common.class_latents import ClassLatents
+from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import up_to
 from smis.nn.spade_generator import SpadeGenerator, start_size
 from smis.nn.spade_norm import SpadeNorm
 
 
-class Config(ClassCodesConfig):
+class Config(ClassLatentsConfig):
     """Sizes of GroupEnc; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "GroupEnc"
@@ -48,5 +48,5 @@ class Config(ClassCodesConfig):
         )
 
 
-class GroupEnc(ClassCodes):
+class GroupEnc(ClassLatents):
     """Encode each class by itself; from then on, classes are mixed."""

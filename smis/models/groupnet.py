@@ -4,14 +4,14 @@ from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
-from smis.losses.class_codes import ClassCodes
-from smis.losses.class_codes_config import PAPERDOLL, ClassCodesConfig
+from smis.models.common.class_latents import ClassLatents
+from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import GroupPlan, group_generator, up_to
 from smis.nn.spade_generator import start_size
 
 
-class Config(ClassCodesConfig):
+class Config(ClassLatentsConfig):
     """Sizes of GroupNet; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "GroupNet"
@@ -43,5 +43,5 @@ class Config(ClassCodesConfig):
         )
 
 
-class GroupNet(ClassCodes):
+class GroupNet(ClassLatents):
     """Encode each class by itself and generate each by itself, up to the last convolution."""

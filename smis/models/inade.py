@@ -22,16 +22,16 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style, classes_of
 from smis.losses import adversarial
 from smis.losses.adversarial import LossWeights
-from smis.losses.divergence import kl_divergence
+from smis.losses.kl import kl_divergence
 from smis.nn.inade_norm import InadeNorm, InstanceLayout
-from smis.nn.initialise import initialise
+from smis.nn.initialize import initialize
 from smis.nn.instance_encoder import FACTOR, InstanceEncoder
 from smis.nn.layout import semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 
-Varies = Literal["nothing", "everything", "class", "instance"]
+Varies = Literal["nothing", "global", "class", "instance"]
 
 _RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
 _DEFAULTS = "defaults of the released code"
@@ -49,7 +49,7 @@ _PAPERDOLL: dict[str, Any] = {
     "discriminator": {"width": 32, "layers": 3},
     "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
     # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-    "losses": {"first_feature": 0, "divergence": 0.005},
+    "losses": {"first_feature": 0, "kl": 0.005},
 }
 
 
@@ -103,7 +103,7 @@ class Config(BaseConfig):
     it fills: so the draws do not depend on how a batch is split."""
     sketch: bool = False
     """Whether the generator is told lines as well."""
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig.model_validate(_RELEASED_SLICES)
@@ -142,7 +142,7 @@ class Config(BaseConfig):
             sketched=self.sketch,
             losses=self.losses,
         )
-        initialise(system, gain=self.gain)
+        initialize(system, gain=self.init_gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
@@ -151,7 +151,7 @@ class Inade(nn.Module):
     """Networks and loss terms of INADE.
 
     A style's `instances` are (b, slots, 2, noise): what scale and shift of each instance are drawn with; its
-    `everything`, the code of the start map, stays as it is when an instance is drawn anew.
+    `global_latent`, the code of the start map, stays as it is when an instance is drawn anew.
     """
 
     varies: Varies = "instance"
@@ -183,7 +183,7 @@ class Inade(nn.Module):
         """
         check_slots(instances, keys, slots=self.slots, system="INADE")
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw every instance from its class's prior."""
         return self._drawn(labels, instances, noise)
 
@@ -191,7 +191,7 @@ class Inade(nn.Module):
         """Take every instance's codes from a picture: drawn about their means, or without noise the means."""
         return self._encoded(image, labels, instances, noise)[0]
 
-    def synthesise(
+    def synthesize(
         self,
         labels: Int[Tensor, "#b h w"],
         instances: Int[Tensor, "#b h w"],
@@ -202,21 +202,21 @@ class Inade(nn.Module):
 
         A generator that knows sketches and gets none is told that there are no lines.
         """
-        assert style.everything is not None
+        assert style.global_latent is not None
         assert style.instances is not None
-        count = len(style.everything)
+        count = len(style.global_latent)
         lines = None
         if self.sketched:
-            lines = style.everything.new_zeros(1, 1, *labels.shape[1:]) if sketch is None else sketch
+            lines = style.global_latent.new_zeros(1, 1, *labels.shape[1:]) if sketch is None else sketch
             lines = lines.expand(count, -1, -1, -1)
         layout = InstanceLayout(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances, lines)
-        return self.generator(style.everything, layout)
+        return self.generator(style.global_latent, layout)
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return GAN, GAN_Feat, VGG and KLD, weighted."""
         assert self.perceptual is not None
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
-        fake = self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
+        fake = self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
         terms = adversarial.generator_terms(
             self.discriminator,
             self.perceptual,
@@ -227,7 +227,7 @@ class Inade(nn.Module):
         )
         # scale and shift count half each; the released sum over the batch is an average over processes here
         divergence = kl_divergence(mean, log_variance) / 2 * batch.parts
-        return terms | {"KLD": self.losses.divergence * divergence}
+        return terms | {"KLD": self.losses.kl * divergence}
 
     def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
         """Return D_Fake and D_Real of `made`; without it, pictures are made anew, as released."""
@@ -239,7 +239,7 @@ class Inade(nn.Module):
     @torch.no_grad()
     def _made_anew(self, batch: Batch, noise: Noise) -> Image:
         style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
-        return self.synthesise(batch.labels, batch.instances, style, self._sketch(batch))
+        return self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
 
     def _sketch(self, batch: Batch) -> Sketch | None:
         if self.sketched and batch.sketch is None:
@@ -259,7 +259,7 @@ class Inade(nn.Module):
             for shape in shapes
         )
         owners = classes_of(labels, instances, slots=self.slots)
-        return Style(everything=everything, instances=codes, instance_classes=owners)
+        return Style(global_latent=everything, instances=codes, instance_classes=owners)
 
     def _encoded(
         self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from smis.losses.class_codes import ClassCodes
-from smis.losses.class_codes_config import PAPERDOLL, ClassCodesConfig
+from smis.models.common.class_latents import ClassLatents
+from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.image_encoder import ImageEncoder
 from smis.nn.layout import LabelPyramid
@@ -16,7 +16,7 @@ from smis.nn.spade_generator import LinearStart, SpadeGenerator, start_size
 from smis.nn.spade_norm import SpadeNorm
 
 
-class Config(ClassCodesConfig):
+class Config(ClassLatentsConfig):
     """Sizes of MulNet's networks, each a VSPADE; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "MulNet"
@@ -85,7 +85,7 @@ class Encoders(nn.ModuleList):
         return torch.stack(means, dim=1), torch.stack(log_variances, dim=1)
 
 
-class MulNet(ClassCodes):
+class MulNet(ClassLatents):
     """Encode each class by a network of its own, generate each by a network of its own."""
 
 

@@ -21,7 +21,7 @@ from smis.losses.adversarial import LossWeights
 from smis.nn.feature_encoder import FeatureEncoder, laid_out
 from smis.nn.global_generator import GlobalGenerator, instance_norm, spectral_instance_norm
 from smis.nn.halvings import check_halvings
-from smis.nn.initialise import initialise, initialise_normally
+from smis.nn.initialize import initialize, initialize_normally
 from smis.nn.layout import semantics
 from smis.nn.local_enhancer import LocalEnhancer
 from smis.nn.patch_discriminator import DiscriminatorConfig
@@ -29,7 +29,7 @@ from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
 
 _NOT_RELEASED = (
-    "inferred: the authors of SMIS did not release how they trained pix2pixHD; optimiser, epochs and batch are the "
+    "inferred: the authors of SMIS did not release how they trained pix2pixHD; optimizer, epochs and batch are the "
     "defaults of pix2pixHD's released code, sizes are those of the data set in SMIS"
 )
 _IN_SPADE = (
@@ -40,8 +40,8 @@ _NVIDIA: dict[str, Any] = {
     "batch": 1,
     "epochs": 100,
     "decay_epochs": 100,
-    "rate_generator": 2e-4,
-    "rate_discriminator": 2e-4,
+    "lr_generator": 2e-4,
+    "lr_discriminator": 2e-4,
     "betas": (0.5, 0.999),
 }
 _SPADE: dict[str, Any] = {"source": _IN_SPADE, "epochs": 100, "decay_epochs": 100}
@@ -85,7 +85,7 @@ class Config(BaseConfig):
 
     variant: Literal["nvidia", "spade"] = "nvidia"
     """Whose network: NVIDIA's, with its own discriminator and the least-squares loss; or the one in the code base of
-    SPADE, spectrally normalised and without biases, with SPADE's discriminator and the hinge loss."""
+    SPADE, spectrally normalized and without biases, with SPADE's discriminator and the hinge loss."""
     generator: Literal["global", "enhanced"] = "global"
     """Whether layers at the full size stand about the global generator; they are released with width 32 and 3
     downsamplings."""
@@ -101,7 +101,7 @@ class Config(BaseConfig):
     feature_width: PositiveInt = 16
     slots: PositiveInt = 64
     """Instances that a picture may have, if they have features."""
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights: NVIDIA's have this deviation, SPADE's this gain."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
@@ -134,9 +134,9 @@ class Config(BaseConfig):
             losses=self.losses,
         )
         if self.variant == "spade":
-            initialise(system, gain=self.gain)
+            initialize(system, gain=self.init_gain)
         else:
-            initialise_normally(system, deviation=self.gain)
+            initialize_normally(system, deviation=self.init_gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
@@ -144,8 +144,8 @@ class Config(BaseConfig):
         sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
         if self.generator == "enhanced":
             return LocalEnhancer(channels, local_blocks=self.local_blocks, **sizes)
-        normalise = spectral_instance_norm if self.variant == "spade" else instance_norm
-        return GlobalGenerator(channels, normalise=normalise, **sizes)
+        normalize = spectral_instance_norm if self.variant == "spade" else instance_norm
+        return GlobalGenerator(channels, normalize=normalize, **sizes)
 
     def _encoder(self) -> FeatureEncoder | None:
         if not self.features:
@@ -217,24 +217,24 @@ class Pix2PixHD(nn.Module):
         if self.features:
             check_slots(instances, keys, slots=self.slots, system="pix2pixHD")
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Return a code of no channels, which only says how many pictures there are, and features of 0."""
         return self._style(labels, instances, torch.zeros(len(labels), self.slots, self.features, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Return each instance's features; without an encoder, a picture tells nothing that the label map does not."""
         if self.encoder is None:
-            return self.draw(labels, instances, Noise(torch.Generator()))
+            return self.sample(labels, instances, Noise(torch.Generator()))
         return self._style(labels, instances, self.encoder(image, instances, slots=self.slots))
 
-    def synthesise(
+    def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        assert style.everything is not None
+        assert style.global_latent is not None
         known = self.semantics(labels, instances)
         if style.instances is None:
-            return self.generator(known).expand(len(style.everything), -1, -1, -1)
+            return self.generator(known).expand(len(style.global_latent), -1, -1, -1)
         features = laid_out(style.instances, instances)
         return self.generator(torch.cat([known.expand(len(features), -1, -1, -1), features], dim=1))
 
@@ -245,11 +245,11 @@ class Pix2PixHD(nn.Module):
     def _again(self, batch: Batch) -> Image:
         """Make a batch's images from their own layouts and features."""
         style = self.encode(batch.image, batch.labels, batch.instances, None)
-        return self.synthesise(batch.labels, batch.instances, style)
+        return self.synthesize(batch.labels, batch.instances, style)
 
     def _style(self, labels: LabelMap, instances: InstanceMap, features: Float[Tensor, "b slots f"]) -> Style:
         nothing = torch.zeros(len(labels), 0, device=labels.device)
         if not self.features:
-            return Style(everything=nothing)
+            return Style(global_latent=nothing)
         owners = classes_of(labels, instances, slots=self.slots)
-        return Style(everything=nothing, instances=features, instance_classes=owners)
+        return Style(global_latent=nothing, instances=features, instance_classes=owners)

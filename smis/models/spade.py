@@ -1,4 +1,4 @@
-"""SPADE: the label map alone decides the picture, through normalisation layers that read it at every size."""
+"""SPADE: the label map alone decides the picture, through normalization layers that read it at every size."""
 
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,7 @@ from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
 from smis.losses.adversarial import LossWeights, discriminator_terms, generator_terms
-from smis.nn.initialise import initialise
+from smis.nn.initialize import initialize
 from smis.nn.layout import LabelPyramid, semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
@@ -53,7 +53,7 @@ class Config(BaseConfig):
             "upsamplings": 4,
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
-            "gain": 0.5,
+            "init_gain": 0.5,
         },
     }
 
@@ -74,11 +74,11 @@ class Config(BaseConfig):
     multiples: tuple[PositiveInt, ...] = MULTIPLES
     """Channels of the start map and after each block, in multiples of `width`."""
     hidden: PositiveInt = 128
-    """Channels inside a normalisation layer."""
+    """Channels inside a normalization layer."""
     edges: bool = False
     """Whether the instance edges are a channel of the label map."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 5
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
@@ -106,7 +106,7 @@ class Config(BaseConfig):
             edges=self.edges,
             losses=self.losses,
         )
-        initialise(system, gain=self.gain)
+        initialize(system, gain=self.init_gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
@@ -160,15 +160,15 @@ class Spade(nn.Module):
         known = self.semantics(batch.labels, batch.instances)
         return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Return a code of no channels: it only says how many pictures there are."""
-        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Return the same empty code: a picture tells nothing that the label map does not."""
-        return Style(everything=torch.zeros(len(labels), 0, device=labels.device))
+        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
 
-    def synthesise(
+    def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout gives the same image for each code."""
@@ -176,8 +176,8 @@ class Spade(nn.Module):
 
     def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
-        assert style.everything is not None
-        return self._generate(layout).expand(len(style.everything), -1, -1, -1)
+        assert style.global_latent is not None
+        return self._generate(layout).expand(len(style.global_latent), -1, -1, -1)
 
     def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
         """Return what the generator is told of the layout."""

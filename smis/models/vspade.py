@@ -12,11 +12,11 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses import variational
 from smis.losses.adversarial import LossWeights
-from smis.nn.gaussian import draw_near
+from smis.models.common import variational
+from smis.nn.gaussian import reparameterize
 from smis.nn.image_encoder import ImageEncoder
-from smis.nn.initialise import initialise
+from smis.nn.initialize import initialize
 from smis.nn.layout import LabelPyramid, semantics
 from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
@@ -39,7 +39,7 @@ class Config(BaseConfig):
         'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), as trained by '
         'Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020)'
     )
-    varies: ClassVar[Literal["everything"]] = "everything"
+    varies: ClassVar[Literal["global"]] = "global"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {},
         "cityscapes": {"edges": True},
@@ -57,8 +57,8 @@ class Config(BaseConfig):
             "discriminator": {"width": 32, "layers": 3},
             "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"divergence": 0.002},
-            "gain": 0.5,
+            "losses": {"kl": 0.002},
+            "init_gain": 0.5,
         },
     }
 
@@ -73,7 +73,7 @@ class Config(BaseConfig):
     width: PositiveInt = 64
     multiples: tuple[PositiveInt, ...] = MULTIPLES
     hidden: PositiveInt = 128
-    """Channels inside a normalisation layer."""
+    """Channels inside a normalization layer."""
     latent: PositiveInt = 256
     """Length of the code."""
     edges: bool = False
@@ -82,7 +82,7 @@ class Config(BaseConfig):
     encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
     """Side that the encoder resizes images to; each doubling of 4 is a layer."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 6
-    gain: PositiveFloat = 0.02
+    init_gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
@@ -112,7 +112,7 @@ class Config(BaseConfig):
             edges=self.edges,
             losses=self.losses,
         )
-        initialise(system, gain=self.gain)
+        initialize(system, gain=self.init_gain)
         system.perceptual = self.perceptual.build() if training else None
         return system
 
@@ -123,7 +123,7 @@ class Vspade(nn.Module):
     Park et al. (CVPR 2019), 4 and A: adversarial, feature matching, perceptual and divergence terms.
     """
 
-    varies = "everything"
+    varies = "global"
     perceptual: PerceptualNetwork | None
 
     def __init__(
@@ -150,15 +150,15 @@ class Vspade(nn.Module):
         """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
         return variational.discriminator_terms(self, batch, noise, made)
 
-    def draw(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""
-        return Style(everything=noise.normal(len(labels), self.latent, device=labels.device))
+        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code near that of an image; without noise, the most likely one."""
-        return Style(everything=draw_near(*self.gaussian(image, labels), noise))
+        return Style(global_latent=reparameterize(*self.gaussian(image, labels), noise))
 
-    def synthesise(
+    def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
@@ -166,8 +166,8 @@ class Vspade(nn.Module):
 
     def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
-        assert style.everything is not None
-        return self.generate(layout, style.everything)
+        assert style.global_latent is not None
+        return self.generate(layout, style.global_latent)
 
     def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
         """Return what the generator is told of the layout."""

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics are those of the global batch, on GPUs and on CPUs."""
+"""Batch normalization whose statistics are those of the global batch, on GPUs and on CPUs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class BatchNorm(nn.Module):
-    """Normalise each channel over the global batch; learns nothing, keeps running statistics.
+    """Normalize each channel over the global batch; learns nothing, keeps running statistics.
 
     In training, with torch.distributed started, sums run over all processes, forwards and backwards, so that many
     processes compute what one computes. One process is exactly `F.batch_norm`.
@@ -28,7 +28,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Normalise by the batch in training, by the running statistics in evaluation."""
+        """Normalize by the batch in training, by the running statistics in evaluation."""
         if self.training and _processes() > 1:
             return self._synchronised(x)
         return F.batch_norm(
@@ -41,12 +41,12 @@ class BatchNorm(nn.Module):
         here = wide.new_tensor([x.numel() / x.shape[1]])
         sums = _Sum.apply(torch.cat([wide.sum(dim=(0, 2, 3)), here]))
         count = sums[-1].detach()
-        centred = wide - (sums[:-1] / count).view(1, -1, 1, 1)
-        variance = _Sum.apply(centred.square().sum(dim=(0, 2, 3))) / count
+        centerd = wide - (sums[:-1] / count).view(1, -1, 1, 1)
+        variance = _Sum.apply(centerd.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.running_mean.lerp_(sums[:-1] / count, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        return (centred * torch.rsqrt(variance + self.eps).view(1, -1, 1, 1)).to(x.dtype)
+        return (centerd * torch.rsqrt(variance + self.eps).view(1, -1, 1, 1)).to(x.dtype)
 
 
 class _Sum(torch.autograd.Function):

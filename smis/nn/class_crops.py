@@ -44,8 +44,8 @@ def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Crops:
     """Cut out each class and stretch it over the whole image.
 
     Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2, as released: the box of a class runs from
-    its first to its last column (row) whose sum over rows (columns) and colours of the class's pixels is not zero,
-    which is where the class lies unless colours cancel. Pixels of other classes inside the box are 0, so is all of a
+    its first to its last column (row) whose sum over rows (columns) and colors of the class's pixels is not zero,
+    which is where the class lies unless colors cancel. Pixels of other classes inside the box are 0, so is all of a
     class that is absent; the aspect ratio is not kept, the nearest pixel is taken.
 
     The released code loops over images and classes. Here only the (image, class) pairs that exist are touched, all
@@ -59,8 +59,8 @@ def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Crops:
     lines = pictures.unsqueeze(1) * height + _stretch(rows, height)
     index = (lines.unsqueeze(2) * width + _stretch(columns, width).unsqueeze(1)).flatten()
     kept = labels.flatten().index_select(0, index).view(len(present), -1) == classes_of.unsqueeze(1)
-    colours = (image[:, colour].flatten().index_select(0, index).view_as(kept) * kept for colour in range(3))
-    pixels = torch.stack(list(colours), dim=1).unflatten(2, (height, width))
+    colors = (image[:, color].flatten().index_select(0, index).view_as(kept) * kept for color in range(3))
+    pixels = torch.stack(list(colors), dim=1).unflatten(2, (height, width))
     return Crops(pixels, pictures, present, batch=batch, count=classes)
 
 

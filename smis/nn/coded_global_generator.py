@@ -14,7 +14,7 @@ class CodedGlobalGenerator(nn.Module):
 
     Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019), 5.1, on the generator of
     Wang et al. (CVPR 2018). One convolution fuses map and code in the place of the first residual block. That it is
-    3 x 3, normalised and activated like the others is our reading. Both sides are multiples of 2**downsamplings.
+    3 x 3, normalized and activated like the others is our reading. Both sides are multiples of 2**downsamplings.
     """
 
     def __init__(
@@ -22,12 +22,12 @@ class CodedGlobalGenerator(nn.Module):
     ) -> None:
         super().__init__()
         middle = width * 2**downsamplings
-        self.down = nn.Sequential(*halved(channels, width=width, times=downsamplings, normalise=instance_norm))
+        self.down = nn.Sequential(*halved(channels, width=width, times=downsamplings, normalize=instance_norm))
         fuse = instance_norm(nn.Conv2d(middle + code, middle, 3))
         self.fuse = nn.Sequential(nn.ReflectionPad2d(1), *fuse, nn.ReLU(inplace=True))
         self.model = nn.Sequential(
-            *(ResidualBlock(middle, normalise=instance_norm) for _ in range(blocks)),
-            *doubled(middle, times=downsamplings, normalise=instance_norm),
+            *(ResidualBlock(middle, normalize=instance_norm) for _ in range(blocks)),
+            *doubled(middle, times=downsamplings, normalize=instance_norm),
             *painted(width, channels=3),
         )
 

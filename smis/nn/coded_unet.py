@@ -32,7 +32,7 @@ class CodedUnet(nn.Module):
 class UnetLevel(nn.Module):
     """Halve the features, let the levels within work on them, double what comes back and set it beside the features.
 
-    The outermost level, which alone has `channels_out`, makes the image. The innermost does not normalise its way down:
+    The outermost level, which alone has `channels_out`, makes the image. The innermost does not normalize its way down:
     at the released size one place is left.
     """
 

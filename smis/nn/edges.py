@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def instance_edges(instances: Int[Tensor, "b h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Mark with 1 each pixel one of whose four neighbours belongs to another instance: both sides of a boundary.
+    """Mark with 1 each pixel one of whose four neighbors belongs to another instance: both sides of a boundary.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.3.
     """

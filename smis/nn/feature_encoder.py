@@ -19,8 +19,8 @@ class FeatureEncoder(nn.Module):
         super().__init__()
         self.features = features
         self.model = nn.Sequential(
-            *halved(3, width=width, times=downsamplings, normalise=instance_norm),
-            *doubled(width * 2**downsamplings, times=downsamplings, normalise=instance_norm),
+            *halved(3, width=width, times=downsamplings, normalize=instance_norm),
+            *doubled(width * 2**downsamplings, times=downsamplings, normalize=instance_norm),
             *painted(width, channels=features),
         )
 

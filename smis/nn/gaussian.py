@@ -6,7 +6,7 @@ from torch import Tensor
 from smis.core.seeding import Noise
 
 
-def draw_near(
+def reparameterize(
     mean: Float[Tensor, "b *code"], log_variance: Float[Tensor, "b *code"], noise: Noise | None
 ) -> Float[Tensor, "b *code"]:
     """Draw a code that gradients pass through; without noise, return the mean.

@@ -14,7 +14,7 @@ class GroupEncoder(nn.Module):
 
     Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.2. Each layer halves the size.
 
-    An absent class is a zero image, which convolutions without bias and instance normalisation leave at exactly 0, so
+    An absent class is a zero image, which convolutions without bias and instance normalization leave at exactly 0, so
     its code is the heads' bias. Only classes that are present are computed: cost and memory follow them.
     """
 

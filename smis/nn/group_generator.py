@@ -12,7 +12,7 @@ from smis.nn.spade_generator import BLOCKS, SpadeGenerator
 from smis.nn.spade_norm import SpadeNorm
 
 Conditioning = Literal["grouped", "edged", "classwise"]
-"""What the normalisation layers read. `grouped`: the classes, in the block's groups; `edged`: each class beside the
+"""What the normalization layers read. `grouped`: the classes, in the block's groups; `edged`: each class beside the
 instance edges, always one group for each class; `classwise`: one group for each class, then the block's."""
 
 
@@ -63,7 +63,7 @@ class GroupPlan:
         return [lcm(own, reader, always) for own, reader in zip(self.groups, following, strict=True)]
 
     def norm(self, channels: int, stage: int) -> SpadeNorm:
-        """Make a normalisation layer of a block; each release has another rule for its inside."""
+        """Make a normalization layer of a block; each release has another rule for its inside."""
         classes, groups = self.classes, self.groups[1 + stage]
         if self.conditioning == "edged":
             hidden = classes * groups

@@ -1,4 +1,4 @@
-"""Normalise, then scale and shift by class and by instance."""
+"""Normalize, then scale and shift by class and by instance."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ class InstanceLayout:
 
 
 class InadeNorm(nn.Module):
-    """Normalise the features, then scale and shift each place by what its instance drew from its class.
+    """Normalize the features, then scale and shift each place by what its instance drew from its class.
 
     Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021), Eq. 3 to 5:
     a class holds an affine map from noise to (scale, shift), an instance brings the noise. Unlike in SPADE there is

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 class InstanceAwareConv2d(nn.Conv2d):
-    """Convolve 3x3 over the taps that belong to the instance at the kernel's centre.
+    """Convolve 3x3 over the taps that belong to the instance at the kernel's center.
 
     Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021), Sec. 3.4.
     Dropped taps count as zero; what is kept is not scaled up (a partial convolution would). All taps of all places
@@ -29,7 +29,7 @@ class InstanceAwareConv2d(nn.Conv2d):
 
 
 def kept_taps(instances: Int[Tensor, "b h w"], *, stride: int = 1) -> Int[Tensor, "b y x 9"]:
-    """Number the nine taps of each centre, row by row, among the places of all pictures.
+    """Number the nine taps of each center, row by row, among the places of all pictures.
 
     A tap of another instance has the number after the last. So has a tap outside the picture (the release gives those
     id 0; their value is 0 all the same).
@@ -50,7 +50,7 @@ def averaged_taps(
 
     The average of a convolution is the convolution of the average: `averaged_taps` times a kernel is what convolving
     the whole map and then averaging would give, for one product per instance instead of one per place. Seen from a
-    value: as tap number t it feeds the centre that is its own tap 8 - t, if that lies in the same instance.
+    value: as tap number t it feeds the center that is its own tap 8 - t, if that lies in the same instance.
     """
     batch, channels = x.shape[:2]
     rows, nowhere = _rows(x), batch * slots
@@ -70,6 +70,6 @@ def _rows(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "places c"]:
 
 
 def _windows(ids: Int[Tensor, "b h w"], stride: int, *, outside: int) -> Int[Tensor, "b y x 9"]:
-    """Stack the nine neighbours of each centre."""
+    """Stack the nine neighbors of each center."""
     padded = functional.pad(ids, (1, 1, 1, 1), value=outside)
     return padded.unfold(1, 3, stride).unfold(2, 3, stride).flatten(3)

@@ -10,12 +10,12 @@ from torch.nn import functional
 
 from smis.nn.edges import instance_edges
 from smis.nn.nearest import nearest
-from smis.nn.neighbourhoods import Patterns, patterns
+from smis.nn.neighborhoods import Patterns, patterns
 
 
 @runtime_checkable
 class Layout(Protocol):
-    """Gives the normalisation layers of a block their condition, at the block's size."""
+    """Gives the normalization layers of a block their condition, at the block's size."""
 
     def at(self, height: int, width: int) -> Any:
         """Return the condition at a size."""
@@ -41,7 +41,7 @@ class Condition:
         return self._maps
 
     def patterns(self) -> Patterns:
-        """Return the different neighbourhoods of the map."""
+        """Return the different neighborhoods of the map."""
         if self._patterns is None:
             self._patterns = patterns(self.symbols, count=len(self.meanings))
         return self._patterns

@@ -21,10 +21,10 @@ class LocalEnhancer(nn.Module):
         super().__init__()
         inner = GlobalGenerator(channels, width=2 * width, downsamplings=downsamplings, blocks=blocks)
         self.model = inner.model[: -len(painted(width, channels=3))]
-        self.model1_1 = nn.Sequential(*halved(channels, width=width, times=1, normalise=instance_norm))
+        self.model1_1 = nn.Sequential(*halved(channels, width=width, times=1, normalize=instance_norm))
         self.model1_2 = nn.Sequential(
-            *(ResidualBlock(2 * width, normalise=instance_norm) for _ in range(local_blocks)),
-            *doubled(2 * width, times=1, normalise=instance_norm),
+            *(ResidualBlock(2 * width, normalize=instance_norm) for _ in range(local_blocks)),
+            *doubled(2 * width, times=1, normalize=instance_norm),
             *painted(width, channels=3),
         )
 

@@ -29,7 +29,7 @@ class MultiscaleDiscriminator(nn.Module):
     """Judge label map and image together, at full size, at half, and so on.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.2,
-    with the spectral normalisation of Park et al. (CVPR 2019).
+    with the spectral normalization of Park et al. (CVPR 2019).
     """
 
     def __init__(self, *, channels: int, width: int = 64, layers: int = 4, scales: int = 2) -> None:
@@ -49,7 +49,7 @@ class MultiscaleDiscriminator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge patches of one scale; the first and the last convolution are not normalised."""
+    """Judge patches of one scale; the first and the last convolution are not normalized."""
 
     def __init__(self, channels: int, *, width: int, layers: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PatchDiscriminator(nn.Module):
 def judge(
     discriminator: nn.Module, semantics: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
 ) -> tuple[Verdicts, Verdicts]:
-    """Judge generated and real images in one pass, so that spectral normalisation advances once, as released."""
+    """Judge generated and real images in one pass, so that spectral normalization advances once, as released."""
     pairs = torch.cat([torch.cat([semantics, fake], dim=1), torch.cat([semantics, real], dim=1)])
     verdicts = discriminator(pairs)
     count = len(fake)
@@ -90,7 +90,7 @@ def judge_for_generator(
 ) -> tuple[Verdicts, Verdicts]:
     """Judge like `judge`, without the way back through the real images, which nobody learns from.
 
-    The second pass is in evaluation mode: spectral normalisation stands where the first pass left it, and nothing else
+    The second pass is in evaluation mode: spectral normalization stands where the first pass left it, and nothing else
     knows the mode, so the numbers are those of one pass.
     """
     on_fake = discriminator(torch.cat([semantics, fake], dim=1))

@@ -11,7 +11,7 @@ class Pix2PixHDDiscriminator(nn.Module):
     """Judge label map and image together, at full size, at half, and so on.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.2.
-    Nothing is spectrally normalised, and the names count scales from the smallest. `layers` counts the convolutions
+    Nothing is spectrally normalized, and the names count scales from the smallest. `layers` counts the convolutions
     before the one that judges, as everywhere here; the release counts one less.
     """
 

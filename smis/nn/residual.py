@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from smis.nn.spectral import spectral
 
 MakeNorm = Callable[[int], nn.Module]
-"""Makes a normalisation layer for a number of channels; the layer is called with (features, condition)."""
+"""Makes a normalization layer for a number of channels; the layer is called with (features, condition)."""
 
 
 class SpadeResidualBlock(nn.Module):
-    """Two normalised convolutions beside a shortcut, which is learned if the number of channels changes.
+    """Two normalized convolutions beside a shortcut, which is learned if the number of channels changes.
 
-    Park et al. (CVPR 2019), Figure 4. The shortcut is normalised but, as released, not activated. With `groups` it is
-    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalisation layer, of INADE (Tan et al., CVPR 2021).
+    Park et al. (CVPR 2019), Figure 4. The shortcut is normalized but, as released, not activated. With `groups` it is
+    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021).
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, make_norm: MakeNorm, groups: int = 1) -> None:

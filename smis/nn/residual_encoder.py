@@ -34,7 +34,7 @@ class ResidualEncoder(nn.Module):
 
 
 class HalvingBlock(nn.Module):
-    """Two convolutions behind normalisation and activation beside a shortcut; averages of 2 x 2 halve both."""
+    """Two convolutions behind normalization and activation beside a shortcut; averages of 2 x 2 halve both."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class HalvingBlock(nn.Module):
 
 
 def check_encodable(height: int, width: int, *, blocks: int) -> None:
-    """Check that something is left to normalise before the last block.
+    """Check that something is left to normalize before the last block.
 
     Raises:
         ParamsError: if not.

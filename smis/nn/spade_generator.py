@@ -26,7 +26,7 @@ _WITHOUT_DOUBLING = {
 }
 
 MakeStageNorm = Callable[[int, int], nn.Module]
-"""Makes a normalisation layer for (channels, stage); stage 0 is `head_0`."""
+"""Makes a normalization layer for (channels, stage); stage 0 is `head_0`."""
 
 
 class SpadeGenerator(nn.Module):
@@ -107,6 +107,6 @@ def start_size(height: int, width: int, *, upsamplings: int, encoded: bool = Fal
     if encoded and height == width == factor:
         raise ParamsError(
             f"{upsamplings} doublings leave one place of an image of {height} x {width}, which the encoder's "
-            "normalisation takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
+            "normalization takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
         )
     return height // factor, width // factor

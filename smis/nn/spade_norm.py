@@ -1,4 +1,4 @@
-"""Spatially-adaptive normalisation."""
+"""Spatially-adaptive normalization."""
 
 import torch
 from jaxtyping import Float, Int
@@ -9,18 +9,18 @@ from smis.nn.batch_norm import BatchNorm
 from smis.nn.layout import Condition
 
 _WORTHWHILE = 2
-"""A map is worth looking up if it has so many times more places than different neighbourhoods."""
+"""A map is worth looking up if it has so many times more places than different neighborhoods."""
 
 
 class SpadeNorm(nn.Module):
-    """Normalise the features, then scale and shift each place by the label map there.
+    """Normalize the features, then scale and shift each place by the label map there.
 
     Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1.
-    The network learns gamma - 1, so that it starts from the plain normalisation. One label map serves any number of
+    The network learns gamma - 1, so that it starts from the plain normalization. One label map serves any number of
     features (a batch of 1 is broadcast).
 
     Scale and shift of a place depend on the 5x5 labels about it. Things have insides: most places of a large map see
-    what others see. On a CPU each different neighbourhood is computed once, and places look theirs up.
+    what others see. On a CPU each different neighborhood is computed once, and places look theirs up.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SpadeNorm(nn.Module):
         return _placed(1 + scale, found.places), _placed(shift, found.places)
 
     def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
-        """Convolve every 3x3 neighbourhood of symbols; the last row, of a place outside the picture, is 0."""
+        """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the picture, is 0."""
         shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
         assert shared.bias is not None
         groups, (count, channels) = shared.groups, meanings.shape
@@ -68,7 +68,7 @@ class SpadeNorm(nn.Module):
         return functional.pad(hidden.relu(), (0, 0, 0, 1))
 
     def _tables(self, seen: Float[Tensor, "o 9 h"]) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
-        """Convolve every neighbourhood's nine hidden vectors to scale - 1 and shift."""
+        """Convolve every neighborhood's nine hidden vectors to scale - 1 and shift."""
         groups, biases = self.mlp_gamma.groups, (self.mlp_gamma.bias, self.mlp_beta.bias)
         assert biases[0] is not None
         assert biases[1] is not None
@@ -85,6 +85,6 @@ def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[
 
 
 def _countable(symbols: Tensor) -> bool:
-    """Say whether neighbourhoods may be counted: that waits for the map, and no traced program can do it."""
+    """Say whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
     here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
     return here and 2**8 <= symbols.numel() < 2**21

@@ -1,4 +1,4 @@
-"""Spectral normalisation, in the form that the published checkpoints hold."""
+"""Spectral normalization, in the form that the published checkpoints hold."""
 
 import warnings
 from typing import TypeVar

@@ -9,7 +9,7 @@ from smis.datasets.coco_stuff import classes as coco
 from smis.datasets.deepfashion import classes as deepfashion
 from smis.datasets.paperdoll import classes as paperdoll
 from smis.published import facades
-from smis.published.palette import Colour, distinct_colours
+from smis.published.palette import Color, distinct_colors
 
 PUBLISHED = {
     "ade20k": (151, 256, 256),
@@ -32,7 +32,7 @@ _NAMES = {
     "facades": facades.NAMES,
     "paperdoll": paperdoll.NAMES,
 }
-_OWN_PALETTES: dict[str, tuple[Colour, ...]] = {
+_OWN_PALETTES: dict[str, tuple[Color, ...]] = {
     "ade20k": ade20k.PALETTE,
     "celebamask": celebamask.PALETTE,
     "cityscapes": cityscapes.PALETTE,
@@ -47,7 +47,7 @@ class DataSet:
 
     name: str
     classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
     height: int
     width: int
 
@@ -56,5 +56,5 @@ def data_set_of(preset: str) -> DataSet:
     """Return the data set that a preset is for."""
     name = preset.split("_")[0]
     count, height, width = PUBLISHED[name]
-    palette = _OWN_PALETTES.get(name) or distinct_colours(count)
+    palette = _OWN_PALETTES.get(name) or distinct_colors(count)
     return DataSet(name=name, classes=_NAMES[name], palette=palette, height=height, width=width)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from smis.core.errors import CheckpointError
 from smis.core.seeding import Noise
 from smis.core.style import Style
-from smis.engine.checkpoint import load_system
 from smis.models.registry import SYSTEMS
 from smis.published.fit import unused
+from smis.training.export import load_system
 
 Inputs = dict[str, Tensor]
 _STYLE = "style_"
@@ -54,9 +54,9 @@ class Generation(nn.Module):
         """Return the images (b, 3, h, w) in -1..1."""
         labels = inputs["labels"]
         codes = {name.removeprefix(_STYLE): code for name, code in inputs.items() if name.startswith(_STYLE)}
-        style = Style(**codes) if codes else Style(everything=torch.zeros(labels.shape[0], 0))
+        style = Style(**codes) if codes else Style(global_latent=torch.zeros(labels.shape[0], 0))
         lines = {"sketch": inputs["sketch"]} if "sketch" in inputs else {}
-        return self.system.synthesise(labels, inputs.get("instances", torch.zeros_like(labels)), style, **lines)
+        return self.system.synthesize(labels, inputs.get("instances", torch.zeros_like(labels)), style, **lines)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _inputs(system: Any, shape: tuple[int, int, int], *, classes: int, seed: int
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, shape, generator=generator)
     instances = torch.randint(getattr(system, "slots", classes), shape, generator=generator)
-    style = system.draw(labels, instances, Noise(generator))
+    style = system.sample(labels, instances, Noise(generator))
     codes = {field.name: getattr(style, field.name) for field in fields(style) if field.name != "instance_classes"}
     named = {_STYLE + name: code for name, code in codes.items() if code is not None and code.numel()}
     lines = (

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
-from smis.engine.checkpoint import description, save_weights
 from smis.published.fit import misfit, unused
 from smis.published.reader import read_tensors
 from smis.published.releases import Candidate, candidates
+from smis.training.export import description, save_weights
 
 
 @dataclass(frozen=True)

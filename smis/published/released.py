@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError
 from smis.core.files import written
-from smis.engine.checkpoint import build_system, load_weights, part_of
 from smis.models.registry import SYSTEMS
 from smis.nn.unfilled import Unfilled
 from smis.published.fit import misfit
+from smis.training.export import build_system, load_weights, part_of
 
 FILES = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
 

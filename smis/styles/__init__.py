@@ -1,8 +1,8 @@
 """What a person does with a trained system: draw, encode, resample, mix, morph, edit, copy an exemplar's style."""
 
-from smis.engine.sampler import pictures as to_pictures
+from smis.sampling.sampler import pictures as to_pictures
 from smis.styles.layout import Layout
 from smis.styles.style import PictureStyle
-from smis.styles.synthesiser import Synthesiser, load
+from smis.styles.synthesizer import Synthesizer, load
 
-__all__ = ["Layout", "PictureStyle", "Synthesiser", "load", "to_pictures"]
+__all__ = ["Layout", "PictureStyle", "Synthesizer", "load", "to_pictures"]

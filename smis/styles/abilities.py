@@ -7,11 +7,11 @@ from smis.models.registry import SYSTEMS
 
 _HAVE = {
     "nothing": "makes one picture of a label map and has no style",
-    "everything": "has one code for the whole picture",
+    "global": "has one latent for the whole picture",
     "class": "has one code for each class",
     "instance": "has one code for each instance",
 }
-_WORDS = {"class": "classes", "instance": "instances", "everything": "the whole picture"}
+_WORDS = {"class": "classes", "instance": "instances", "global": "the whole picture"}
 
 
 def cannot(title: str, varies: str, verb: str, *, able: Sequence[str]) -> StyleError:

@@ -104,7 +104,7 @@ class Coded:
 
     def _check_style(self, verb: str) -> None:
         if self.painter.varies == "nothing":
-            raise cannot(self.painter.title, "nothing", verb, able=("class", "instance", "everything"))
+            raise cannot(self.painter.title, "nothing", verb, able=("class", "instance", "global"))
 
     def _check_parts(self, verb: str) -> None:
         if self._field is None:

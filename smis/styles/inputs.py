@@ -21,7 +21,7 @@ _OVERSHOOT = 1e-3
 
 
 def read_ids(given: Given, *, name: str) -> LabelMap:
-    """Read a map of ids, (h, w) or (b, h, w) of integers or a grey or palette picture, onto the CPU.
+    """Read a map of ids, (h, w) or (b, h, w) of integers or a gray or palette picture, onto the CPU.
 
     Raises:
         LabelError: if it is no map of ids; `name` says which it is.
@@ -31,7 +31,7 @@ def read_ids(given: Given, *, name: str) -> LabelMap:
     if isinstance(given, Pictures.Image):
         if given.mode not in _ID_MODES:
             raise LabelError(
-                f"{name} has mode {given.mode}, but a map has one channel of ids: save it as grey or palette"
+                f"{name} has mode {given.mode}, but a map has one channel of ids: save it as gray or palette"
             )
         given = np.asarray(given)
     if isinstance(given, ndarray):
@@ -66,7 +66,7 @@ def read_image(given: Given) -> Image:
 
 
 def read_sketch(given: Given) -> Sketch:
-    """Read lines: float 0..1 as (h, w) or (b, 1, h, w), or a grey picture, 0 where there is none.
+    """Read lines: float 0..1 as (h, w) or (b, 1, h, w), or a gray picture, 0 where there is none.
 
     Raises:
         ImageError: if it is none of these.

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError, LabelError, ParamsError
-from smis.engine.checkpoint import build_system, load_weights, part_of
 from smis.models.registry import SYSTEMS
 from smis.nn.unfilled import Unfilled
+from smis.training.export import build_system, load_weights, part_of
 
 
 class Networks:
@@ -25,7 +25,7 @@ class Networks:
         self._path, self._device, self._compiled = path, device, compiled
         self.title: str = SYSTEMS.load(self._metadata["system"]).title
         self.classes: list[str] = json.loads(self._metadata["classes"])
-        self.palette = [tuple(colour) for colour in json.loads(self._metadata["palette"])]
+        self.palette = [tuple(color) for color in json.loads(self._metadata["palette"])]
         self.size = int(self._metadata["height"]), int(self._metadata["width"])
         self._tensors = {key: _placed(value, device, channels_last=channels_last) for key, value in tensors.items()}
         self.encodes = bool(part_of(tensors, "encoder"))

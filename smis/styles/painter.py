@@ -14,7 +14,7 @@ from smis.core.sample import check_range
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
-from smis.engine.border import check_room
+from smis.core.transfer import validate_instances
 from smis.styles import codes
 from smis.styles.inputs import Given, read_ids
 from smis.styles.layout import Layout, check_one_class_each, one_of_each, present
@@ -24,7 +24,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class Painter:
-    """Asks the systems' protocol (draw, encode, synthesise), never which system it is."""
+    """Asks the systems' protocol (draw, encode, synthesize), never which system it is."""
 
     def __init__(self, networks: Networks, *, device: torch.device, precision: Precision) -> None:
         self.networks, self.device, self.precision = networks, device, precision
@@ -51,7 +51,7 @@ class Painter:
         Raises:
             LabelError: if ids, sizes or the number of instances are not what the checkpoint allows.
         """
-        remedy = f"was {int(labels.max())} left in as 'unlabelled'? give those pixels a class"
+        remedy = f"was {int(labels.max())} left in as 'unlabeled'? give those pixels a class"
         low, high = int(labels.min()), int(labels.max())
         check_range(low, high, name="the label map", classes=len(self.classes), remedy=remedy)
         system = self.networks.at(labels.shape[1], labels.shape[2])
@@ -72,7 +72,7 @@ class Painter:
         with self._computing():
             return replace(layout, prepared=system.layout(layout.labels, layout.instances))
 
-    def draw(self, layout: Layout, *, seeds: Sequence[int], samples: int) -> Style:
+    def sample(self, layout: Layout, *, seeds: Sequence[int], samples: int) -> Style:
         """Draw codes; those of a picture depend on its seed and on its number among the samples alone."""
         return codes.joined(
             [
@@ -130,7 +130,7 @@ class Painter:
             if layout.prepared is not None:
                 return system.synthesise_on(layout.prepared, style).float()
             lines = {} if sketch is None else {"sketch": self._lines(sketch, layout)}
-            return system.synthesise(layout.labels, layout.instances, style, **lines).float()
+            return system.synthesize(layout.labels, layout.instances, style, **lines).float()
 
     def _lines(self, sketch: Sketch, layout: Layout) -> Sketch:
         if not getattr(self.networks.trained, "sketched", False):
@@ -145,7 +145,7 @@ class Painter:
         one = slice(number, number + 1)
         system = self.networks.at(*layout.size)
         with torch.inference_mode():
-            return system.draw(layout.labels[one], layout.instances[one], Noise(generator(seed, *purpose)))
+            return system.sample(layout.labels[one], layout.instances[one], Noise(generator(seed, *purpose)))
 
     def _checked(self, labels: LabelMap, instances: InstanceMap) -> InstanceMap:
         if instances.shape != labels.shape:
@@ -162,12 +162,12 @@ class Painter:
     def _check_image(self, image: Image, layout: Layout) -> None:
         if self.networks.trained.encoder is None:
             raise StyleError(
-                f"{self.title} has no encoder, so a photograph gives no style; draw one: synth.draw(labels)"
+                f"{self.title} has no encoder, so a photograph gives no style; draw one: synth.sample(labels)"
             )
         if not self.networks.encodes:
             raise StyleError(
                 f"this checkpoint of {self.title} has no encoder's weights; import it again with --encoder FILE, or "
-                "draw a style: synth.draw(labels)"
+                "draw a style: synth.sample(labels)"
             )
         sizes = (len(image), *image.shape[2:]), (len(layout), *layout.size)
         if sizes[0] != sizes[1]:
@@ -188,8 +188,8 @@ class Painter:
 def _slots(system: Any, labels: LabelMap, instances: InstanceMap) -> Tensor:
     """Ask the system for the class of each of its slots; it knows how many it has."""
     try:
-        check_room(system, instances)
-        return system.draw(labels, instances, Noise(generator(0, "slots"))).instance_classes
+        validate_instances(system, instances)
+        return system.sample(labels, instances, Noise(generator(0, "slots"))).instance_classes
     except LabelError as error:
         raise LabelError(f"{str(error).partition(';')[0]}; number instances densely from 0") from None
 

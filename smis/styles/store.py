@@ -10,10 +10,10 @@ from torch import Tensor
 
 from smis.core.errors import CheckpointError, StyleError
 from smis.core.style import Style
-from smis.engine.checkpoint import load_weights, save_weights
 from smis.styles import codes
 from smis.styles.coded import C, Coded
 from smis.styles.painter import Painter
+from smis.training.export import load_weights, save_weights
 
 _CODE = "code."
 
@@ -63,7 +63,7 @@ def _placed(painter: Painter, style: Style, labels: Tensor, instances: Tensor | 
         raise StyleError(f"this is a style of {of}, but the checkpoint is of {painter.title}; take one of its own")
     layout = painter.read(labels, instances)
     here = codes.mapped(style, lambda code: code.to(painter.device))
-    codes.check_alike(here, painter.draw(layout, seeds=(0,) * len(layout), samples=1))
+    codes.check_alike(here, painter.sample(layout, seeds=(0,) * len(layout), samples=1))
     return {"painter": painter, "layout": layout, "codes": here}
 
 

@@ -19,7 +19,7 @@ from smis.styles.parts import Owners, between, chosen_from, gathered, same_class
 class PictureStyle(Coded):
     """The codes of one or many pictures, and the layout that they belong to; every change makes a new one.
 
-    Made by `synth.draw`, `synth.encode` and `synth.style`. Classes are given by name or by id.
+    Made by `synth.sample`, `synth.encode` and `synth.style`. Classes are given by name or by id.
     """
 
     def resample(
@@ -38,7 +38,7 @@ class PictureStyle(Coded):
         """
         self._check_style("draw one anew")
         chosen = self._chosen(classes, instances)
-        fresh = self.painter.draw(self.layout, seeds=self._seeds_of(seed), samples=self.samples)
+        fresh = self.painter.sample(self.layout, seeds=self._seeds_of(seed), samples=self.samples)
         if chosen is None:
             return replace(self, codes=fresh, drawn=True)
         return self._with_parts(chosen_from(self._parts, replace(self, codes=fresh)._parts, chosen))
@@ -69,7 +69,7 @@ class PictureStyle(Coded):
         return ours._with_parts(between(ours._parts, gathered(theirs._parts, partners), weight, spherical=spherical))
 
     def morph(self, other: "PictureStyle", amount: float, *, spherical: bool = True) -> "PictureStyle":
-        """Go towards another style: 0 is this one, 1 the other; parts that the other does not have stay.
+        """Go toward another style: 0 is this one, 1 the other; parts that the other does not have stay.
 
         Style morphing (Zhu et al., CVPR 2020), there on a straight line, here on a sphere unless asked otherwise, as
         codes are Gaussian.
@@ -128,7 +128,7 @@ class PictureStyle(Coded):
                 f"{len(layout)} label maps cannot share {len(style)} styles; give one style, or one for each"
             )
         if layout.size != self.layout.size:
-            codes.check_alike(self.codes, self.painter.draw(layout, seeds=(0,), samples=1))
+            codes.check_alike(self.codes, self.painter.sample(layout, seeds=(0,), samples=1))
         return style._carried(layout)
 
     def save(self, path: str | Path) -> None:

@@ -36,13 +36,13 @@ def test_a_network_is_charged_with_its_forward_and_its_backward() -> None:
     (made,) = slow(x)
     loss = made.sum()
     loss.backward()
-    timeline.mark("optimiser")
+    timeline.mark("optimizer")
     time.sleep(0.01)
     timeline.mark(OTHER)
     seconds = timeline.seconds()
-    assert set(seconds) == {OTHER, "slow", "optimiser"}
+    assert set(seconds) == {OTHER, "slow", "optimizer"}
     assert seconds["slow"] == pytest.approx(0.06, abs=0.02)
-    assert seconds["optimiser"] == pytest.approx(0.01, abs=0.008)
+    assert seconds["optimizer"] == pytest.approx(0.01, abs=0.008)
 
 
 def test_what_was_asked_for_is_forgotten() -> None:

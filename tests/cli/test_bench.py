@@ -18,7 +18,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 def test_the_parts_of_a_training_step_add_up_to_it(system: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = told(capsys, "train", "--system", system, "--device", "cpu")
     parts = found["seconds"]
-    assert {"generator", "encoder", "discriminator", "optimiser", "data"} <= set(parts)
+    assert {"generator", "encoder", "discriminator", "optimizer", "data"} <= set(parts)
     assert sum(parts.values()) == pytest.approx(found["step_seconds"])
     assert found["images_per_second"] == pytest.approx(2 / found["step_seconds"])
     assert 0 < found["achieved"] < 1

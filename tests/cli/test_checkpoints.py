@@ -44,7 +44,7 @@ def test_an_export_says_what_it_takes_and_how_exact_it_is(files: Path, capsys: p
     assert main(["export-checkpoint", checkpoint, "--to", "program", "--out", out, "--batch", "2"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
-        f"{out}: labels int64 (2, 64, 64), style_everything float32 (2, 64) -> image float32 (2, 3, 64, 64)"
+        f"{out}: labels int64 (2, 64, 64), style_global_latent float32 (2, 64) -> image float32 (2, 3, 64, 64)"
     )
     assert second.startswith("greatest difference from eager: ")
     assert second.endswith(" (1e-05 is allowed)")

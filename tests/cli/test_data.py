@@ -32,7 +32,7 @@ def test_the_list_says_of_every_data_set_where_it_is_from_and_what_is_allowed(ca
     assert main(["data", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in rows] == sorted(DATASETS)
-    assert all(row["licence"] and row["source"] for row in rows)
+    assert all(row["license"] and row["source"] for row in rows)
     assert main(["data", "list"]) == 0
     assert "Cordts et al." in capsys.readouterr().out
 
@@ -47,8 +47,8 @@ def test_a_sheet_shows_pictures_labels_and_objects_and_the_table_counts_them(tmp
     assert "2 of 2 pictures of test" in said.out
     assert "cityscapes has 3 pictures in train, but 2,975 are published" in said.err
     with Image.open(out) as sheet:
-        colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
-    assert (220, 20, 60) in colours, "a person's colour in Cityscapes"
+        colors = {color for _, color in sheet.convert("RGB").getcolors(2**24) or []}
+    assert (220, 20, 60) in colors, "a person's color in Cityscapes"
 
 
 def test_a_prepared_folder_is_shown_and_counted_whole(prepared, tmp_path, capsys):

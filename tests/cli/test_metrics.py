@@ -21,7 +21,7 @@ from .noise import noise, refused, save, told
 
 
 class Means(nn.Module):
-    """Stands for Inception: 2048 numbers from the mean colours."""
+    """Stands for Inception: 2048 numbers from the mean colors."""
 
     def __init__(self) -> None:
         super().__init__()

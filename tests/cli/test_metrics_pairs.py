@@ -82,7 +82,7 @@ def test_diversity_is_over_the_pictures_of_each_label_map(
 
 
 @pytest.mark.parametrize("form", ["numbered", "folders"])
-def test_neighbours_are_those_of_the_next_number(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+def test_neighbors_are_those_of_the_next_number(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
     """Twelve pictures, each a step away from the one before: 10 and 11 come after 9, and not after 1."""
     pictures = (noise(1) // 16 + 16 * np.arange(12)[:, None, None, None]).astype(np.uint8)
     place = save(tmp_path / "x" / ("" if form == "numbered" else "a"), pictures, "a_{}".format)

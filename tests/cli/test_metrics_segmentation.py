@@ -11,7 +11,7 @@ from smis.data.writer import write
 from .noise import noise, refused, save, told
 
 
-def test_segmentation_is_counted_over_all_pixels_that_are_labelled(
+def test_segmentation_is_counted_over_all_pixels_that_are_labeled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = np.array([[[0, 0, 0, 255]], [[0, 1, 1, 1]]], dtype=np.uint8)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smis.cli import main
-from smis.engine.heartbeat import NAME, Heartbeat, Sign
+from smis.training.heartbeat import NAME, Heartbeat, Sign
 
 STEPS, BATCH = 100, 8
 

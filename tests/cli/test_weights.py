@@ -153,11 +153,11 @@ def test_what_a_package_ships_is_not_downloaded(
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_list_says_licence_source_and_whole_checksum(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_says_license_source_and_whole_checksum(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["inception_fid"]["licence"] == "Apache-2.0"
-    assert "NVIDIA Source Code License" in rows["segformer_ade20k"]["licence"]
+    assert rows["inception_fid"]["license"] == "Apache-2.0"
+    assert "NVIDIA Source Code License" in rows["segformer_ade20k"]["license"]
     assert all(len(row["sha256"]) == 64 and row["source"] for row in rows.values())
     assert (rows["lpips_vgg"]["here"], rows["vgg16"]["here"]) == ("yes", "no")
 

@@ -70,4 +70,4 @@ def test_a_stage_takes_the_place_of_the_shell_that_starts_it(stage: str) -> None
 @pytest.mark.parametrize("stage", [name for name in STAGES if "system" in DAG[name].get("matrix", {})])
 def test_a_stage_that_builds_a_system_depends_on_that_system_alone(stage: str) -> None:
     models = [dep for dep in DAG[stage]["deps"] if dep.startswith("smis/models")]
-    assert models == ["smis/models/${item.system}.py"]
+    assert models == ["smis/models/common", "smis/models/${item.system}.py"]

@@ -48,3 +48,17 @@ def test_a_system_that_is_not_there_is_named(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(raw))
     with pytest.raises(ParamsError, match=r"systems.gruopdnet: there is no such section; there are: .*groupdnet"):
         params.check(path)
+
+
+def test_old_names_are_refused_with_the_new_one(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["train"]["rate_generator"] = raw["train"].pop("lr_generator")
+    raw["systems"]["inade"] |= {"gain": 0.02, "losses": {"divergence": 0.05}}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ParamsError) as caught:
+        params.check(path)
+    lines = str(caught.value).splitlines()
+    assert "  train.rate_generator: was renamed; it is called lr_generator now" in lines
+    assert "  systems.inade.gain: was renamed; it is called init_gain now" in lines
+    assert "  systems.inade.losses.divergence: was renamed; it is called kl now" in lines

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from smis.core.runs import lengths_of, starts_of
+from smis.core.run_lengths import lengths_of, starts_of
 
 
 def test_a_run_starts_where_any_of_the_maps_goes_on_with_another_id():

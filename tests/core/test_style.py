@@ -17,24 +17,24 @@ def test_class_codes_change_for_the_chosen_classes_only() -> None:
 
 
 def test_instances_follow_their_class_and_empty_slots_stay() -> None:
-    ours, theirs = _zeros_and_ones(instances=(1, 4, 2), everything=(1, 3))
+    ours, theirs = _zeros_and_ones(instances=(1, 4, 2), global_latent=(1, 3))
     classes = torch.tensor([[0, 5, 5, -1]])
-    ours, theirs = (Style(s.everything, None, s.instances, classes) for s in (ours, theirs))
+    ours, theirs = (Style(s.global_latent, None, s.instances, classes) for s in (ours, theirs))
     mixed = ours.replaced(theirs, classes=[5])
     assert mixed.instances is not None
     assert mixed.instances[0, :, 0].tolist() == [0, 1, 1, 0]
-    assert mixed.everything is ours.everything
+    assert mixed.global_latent is ours.global_latent
     one = ours.replaced(theirs, instances=[2])
     assert one.instances is not None
     assert one.instances[0, :, 0].tolist() == [0, 0, 1, 0]
 
 
 def test_a_code_for_everything_is_replaced_as_a_whole() -> None:
-    ours, theirs = _zeros_and_ones(everything=(1, 3))
-    assert ours.replaced(theirs, classes=[2]).everything is theirs.everything
+    ours, theirs = _zeros_and_ones(global_latent=(1, 3))
+    assert ours.replaced(theirs, classes=[2]).global_latent is theirs.global_latent
 
 
 def test_codes_repeat_picture_by_picture() -> None:
-    repeated = Style(everything=torch.tensor([[1.0], [2.0]])).repeated(2)
-    assert repeated.everything is not None
-    assert repeated.everything[:, 0].tolist() == [1, 1, 2, 2]
+    repeated = Style(global_latent=torch.tensor([[1.0], [2.0]])).repeated(2)
+    assert repeated.global_latent is not None
+    assert repeated.global_latent[:, 0].tolist() == [1, 1, 2, 2]

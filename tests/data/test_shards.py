@@ -40,7 +40,7 @@ def test_what_is_written_is_read_again(make, samples_of, encoding):
         assert all(same(read[number], sample) for number, sample in enumerate(written))
 
 
-def test_jpeg_changes_colours_a_little_and_maps_not_at_all(make, samples_of):
+def test_jpeg_changes_colors_a_little_and_maps_not_at_all(make, samples_of):
     read = make(encoding="jpeg").split("train")[3]
     written = samples_of("train")[3]
     assert np.array_equal(read.labels, written.labels)

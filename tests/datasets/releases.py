@@ -95,7 +95,7 @@ CELEBA_NUMBERS = (119613, 162770, 162771, 182637, 182638, 5)
 
 
 def celebamask(root: Path) -> Path:
-    """Write 1024 x 1024 pictures and 512 x 512 masks in colours, of which skin lies below nose, and hair over all."""
+    """Write 1024 x 1024 pictures and 512 x 512 masks in colors, of which skin lies below nose, and hair over all."""
     lines = ["      idx    orig_idx   orig_file"]
     for number, original in enumerate(CELEBA_NUMBERS):
         save(root / "CelebA-HQ-img" / f"{number}.jpg", photograph(number, height=1024, width=1024))
@@ -109,7 +109,7 @@ def celebamask(root: Path) -> Path:
 
 
 def coco_stuff(root: Path) -> Path:
-    """Write train2017 and val2017 with pixel maps beside the pictures, as the archives unpack; 255 is unlabelled."""
+    """Write train2017 and val2017 with pixel maps beside the pictures, as the archives unpack; 255 is unlabeled."""
     for split, count in (("train2017", 3), ("val2017", 1)):
         for number in range(count):
             key = f"{9 + number:012d}"

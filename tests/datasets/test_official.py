@@ -68,10 +68,10 @@ def test_a_place_with_other_files_says_what_is_looked_for(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_data_set_says_where_it_is_from_and_what_its_licence_allows(name):
+def test_a_data_set_says_where_it_is_from_and_what_its_license_allows(name):
     config = DATASETS.load(name)
     assert "." in config.source
-    assert config.licence
+    assert config.license
     assert "20" in config.citation
 
 
@@ -83,7 +83,7 @@ def test_a_release_that_is_not_whole_is_counted_and_warned_of(tmp_path):
     ]
 
 
-def test_cityscapes_colours_and_names_are_those_of_its_own_scripts(tmp_path):
+def test_cityscapes_colors_and_names_are_those_of_its_own_scripts(tmp_path):
     read = reader("cityscapes", releases.cityscapes(tmp_path))
     for label in cityscapes_labels:
         assert read.classes[label.id] == label.name
@@ -94,7 +94,7 @@ def test_cityscapes_colours_and_names_are_those_of_its_own_scripts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "ignored"), [("ade20k", ["other"]), ("coco_stuff", ["unlabeled"]), ("celebamask", [])]
 )
-def test_what_nobody_labelled_counts_in_no_metric(tmp_path, name, ignored):
+def test_what_nobody_labeled_counts_in_no_metric(tmp_path, name, ignored):
     read = reader(name, FOLDERS[name](tmp_path))
     assert [read.classes[number] for number in read.ignored] == ignored
 
@@ -150,8 +150,8 @@ def test_deepfashion_masks_may_be_three_equal_channels(tmp_path):
     before = samples(reader("deepfashion", tree))
     for path in tree.glob("cihp_*_mask/*.png"):
         with Image.open(path) as mask:
-            grey = np.asarray(mask)
-        releases.save(path, np.stack([grey] * 3, axis=-1))
+            gray = np.asarray(mask)
+        releases.save(path, np.stack([gray] * 3, axis=-1))
     for split, found in samples(reader("deepfashion", tree)).items():
         assert all(same(*pair) for pair in zip(found, before[split], strict=True))
 

@@ -1,4 +1,4 @@
-"""The colours that data sets are shown in: the official ones where a release has some."""
+"""The colors that data sets are shown in: the official ones where a release has some."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from smis.datasets.celebamask import classes as celebamask
 from smis.datasets.cityscapes import classes as cityscapes
 from smis.datasets.coco_stuff import classes as coco_stuff
 from smis.datasets.deepfashion import classes as deepfashion
-from smis.datasets.reading.palette import made_up
+from smis.datasets.io.palette import made_up
 
 ANCHORS = {
     "other": (0, 0, 0),
@@ -29,24 +29,22 @@ ANCHORS = {
 
 
 @pytest.mark.parametrize("classes", [ade20k, celebamask, cityscapes, coco_stuff, deepfashion])
-def test_every_class_has_a_colour(classes):
+def test_every_class_has_a_color(classes):
     assert len(classes.PALETTE) == len(classes.NAMES)
-    assert all(len(colour) == 3 and min(colour) >= 0 and max(colour) <= 255 for colour in classes.PALETTE)
+    assert all(len(color) == 3 and min(color) >= 0 and max(color) <= 255 for color in classes.PALETTE)
 
 
-def test_ade20k_has_the_colours_of_its_toolkit():
-    colours = dict(zip(ade20k.NAMES, ade20k.PALETTE, strict=True))
-    assert {name: colours[name] for name in ANCHORS} == ANCHORS
+def test_ade20k_has_the_colors_of_its_toolkit():
+    colors = dict(zip(ade20k.NAMES, ade20k.PALETTE, strict=True))
+    assert {name: colors[name] for name in ANCHORS} == ANCHORS
 
 
 def test_only_a_road_and_a_skyscraper_look_alike_as_in_the_toolkit():
-    alike = [
-        name for name, colour in zip(ade20k.NAMES, ade20k.PALETTE, strict=True) if ade20k.PALETTE.count(colour) > 1
-    ]
+    alike = [name for name, color in zip(ade20k.NAMES, ade20k.PALETTE, strict=True) if ade20k.PALETTE.count(color) > 1]
     assert alike == ["road", "skyscraper"]
 
 
-def test_made_up_colours_are_those_of_pascal_voc_and_no_two_alike():
+def test_made_up_colors_are_those_of_pascal_voc_and_no_two_alike():
     assert [made_up(number) for number in (0, 1, 2, 3, 8, 15)] == [
         (0, 0, 0),
         (128, 0, 0),

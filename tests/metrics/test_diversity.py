@@ -30,7 +30,7 @@ def positions(samples: int, pairs: Pairing) -> list[tuple[int, int]]:
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
-def test_20_samples_have_19_neighbours_and_190_pairs() -> None:
+def test_20_samples_have_19_neighbors_and_190_pairs() -> None:
     assert len(pair_up(20)[0]) == 19
     assert len(pair_up(20, "all")[0]) == 190
     assert len(set(positions(20, "all"))) == 190
@@ -90,7 +90,7 @@ def test_equal_outsides_never_reach_the_network(alex: PerceptualDistance, monkey
     image = torch.where(left_half(), images(4), images(1, seed=1))
     image[1] = image[0]
     region_diversity(image, left_half(), alex)
-    assert seen == [3]  # of four insides one is equal to its only other neighbour's; no outside at all
+    assert seen == [3]  # of four insides one is equal to its only other neighbor's; no outside at all
 
 
 def counting(seen: list[int]):

@@ -158,7 +158,7 @@ def test_many_images_have_an_interval_from_those_that_are_kept() -> None:
 
 
 class Means(nn.Module):
-    """Stands for Inception: 2048 numbers from the mean colours."""
+    """Stands for Inception: 2048 numbers from the mean colors."""
 
     def __init__(self) -> None:
         super().__init__()

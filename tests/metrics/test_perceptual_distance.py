@@ -64,7 +64,7 @@ def test_a_map_has_the_mean_of_the_distance_where_no_layer_is_enlarged() -> None
     torch.testing.assert_close(maps.mean(dim=(1, 2)), distances(features, first, second))
 
 
-def test_an_image_is_normalised_as_the_network_was_trained() -> None:
+def test_an_image_is_normalized_as_the_network_was_trained() -> None:
     network = PerceptualDistance(
         Pyramid(),
         name="pyramid",

@@ -18,17 +18,17 @@ def saved(path: Path, picture: Image.Image, **options: Any) -> Path:
     return path
 
 
-def test_grey_palette_16_bit_and_opaque_alpha_become_rgb(tmp_path: Path) -> None:
+def test_gray_palette_16_bit_and_opaque_alpha_become_rgb(tmp_path: Path) -> None:
     expected = np.repeat(GREY[:, :, None], 3, axis=2)
-    grey = Image.fromarray(GREY)
+    gray = Image.fromarray(GREY)
     deep = Image.fromarray(GREY.astype(np.uint16) * 257)
     pictures = {
-        "grey": grey,
-        "colour": grey.convert("RGB"),
-        "palette": grey.convert("P"),
+        "gray": gray,
+        "color": gray.convert("RGB"),
+        "palette": gray.convert("P"),
         "deep": deep,
-        "alpha": grey.convert("RGBA"),
-        "grey alpha": grey.convert("LA"),
+        "alpha": gray.convert("RGBA"),
+        "gray alpha": gray.convert("LA"),
     }
     for name, picture in pictures.items():
         np.testing.assert_array_equal(read_picture(saved(tmp_path / f"{name}.png", picture)), expected, err_msg=name)
@@ -59,9 +59,9 @@ def test_a_broken_file_is_named(tmp_path: Path, cut: int) -> None:
         read_ids(path)
 
 
-def test_ids_are_read_from_grey_palette_and_16_bits_and_from_no_colours(tmp_path: Path) -> None:
+def test_ids_are_read_from_gray_palette_and_16_bits_and_from_no_colors(tmp_path: Path) -> None:
     palette = Image.fromarray(GREY)
-    palette.putpalette([value for colour in range(256) for value in (255 - colour, 0, colour)])
+    palette.putpalette([value for color in range(256) for value in (255 - color, 0, color)])
     assert torch.equal(read_ids(saved(tmp_path / "p.png", palette)), torch.from_numpy(GREY).long())
     deep = GREY.astype(np.uint16) * 100
     assert int(read_ids(saved(tmp_path / "d.png", Image.fromarray(deep))).max()) == deep.max()

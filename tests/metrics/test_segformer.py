@@ -26,7 +26,7 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def pictures(height: int, width: int) -> torch.Tensor:
-    """Blots of colour, 0..255."""
+    """Blots of color, 0..255."""
     small = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     return (torch.nn.functional.interpolate(small, size=(height, width), mode="bicubic").clamp(0, 1) * 255).byte()
 
@@ -153,7 +153,7 @@ def test_every_network_has_a_choice_and_a_row_of_weights() -> None:
         assert len(row.digest) == 64
         assert row.sha256 in row.file
         assert re.fullmatch(r".*/resolve/[0-9a-f]{40}/pytorch_model\.bin", row.url)
-        assert "not commercial" in row.licence or row.licence == "MIT"
+        assert "not commercial" in row.license or row.license == "MIT"
 
 
 def test_weights_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_a_class_half_found_scores_as_counted_by_hand() -> None:
     assert accuracy(counts) == pytest.approx(6 / 8)
 
 
-def test_pixels_that_nobody_labelled_do_not_count() -> None:
+def test_pixels_that_nobody_labeled_do_not_count() -> None:
     truth = torch.tensor([[[0, 255], [1, 255]]])
     counts = confusion(torch.tensor([[[0, 0], [1, 1]]]), truth, classes=2, ignore=255)
     assert counts.tolist() == [[[1, 0], [0, 1]]]

@@ -13,7 +13,7 @@ from tests import segformers
 SMALL = SegmenterConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
 FACTS: dict[str, Any] = {
-    "classes": ["dark", "bright", "unlabelled"],
+    "classes": ["dark", "bright", "unlabeled"],
     "ignored": [2],
     "height": 32,
     "width": 32,
@@ -52,7 +52,7 @@ def test_a_trained_one_is_saved_and_loaded_and_has_the_same_bytes_twice(tmp_path
     assert len(found.checksum) == 8
 
 
-def test_without_unlabelled_pixels_a_trained_one_ignores_nothing() -> None:
+def test_without_unlabeled_pixels_a_trained_one_ignores_nothing() -> None:
     network = SMALL.build(classes=2, height=32, width=32, seed=0)
     assert trained(network, SMALL, facts=facts("dark", "bright")).ignored == frozenset()
 
@@ -61,7 +61,7 @@ def test_a_published_one_is_saved_without_weights_and_loaded_again(
     put: Any, tmp_path: Path, image: torch.Tensor
 ) -> None:
     put(0)
-    made = published(NAME, facts=facts("other", "a", "b", "c", "unlabelled", ignored=[4]), device=CPU)
+    made = published(NAME, facts=facts("other", "a", "b", "c", "unlabeled", ignored=[4]), device=CPU)
     save(tmp_path / "s", made)
     assert (tmp_path / "s").stat().st_size < 1000
     found = load(tmp_path / "s", device=CPU)

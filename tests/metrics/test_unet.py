@@ -18,8 +18,8 @@ def discs(seed: int = 0) -> Iterator[Batch]:
     generator = torch.Generator().manual_seed(seed)
     places = torch.arange(32.0)
     while True:
-        centre = torch.rand(8, 2, 1, generator=generator) * 16 + 8
-        away = (places - centre[:, 0])[:, :, None].square() + (places - centre[:, 1])[:, None, :].square()
+        center = torch.rand(8, 2, 1, generator=generator) * 16 + 8
+        away = (places - center[:, 0])[:, :, None].square() + (places - center[:, 1])[:, None, :].square()
         labels = (away < 50).long()
         image = labels[:, None] - 0.5 + 0.1 * torch.randn(8, 3, 32, 32, generator=generator)
         yield Batch(image, labels, labels, tuple("abcdefgh"))
@@ -50,7 +50,7 @@ def test_building_leaves_the_generator_of_others_alone() -> None:
     assert torch.equal(drawn, torch.rand(1))
 
 
-def test_a_rare_class_weighs_more_and_what_nobody_labelled_nothing() -> None:
+def test_a_rare_class_weighs_more_and_what_nobody_labeled_nothing() -> None:
     weights = class_weights(np.array([900, 100, 0, 5000]), ignore=[3])
     assert weights[1] / weights[0] == pytest.approx(3)
     assert weights[2:].tolist() == [0, 0]

@@ -68,9 +68,9 @@ def test_each_generator_has_its_terms_and_they_teach_all_of_it(batch, section, n
 @pytest.mark.parametrize("section", [SMALL, GLOBAL])
 def test_two_codes_give_two_pictures_with_either_generator(batch, section):
     system = build(section).eval()
-    style = Style(everything=torch.randn(2, 8, generator=generator(3)))
+    style = Style(global_latent=torch.randn(2, 8, generator=generator(3)))
     with torch.no_grad():
-        first, second = system.synthesise(batch.labels[:1], batch.instances[:1], style)
+        first, second = system.synthesize(batch.labels[:1], batch.instances[:1], style)
     assert not torch.equal(first, second)
 
 
@@ -83,7 +83,7 @@ def test_only_the_first_picture_learns_to_be_unlike_the_second():
 
 
 def test_a_picture_is_encoded_as_what_is_most_likely_of_any(batch):
-    code = build().encode(batch.image, batch.labels, batch.instances, None).everything
+    code = build().encode(batch.image, batch.labels, batch.instances, None).global_latent
     assert code is not None
     assert torch.equal(code, torch.zeros(2, 8))
 

@@ -35,7 +35,7 @@ def build(name: str, *, training: bool = True) -> Any:
     section = config.model_validate({"preset": "paperdoll"} | tiny)
     system = section.build(classes=CLASSES, height=HEIGHT, width=WIDTH, training=training)
     for weight in system.parameters():
-        # fresh networks give pictures that are all the same grey
+        # fresh networks give pictures that are all the same gray
         nn.init.normal_(weight, std=0.3)
     return system
 
@@ -52,7 +52,7 @@ def built(name) -> Any:
 
 
 def settled(system: Any) -> Any:
-    """Let spectral normalisation find its vectors: until then evaluation divides by anything."""
+    """Let spectral normalization find its vectors: until then evaluation divides by anything."""
     system.train()
     with torch.no_grad():
         for step in range(10):
@@ -87,11 +87,11 @@ def batch_of(pictures: int = 2, *, classes: int = CLASSES) -> Batch:
 
 def picture(system: Any, style: Style, batch: Batch) -> Tensor:
     with torch.no_grad():
-        return system.eval().synthesise(batch.labels, batch.instances, style)
+        return system.eval().synthesize(batch.labels, batch.instances, style)
 
 
 def drawn(system: Any, seed: int, batch: Batch) -> Tensor:
-    return picture(system, system.draw(batch.labels, batch.instances, noise(seed)), batch)
+    return picture(system, system.sample(batch.labels, batch.instances, noise(seed)), batch)
 
 
 def codes(style: Style) -> dict[str, Tensor]:
@@ -104,7 +104,7 @@ def networks(system: Any) -> list[nn.Module]:
 
 
 def reached(network: nn.Module) -> list[str]:
-    """Name the parameters that a gradient reached; in front of a normalisation a bias's own may be exactly 0."""
+    """Name the parameters that a gradient reached; in front of a normalization a bias's own may be exactly 0."""
     return [name for name, p in network.named_parameters() if p.grad is not None and (p.dim() == 1 or p.grad.any())]
 
 
@@ -121,7 +121,7 @@ def test_it_says_what_it_is_and_what_it_varies(name, system):
     assert config.title
     assert config.paper
     assert config.varies == system.varies
-    assert config.varies in {"nothing", "everything", "class", "instance"}
+    assert config.varies in {"nothing", "global", "class", "instance"}
 
 
 def test_every_preset_is_a_setting(name):
@@ -179,17 +179,17 @@ def test_what_is_drawn_anew_for_one_class_changes_the_picture(system):
     if system.varies == "nothing":
         pytest.skip("the system is deterministic and says so")
     batch = batch_of()
-    base, other = (system.draw(batch.labels, batch.instances, noise(seed)) for seed in (0, 1))
+    base, other = (system.sample(batch.labels, batch.instances, noise(seed)) for seed in (0, 1))
     style = base.replaced(other, classes=[2])
     assert not torch.equal(picture(system, style, batch), picture(system, base, batch))
     kept = base.replaced(other, classes=[])
-    assert torch.equal(picture(system, kept, batch), picture(system, base, batch)) == (system.varies != "everything")
+    assert torch.equal(picture(system, kept, batch), picture(system, base, batch)) == (system.varies != "global")
 
 
 def test_draws_do_not_depend_on_how_a_batch_is_split(system):
     labels, instances = layout(4, classes=CLASSES)
-    whole = codes(system.draw(labels, instances, noise()))
-    parts = [codes(system.draw(labels[n : n + 2], instances[n : n + 2], noise(part=n // 2, parts=2))) for n in (0, 2)]
+    whole = codes(system.sample(labels, instances, noise()))
+    parts = [codes(system.sample(labels[n : n + 2], instances[n : n + 2], noise(part=n // 2, parts=2))) for n in (0, 2)]
     for key, code in whole.items():
         assert torch.equal(code, torch.cat([part[key] for part in parts]))
 
@@ -213,11 +213,11 @@ def test_in_evaluation_the_terms_of_a_batchs_parts_average_to_those_of_the_whole
 
 def test_one_layout_serves_many_codes(system):
     batch, one = batch_of(), batch_of(1)
-    style = system.draw(one.labels, one.instances, noise()).repeated(2)
+    style = system.sample(one.labels, one.instances, noise()).repeated(2)
     twice = batch.labels[[0, 0]], batch.instances[[0, 0]]
     with torch.no_grad():
-        many = system.eval().synthesise(*twice, style)
-        torch.testing.assert_close(system.synthesise(one.labels, one.instances, style), many)
+        many = system.eval().synthesize(*twice, style)
+        torch.testing.assert_close(system.synthesize(one.labels, one.instances, style), many)
 
 
 def test_an_encoded_picture_is_a_style_like_a_drawn_one(system):
@@ -228,7 +228,7 @@ def test_an_encoded_picture_is_a_style_like_a_drawn_one(system):
     with torch.no_grad():
         mean, again = (system.encode(batch.image, batch.labels, batch.instances, None) for _ in range(2))
         near = system.encode(batch.image, batch.labels, batch.instances, noise())
-    prior = system.draw(batch.labels, batch.instances, noise())
+    prior = system.sample(batch.labels, batch.instances, noise())
     shapes = {key: code.shape for key, code in codes(prior).items()}
     assert {key: code.shape for key, code in codes(mean).items()} == shapes
     assert {key: code.shape for key, code in codes(near).items()} == shapes

@@ -51,7 +51,7 @@ def test_a_class_is_encoded_from_its_own_pixels_alone():
 
 def test_redrawing_a_class_redraws_its_code_and_keeps_the_rest():
     system, labels = build().eval(), quarters()
-    base, other = (system.draw(labels, labels, Noise(generator(seed))) for seed in (0, 1))
+    base, other = (system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1))
     code = codes(base.replaced(other, classes=[2]))
     assert torch.equal(code[:, [0, 1, 3]], codes(base)[:, [0, 1, 3]])
     assert torch.equal(code[:, 2], codes(other)[:, 2])
@@ -79,17 +79,17 @@ def test_groups_merge_like_the_released_ones_and_always_divide_the_classes():
 def test_without_groups_any_number_of_classes_fits(classes):
     system, labels = build(classes=classes).eval(), quarters(1) % classes
     with torch.no_grad():
-        image = system.synthesise(labels, labels, system.draw(labels, labels, Noise(generator(0))))
+        image = system.synthesize(labels, labels, system.sample(labels, labels, Noise(generator(0))))
     assert image.shape == (1, 3, 32, 32)
 
 
 def test_edges_are_a_part_of_the_layout_where_the_setting_has_them():
     system, labels = build({"groups": [4] * 8, "width": 4, "encoder_width": 4, "conditioning": "edged"}), quarters(1)
     system.eval()
-    style = system.draw(labels, labels, Noise(generator(0)))
+    style = system.sample(labels, labels, Noise(generator(0)))
     with torch.no_grad():
         assert not torch.equal(
-            system.synthesise(labels, labels, style), system.synthesise(labels, labels.clone().fill_(0), style)
+            system.synthesize(labels, labels, style), system.synthesize(labels, labels.clone().fill_(0), style)
         )
 
 

@@ -21,7 +21,7 @@ def small(section=None):
         .build(classes=CLASSES, height=32, width=32, training=False)
         .train()
     )
-    # the released start is so close to zero that every picture is grey and every distribution standard
+    # the released start is so close to zero that every picture is gray and every distribution standard
     for weight in system.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     return system
@@ -36,9 +36,9 @@ def layout(pictures=2):
 
 def codes(style):
     """Return everything's and every instance's."""
-    assert style.everything is not None
+    assert style.global_latent is not None
     assert style.instances is not None
-    return style.everything, style.instances
+    return style.global_latent, style.instances
 
 
 def noise(part=0, parts=1):
@@ -51,21 +51,21 @@ def test_a_slot_has_the_class_of_its_instance_and_an_empty_one_none():
 
 def test_redrawing_a_class_redraws_its_instances_and_keeps_the_rest():
     system, (labels, instances) = small().eval(), layout()
-    base, other = (system.draw(labels, instances, Noise(generator(seed))) for seed in (0, 1))
+    base, other = (system.sample(labels, instances, Noise(generator(seed))) for seed in (0, 1))
     style = base.replaced(other, classes=[5])
     kept, redrawn = (codes(one)[1] for one in (base, other))
     assert torch.equal(codes(style)[0], codes(base)[0])
     assert torch.equal(codes(style)[1][:, [0, 3]], kept[:, [0, 3]])
     assert torch.equal(codes(style)[1][:, [1, 2]], redrawn[:, [1, 2]])
     with torch.no_grad():
-        before, after = (system.synthesise(labels, instances, one) for one in (base, style))
+        before, after = (system.synthesize(labels, instances, one) for one in (base, style))
     assert not torch.equal(before, after)
 
 
 def test_draws_do_not_depend_on_how_a_batch_is_split():
     system, (labels, instances) = small(), layout(4)
-    whole = codes(system.draw(labels, instances, noise()))
-    parts = [codes(system.draw(labels[:2], instances[:2], noise(part, 2))) for part in (0, 1)]
+    whole = codes(system.sample(labels, instances, noise()))
+    parts = [codes(system.sample(labels[:2], instances[:2], noise(part, 2))) for part in (0, 1)]
     for drawn, first, second in zip(whole, *parts, strict=True):
         assert torch.equal(drawn, torch.cat([first, second]))
 
@@ -94,10 +94,10 @@ def test_the_divergence_of_a_part_counts_as_that_of_the_whole_batch():
 
 def test_one_layout_serves_many_codes():
     system, (labels, instances) = small().eval(), layout(3)
-    style = system.draw(labels, instances, noise())
+    style = system.sample(labels, instances, noise())
     with torch.no_grad():
-        many = system.synthesise(labels, instances, style)
-        torch.testing.assert_close(system.synthesise(labels[:1], instances[:1], style), many)
+        many = system.synthesize(labels, instances, style)
+        torch.testing.assert_close(system.synthesize(labels[:1], instances[:1], style), many)
 
 
 @pytest.mark.parametrize("kind", [torch.int64, torch.uint16])
@@ -134,12 +134,12 @@ def test_a_borrowed_instance_scales_and_moves_its_own_draw():
 def test_a_generator_that_knows_sketches_follows_lines_and_can_do_without():
     system = small({"sketch": True}).eval()
     labels, instances = layout()
-    style = system.draw(labels, instances, noise())
+    style = system.sample(labels, instances, noise())
     lines = torch.zeros(2, 1, *labels.shape[1:])
     with torch.no_grad():
-        without, blank = (system.synthesise(labels, instances, style, sketch) for sketch in (None, lines))
+        without, blank = (system.synthesize(labels, instances, style, sketch) for sketch in (None, lines))
         assert torch.equal(without, blank)
-        assert not torch.equal(without, system.synthesise(labels, instances, style, lines + 1))
+        assert not torch.equal(without, system.synthesize(labels, instances, style, lines + 1))
 
 
 def test_sketches_cannot_be_learned_from_a_data_set_without_any():

@@ -47,7 +47,7 @@ def test_each_variant_has_its_own_discriminator_and_loss():
     assert spade.objective.__name__ == "smis.losses.adversarial"
 
 
-def test_the_spectrally_normalised_variant_has_no_bias_but_the_last():
+def test_the_spectrally_normalized_variant_has_no_bias_but_the_last():
     names = [name for name, _ in on_paper({"variant": "spade"}).generator.named_parameters() if name.endswith("bias")]
     assert names == ["model.29.bias"]
 
@@ -76,11 +76,11 @@ def test_with_features_an_instance_follows_its_pictures_and_the_encoder_learns()
     labels = (torch.arange(32) // 11).expand(2, 32, -1)
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     noise = Noise(generator(0))
-    encoded, drawn = system.encode(image, labels, labels, None), system.draw(labels, labels, noise)
+    encoded, drawn = system.encode(image, labels, labels, None), system.sample(labels, labels, noise)
     assert encoded.instances is not None
     assert drawn.instances is not None
     assert encoded.instances.shape == drawn.instances.shape == (2, 4, 3)
-    assert not torch.equal(*(system.synthesise(labels, labels, style) for style in (encoded, drawn)))
+    assert not torch.equal(*(system.synthesize(labels, labels, style) for style in (encoded, drawn)))
     assert system.varies == "instance"
     terms = system.generator_terms(Batch(image, labels, labels, ("a", "b")), noise)
     torch.stack(list(terms.values())).sum().backward()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from smis.core.recipe import Recipe
-from smis.engine.config import TrainingConfig
 from smis.models.registry import SYSTEMS
+from smis.training.config import TrainingConfig
 
 PRESETS = [(name, preset) for name in sorted(SYSTEMS) for preset in SYSTEMS.load(name).presets]
 

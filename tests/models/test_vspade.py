@@ -23,7 +23,7 @@ def build(section=None, *, classes=4, height=32, width=32):
 
 def test_redrawing_a_class_redraws_everything():
     system, labels = build(), torch.zeros(2, 32, 32, dtype=torch.long)
-    base, other = (system.draw(labels, labels, Noise(generator(seed))) for seed in (0, 1))
+    base, other = (system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1))
     assert base.replaced(other, classes=[2]) == other
 
 
@@ -42,9 +42,9 @@ def test_edges_are_a_part_of_the_layout_only_where_the_setting_has_them(edges):
     labels = torch.zeros(1, 32, 32, dtype=torch.long)
     instances = labels.clone()
     instances[:, 10:20] = 1
-    style = system.draw(labels, labels, Noise(generator(0)))
+    style = system.sample(labels, labels, Noise(generator(0)))
     with torch.no_grad():
-        images = [system.synthesise(labels, map_, style) for map_ in (labels, instances)]
+        images = [system.synthesize(labels, map_, style) for map_ in (labels, instances)]
     assert torch.equal(*images) != edges
 
 

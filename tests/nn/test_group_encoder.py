@@ -53,7 +53,7 @@ def test_codes_and_gradients_are_those_of_all_classes(shown):
         torch.testing.assert_close(mine, other)
 
 
-def test_in_training_spectral_normalisation_advances_once():
+def test_in_training_spectral_normalization_advances_once():
     encoder, other = made(), made()
     crops = class_crops(torch.randn(1, 3, 16, 24).double(), torch.zeros(1, 16, 24).long(), classes=CLASSES)
     for mine, theirs in zip(encoder(crops), straightforward(other, crops), strict=True):

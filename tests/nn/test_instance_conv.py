@@ -27,7 +27,7 @@ def example():
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_a_tap_counts_only_inside_the_instance_of_the_centre(stride):
+def test_a_tap_counts_only_inside_the_instance_of_the_center(stride):
     x, instances = example()
     conv = InstanceAwareConv2d(3, 5, stride=stride)
     with torch.no_grad():
@@ -44,8 +44,8 @@ def test_one_instance_everywhere_is_a_plain_convolution():
 def test_pixels_of_one_instance_do_not_reach_another():
     x, instances = example()
     conv = InstanceAwareConv2d(3, 5)
-    recoloured = torch.where((instances == 1)[:, None], x + 1, x)
-    changed = (conv(x, instances) != conv(recoloured, instances)).any(dim=1)
+    recolored = torch.where((instances == 1)[:, None], x + 1, x)
+    changed = (conv(x, instances) != conv(recolored, instances)).any(dim=1)
     assert not changed[instances != 1].any()
 
 

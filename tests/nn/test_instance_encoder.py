@@ -27,7 +27,7 @@ def test_an_empty_slot_is_a_standard_normal_distribution():
     assert not log_variance[:, SLOTS - 1].any()
 
 
-def test_every_parameter_but_a_bias_before_normalisation_learns():
+def test_every_parameter_but_a_bias_before_normalization_learns():
     encoder, image, instances = example()
     mean, log_variance = encoder(image, instances, slots=SLOTS)
     (mean.square().sum() + log_variance.square().sum()).backward()

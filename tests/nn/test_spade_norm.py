@@ -1,4 +1,4 @@
-"""Looking neighbourhoods up gives what convolving the whole map gives."""
+"""Looking neighborhoods up gives what convolving the whole map gives."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from smis.nn import spade_norm
 from smis.nn.layout import LabelPyramid
-from smis.nn.neighbourhoods import neighbourhoods
+from smis.nn.neighborhoods import neighborhoods
 from smis.nn.spade_norm import SpadeNorm
 
 CLASSES = 6
@@ -65,10 +65,10 @@ def test_a_map_of_noise_is_convolved():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (6, 7)])
-def test_every_place_finds_its_own_neighbourhood(size):
+def test_every_place_finds_its_own_neighborhood(size):
     torch.manual_seed(1)
     ids = torch.randint(0, 3, (2, *size))
-    windows, places = neighbourhoods(ids, count=3)
+    windows, places = neighborhoods(ids, count=3)
     padded = functional.pad(ids, (1, 1, 1, 1), value=3)
     expected = padded.unfold(1, 3, 1).unfold(2, 3, 1).flatten(3)
     assert torch.equal(windows[places], expected)

@@ -15,7 +15,7 @@ from smis.data.schema import Header
 from smis.data.writer import write
 from smis.datasets.paperdoll.config import Config
 from smis.datasets.paperdoll.reader import PaperDoll
-from smis.engine.checkpoint import Trained
+from smis.training.export import Trained
 
 SIZE = 32
 SAMPLES = 3
@@ -38,10 +38,10 @@ class Painter(nn.Module):
         super().__init__()
         self.generator = nn.Conv2d(3, 3, 1)
 
-    def draw(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> torch.Tensor:
+    def sample(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> torch.Tensor:
         return noise.normal(len(labels), 3, *labels.shape[1:])
 
-    def synthesise(self, labels: torch.Tensor, instances: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+    def synthesize(self, labels: torch.Tensor, instances: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         return self.generator(style)
 
 

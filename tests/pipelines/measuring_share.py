@@ -10,7 +10,7 @@ from pipelines.params import read
 from pipelines.train.config import Params
 from pipelines.train.measuring import Measuring
 from smis.data.shards import Prepared
-from smis.engine.distributed import joined
+from smis.training.distributed import joined
 
 
 def main(path: Path) -> None:

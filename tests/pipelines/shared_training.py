@@ -14,14 +14,14 @@ from safetensors.torch import save_file
 
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
-from smis.engine import learner as learner_module
-from smis.engine.config import TrainingConfig
-from smis.engine.distributed import Processes, joined
-from smis.engine.learner import Learner
-from smis.engine.states import States
-from smis.engine.tracker import Silence
-from smis.engine.trainer import train
 from smis.models.registry import SYSTEMS
+from smis.training import learner as learner_module
+from smis.training.config import TrainingConfig
+from smis.training.distributed import Processes, joined
+from smis.training.learner import Learner
+from smis.training.states import States
+from smis.training.tracker import Silence
+from smis.training.trainer import train
 
 CLASSES, SIZE, BATCH = 4, 32, 4
 _SMALL = {"hidden": 8, "discriminator": {"width": 8}, "perceptual": {"network": "stlpips_vgg16", "slices": [1.0]}}
@@ -30,7 +30,7 @@ SECTIONS = {
     "inade": {"preset": "paperdoll", "width": 4, "encoder_width": 8, "discriminator": {"width": 8}},
     "spade": {"preset": "paperdoll", "width": 4, "hidden": 8, "discriminator": {"width": 8}},
 }
-ONE_STEP = {"steps": 1, "rate_generator": 1e-12}
+ONE_STEP = {"steps": 1, "lr_generator": 1e-12}
 CASES = {
     "weights": (torch.float64, {"steps": 3}),
     "gradients-double": (torch.float64, ONE_STEP),

@@ -1,4 +1,4 @@
-"""A sweep whose trials are tiny real checkpoints, published to MLflow and summarised, without training anything."""
+"""A sweep whose trials are tiny real checkpoints, published to MLflow and summarized, without training anything."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ class Swept:
         setting = {"dataset": "paperdoll", "system": "groupdnet"}
         self._rows.append({"number": number, "state": "failed", "setting": setting, "seeds": [], "metrics": {}})
 
-    def summarise(self, *, best: int | None) -> None:
+    def summarize(self, *, best: int | None) -> None:
         """Write what `flows.sweep.summary` writes, and publish it."""
         objectives = [{"metric": "mCSD", "direction": "maximize"}]
         folder = self.workspace / sweep.SWEEPS / NAME

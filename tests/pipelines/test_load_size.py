@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from smis.data.shards import Prepared
-from smis.engine.checkpoint import load_weights
+from smis.training.export import load_weights
 from tests.cells import PARAMS
 from tests.datasets import releases
 

@@ -18,8 +18,8 @@ from smis.core.batch import Batch
 from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.data.shards import Prepared
-from smis.engine.checkpoint import load_weights
-from smis.engine.distributed import Processes
+from smis.training.distributed import Processes
+from smis.training.export import load_weights
 from tests.cells import lay_out
 
 ROOT = Path(__file__).parents[2]
@@ -40,10 +40,10 @@ class Perfect:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
 
-    def draw(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> Style:
-        return Style(everything=noise.normal(len(labels), 1))
+    def sample(self, labels: torch.Tensor, instances: torch.Tensor, noise: Noise) -> Style:
+        return Style(global_latent=noise.normal(len(labels), 1))
 
-    def synthesise(self, labels: torch.Tensor, instances: torch.Tensor, style: Style) -> torch.Tensor:
+    def synthesize(self, labels: torch.Tensor, instances: torch.Tensor, style: Style) -> torch.Tensor:
         found = (self._batch.labels[None] == labels[:, None]).flatten(2).all(dim=2).int().argmax(dim=1)
         return self._batch.image[found]
 

@@ -58,7 +58,7 @@ def test_real_photographs_become_a_prepared_data_set(photographs, tmp_path, caps
     reader = write(photographs | {"ignore": 255}, tmp_path / "data" / "folder")
     prepared = Prepared(tmp_path / "data" / "folder")
     assert (prepared.dataset, prepared.ignored) == ("folder", {13})
-    assert prepared.classes == [*photographs["classes"], "unlabelled"]
+    assert prepared.classes == [*photographs["classes"], "unlabeled"]
     assert prepared.palette == reader.palette
     for split in reader.splits:
         read = prepared.split(split)
@@ -102,7 +102,7 @@ def test_a_label_out_of_range_ends_as_one_line_and_leaves_nothing(photographs, t
     assert ran.returncode == 2
     assert [line for line in ran.stderr.splitlines() if not line.startswith("preparing ")] == [
         f"error: labels of {path} run from 0 to 255, but the data set has 13 classes (0 to 12); "
-        "was 255 left in as 'unlabelled'? set datasets.folder.ignore: 255"
+        "was 255 left in as 'unlabeled'? set datasets.folder.ignore: 255"
     ]
     assert list((tmp_path / "photographs" / "data").iterdir()) == []
 

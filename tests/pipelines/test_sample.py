@@ -11,8 +11,8 @@ from pipelines import sample as stage
 from smis.core.errors import CheckpointError
 from smis.data.samples import EVERYTHING, read_samples
 from smis.data.shards import Prepared
-from smis.engine.checkpoint import save_weights, tensors_of
 from smis.models.groupdnet import Config
+from smis.training.export import save_weights, tensors_of
 from tests.cells import CLASSES, COUNTS, PARAMS, SIZE, lay_out
 
 OUT = Path("runs/paperdoll/groupdnet")

@@ -44,23 +44,23 @@ def maps(swept: Swept, number: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("system", ["groupdnet", "inade", "spade"])
 def test_the_registered_model_draws_the_very_pictures_of_smis_load(swept: Swept, system: str) -> None:
     checkpoint = swept.add(0, system, mcsd=0.05)
-    swept.summarise(best=0)
+    swept.summarize(best=0)
     labels, instances = maps(swept, 0)
     given = np.stack([labels, instances], axis=-1).astype(np.uint16)
     synth = smis.load(checkpoint, device="cpu")
-    own = smis.to_pictures(synth(labels, synth.draw(labels, instances, seed=7, samples=2), instances))
+    own = smis.to_pictures(synth(labels, synth.sample(labels, instances, seed=7, samples=2), instances))
     model = loaded()
     drawn = model.predict(given, params={"seed": 7, "samples": 2})
     assert drawn.dtype == np.uint8
     assert drawn.std() > 1
     np.testing.assert_array_equal(drawn, own)
-    without = smis.to_pictures(synth(labels, synth.draw(labels)))
+    without = smis.to_pictures(synth(labels, synth.sample(labels)))
     np.testing.assert_array_equal(model.predict(given[..., :1]), without)
 
 
 def test_it_says_what_it_takes_and_where_it_comes_from(swept: Swept) -> None:
     swept.add(0, "groupdnet", mcsd=0.05, deviation=0.01)
-    swept.summarise(best=0)
+    swept.summarize(best=0)
     version = client(swept).get_model_version_by_alias("smis-rates", "best")
     run = client(swept).get_run(version.run_id)
     assert version.description == "trial 0: mCSD 0.05 ± 0.01"
@@ -79,7 +79,7 @@ def test_the_weights_are_no_pickle_and_the_requirements_are_those_of_smis(swept:
     from mlflow.artifacts import download_artifacts
 
     checkpoint = swept.add(0, "groupdnet", mcsd=0.05)
-    swept.summarise(best=0)
+    swept.summarize(best=0)
     folder = Path(download_artifacts(BEST, dst_path=str(tmp_path / "model")))
     assert (folder / "artifacts" / checkpoint.name).read_bytes() == checkpoint.read_bytes()
     assert not list(folder.rglob("*.pkl"))
@@ -99,7 +99,7 @@ print(smis.__file__)
 
 def test_a_fresh_process_loads_it_with_the_code_it_was_trained_with(swept: Swept, tmp_path: Path) -> None:
     checkpoint = swept.add(0, "groupdnet", mcsd=0.05)
-    swept.summarise(best=0)
+    swept.summarize(best=0)
     place = tmp_path / "elsewhere"
     place.mkdir()
     command = [sys.executable, "-c", FRESH, "drawn.npy"]
@@ -108,7 +108,7 @@ def test_a_fresh_process_loads_it_with_the_code_it_was_trained_with(swept: Swept
     assert Path(done.stdout.splitlines()[-1]).parts[-4:] == ("artifacts", "code", "smis", "__init__.py")
     first = Prepared(swept.folder(0) / "data" / "paperdoll").split("test")[0]
     synth = smis.load(checkpoint, device="cpu")
-    own = smis.to_pictures(synth(first.labels, synth.draw(first.labels, first.instances, seed=3), first.instances))
+    own = smis.to_pictures(synth(first.labels, synth.sample(first.labels, first.instances, seed=3), first.instances))
     np.testing.assert_array_equal(np.load(place / "drawn.npy"), own)
 
 
@@ -117,7 +117,7 @@ def test_the_alias_follows_the_winner_and_no_checkpoint_is_registered_twice(swep
     swept.add(1, "vspade", mcsd=0.06)
     means = []
     for best in (0, 0, 1, 0):
-        swept.summarise(best=best)
+        swept.summarize(best=best)
         version = client(swept).get_model_version_by_alias("smis-rates", "best")
         means.append((version.version, version.tags["smis.system"]))
     assert means == [(1, "groupdnet"), (1, "groupdnet"), (2, "vspade"), (1, "groupdnet")]
@@ -127,7 +127,7 @@ def test_the_alias_follows_the_winner_and_no_checkpoint_is_registered_twice(swep
 def test_registering_leaves_the_trials_run_as_it_is(swept: Swept) -> None:
     swept.add(0, "groupdnet", mcsd=0.05)
     (before,) = client(swept).search_runs(["1"])
-    swept.summarise(best=0)
+    swept.summarize(best=0)
     (after,) = client(swept).search_runs(["1"])
     assert after.info.end_time == before.info.end_time
     assert after.info.status == "FINISHED"
@@ -140,7 +140,7 @@ def test_a_winner_from_another_machine_is_registered_once_it_was_brought(
     checkpoint = swept.add(4, "groupdnet", mcsd=0.05)
     away = swept.workspace / "another machine"
     swept.folder(4).rename(away)
-    swept.summarise(best=4)
+    swept.summarize(best=4)
     assert "`python -m flows.sweep.bring rates 4 --pull` and" in capsys.readouterr().err
     assert not client(swept).search_registered_models()
     for part in ("runs", "data", "dvc.lock", "smis"):

@@ -79,7 +79,7 @@ def test_the_sweeps_own_run_has_the_best_the_means_by_trial_the_summary_and_a_ro
     swept.add(4, "vspade", mcsd=0.07)
     swept.fail(5)
     for _ in range(2):
-        swept.summarise(best=3)
+        swept.summarize(best=3)
     (own,) = runs(swept.uri, "smis/sweeps")
     client = MlflowClient(swept.uri)
     curves = {key: client.get_metric_history(own.info.run_id, f"trials/mCSD{key}") for key in ("", "_std")}
@@ -105,7 +105,7 @@ def test_it_says_where_its_trials_are_compared_and_how_its_best_model_is_loaded(
     from mlflow import MlflowClient
 
     swept.add(3, "groupdnet", mcsd=0.05)
-    swept.summarise(best=3)
+    swept.summarize(best=3)
     ranked, side, model = (line.split("  ") for line in capsys.readouterr().out.splitlines())
     (trial,) = runs(swept.uri, "smis/paperdoll")
     assert ranked[0] == "sweep rates on paperdoll, the best first"
@@ -128,7 +128,7 @@ def test_the_best_stand_side_by_side_however_many_runs_there_are(
         swept.add(number, "groupdnet", mcsd=mcsd)
     monkeypatch.setattr(tracking_sweep, "_COMPARED", 2)
     monkeypatch.setattr(MlflowClient, "search_runs", partialmethod(MlflowClient.search_runs, max_results=1))
-    swept.summarise(best=2)
+    swept.summarize(best=2)
     monkeypatch.undo()
     (side,) = (line for line in capsys.readouterr().out.splitlines() if "side by side" in line)
     found = {run.data.tags["smis.trial"]: run.info.run_id for run in runs(swept.uri, "smis/paperdoll")}

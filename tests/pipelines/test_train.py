@@ -17,10 +17,10 @@ from pipelines.params import read
 from pipelines.train.cell import Cell
 from pipelines.train.config import Params
 from smis.core.errors import ParamsError
-from smis.engine.checkpoint import load_system, load_weights
-from smis.engine.distributed import Processes
-from smis.engine.launch import processes_wanted
 from smis.models.registry import SYSTEMS
+from smis.training.distributed import Processes
+from smis.training.export import load_system, load_weights
+from smis.training.launch import processes_wanted
 from tests.cells import CLASSES, lay_out
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from smis.core.seeding import Noise, generator
-from smis.engine.checkpoint import save_weights, tensors_of
 from smis.models.registry import SYSTEMS
 from smis.published.data_sets import data_set_of
+from smis.training.export import save_weights, tensors_of
 
 NETWORKS = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
 
@@ -25,7 +25,7 @@ def _built(config: Any, *, classes: int = 8) -> Any:
     noise = Noise(generator(0))
     with torch.no_grad():
         for _ in range(5):
-            system.synthesise(labels, labels, system.draw(labels, labels, noise))
+            system.synthesize(labels, labels, system.sample(labels, labels, noise))
     return system.eval()
 
 

@@ -2,16 +2,16 @@ import pytest
 
 from smis.models.registry import SYSTEMS
 from smis.published.data_sets import PUBLISHED, data_set_of
-from smis.published.palette import distinct_colours
+from smis.published.palette import distinct_colors
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
-def test_every_class_of_a_data_set_has_a_name_of_its_own_and_a_colour(name: str) -> None:
+def test_every_class_of_a_data_set_has_a_name_of_its_own_and_a_color(name: str) -> None:
     data = data_set_of(name)
     assert (len(data.classes), data.height, data.width) == PUBLISHED[name]
     assert len(set(data.classes)) == len(data.classes) == len(data.palette)
     assert all(known == known.strip() and known for known in data.classes)
-    assert all(0 <= channel <= 255 for colour in data.palette for channel in colour)
+    assert all(0 <= channel <= 255 for color in data.palette for channel in color)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_variant_has_the_data_set_of_its_first_word() -> None:
     assert data_set_of("ade20k_spade") == data_set_of("ade20k")
 
 
-def test_cityscapes_has_its_official_colours() -> None:
+def test_cityscapes_has_its_official_colors() -> None:
     data = data_set_of("cityscapes")
     assert dict(zip(data.classes, data.palette, strict=True))["road"] == (128, 64, 128)
 
@@ -50,8 +50,8 @@ def test_every_preset_of_every_system_is_of_a_known_data_set() -> None:
     assert {preset.split("_")[0] for preset in presets} <= set(PUBLISHED)
 
 
-def test_colours_by_rule_are_those_of_pascal_voc_and_all_different() -> None:
-    colours = distinct_colours(256)
-    assert colours[:4] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
-    assert colours[15] == (192, 128, 128)
-    assert len(set(colours)) == 256
+def test_colors_by_rule_are_those_of_pascal_voc_and_all_different() -> None:
+    colors = distinct_colors(256)
+    assert colors[:4] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
+    assert colors[15] == (192, 128, 128)
+    assert len(set(colors)) == 256

@@ -12,18 +12,18 @@ from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
 from smis.core.seeding import Noise, generator
-from smis.engine.checkpoint import load_system
 from smis.models.registry import SYSTEMS
 from smis.published import onnx_model, program
 from smis.published.generation import Traced, trace
 from smis.published.onnx_model import export_onnx
 from smis.published.program import export_program
+from smis.training.export import load_system
 
 CODES = {
     "groupdnet": {"style_classes": (1, 2, 8, 2, 2)},
-    "inade": {"style_everything": (1, 64), "style_instances": (1, 16, 2, 8)},
+    "inade": {"style_global_latent": (1, 64), "style_instances": (1, 16, 2, 8)},
     "spade": {},
-    "vspade": {"style_everything": (1, 64)},
+    "vspade": {"style_global_latent": (1, 64)},
 }
 
 
@@ -92,11 +92,11 @@ def test_an_onnx_model_runs_without_torch_and_says_what_it_is(
 def _images(path: Path, run: Callable[[dict[str, Tensor]], Tensor]) -> tuple[Tensor, Tensor]:
     system = load_system(path, SYSTEMS).system
     labels = (torch.arange(64) // 16 % 2).expand(1, 64, 64).contiguous()
-    style = system.draw(labels, labels, Noise(generator(7)))
+    style = system.sample(labels, labels, Noise(generator(7)))
     with torch.no_grad():
-        expected = system.synthesise(labels, labels, style)
+        expected = system.synthesize(labels, labels, style)
     assert expected.std() > 0.01
-    return run({"labels": labels, "style_everything": style.everything}), expected
+    return run({"labels": labels, "style_global_latent": style.global_latent}), expected
 
 
 def test_parts_that_are_never_run_are_not_exported(

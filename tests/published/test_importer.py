@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
-from smis.engine.checkpoint import load_system, load_weights
 from smis.models.registry import SYSTEMS
 from smis.published.importer import import_checkpoint
+from smis.training.export import load_system, load_weights
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from smis.core.errors import CheckpointError
-from smis.engine.checkpoint import load_weights, save_weights
 from smis.published.importer import import_checkpoint
 from smis.published.released import export_released
+from smis.training.export import load_weights, save_weights
 
 
 def imported(files: dict[str, Path], out: Path, code: str) -> Path:

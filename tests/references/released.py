@@ -59,7 +59,7 @@ def fill(network: nn.Module, released: Released, letter: str) -> None:
     parameters = {name: made_up_parameter(f"{letter}.{name}", p) for name, p in network.named_parameters()}
     prefix = f"state/{letter}/"
     stored = {key.removeprefix(prefix): value for key, value in released.items() if key.startswith(prefix)}
-    # the release's batch normalisation never counts
+    # the release's batch normalization never counts
     counts = {name: b for name, b in network.named_buffers() if name.endswith("num_batches_tracked")}
     network.load_state_dict(parameters | stored | counts)
 
@@ -130,7 +130,7 @@ def check_state(system: Any, released: Released, after: str) -> None:
     """Compare norm, sum and first element of every tensor after a training step.
 
     Adam's first step goes by a gradient's sign. Where an element's gradient is round-off so is the direction of the
-    step, and it may differ by a step there and back; that is all of a bias in front of a normalisation.
+    step, and it may differ by a step there and back; that is all of a bias in front of a normalization.
     """
     for letter, name, tensor in _states(system):
         flat = tensor.double().flatten()
@@ -155,7 +155,7 @@ def _freedom(released: Released, letter: str, name: str, count: int) -> tuple[fl
 def _states(system: Any) -> Iterator[tuple[str, str, Tensor]]:
     for letter, network in (_drawing(system) | {"D": system.discriminator}).items():
         for name, tensor in network.state_dict().items():
-            # the release's batch normalisation never counts
+            # the release's batch normalization never counts
             if not name.endswith("num_batches_tracked"):
                 yield letter, name, tensor
 

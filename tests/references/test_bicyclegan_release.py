@@ -56,11 +56,11 @@ def test_encoder_and_generator_give_the_released_outputs(system, released, batch
         for ours, name in zip(system.encoder(image), ("mu", "logvar"), strict=True):
             close(ours, released[f"forward/{name}"])
         near = system.encode(image, labels, labels, tape(released, "train", count=1))
-        drawn = system.draw(labels, labels, tape(released, "train", first=1, count=1))
+        drawn = system.sample(labels, labels, tape(released, "train", first=1, count=1))
         for style, name in ((near, "encoded"), (drawn, "random")):
-            picture = system.synthesise(labels, labels, style)
+            picture = system.synthesize(labels, labels, style)
             close(picture[:, :, ::2, ::2], released[f"forward/fake_B_{name}"])
-        close(near.everything, released["forward/z_encoded"])
+        close(near.global_latent, released["forward/z_encoded"])
         close(system.encoder(picture)[0], released["forward/mu2"])
 
 
@@ -79,7 +79,7 @@ def in_doubles(system: BicycleGAN, released: Released, batch: Batch) -> BicycleG
 def test_one_step_of_all_four_networks_ends_in_the_released_state(system, released, batch):
     """The release shows its discriminators the pictures of the generator's step, so both are asked before either.
 
-    Its innermost maps are so small that normalisation blows round-off up: the generator's gradients in single precision
+    Its innermost maps are so small that normalization blows round-off up: the generator's gradients in single precision
     are up to 4e-2 of their norm off those in double, ours and the release's.
     """
     doubles = in_doubles(system, released, batch)

@@ -33,7 +33,7 @@ def batch() -> Batch:
 def test_pictures_and_their_diversity_are_the_released_ones(system, released, batch):
     codes = released["z1"], released["z2"]
     with torch.no_grad():
-        first, second = (system.synthesise(batch.labels, batch.instances, Style(everything=code)) for code in codes)
+        first, second = (system.synthesize(batch.labels, batch.instances, Style(global_latent=code)) for code in codes)
     close(first[:, :, ::4, ::4], released["gen1_stride4"])
     close(second[:, :, ::4, ::4], released["gen2_stride4"])
     close((first - second).abs().mean(dim=(1, 2, 3)), released["img_l1"])

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from smis.core.batch import Batch
-from smis.losses.divergence import kl_divergence
 from smis.losses.hinge import discriminator_hinge
+from smis.losses.kl import kl_divergence
 from smis.models.groupdnet import Config, GroupDNet
 from smis.nn.class_crops import class_crops
 from tests.references.released import SECTIONS, Released, check_verdicts, close, fill, read

@@ -66,7 +66,7 @@ def test_every_network_gives_the_released_outputs(system, released, batch):
         close(mean.flatten(1, 2), released["eval/mu"])
         close(log_variance.flatten(1, 2), released["eval/logvar"])
         style = system.encode(batch.image, batch.labels, batch.instances, tape(released, "eval", count=1))
-        fake = system.synthesise(batch.labels, batch.instances, style)
+        fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake[:, :, ::4, ::4], released["eval/fake"])
         known = system.semantics(batch.labels, batch.instances)
         for name, image in (("D_fake", fake), ("D_real", batch.image)):
@@ -96,5 +96,5 @@ def test_drawing_one_class_anew_or_all_gives_the_released_pictures(system, relea
             styles.append(Style(classes=draw.unflatten(-1, (4, 4))))
     with torch.no_grad():
         for number, style in enumerate(styles[1:]):
-            fake = system.eval().synthesise(batch.labels, batch.instances, style)
+            fake = system.eval().synthesize(batch.labels, batch.instances, style)
             close(fake[:, :, ::8, ::8], released[f"vis_test/fakes_{which}/{number}"])

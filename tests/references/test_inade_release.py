@@ -82,7 +82,7 @@ def test_generator_and_discriminator_give_the_released_outputs(system, released,
     system.eval()
     with torch.no_grad():
         style = system.encode(batch.image, batch.labels, batch.instances, tape(released, "eval"))
-        fake = system.synthesise(batch.labels, batch.instances, style)
+        fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake, released["eval/fake"])
         for name, image in (("D_fake", fake), ("D_real", batch.image)):
             verdicts = system.discriminator(torch.cat([system._semantics(batch), image], dim=1))
@@ -111,5 +111,5 @@ def test_an_instance_follows_an_exemplar_as_in_the_released_demo(system, release
             exemplar = system.encoder(batch.image[[source]], batch.instances[[source]], slots=SLOTS)
             ids = {"target": int(released["demo/inst_id"]), "source": int(released["demo/ref_inst_id"])}
             style = borrow(style, exemplar, **ids, released=True)
-        fake = system.synthesise(batch.labels[[target]], batch.instances[[target]], style)
+        fake = system.synthesize(batch.labels[[target]], batch.instances[[target]], style)
     close(fake, released[f"demo/fake_{which}"])

@@ -59,8 +59,8 @@ def noise() -> Noise:
 
 def test_the_global_generator_gives_the_released_image(system, released, batch):
     with torch.no_grad():
-        style = system.draw(batch.labels, batch.instances, noise())
-        image = system.synthesise(batch.labels, batch.instances, style)
+        style = system.sample(batch.labels, batch.instances, noise())
+        image = system.synthesize(batch.labels, batch.instances, style)
     close(image[:, :, ::2, ::2], released["fake"])
 
 

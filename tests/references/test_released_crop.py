@@ -46,9 +46,9 @@ def released(tree, key):
         image = opened.convert("RGB")
         for _ in range(EPOCHS):
             params = get_params()
-            colours = np.asarray(get_transform(image, params, Image.Resampling.BICUBIC))
+            colors = np.asarray(get_transform(image, params, Image.Resampling.BICUBIC))
             ids = np.asarray(get_transform(labels, params, Image.Resampling.NEAREST))
-            found[colours.tobytes() + ids.tobytes()] += 1
+            found[colors.tobytes() + ids.tobytes()] += 1
     return found
 
 
@@ -72,9 +72,9 @@ def given(batches):
     """Count what the loader gave of each picture, by its bytes."""
     found = {}
     for batch in batches:
-        colours = ((batch.image.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
+        colors = ((batch.image.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
         ids = batch.labels.byte().numpy()
-        for key, *arrays in zip(batch.keys, colours, ids, strict=True):
+        for key, *arrays in zip(batch.keys, colors, ids, strict=True):
             found.setdefault(key, Counter())[b"".join(array.tobytes() for array in arrays)] += 1
     return found
 

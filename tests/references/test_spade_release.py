@@ -52,8 +52,8 @@ def batch(released) -> Batch:
 def test_every_network_gives_the_released_outputs(system, released, batch):
     system.eval()
     with torch.no_grad():
-        style = system.draw(batch.labels, batch.instances, tape(released, "eval", count=0))
-        fake = system.synthesise(batch.labels, batch.instances, style)
+        style = system.sample(batch.labels, batch.instances, tape(released, "eval", count=0))
+        fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake, released["eval/fake"])
         known = system.semantics(batch.labels, batch.instances)
         for name, image in (("D_fake", fake), ("D_real", batch.image)):

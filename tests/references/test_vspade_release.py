@@ -59,7 +59,7 @@ def test_every_network_gives_the_released_outputs(system, released, batch):
         close(mean, released["eval/mu"])
         close(log_variance, released["eval/logvar"])
         style = system.encode(batch.image, batch.labels, batch.instances, tape(released, "eval", count=1))
-        fake = system.synthesise(batch.labels, batch.instances, style)
+        fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake[:, :, ::4, ::4], released["eval/fake"])
         known = system.semantics(batch.labels, batch.instances)
         for name, image in (("D_fake", fake), ("D_real", batch.image)):

@@ -41,13 +41,13 @@ with mlflow.start_run(run_name="one") as run:
 """
 STUDY = """
 import os, optuna
-study = optuna.create_study(storage=os.environ["SMIS_STUDIES"], study_name="colours")
+study = optuna.create_study(storage=os.environ["SMIS_STUDIES"], study_name="colors")
 study.optimize(lambda trial: trial.suggest_float("red", 0, 1), n_trials=2)
 """
 AGAIN = """
 import json
 from flows.sweep import study
-print(json.dumps([trial.params for trial in study.load("colours").get_trials()]))
+print(json.dumps([trial.params for trial in study.load("colors").get_trials()]))
 """
 
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 import smis
-from smis.styles import Synthesiser
+from smis.styles import Synthesizer
 from tests import checkpoints
 
-Load = Callable[[str], Synthesiser]
+Load = Callable[[str], Synthesizer]
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
     folder = tmp_path_factory.mktemp("checkpoints")
 
     @cache
-    def loaded(name: str) -> Synthesiser:
+    def loaded(name: str) -> Synthesizer:
         return smis.load(checkpoints.write(folder / f"{name}.safetensors", name), device="cpu")
 
     return loaded

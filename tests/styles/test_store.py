@@ -13,7 +13,7 @@ from tests.styles.conftest import Load
 @pytest.mark.parametrize("name", ["groupdnet", "inade", "spade", "vspade"])
 def test_a_style_that_was_saved_makes_the_same_pictures(load: Load, labels: Tensor, tmp_path: Path, name: str) -> None:
     synth = load(name)
-    style = synth.draw(labels, labels + 1, seed=3, samples=2)
+    style = synth.sample(labels, labels + 1, seed=3, samples=2)
     style.save(tmp_path / "style.safetensors")
     read = synth.style(tmp_path / "style.safetensors")
     assert torch.equal(synth(labels, read), synth(labels, style))
@@ -23,7 +23,7 @@ def test_a_style_that_was_saved_makes_the_same_pictures(load: Load, labels: Tens
 
 def test_instances_that_were_made_from_classes_are_made_again(load: Load, labels: Tensor, tmp_path: Path) -> None:
     synth = load("inade")
-    style = synth.draw(labels[1])
+    style = synth.sample(labels[1])
     style.save(tmp_path / "style.safetensors")
     assert torch.equal(synth(labels[0], synth.style(tmp_path / "style.safetensors")), synth(labels[0], style))
 
@@ -32,7 +32,7 @@ def test_what_is_no_style_of_the_system_is_refused(load: Load, labels: Tensor, t
     path = tmp_path / "style.safetensors"
     with pytest.raises(StyleError, match=r"there is no style in .*style\.safetensors, .* style\.save\(PATH\)"):
         load("vspade").style(path)
-    load("inade").draw(labels).save(path)
+    load("inade").sample(labels).save(path)
     with pytest.raises(
         StyleError, match="this is a style of INADE, but the checkpoint is of VSPADE; take one of its own"
     ):
@@ -45,7 +45,7 @@ def test_what_is_no_style_of_the_system_is_refused(load: Load, labels: Tensor, t
 def test_another_checkpoint_of_the_same_system_takes_the_style_over(load: Load, labels: Tensor, tmp_path: Path) -> None:
     synth = load("inade")
     other = smis.load(checkpoints.write(tmp_path / "inade.safetensors", "inade"), device="cpu")
-    style = synth.draw(labels, labels + 1)
+    style = synth.sample(labels, labels + 1)
     assert torch.equal(other(labels, style), synth(labels, style))
     with pytest.raises(StyleError, match="this is a style of INADE, but the checkpoint is of VSPADE"):
         load("vspade")(labels, style)

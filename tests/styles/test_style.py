@@ -33,10 +33,10 @@ def test_resampling_a_class_takes_its_code_from_another_seed_and_keeps_the_rest(
     load: Load, labels: Tensor, name: str
 ) -> None:
     synth = load(name)
-    base = synth.draw(labels)
+    base = synth.sample(labels)
     again = base.resample(classes=["hair"], seed=7)
     assert changed(base, again) == [HAIR]
-    assert torch.equal(parts(again)[0, HAIR], parts(synth.draw(labels, seed=7))[0, HAIR])
+    assert torch.equal(parts(again)[0, HAIR], parts(synth.sample(labels, seed=7))[0, HAIR])
     # the second picture has no hair
     assert changed(base, again, 1) == []
     assert not torch.equal(synth(labels, base)[0], synth(labels, again)[0])
@@ -45,18 +45,18 @@ def test_resampling_a_class_takes_its_code_from_another_seed_and_keeps_the_rest(
 @pytest.mark.parametrize("name", ["groupdnet", "inade", "vspade"])
 def test_without_a_name_everything_is_resampled(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
-    assert same(synth.draw(labels).resample(seed=7), synth.draw(labels, seed=7))
+    assert same(synth.sample(labels).resample(seed=7), synth.sample(labels, seed=7))
 
 
 def test_repeated_pictures_are_resampled_each_by_itself(load: Load, labels: Tensor) -> None:
     synth = load("groupdnet")
-    again = synth.draw(labels[0]).repeat(3).resample(classes=[HAIR], seed=7)
+    again = synth.sample(labels[0]).repeat(3).resample(classes=[HAIR], seed=7)
     assert len({float(code.sum()) for code in parts(again)[:, HAIR]}) == 3
-    assert torch.equal(parts(again)[:, HAIR], parts(synth.draw(labels[0], seed=7, samples=3))[:, HAIR])
+    assert torch.equal(parts(again)[:, HAIR], parts(synth.sample(labels[0], seed=7, samples=3))[:, HAIR])
 
 
 def test_instances_are_resampled_by_id(load: Load, labels: Tensor) -> None:
-    base = load("inade").draw(labels[0], labels[0] * 2)
+    base = load("inade").sample(labels[0], labels[0] * 2)
     assert changed(base, base.resample(instances=[2, 6])) == [2, 6]
     with pytest.raises(StyleError, match=r"the picture has no instance 3; there are: 0 \(background\), 2 \(hair\), 4"):
         base.resample(instances=[3])
@@ -65,7 +65,7 @@ def test_instances_are_resampled_by_id(load: Load, labels: Tensor) -> None:
 @pytest.mark.parametrize("name", VARIED)
 def test_mixing_gives_a_class_the_others_code_or_what_lies_between(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
-    base, other = synth.draw(labels[0]), synth.draw(labels[0], seed=1)
+    base, other = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
     assert same(base.mix(other, {"hair": 0.0}), base)
     mixed = base.mix(other, {"hair": 1.0, SKIN: 0.5})
     assert changed(base, mixed) == [HAIR, SKIN]
@@ -76,7 +76,7 @@ def test_mixing_gives_a_class_the_others_code_or_what_lies_between(load: Load, l
 
 def test_instances_mix_with_those_of_their_class_on_another_picture(load: Load, labels: Tensor) -> None:
     synth = load("inade")
-    base, other = synth.draw(labels[0]), synth.draw(labels[1], seed=1)
+    base, other = synth.sample(labels[0]), synth.sample(labels[1], seed=1)
     mixed = base.mix(other, {"top": 1.0})
     assert changed(base, mixed) == [TOP]
     # without hair, the other's instance of `top` is the third
@@ -86,13 +86,13 @@ def test_instances_mix_with_those_of_their_class_on_another_picture(load: Load, 
 @pytest.mark.parametrize("name", ["groupdnet", "inade", "vspade"])
 def test_morphing_meets_both_ends_and_keeps_the_length_of_codes(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
-    base, other = synth.draw(labels), synth.draw(labels, seed=1)
+    base, other = synth.sample(labels), synth.sample(labels, seed=1)
     assert same(base.morph(other, 0), base)
     assert same(base.morph(other, 1), other)
     half, straight = base.morph(other, 0.5), base.morph(other, 0.5, spherical=False)
     for field, code in named(half.codes).items():
-        if code.is_floating_point() and field == PARTS.get(name, "everything"):
-            dims = tuple(range(1 if field == "everything" else 2, code.dim()))
+        if code.is_floating_point() and field == PARTS.get(name, "global_latent"):
+            dims = tuple(range(1 if field == "global_latent" else 2, code.dim()))
             norms = [torch.linalg.vector_norm(named(s.codes)[field], dim=dims) for s in (base, half, other, straight)]
             torch.testing.assert_close(norms[1], (norms[0] + norms[2]) / 2)
             assert (norms[3] < norms[1]).all()
@@ -100,7 +100,7 @@ def test_morphing_meets_both_ends_and_keeps_the_length_of_codes(load: Load, labe
 
 def test_what_the_other_does_not_have_is_not_morphed(load: Load, labels: Tensor) -> None:
     synth = load("inade")
-    base, other = synth.draw(labels[0]), synth.draw(labels[1], seed=1)
+    base, other = synth.sample(labels[0]), synth.sample(labels[1], seed=1)
     assert HAIR not in changed(base, base.morph(other, 1.0))
     assert torch.equal(parts(base.morph(other, 1.0))[0, TOP], parts(other)[0, TOP - 1])
 
@@ -108,7 +108,7 @@ def test_what_the_other_does_not_have_is_not_morphed(load: Load, labels: Tensor)
 def test_copying_gives_one_instance_the_code_of_an_exemplars(load: Load, labels: Tensor, photograph: Tensor) -> None:
     synth = load("inade")
     exemplar = synth.encode(photograph[1], labels[1])
-    base = synth.draw(labels[0])
+    base = synth.sample(labels[0])
     copied = base.copy(exemplar, source=2, target=3)
     assert changed(base, copied) == [3]
     assert torch.equal(parts(copied)[0, 3], parts(exemplar)[0, 2])
@@ -120,7 +120,7 @@ def test_copying_gives_one_instance_the_code_of_an_exemplars(load: Load, labels:
 
 def test_classes_are_copied_by_name(load: Load, labels: Tensor) -> None:
     synth = load("groupdnet")
-    base, exemplar = synth.draw(labels[0]), synth.draw(labels[0], seed=1)
+    base, exemplar = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
     copied = base.copy(exemplar, source="hair", target=SKIN)
     assert changed(base, copied) == [SKIN]
     assert torch.equal(parts(copied)[0, SKIN], parts(exemplar)[0, HAIR])
@@ -143,12 +143,14 @@ def test_on_an_edited_label_map_classes_keep_their_codes_and_new_ones_are_drawn(
 
 def test_a_drawn_style_has_codes_for_classes_to_come(load: Load, labels: Tensor) -> None:
     synth = load("groupdnet")
-    assert torch.equal(synth(labels[0], synth.draw(labels[1], seed=3)), synth(labels[0], synth.draw(labels[0], seed=3)))
+    assert torch.equal(
+        synth(labels[0], synth.sample(labels[1], seed=3)), synth(labels[0], synth.sample(labels[0], seed=3))
+    )
 
 
 def test_instances_made_from_classes_follow_their_class(load: Load, labels: Tensor) -> None:
     synth = load("inade")
-    style = synth.draw(labels[1])
+    style = synth.sample(labels[1])
     edited = style.on(labels[0])
     assert torch.equal(parts(edited)[0, [0, 2, 3, 4]], parts(style)[0, [0, 1, 2, 3]])
     assert not any(torch.equal(parts(edited)[0, HAIR], code) for code in parts(style)[0])
@@ -160,16 +162,16 @@ def test_instances_made_from_classes_follow_their_class(load: Load, labels: Tens
 
 def test_with_an_instance_map_codes_follow_ids_unless_their_class_changed(load: Load, labels: Tensor) -> None:
     synth = load("inade")
-    style = synth.draw(labels[0], labels[0])
-    recoloured = torch.where(labels[0] == HAIR, SHOES, labels[0])
-    edited = style.on(recoloured, labels[0])
+    style = synth.sample(labels[0], labels[0])
+    recolored = torch.where(labels[0] == HAIR, SHOES, labels[0])
+    edited = style.on(recolored, labels[0])
     assert changed(style, edited) == [HAIR]
     moved = style.on(labels[0], torch.where(labels[0] == HAIR, 9, labels[0]))
     assert changed(style, moved) == [9]
 
 
 def test_a_style_can_be_counted_repeated_and_taken_apart(load: Load, labels: Tensor) -> None:
-    style = load("groupdnet").draw(labels, samples=2)
+    style = load("groupdnet").sample(labels, samples=2)
     assert repr(style) == "PictureStyle(4 pictures of GroupDNet, 32 x 64)"
     assert [len(style), len(style[1:]), len(style[-1]), len(style.repeat(3))] == [4, 3, 1, 12]
     assert torch.equal(style[-1].labels, labels[1:])
@@ -190,7 +192,7 @@ CANNOT: list[tuple[str, Callable[[PictureStyle], object], str]] = [
         lambda s: s.morph(s, 0.5),
         r"cannot morph one; systems that vary classes: .*; instances: inade; the whole",
     ),
-    ("vspade", lambda s: s.resample(["hair"]), r"VSPADE has one code for the whole picture, .*classes: .*groupdnet"),
+    ("vspade", lambda s: s.resample(["hair"]), r"VSPADE has one latent for the whole picture, .*classes: .*groupdnet"),
     ("vspade", lambda s: s.mix(s, {"hair": 1.0}), r"cannot mix classes; .* instances: inade$"),
     ("vspade", lambda s: s.copy(s, source=0, target=0), r"cannot copy a part of it; systems that vary"),
     ("groupdnet", lambda s: s.resample(instances=[0]), r"has one code for each class, .* instances: inade$"),
@@ -211,4 +213,4 @@ def test_what_cannot_be_done_is_said_with_who_can(
     load: Load, labels: Tensor, name: str, ask: Callable[[PictureStyle], object], answer: str
 ) -> None:
     with pytest.raises(StyleError, match=answer):
-        ask(load(name).draw(labels))
+        ask(load(name).sample(labels))

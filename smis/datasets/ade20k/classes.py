@@ -40,5 +40,5 @@ PALETTE = (
     (0, 133, 255), (255, 214, 0), (25, 194, 194), (102, 255, 0), (92, 0, 255),
 )
 # fmt: on
-"""The official colours of color150.mat in the benchmark's toolkit (github.com/CSAILVision/sceneparsing), as DeepLab and
+"""The official colors of color150.mat in the benchmark's toolkit (github.com/CSAILVision/sceneparsing), as DeepLab and
 MMSegmentation repeat them, after black for what has no class. A road and a skyscraper have the same there."""

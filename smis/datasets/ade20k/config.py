@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 from smis.datasets.ade20k.classes import NAMES, PALETTE
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.instances import Instances
-from smis.datasets.reading.pairing import Layout, paired
-from smis.datasets.reading.reader import Classes, Reader, Release
-from smis.datasets.reading.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.files import open_files
+from smis.datasets.io.instances import Instances
+from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.reader import Classes, Reader, Release
+from smis.datasets.io.section import TEST, TRAIN, Section, Side
 
 _KEY = r"(?P<split>training|validation)/(?P<key>ADE_(?:train|val)_\d+)"
 OFFICIAL = Layout(
@@ -27,11 +27,11 @@ class Config(Section):
     `instances: given` reads instances/training/ADE_train_00000001.png, and validation, beside annotations/. The
     benchmark has no such folder: INADE's make_instances.py writes it, and INADE's code reads it. What is written says
     no more than `classes` does, the classes of a picture numbered anew; whoever has maps of objects puts them there.
-    The annotations_instance/ of the Places Challenge 2017 (in colours, of 100 classes) is not read.
+    The annotations_instance/ of the Places Challenge 2017 (in colors, of 100 classes) is not read.
     """
 
     source: ClassVar[str] = "sceneparsing.csail.mit.edu: ADEChallengeData2016.zip"
-    licence: ClassVar[str] = "images: non-commercial research and education; annotations: BSD 3-clause"
+    license: ClassVar[str] = "images: non-commercial research and education; annotations: BSD 3-clause"
     citation: ClassVar[str] = 'Zhou et al., "Scene Parsing through ADE20K Dataset" (CVPR 2017)'
     published: ClassVar[dict[str, int]] = {TRAIN: 20210, TEST: 2000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {

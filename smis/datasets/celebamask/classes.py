@@ -1,4 +1,4 @@
-"""The classes of CelebAMask-HQ in the order of its own mask script, with the colours of its colour script."""
+"""The classes of CelebAMask-HQ in the order of its own mask script, with the colors of its color script."""
 
 _NAMES = """
 background, skin, nose, eye_g, l_eye, r_eye, l_brow, r_brow, l_ear, r_ear, mouth, u_lip, l_lip, hair, hat, ear_r,

@@ -4,11 +4,11 @@ from typing import Any, ClassVar, Literal
 
 from smis.datasets.celebamask.classes import NAMES, PALETTE
 from smis.datasets.celebamask.parts import merged, whole_release
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.instances import Instances
-from smis.datasets.reading.pairing import Layout, paired
-from smis.datasets.reading.reader import Classes, Reader, Release
-from smis.datasets.reading.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.files import open_files
+from smis.datasets.io.instances import Instances
+from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.reader import Classes, Reader, Release
+from smis.datasets.io.section import TEST, TRAIN, Section, Side
 
 INADE = Layout(
     title="INADE: train/images/KEY.jpg with train/labels/KEY.png and train/instances/KEY.png, and test",
@@ -25,9 +25,9 @@ class Config(Section):
     """19 classes at 256 x 256, merged from a mask for each part; a later part of the list covers an earlier one."""
 
     source: ClassVar[str] = "github.com/switchablenorms/CelebAMask-HQ: CelebAMask-HQ.zip"
-    licence: ClassVar[str] = "non-commercial research and education; not to be passed on"
+    license: ClassVar[str] = "non-commercial research and education; not to be passed on"
     citation: ClassVar[str] = (
-        'Lee et al., "MaskGAN: Towards Diverse and Interactive Facial Image Manipulation" (CVPR 2020)'
+        'Lee et al., "MaskGAN: Toward Diverse and Interactive Facial Image Manipulation" (CVPR 2020)'
     )
     published: ClassVar[dict[str, int]] = {"all": 30000}
     presets: ClassVar[dict[str, dict[str, Any]]] = {

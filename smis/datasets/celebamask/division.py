@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from smis.core.errors import DataError, ParamsError
-from smis.datasets.reading.files import Several
-from smis.datasets.reading.section import TEST, TRAIN, VALIDATION
+from smis.datasets.io.files import Several
+from smis.datasets.io.section import TEST, TRAIN, VALIDATION
 
 LIST = "CelebA-HQ-to-CelebA-mapping.txt"
 _ROW = re.compile(r"\s*(?P<number>\d+)\s+(?P<original>\d+)(\s.*)?")

@@ -9,12 +9,12 @@ from numpy import ndarray
 from smis.core.errors import LabelError, ParamsError
 from smis.datasets.celebamask.classes import NAMES
 from smis.datasets.celebamask.division import LIST, as_celeba, last
-from smis.datasets.reading.files import Files, Several, is_junk
-from smis.datasets.reading.pairing import compiled_at_end
-from smis.datasets.reading.pictures import read_ids
-from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.section import TRAIN
-from smis.datasets.reading.table import Entry, Table
+from smis.datasets.io.files import Files, Several, is_junk
+from smis.datasets.io.pairing import compiled_at_end
+from smis.datasets.io.pictures import read_ids
+from smis.datasets.io.problems import Problem
+from smis.datasets.io.section import TRAIN
+from smis.datasets.io.table import Entry, Table
 
 PARTS = NAMES[1:]
 """In the order of the release's g_mask.py: where parts overlap, the later one is seen."""

@@ -1,4 +1,4 @@
-"""The 35 label ids of Cityscapes with their official colours; license plates, officially -1, come last."""
+"""The 35 label ids of Cityscapes with their official colors; license plates, officially -1, come last."""
 
 _NAMES = """
 unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, rail

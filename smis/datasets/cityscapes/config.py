@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 from smis.datasets.cityscapes.classes import IGNORED, NAMES, PALETTE
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.instances import Instances
-from smis.datasets.reading.pairing import Layout, paired
-from smis.datasets.reading.reader import Classes, Reader, Release
-from smis.datasets.reading.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.files import open_files
+from smis.datasets.io.instances import Instances
+from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.reader import Classes, Reader, Release
+from smis.datasets.io.section import TEST, TRAIN, Section, Side
 
 OFFICIAL = Layout(
     title="leftImg8bit/train/CITY/KEY_leftImg8bit.png with gtFine/train/CITY/KEY_gtFine_labelIds.png, and val",
@@ -26,7 +26,7 @@ class Config(Section):
     """
 
     source: ClassVar[str] = "www.cityscapes-dataset.com: leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip"
-    licence: ClassVar[str] = (
+    license: ClassVar[str] = (
         "non-commercial: research, teaching, publications, personal experiments; after registration"
     )
     citation: ClassVar[str] = (

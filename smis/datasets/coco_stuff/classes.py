@@ -1,6 +1,6 @@
 """The classes of COCO-Stuff as its label maps count them, from 0; the last is what is 255 there."""
 
-from smis.datasets.reading.palette import made_up
+from smis.datasets.io.palette import made_up
 
 _NAMES = """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, street sign, stop
@@ -21,7 +21,7 @@ wall-tile, wall-wood, water-other, waterdrops, window-blind, window-other, wood,
 """
 NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
 PALETTE = tuple(made_up(number) for number in range(len(NAMES)))
-"""Colours of PASCAL VOC's rule, no two alike: the release has no list of its own. Its two tools shuffle a rainbow, each
+"""Colors of PASCAL VOC's rule, no two alike: the release has no list of its own. Its two tools shuffle a rainbow, each
 with its own random generator, and that in Python (github.com/nightrome/cocostuffapi) leaves all things black."""
 UNLABELED = 182
 """The id here of what the files have as 255."""

@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 from smis.datasets.coco_stuff.classes import NAMES, PALETTE, UNLABELED
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.instances import Instances
-from smis.datasets.reading.pairing import Layout, paired
-from smis.datasets.reading.reader import Classes, Reader, Release
-from smis.datasets.reading.section import TEST, TRAIN, Identity, Section, Side
+from smis.datasets.io.files import open_files
+from smis.datasets.io.instances import Instances
+from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.reader import Classes, Reader, Release
+from smis.datasets.io.section import TEST, TRAIN, Identity, Section, Side
 
 OFFICIAL = Layout(
     title="train2017/000000000009.jpg with the pixel maps' train2017/000000000009.png, and val2017",
@@ -30,7 +30,7 @@ class Config(Section):
         "github.com/nightrome/cocostuff: stuffthingmaps_trainval2017.zip; cocodataset.org: images; "
         "github.com/NVlabs/SPADE: its layout, with maps of instances"
     )
-    licence: ClassVar[str] = "annotations: CC BY 4.0; images: each under its own terms at Flickr"
+    license: ClassVar[str] = "annotations: CC BY 4.0; images: each under its own terms at Flickr"
     citation: ClassVar[str] = (
         'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018); '
         'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019)'

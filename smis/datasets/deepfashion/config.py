@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 from smis.datasets.deepfashion.classes import NAMES, PALETTE
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.instances import Instances
-from smis.datasets.reading.pairing import Layout, paired
-from smis.datasets.reading.reader import Classes, Reader, Release
-from smis.datasets.reading.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.files import open_files
+from smis.datasets.io.instances import Instances
+from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.reader import Classes, Reader, Release
+from smis.datasets.io.section import TEST, TRAIN, Section, Side
 
 SMIS = Layout(
     title="SMIS: train/KEY.jpg with cihp_train_mask/KEY.png, and test",
@@ -32,7 +32,7 @@ class Config(Section):
     source: ClassVar[str] = (
         "github.com/Seanseattle/SMIS or github.com/tzt101/INADE (maps), mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html"
     )
-    licence: ClassVar[str] = "non-commercial research, by agreement with the MMLab of CUHK"
+    license: ClassVar[str] = "non-commercial research, by agreement with the MMLab of CUHK"
     citation: ClassVar[str] = (
         'Liu et al., "DeepFashion: Powering Robust Clothes Recognition and Retrieval with Rich Annotations" '
         "(CVPR 2016); "

@@ -1,21 +1,21 @@
-"""Names and colours of somebody's classes, as a list or as a text file."""
+"""Names and colors of somebody's classes, as a list or as a text file."""
 
 import re
 from collections.abc import Sequence
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.files import Several
-from smis.datasets.reading.palette import Colour, made_up
-from smis.datasets.reading.reader import Classes
+from smis.datasets.io.files import Several
+from smis.datasets.io.palette import Color, made_up
+from smis.datasets.io.reader import Classes
 
-UNLABELLED = "unlabelled"
+UNLABELLED = "unlabeled"
 _UNLABELLED_COLOUR = (64, 64, 64)
-_LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<colour>\d+\s+\d+\s+\d+))?")
+_LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<color>\d+\s+\d+\s+\d+))?")
 _MOST = 255
 FILE = "classes.txt"
 
 
-def classes_file(files: Several) -> tuple[list[str], list[Colour] | None]:
+def classes_file(files: Several) -> tuple[list[str], list[Color] | None]:
     """Read classes.txt beside images/: a name in each line and, if every line has them, red green blue (0 to 255).
 
     Raises:
@@ -26,12 +26,12 @@ def classes_file(files: Several) -> tuple[list[str], list[Colour] | None]:
         raise ParamsError(f"datasets.folder.classes: give a list, or put {FILE} beside images/, a name in each line")
     lines = _lines(files, places[0])
     found = [match for line in lines if (match := _LINE.fullmatch(line)) and match["name"]]
-    colours = [tuple(int(part) for part in match["colour"].split()) for match in found if match["colour"]]
-    deep = [colour for colour in colours if max(colour) > 255]
-    if len(found) != len(lines) or not 1 <= len(lines) <= _MOST or len(colours) not in (0, len(lines)) or deep:
+    colors = [tuple(int(part) for part in match["color"].split()) for match in found if match["color"]]
+    deep = [color for color in colors if max(color) > 255]
+    if len(found) != len(lines) or not 1 <= len(lines) <= _MOST or len(colors) not in (0, len(lines)) or deep:
         remedy = f"1 to {_MOST} lines of `name` or, all of them, `name red green blue` (0 to 255)"
         raise ParamsError(f"{files.title(places[0])} does not fit: write {remedy}")
-    return [match["name"] for match in found], [(r, g, b) for r, g, b in colours] or None
+    return [match["name"] for match in found], [(r, g, b) for r, g, b in colors] or None
 
 
 def _lines(files: Several, place: str) -> list[str]:
@@ -52,19 +52,19 @@ def _lines(files: Several, place: str) -> list[str]:
     return lines
 
 
-def described(names: Sequence[str], palette: Sequence[Colour] | None, *, ignore: int | None) -> Classes:
-    """Give every class a colour, and pixels that nobody labelled a class.
+def described(names: Sequence[str], palette: Sequence[Color] | None, *, ignore: int | None) -> Classes:
+    """Give every class a color, and pixels that nobody labeled a class.
 
     Raises:
         ParamsError: if the ignored id is a class, or two classes have one name.
     """
     if ignore is not None and ignore < len(names):
         raise ParamsError(f"datasets.folder.ignore: id {ignore} is class {names[ignore]!r} already; give another")
-    colours = palette or [made_up(number) for number in range(len(names))]
+    colors = palette or [made_up(number) for number in range(len(names))]
     more = ignore is not None
     known = [*names, *[UNLABELLED] * more]
     for number, name in enumerate(known):
         if known.index(name) < number:
             both = f"ids {known.index(name)} and {number} are both {name!r}"
             raise ParamsError(f"datasets.folder.classes, or {FILE}: {both}; give each a name of its own")
-    return Classes(known, [*colours, *[_UNLABELLED_COLOUR] * more], ignored=[len(names)] * more)
+    return Classes(known, [*colors, *[_UNLABELLED_COLOUR] * more], ignored=[len(names)] * more)

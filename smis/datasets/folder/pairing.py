@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.files import Several, is_junk
-from smis.datasets.reading.pairing import Found, Layout, paired
-from smis.datasets.reading.problems import Problem
+from smis.datasets.io.files import Several, is_junk
+from smis.datasets.io.pairing import Found, Layout, paired
+from smis.datasets.io.problems import Problem
 
 PLAIN = Layout(
     title="images/NAME.png or .jpg, with labels/NAME.png and, where there are any, instances/NAME.png",

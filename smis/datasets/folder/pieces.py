@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from smis.core.errors import ImageError
-from smis.datasets.reading import pictures
-from smis.datasets.reading.files import Several
-from smis.datasets.reading.geometry import Box
-from smis.datasets.reading.problems import Problem
-from smis.datasets.reading.table import Entry, Table
+from smis.datasets.io import pictures
+from smis.datasets.io.files import Several
+from smis.datasets.io.geometry import Box
+from smis.datasets.io.problems import Problem
+from smis.datasets.io.table import Entry, Table
 
 
 class Pieces:

@@ -9,12 +9,12 @@ from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
 from smis.datasets.folder.pairing import WHOLE, pairs
 from smis.datasets.folder.splits import split_up, unpaired
-from smis.datasets.reading import pictures
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.geometry import resized_ids, resized_image
-from smis.datasets.reading.maps import Maps
-from smis.datasets.reading.section import OF_FILES, TRAIN
-from smis.datasets.reading.table import Entry
+from smis.datasets.io import pictures
+from smis.datasets.io.files import open_files
+from smis.datasets.io.geometry import resized_ids, resized_image
+from smis.datasets.io.maps import Maps
+from smis.datasets.io.section import OF_FILES, TRAIN
+from smis.datasets.io.table import Entry
 
 
 class Reader:
@@ -23,8 +23,8 @@ class Reader:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._files = open_files(config.root)
-        names, colours = (config.classes, config.palette) if config.classes else classes_file(self._files)
-        classes = described(names, colours, ignore=config.ignore)
+        names, colors = (config.classes, config.palette) if config.classes else classes_file(self._files)
+        classes = described(names, colors, ignore=config.ignore)
         self.classes, self.palette, self.ignored = list(classes.names), list(classes.palette), classes.ignored
         self.crop = config.size if config.load_size else None
         self.warnings: list[str] = []
@@ -82,7 +82,7 @@ class Reader:
             len(self.classes),
             self._config.instances or "classes",
             {} if ignore is None else {ignore: named},
-            remedy="was {high} left in as 'unlabelled'? set datasets.folder.ignore: {high}" * (ignore is None),
+            remedy="was {high} left in as 'unlabeled'? set datasets.folder.ignore: {high}" * (ignore is None),
         )
 
     def _opened(self, entry: Entry) -> tuple[Image.Image, ndarray, ndarray | None]:

@@ -8,10 +8,10 @@ from smis.core.errors import ParamsError
 from smis.datasets.folder.config import Config
 from smis.datasets.folder.pairing import WHOLE
 from smis.datasets.folder.pieces import Pieces
-from smis.datasets.reading.files import Several
-from smis.datasets.reading.pairing import Found
-from smis.datasets.reading.problems import Problem, as_error
-from smis.datasets.reading.section import TRAIN
+from smis.datasets.io.files import Several
+from smis.datasets.io.pairing import Found
+from smis.datasets.io.problems import Problem, as_error
+from smis.datasets.io.section import TRAIN
 
 LEAST = 2
 """Samples that a split needs: one has no covariance, so that no distance to real pictures can be measured."""

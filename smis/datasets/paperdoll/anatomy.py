@@ -36,14 +36,14 @@ Number = TypeVar("Number", float, complex)
 class Head:
     """A head's own coordinates: (0, 0) is between the ears, u = 1 an ear, v = 1 the chin."""
 
-    centre: complex
+    center: complex
     across: float
     down: float
     tilt: complex
 
     def at(self, u: float, v: float) -> complex:
         """Say where a point of the head is on the body's plane."""
-        return self.centre + self.tilt * complex(u * self.across, v * self.down)
+        return self.center + self.tilt * complex(u * self.across, v * self.down)
 
     def outline(self, points: Sequence[tuple[float, float]]) -> list[complex]:
         """Say where an outline of the head is."""

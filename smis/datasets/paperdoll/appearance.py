@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from smis.datasets.paperdoll.classes import BACKGROUND, BOTTOM, FACE, HAIR, NAMES, SHOES, SKIN, SOCKS, TOP
-from smis.datasets.paperdoll.colours import Colour, brightness, mixed, natural_hair, oklch, skin
+from smis.datasets.paperdoll.colors import Color, brightness, mixed, natural_hair, oklch, skin
 from smis.datasets.paperdoll.patterns import Pattern
 
 NUMBERS = 20
@@ -26,9 +26,9 @@ _TURNS = (1 + 0j, 1j, 1j, 0.8 + 0.6j, 0.8 - 0.6j)
 class Look:
     """What a region is painted with; `shade` and `gloss` (0..1) say how deep its shadows and lights are."""
 
-    base: Colour
-    second: Colour
-    trim: Colour
+    base: Color
+    second: Color
+    trim: Color
     pattern: Pattern
     shade: float
     gloss: float
@@ -42,7 +42,7 @@ def draw_appearance(generator: np.random.Generator, *, people: int) -> Appearanc
 
 
 def look(label: int, row: np.ndarray) -> Look:
-    """Turn a class's row of numbers into colours and a pattern."""
+    """Turn a class's row of numbers into colors and a pattern."""
     return _LOOKS[label](iter(row.tolist()))
 
 

@@ -22,7 +22,7 @@ class Paint(Protocol):
     def __call__(self, label: int, *outlines: Outline, trim: bool = False, flat: bool = False) -> None:
         """Paint one part, over all that is there.
 
-        Trim takes the second colour; what is flat lies in the part before it, without an edge of its own in light
+        Trim takes the second color; what is flat lies in the part before it, without an edge of its own in light
         or shade.
         """
         ...

@@ -13,4 +13,4 @@ PALETTE = (
     (190, 62, 92),
     (244, 196, 66),
 )
-"""A colour for showing each class's label."""
+"""A color for showing each class's label."""

@@ -12,7 +12,7 @@ class Config(Section):
     """How many pictures of how many people, and how large; one seed gives one data set."""
 
     source: ClassVar[str] = "drawn by this code"
-    licence: ClassVar[str] = "Apache-2.0, as the code"
+    license: ClassVar[str] = "Apache-2.0, as the code"
     citation: ClassVar[str] = ""
 
     size: int = Field(default=64, ge=16, le=512)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smis.datasets.paperdoll.colours import Colour, brightness, mixed, oklch
+from smis.datasets.paperdoll.colors import Color, brightness, mixed, oklch
 from smis.datasets.paperdoll.layout import Face
 
 _INK = np.array([38, 26, 32], dtype=np.float32)
@@ -21,21 +21,19 @@ class _Stamp:
     v: np.ndarray
     pixel: float
 
-    def ellipse(
-        self, middle: tuple[float, float], axes: tuple[float, float], colour: Colour, share: float = 1.0
-    ) -> None:
+    def ellipse(self, middle: tuple[float, float], axes: tuple[float, float], color: Color, share: float = 1.0) -> None:
         """Stamp an ellipse, its edge softened over one pixel; one thinner than a pixel gets paler instead."""
-        self._blend(self._inside(middle, axes), colour, share)
+        self._blend(self._inside(middle, axes), color, share)
 
-    def crescent(self, middle: tuple[float, float], axes: tuple[float, float], raised: float, colour: Colour) -> None:
+    def crescent(self, middle: tuple[float, float], axes: tuple[float, float], raised: float, color: Color) -> None:
         """Stamp the part of an ellipse outside a copy of it, `raised` higher (a smile) or lower (a brow)."""
         above = self._inside((middle[0], middle[1] - raised), axes)
-        self._blend(self._inside(middle, axes) * (1 - above), colour, 1.0)
+        self._blend(self._inside(middle, axes) * (1 - above), color, 1.0)
 
-    def blush(self, middle: tuple[float, float], radius: float, colour: Colour, share: float) -> None:
+    def blush(self, middle: tuple[float, float], radius: float, color: Color, share: float) -> None:
         """Stamp a disc that fades from its middle."""
         far = ((self.u - middle[0]) ** 2 + (self.v - middle[1]) ** 2) / radius**2
-        self._blend(np.maximum(0, 1 - far), colour, share)
+        self._blend(np.maximum(0, 1 - far), color, share)
 
     def _inside(self, middle: tuple[float, float], axes: tuple[float, float]) -> np.ndarray:
         across, down = max(axes[0], 0.6 * self.pixel), max(axes[1], 0.6 * self.pixel)
@@ -43,8 +41,8 @@ class _Stamp:
         far = np.sqrt(((self.u - middle[0]) / across) ** 2 + ((self.v - middle[1]) / down) ** 2)
         return np.clip((1 - far) * (min(across, down) / self.pixel) + 0.5, 0, 1) * paler
 
-    def _blend(self, inside: np.ndarray, colour: Colour, share: float) -> None:
-        self.picture[...] += (colour - self.picture) * (inside * np.float32(share))[..., None]
+    def _blend(self, inside: np.ndarray, color: Color, share: float) -> None:
+        self.picture[...] += (color - self.picture) * (inside * np.float32(share))[..., None]
 
 
 def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corner: tuple[int, int], size: int) -> None:
@@ -64,10 +62,10 @@ def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corn
 def _grid(picture: np.ndarray, face: Face, *, corner: tuple[int, int], size: int) -> tuple[slice, slice, _Stamp]:
     """The features' rows and columns of the picture, in the head's coordinates."""
     left, top = corner
-    columns = _span(face.centre.real * size - left, face.across * size, picture.shape[1])
-    rows = _span(face.centre.imag * size - top, face.down * size, picture.shape[0])
-    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(left + 0.5)) / size - face.centre.real
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(top + 0.5)) / size - face.centre.imag
+    columns = _span(face.center.real * size - left, face.across * size, picture.shape[1])
+    rows = _span(face.center.imag * size - top, face.down * size, picture.shape[0])
+    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(left + 0.5)) / size - face.center.real
+    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(top + 0.5)) / size - face.center.imag
     u = (x[None] * face.tilt.real + y[:, None] * face.tilt.imag) / face.across
     v = (y[:, None] * face.tilt.real - x[None] * face.tilt.imag) / face.down
     stamp = _Stamp(picture[rows, columns], u.astype(np.float32), v.astype(np.float32), 1 / (size * face.across))
@@ -93,7 +91,7 @@ def _draw_eyes(stamp: _Stamp, numbers: Iterator[float]) -> None:
         stamp.crescent((x, 0.2 - raised), (wide * 1.35, 0.16), -0.07, brow)
 
 
-def _draw_mouth(stamp: _Stamp, base: Colour, numbers: Iterator[float]) -> None:
+def _draw_mouth(stamp: _Stamp, base: Color, numbers: Iterator[float]) -> None:
     lips = mixed(
         oklch(0.45 + 0.2 * next(numbers), 0.16, 0.02 + 0.06 * next(numbers)), _INK, 0.3 * brightness(base) * 0.5
     )

@@ -38,7 +38,7 @@ class Region:
 class Face:
     """Where a face is in the picture (0..1): the head's middle, half axes, and tilt as a unit number."""
 
-    centre: complex
+    center: complex
     across: float
     down: float
     tilt: complex
@@ -46,7 +46,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture without its colours.
+    """A picture without its colors.
 
     `owner` says which region each pixel's label comes from; `shadow` and `light` (0..1) shape the parts.
     """
@@ -90,8 +90,8 @@ def _place(dice: Dice, person: int, people: int) -> Place:
 
 def _face(head: Head, place: Place) -> Face:
     tilt = complex(head.tilt.real, head.tilt.imag * place.mirror)
-    centre = complex(place.at(np.array([head.centre]))[0])
-    return Face(centre, head.across * STOUTNESS * place.height, head.down * place.height, tilt)
+    center = complex(place.at(np.array([head.center]))[0])
+    return Face(center, head.across * STOUTNESS * place.height, head.down * place.height, tilt)
 
 
 def _regions(canvas: Canvas) -> tuple[tuple[Region, ...], np.ndarray]:
@@ -131,8 +131,8 @@ def _region(person: int, label: int, box: Box, covered: np.ndarray, trimmed: np.
 def _shading(parts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Light each part from the upper left, by what lies beside it a few steps along and against the light.
 
-    A part is in the shade where a part above it is towards the light, and half so where it ends away from the light;
-    it is lit where it ends towards the light.
+    A part is in the shade where a part above it is toward the light, and half so where it ends away from the light;
+    it is lit where it ends toward the light.
     """
     steps = [max(1, round(step * size / 64)) for step in (1, 2, 3, 4)]
     far, side = steps[-1], len(parts)

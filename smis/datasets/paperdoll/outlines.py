@@ -30,9 +30,9 @@ def smooth(points: Iterable[complex]) -> Outline:
     return (around[:-3] * before + around[1:-2] * start + around[2:-1] * stop + around[3:] * after).ravel()
 
 
-def ellipse(centre: complex, across: float, down: float) -> Outline:
+def ellipse(center: complex, across: float, down: float) -> Outline:
     """Draw an ellipse with the half axes `across` and `down`."""
-    return centre + (across * np.real(_CIRCLE) + 1j * down * np.imag(_CIRCLE))
+    return center + (across * np.real(_CIRCLE) + 1j * down * np.imag(_CIRCLE))
 
 
 def symmetric(profile: Sequence[tuple[float, float]], axis: Callable[[float], float]) -> list[complex]:

@@ -1,4 +1,4 @@
-"""Patterns of cloth and walls: for each pixel, how much of the second colour it takes."""
+"""Patterns of cloth and walls: for each pixel, how much of the second color it takes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Pattern:
     phase: float
 
     def share(self, x: np.ndarray, y: np.ndarray, *, down: np.ndarray, size: int) -> np.ndarray | None:
-        """Say the second colour's share (0..1) at picture places x (a row) and y (a column); None for plain.
+        """Say the second color's share (0..1) at picture places x (a row) and y (a column); None for plain.
 
         `down` runs from 0 at the top of the region to 1 at its bottom. No sine and no power is taken of a pixel's
         place, so every machine makes the same picture.

@@ -65,7 +65,7 @@ class PaperDoll:
         return Sample(self.key(split, index), split, image, layout.labels, layout.instances)
 
     def layout(self, split: str, index: int) -> Layout:
-        """Draw the geometry of a picture: no colour depends on it.
+        """Draw the geometry of a picture: no color depends on it.
 
         Raises:
             IndexError: if the split has no such picture.

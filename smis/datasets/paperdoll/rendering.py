@@ -1,11 +1,11 @@
-"""Layout and appearance make a picture: each region has a field of colour, and coverage mixes the fields."""
+"""Layout and appearance make a picture: each region has a field of color, and coverage mixes the fields."""
 
 import numpy as np
 
 from smis.core.shapes import Picture
 from smis.datasets.paperdoll.appearance import Appearance, Look, look
 from smis.datasets.paperdoll.classes import BACKGROUND, FACE
-from smis.datasets.paperdoll.colours import mixed
+from smis.datasets.paperdoll.colors import mixed
 from smis.datasets.paperdoll.faces import draw_face
 from smis.datasets.paperdoll.layout import Layout, Region
 
@@ -16,7 +16,7 @@ _WHITE = np.array([255, 255, 255], dtype=np.float32)
 def render(layout: Layout, appearance: Appearance, *, hard: bool = False) -> Picture:
     """Paint a layout.
 
-    `hard` gives each pixel the colour of its label's region alone, so that another appearance of one class leaves
+    `hard` gives each pixel the color of its label's region alone, so that another appearance of one class leaves
     every pixel outside that class as it was, bit for bit; else borders are mixed by coverage.
     """
     total = np.zeros((layout.size, layout.size, 3), dtype=np.float32)

@@ -2,7 +2,7 @@ import pytest
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder.pairing import pairs
-from smis.datasets.reading.files import open_files
+from smis.datasets.io.files import open_files
 
 
 def touch(root, *names):

@@ -74,12 +74,12 @@ def test_a_palette_png_gives_its_indices(root):
     assert set(np.unique(reader(root).read("train", 0).labels)) == {0, 1, 2}
 
 
-def test_ignored_pixels_are_the_class_unlabelled(root):
+def test_ignored_pixels_are_the_class_unlabeled(root):
     labels = stripes()
     labels[labels == 2] = 255
     relabel(root, labels)
     read = reader(root, ignore=255)
-    assert read.classes[3] == "unlabelled"
+    assert read.classes[3] == "unlabeled"
     assert (read.read("train", 0).labels[:2, :2] == 3).all()
 
 
@@ -89,13 +89,13 @@ def test_a_label_out_of_range_names_file_range_and_remedy(root):
     relabel(root, labels)
     message = (
         r"labels of .*labels/a\.png run from 0 to 255, but the data set has 3 classes \(0 to 2\); "
-        r"was 255 left in as 'unlabelled'\? set datasets\.folder\.ignore: 255$"
+        r"was 255 left in as 'unlabeled'\? set datasets\.folder\.ignore: 255$"
     )
     with pytest.raises(LabelError, match=message):
         reader(root).read("train", 0)
 
 
-def test_a_coloured_label_map_is_refused(root):
+def test_a_colored_label_map_is_refused(root):
     image = Image.fromarray(stripes())
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     image.convert("RGB").save(root / "labels" / "a.png")

@@ -4,8 +4,8 @@ from smis.core.errors import ParamsError
 from smis.datasets.folder import Config
 from smis.datasets.folder.pairing import PLAIN
 from smis.datasets.folder.splits import divided, too_few, unpaired
-from smis.datasets.reading.pairing import Found
-from smis.datasets.reading.problems import Problem
+from smis.datasets.io.pairing import Found
+from smis.datasets.io.problems import Problem
 
 KEYS = [f"{number:03d}" for number in range(100)]
 

@@ -167,7 +167,7 @@ def test_appearance_of_every_class_is_drawn_alike_and_apart(dolls: PaperDoll) ->
     assert 0.45 < rows.mean() < 0.55
 
 
-def test_a_palette_shows_each_class_in_its_own_colour(dolls: PaperDoll) -> None:
+def test_a_palette_shows_each_class_in_its_own_color(dolls: PaperDoll) -> None:
     assert len(dolls.classes) == len(set(dolls.palette)) == len(NAMES)
 
 

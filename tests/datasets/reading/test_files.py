@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from smis.core.errors import LabelError, ParamsError
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.pictures import read_ids
+from smis.datasets.io.files import open_files
+from smis.datasets.io.pictures import read_ids
 from tests.datasets.releases import packed
 
 

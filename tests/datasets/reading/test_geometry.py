@@ -1,4 +1,4 @@
-"""Pixels are those of the released code: PIL's bicubic for colours, its nearest for ids."""
+"""Pixels are those of the released code: PIL's bicubic for colors, its nearest for ids."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def reader(root, **more):
     return Config.check({"root": str(root), "validation": 1, **more}, source="params.yaml").build()
 
 
-def test_colours_and_ids_are_resized_as_the_release_does_it(tmp_path):
+def test_colors_and_ids_are_resized_as_the_release_does_it(tmp_path):
     tree = releases.ade20k(tmp_path)
     sample = reader(tree).read("test", 0)
     with Image.open(tree / "images/validation/ADE_val_00000001.jpg") as image:

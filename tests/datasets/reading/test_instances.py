@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from smis.core.errors import LabelError
-from smis.datasets.reading import instances
+from smis.datasets.io import instances
 
 LABELS = np.array([[0, 0, 1], [2, 0, 1], [1, 1, 2]], dtype=np.uint8)
 

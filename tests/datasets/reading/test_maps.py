@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from smis.core.errors import LabelError
-from smis.datasets.reading.files import open_files
-from smis.datasets.reading.maps import Maps
-from smis.datasets.reading.table import Entry
+from smis.datasets.io.files import open_files
+from smis.datasets.io.maps import Maps
+from smis.datasets.io.table import Entry
 from tests.datasets.releases import save
 
 

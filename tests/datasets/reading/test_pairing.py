@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.reading.files import Folder, Several, open_files
-from smis.datasets.reading.pairing import Layout, paired
+from smis.datasets.io.files import Folder, Several, open_files
+from smis.datasets.io.pairing import Layout, paired
 from tests.datasets.releases import packed
 
 LAYOUT = Layout(

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from smis.core.errors import DiskError
-from smis.datasets.reading import parcels
-from smis.datasets.reading.parcels import Parcel
+from smis.datasets.io import parcels
+from smis.datasets.io.parcels import Parcel
 
 
 @pytest.fixture(autouse=True)

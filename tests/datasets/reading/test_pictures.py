@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from smis.core.errors import ImageError, LabelError
-from smis.datasets.reading import pictures
-from smis.datasets.reading.files import open_files
+from smis.datasets.io import pictures
+from smis.datasets.io.files import open_files
 from tests.datasets.releases import packed, photograph
 
 
@@ -49,7 +49,7 @@ def test_a_picture_with_damaged_exif_stands_as_it_is_stored(tmp_path, damaged):
 
 
 @pytest.mark.parametrize(("kind", "read"), [(ImageError, pictures.read_image), (LabelError, pictures.read_ids)])
-def test_colours_of_16_bits_are_refused_before_8_of_them_are_dropped(tmp_path, kind, read):
+def test_colors_of_16_bits_are_refused_before_8_of_them_are_dropped(tmp_path, kind, read):
     rows = zlib.compress(4 * (b"\0" + 4 * 3 * b"\x01\x02"))
     chunks = ((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
     parts = [

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from smis.datasets.reading.table import Entry, Table
+from smis.datasets.io.table import Entry, Table
 
 ENTRIES = [
     Entry("ä", "0:images/ä.jpg", ("0:labels/ä.png",)),

@@ -4,7 +4,7 @@ from typing import overload
 
 import pytest
 
-from smis.datasets.reading.workers import in_order
+from smis.datasets.io.workers import in_order
 
 
 class Counted(Sequence[int]):

@@ -7,7 +7,7 @@ from pipelines.report.curves import panels
 
 
 def history(*values: float) -> list[dict[str, float]]:
-    return [{"step": step, "GAN": value, "rate_generator": 1e-4} for step, value in enumerate(values, 1)]
+    return [{"step": step, "GAN": value, "lr_generator": 1e-4} for step, value in enumerate(values, 1)]
 
 
 def test_each_term_is_one_chart_with_a_line_for_each_system() -> None:

@@ -60,7 +60,7 @@ def test_a_number_that_is_exact_as_far_as_it_is_shown_has_no_interval(reach: flo
     assert entry.interval is None
 
 
-def test_a_metric_that_the_columns_do_not_know_stands_last_without_a_judgement() -> None:
+def test_a_metric_that_the_columns_do_not_know_stands_last_without_a_judgment() -> None:
     found = build({"a": {"new": result(1.0), "mIoU": result(0.7)}, "b": {"new": result(2.0)}})
     assert [column.name for column in found.columns] == ["mIoU", "new"]
     assert [row.entries[1].best for row in found.rows if row.entries[1]] == [False, False]

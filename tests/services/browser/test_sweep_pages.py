@@ -13,9 +13,9 @@ from tests.services.browser.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-RATE = "train.rate_generator"
+RATE = "train.lr_generator"
 RATES = ("0.0005", "0.001", "0.002")
-RUNS = [f"rates {number}: vspade, rate_generator {rate}, seed 0" for number, rate in enumerate(RATES)]
+RUNS = [f"rates {number}: vspade, lr_generator {rate}, seed 0" for number, rate in enumerate(RATES)]
 TRAINING_S = 600
 
 

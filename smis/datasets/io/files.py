@@ -1,0 +1,150 @@
+"""Files by name, wherever they lie: in folders, in zip and tar files that stay packed, on S3."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from typing import NoReturn, Protocol, runtime_checkable
+
+from smis.core.errors import ParamsError
+from smis.datasets.io.archives import Tar, Zip, stamp_of
+from smis.datasets.io.names import as_bytes, printable
+from smis.datasets.io.s3 import Bucket
+
+ARCHIVES = {".zip": Zip, ".tar": Tar}
+COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst", ".tzst", ".7z", ".rar")
+S3 = "s3://"
+
+
+@runtime_checkable
+class Files(Protocol):
+    """Files of one place; they travel to other processes, which open them anew."""
+
+    def names(self) -> Iterator[str]:
+        """Name every file, with slashes, relative to the place."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        ...
+
+    def title(self, name: str) -> str:
+        """Say where a file is, for people."""
+        ...
+
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+        """Say a text that changes when any of the files does; without times, copies on two machines have the same."""
+        ...
+
+
+class Folder:
+    """Files below a folder, links followed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> Iterator[str]:
+        """Name files, one folder after the other.
+
+        Raises:
+            ParamsError: if a folder may not be looked into; its files would be missing without a word.
+        """
+        for folder, inside, files in os.walk(self._root, onerror=_unseen, followlinks=True):
+            inside.sort()
+            at = Path(folder).relative_to(self._root).as_posix()
+            yield from sorted(files) if at == "." else (f"{at}/{name}" for name in sorted(files))
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        return (self._root / name).read_bytes()
+
+    def opened(self, name: str) -> BufferedReader:
+        """Open a file."""
+        return (self._root / name).open("rb")
+
+    def title(self, name: str) -> str:
+        """Say the path."""
+        return printable(str(self._root / name))
+
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+        """Take names, lengths and times of change."""
+        digest = hashlib.sha256()
+        for name in names:
+            digest.update(as_bytes(f"{name} {stamp_of(self._root / name, times=times)}\n"))
+        return digest.hexdigest()
+
+
+def _unseen(error: OSError) -> NoReturn:
+    folder, reason = printable(str(error.filename)), (error.strerror or "").lower()
+    raise ParamsError(f"cannot look into {folder} ({reason}); make it readable, or take it away") from None
+
+
+class Several:
+    """Files of many places as one."""
+
+    def __init__(self, places: Sequence[Files]) -> None:
+        self._places = places
+
+    def names(self) -> Iterator[str]:
+        """Name the files with the number of their place before a colon."""
+        for number, place in enumerate(self._places):
+            yield from (f"{number}:{name}" for name in place.names())
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole."""
+        place, own = self._at(name)
+        return place.read(own)
+
+    def opened(self, name: str) -> BufferedReader | BytesIO:
+        """Open a file; of one in a folder no more is read than is asked for."""
+        place, own = self._at(name)
+        return place.opened(own) if isinstance(place, Folder) else BytesIO(place.read(own))
+
+    def title(self, name: str) -> str:
+        """Say where it is."""
+        place, own = self._at(name)
+        return place.title(own)
+
+    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+        """Join what the places say."""
+        if len(self._places) == 1:  # of millions of names, no list
+            return self._places[0].stamp((name.partition(":")[2] for name in names), times=times)
+        by_place: list[list[str]] = [[] for _ in self._places]
+        for name in names:
+            number, _, own = name.partition(":")
+            by_place[int(number)].append(own)
+        return " ".join(place.stamp(own, times=times) for place, own in zip(self._places, by_place, strict=True))
+
+    def _at(self, name: str) -> tuple[Files, str]:
+        number, _, own = name.partition(":")
+        return self._places[int(number)], own
+
+
+def open_files(root: str | Sequence[str]) -> Several:
+    """Open a folder, a zip or tar file, a place on S3, or several of them as one.
+
+    Raises:
+        ParamsError: if there is no such place, or it is packed in a way that gives no single file quickly.
+    """
+    return Several([_opened(place) for place in ([root] if isinstance(root, str) else root)])
+
+
+def _opened(place: str) -> Files:
+    if place.lower().endswith(COMPRESSED):
+        raise ParamsError(f"{place} is compressed as a whole, so that no picture can be read by itself; unpack it once")
+    archive = ARCHIVES.get(Path(place).suffix.lower())
+    if place.startswith(S3):
+        return archive(place) if archive else Bucket(place)
+    path = Path(place).expanduser()
+    if archive and path.is_file():
+        return archive(str(path))
+    if not path.is_dir():
+        raise ParamsError(f"there is no folder, zip or tar file {place}; set root to where the data set lies")
+    return Folder(path)
+
+
+def is_junk(name: str) -> bool:
+    """Return whether an operating system put this file beside the others."""
+    parts = name.partition(":")[2].removeprefix("./").split("/")
+    return any(part == "__MACOSX" or part.startswith(".") for part in parts)

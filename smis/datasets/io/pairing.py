@@ -1,0 +1,154 @@
+"""Which files belong together: those of one name, never those at one place in a list."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
+
+from smis.core.errors import ParamsError
+from smis.datasets.io.files import Several, is_junk
+from smis.datasets.io.names import BETWEEN, as_bytes, printable
+from smis.datasets.io.problems import Problem
+from smis.datasets.io.table import Entry, Table
+
+KINDS = ("image", "labels", "instances")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a release names its files: patterns with the groups `split` and `key`, matched at the end of a path."""
+
+    title: str
+    image: str
+    labels: str
+    instances: str | None = None
+
+
+@dataclass
+class Found:
+    """Pictures by the release's name of their split, and what is wrong with the names."""
+
+    layout: Layout
+    entries: dict[str, Table] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def in_splits(self, splits: Mapping[str, str]) -> "Found":
+        """Give the release's splits our names, for what does not pair too."""
+        entries = {splits[split]: entries for split, entries in self.entries.items()}
+        return Found(self.layout, entries, [replace(each, split=splits[each.split]) for each in self.problems])
+
+
+def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Found:
+    """Match every file against the layouts; the one that most pictures fit is taken.
+
+    Raises:
+        ParamsError: if no file is named as any layout has it.
+    """
+    matches = [_Matches(layout, KINDS if instances else KINDS[:2]) for layout in layouts]
+    for name in files.names():
+        if not is_junk(name):
+            for each in matches:
+                each.add(name)
+    most = max(matches, key=lambda each: each.images)
+    if not most.images:
+        raise ParamsError(_nothing(files, layouts))
+    found = Found(most.layout)
+    for split, pictures in most.by_split():
+        entries = Table(_fitting(pictures, files, split, found.problems))
+        if entries:
+            found.entries[split] = entries
+    return found
+
+
+OfKind = Mapping[str, Sequence[str]]
+"""The files of one picture by their kind; one of each, where nothing is wrong."""
+
+
+def _fitting(
+    pictures: Iterable[tuple[str, OfKind]], files: Several, split: str, problems: list[Problem]
+) -> Iterator[Entry]:
+    """Give the pictures that have all their files; of the others say why."""
+    for key, of_kind in pictures:
+        why = _misfit(files, key, of_kind)
+        if why:
+            problems.append(Problem(printable(key), split, why))
+        else:
+            image, labels, *instances = (names[0] for names in of_kind.values())
+            yield Entry(key, image, (labels,), *instances)
+
+
+class _Matches:
+    """The files that are named as one layout has it, each as one text: of ten million pictures, objects take 10 GB."""
+
+    def __init__(self, layout: Layout, kinds: Sequence[str]) -> None:
+        self.layout, self.images = layout, 0
+        patterns = {"image": layout.image, "labels": layout.labels, "instances": layout.instances or "(?!)"}
+        self._patterns = {kind: compiled_at_end(patterns[kind]) for kind in kinds}
+        self._rows: list[bytes] = []
+
+    def add(self, name: str) -> None:
+        """Keep a name that fits."""
+        for kind, pattern in self._patterns.items():
+            match = pattern.fullmatch(name)
+            if match:
+                self._rows.append(as_bytes(BETWEEN.join((match["split"], match["key"], kind, name))))
+                self.images += kind == "image"
+                return
+
+    def by_split(self) -> Iterator[tuple[str, Iterator[tuple[str, OfKind]]]]:
+        """Give each split, and its pictures in the order of their names."""
+        self._rows.sort()
+        rows = (row.decode(errors="surrogateescape").split(BETWEEN) for row in self._rows)
+        for split, of_split in groupby(rows, key=itemgetter(0)):
+            yield split, self._pictures(of_split)
+
+    def _pictures(self, rows: Iterable[list[str]]) -> Iterator[tuple[str, OfKind]]:
+        for key, of_key in groupby(rows, key=itemgetter(1)):
+            of_kind: dict[str, list[str]] = {kind: [] for kind in self._patterns}
+            for _, _, kind, name in of_key:
+                of_kind[kind].append(name)
+            yield key, of_kind
+
+
+def compiled_at_end(pattern: str) -> re.Pattern[str]:
+    """Let a pattern match the end of a path, from the beginning of a name on."""
+    return re.compile(rf"(?:\d+:)(?:.*/)?{pattern}")
+
+
+def _misfit(files: Several, key: str, of_kind: OfKind) -> str | None:
+    """Say what keeps the files of one name from being one picture."""
+    there = [kind for kind, found in of_kind.items() if found]
+    if printable(key) != key:  # a key is text in the prepared format
+        return f"{files.title(of_kind[there[0]][0])} has a name in bytes that are not UTF-8; rename it"
+    for found in of_kind.values():
+        if len(found) > 1:
+            titles = " and ".join(files.title(name) for name in found[:2])
+            return f"{titles} have one name, {key}; take one of them away"
+    missing = [kind for kind in of_kind if kind not in there]
+    if not missing:
+        return None
+    title = files.title(of_kind[there[0]][0])
+    if "image" in missing:
+        return f"{title} belongs to no picture; take it away, or give it its picture"
+    what = " and no ".join({"labels": "label map", "instances": "instance map"}[kind] for kind in missing)
+    return f"{title} has no {what} of its name; copy it there, or take the picture away"
+
+
+def _nothing(files: Several, layouts: Sequence[Layout]) -> str:
+    names = [name for name in files.names() if not is_junk(name)]
+    wanted = "; or ".join(layout.title for layout in layouts)
+    seen = f"there is, for example, {files.title(names[0])}" if names else "there are no files at all"
+    remedy = _above(files, names, layouts) or "set root to where they lie"
+    return f"no file is named as the data set names its pictures ({wanted}); {seen}; {remedy}"
+
+
+def _above(files: Several, names: Sequence[str], layouts: Sequence[Layout]) -> str | None:
+    """Say that root is one folder too deep, if files would fit with the name of its last folder before theirs."""
+    patterns = [compiled_at_end(layout.image) for layout in layouts]
+    for name in names:
+        place, _, own = name.partition(":")
+        root = files.title(name).removesuffix(f"/{own}")
+        if any(pattern.fullmatch(f"{place}:{root.rpartition('/')[2]}/{own}") for pattern in patterns):
+            return f"{root} seems to be one folder too deep: set root to the folder that it is in"
+    return None
