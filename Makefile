@@ -8,15 +8,17 @@ export PYTHONDONTWRITEBYTECODE :=
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
+# Threads that spin while they wait slow everything down beside another busy process.
+export GOMP_SPINCOUNT := 1000
 PATHS := smis pipelines flows tests benchmarks docker
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation test browser check fix up lock install flow sweep help
+.PHONY: repro ablation test test-fast browser check fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
 
 install: .venv/.installed   ## make .venv from requirements.lock, hash-checked
 
@@ -60,6 +62,9 @@ check: install   ## all static guards
 
 test: check browser ## every check and every test
 	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/contracts
+
+test-fast: check ## all tests but those that start servers, a browser or the whole pipeline
+	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/contracts
 
 browser:         ## Chromium, for the tests that look at pages (Debian, as root)
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { $(CHROMIUM) || { $(APT) update && $(CHROMIUM); }; } >/dev/null 2>&1; } || \

@@ -24,6 +24,7 @@ _CHECKED = (
 )
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 install_import_hook([f"smis.{name}" for name in _CHECKED], "beartype.beartype")
 
 
