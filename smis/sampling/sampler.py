@@ -103,7 +103,12 @@ class Sampler:
 
 
 def pictures(images: Image) -> UInt8[np.ndarray, "b h w 3"]:
-    """Turn images in -1..1 into what lies on disk."""
+    """Turn images in -1..1 into what lies on disk.
+
+    Example:
+        >>> smis.to_pictures(torch.zeros(1, 3, 2, 4)).shape
+        (1, 2, 4, 3)
+    """
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 

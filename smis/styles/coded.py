@@ -67,7 +67,14 @@ class Coded:
         return f"{type(self).__name__}({pictures} of {self.painter.title}, {height} x {width})"
 
     def repeat(self: C, times: int) -> C:
-        """Repeat the codes of each picture, one after the other; the layout stays one."""
+        """Repeat the codes of each picture, one after the other; the layout stays one.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> len(style.repeat(4))
+            4
+        """
         return replace(self, codes=self.codes.repeated(times))
 
     @property

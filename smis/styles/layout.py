@@ -19,6 +19,13 @@ class Layout:
     """Label maps of one size and their instances, on the device; make it with `synth.layout(labels)`.
 
     A *part* is what has a code of its own: a class, or an instance's slot, whichever the system varies.
+
+    Example:
+        >>> synth = smis.load("checkpoint.safetensors")
+        >>> layout = synth.layout("labels.png")
+        >>> layout.size
+        (32, 64)
+        >>> images = [synth(layout, synth.sample(layout, seed=seed)) for seed in range(3)]
     """
 
     labels: LabelMap

@@ -20,6 +20,12 @@ class PictureStyle(Coded):
     """The codes of one or many pictures, and the layout that they belong to; every change makes a new one.
 
     Made by `synth.sample`, `synth.encode` and `synth.style`. Classes are given by name or by id.
+
+    Example:
+        >>> synth = smis.load("checkpoint.safetensors")
+        >>> styles = synth.sample("labels.png", samples=3)
+        >>> len(styles), styles[0]
+        (3, PictureStyle(1 picture of INADE, 32 x 64))
     """
 
     def resample(
@@ -35,6 +41,12 @@ class PictureStyle(Coded):
 
         Raises:
             StyleError: if the system does not vary what is asked for, or the pictures do not have it.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> style.resample(classes=["hair"], seed=1)
+            PictureStyle(1 picture of INADE, 32 x 64)
         """
         self._check_style("draw one anew")
         chosen = self._chosen(classes, instances)
@@ -53,6 +65,12 @@ class PictureStyle(Coded):
 
         Raises:
             StyleError: if there is no code for each class, or one of the two styles does not have a class.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> exemplar = synth.encode("photograph.png", "labels.png")
+            >>> images = synth("labels.png", style.mix(exemplar, {"hair": 1.0, "face": 0.5}))
         """
         self._check_parts("mix classes")
         ours, theirs = self._paired(other)
@@ -76,6 +94,12 @@ class PictureStyle(Coded):
 
         Raises:
             StyleError: if the system has no style, or `amount` is not in 0..1.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> end = synth.sample("labels.png", seed=1)
+            >>> frames = [synth("labels.png", style.morph(end, step / 4)) for step in range(5)]
         """
         self._check_style("morph one")
         self._check_share(amount, "the amount")
@@ -102,6 +126,12 @@ class PictureStyle(Coded):
 
         Raises:
             StyleError: if there is no code for each part, or one of the pictures does not have it.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> exemplar = synth.encode("photograph.png", "labels.png")
+            >>> images = synth("labels.png", style.copy(exemplar, source=2, target=1))
         """
         self._check_parts("copy a part of it")
         ours, theirs = self._paired(exemplar)
@@ -118,6 +148,13 @@ class PictureStyle(Coded):
         Raises:
             LabelError: if the maps do not fit the checkpoint.
             StyleError: if the numbers of pictures do not go together, or the size needs codes of another shape.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> edited = style.labels.clone()
+            >>> edited[:, :4] = 5  # paint shoes at the top; everything else keeps its codes
+            >>> images = synth(edited, style.on(edited))
         """
         layout = self.painter.read(labels, instances, like=self.layout)
         if layout is self.layout:
@@ -136,6 +173,13 @@ class PictureStyle(Coded):
 
         Raises:
             DiskError: if the file cannot be written.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> style.save("style.safetensors")
+            >>> synth.style("style.safetensors")
+            PictureStyle(1 picture of INADE, 32 x 64)
         """
         store.save(Path(path), self)
 

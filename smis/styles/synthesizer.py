@@ -33,6 +33,11 @@ def load(
     Raises:
         CheckpointError: if the file is missing, broken, or does not fit its system.
         ParamsError: if there is no such device or precision.
+
+    Example:
+        >>> synth = smis.load("checkpoint.safetensors")
+        >>> synth
+        Synthesizer(INADE, varies instance, 6 classes, 32 x 64, cpu, float32)
     """
     place = usable_device(device)
     if precision not in ("float32", "bfloat16"):
@@ -47,6 +52,11 @@ class Synthesizer:
     Label and instance maps are integers, (h, w) or (b, h, w), NumPy or torch, or a PIL picture or file of one. Without
     instances each class is one. Pictures are floats -1..1, (3, h, w) or (b, 3, h, w), or uint8 as (h, w, 3), a PIL
     picture or a file. Sizes are those that the architecture allows, not only the trained one.
+
+    Example:
+        >>> synth = smis.load("checkpoint.safetensors")
+        >>> synth("labels.png").shape
+        torch.Size([1, 3, 32, 64])
     """
 
     def __init__(self, painter: Painter) -> None:
@@ -90,6 +100,11 @@ class Synthesizer:
 
         Raises:
             LabelError: if the maps do not fit the checkpoint.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> layout = synth.layout("labels.png")
+            >>> images = [synth(layout, synth.sample(layout, seed=seed)) for seed in range(3)]
         """
         return self._painter.prepare(self._painter.read(labels, instances))
 
@@ -108,6 +123,11 @@ class Synthesizer:
 
         Raises:
             LabelError: if the maps do not fit the checkpoint.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> synth.sample("labels.png", seed=7, samples=4)
+            PictureStyle(4 pictures of INADE, 32 x 64)
         """
         layout = self._painter.read(labels, instances)
         seeds = seeds_of(seed, len(layout))
@@ -122,6 +142,11 @@ class Synthesizer:
         Raises:
             ImageError, LabelError: if pictures or maps do not fit each other or the checkpoint.
             StyleError: if there is no encoder.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> synth.encode("photograph.png", "labels.png")
+            PictureStyle(1 picture of INADE, 32 x 64)
         """
         layout = self._painter.read(labels, instances)
         found = self._painter.encode(read_image(image), layout, seed=seed)
@@ -132,6 +157,11 @@ class Synthesizer:
 
         Raises:
             StyleError: if the file is none, or one of another system.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> synth.sample("labels.png").save("style.safetensors")
+            >>> style = synth.style("style.safetensors")
         """
         return PictureStyle(**store.read(Path(path), self._painter))
 
@@ -152,6 +182,13 @@ class Synthesizer:
         Raises:
             LabelError: if the maps do not fit the checkpoint.
             StyleError: if the style does not fit them.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> images = synth("labels.png", style)
+            >>> images.shape, images.dtype
+            (torch.Size([1, 3, 32, 64]), torch.float32)
         """
         if style is None:
             style = self.sample(labels, instances)

@@ -8,11 +8,11 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(
     path for top in ("smis", "pipelines", "flows", "tests", "benchmarks") for path in (ROOT / top).rglob("*.py")
 )
-CEILING = 300
+CEILING = 400
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_one_idea_of_at_most_300_lines(path: Path) -> None:
+def test_a_file_is_one_idea_of_at_most_400_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= CEILING
 
 
