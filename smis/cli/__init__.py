@@ -12,7 +12,6 @@ from smis.cli import (
     import_checkpoint,
     metrics,
     recipe,
-    remote,
     runs,
     styles,
     systems,
@@ -20,7 +19,7 @@ from smis.cli import (
 )
 from smis.core.errors import SmisError
 
-_VERBS = (systems, recipe, weights, data, styles, metrics, bench, runs, remote, import_checkpoint, export_checkpoint)
+_VERBS = (systems, recipe, weights, data, styles, metrics, bench, runs, import_checkpoint, export_checkpoint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

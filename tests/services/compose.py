@@ -100,8 +100,7 @@ class Stack:
         (self.folder / "s3").mkdir()
         inner = [f"-{name}.port={free_port()}" for name in ("master", "volume", "filer", "admin")]
         self.start("s3", f"-s3.port={self.ports['s3']}", *inner)
-        _, script, *urls = self.services["buckets"]["command"]
-        self.run("buckets", sys.executable, str(DOCKER / script), *urls)
+        self.run("buckets", *self.services["buckets"]["command"])
 
     def _wait(self, service: str) -> None:
         _, *words = self.services[service]["healthcheck"]["test"]

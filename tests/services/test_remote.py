@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.remote.__main__ import main
+from pipelines.remote.bucket import RemoteBucket, configured_remote
+from pipelines.remote.locked_outputs import object_name, read_outputs
 from pipelines.report import page
-from smis.cli import main
 from smis.core import s3
-from smis.remote.address import of_workspace
-from smis.remote.bucket import Bucket
-from smis.remote.record import object_name, recorded
+from smis.core.errors import SmisError
 from tests.servers import S3, reached
 
 PROJECT = """
@@ -83,20 +83,27 @@ def dvc(folder: Path, *words: str, fails: bool = False) -> str:
     return done.stdout + done.stderr
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+def output_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     capsys.readouterr()
-    assert main(["remote", *words]) == code
-    told = capsys.readouterr()
-    return told.err if code else told.out
+    main(words)
+    return capsys.readouterr().out
+
+
+def error_of(*words: str) -> str:
+    with pytest.raises(SmisError, match=r".") as caught:
+        main(words)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
 
 
 def test_a_bucket_is_made_once_and_keeps_old_versions(
     workspace: Path, server: S3, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second = told(capsys, "setup"), told(capsys, "setup")
-    assert first.splitlines()[:2] == ["bucket: done", "old versions stay: done"]
-    assert second.splitlines()[0] == "bucket: was there"
-    bucket = of_workspace(workspace).bucket
+    first, second = output_of(capsys, "setup"), output_of(capsys, "setup")
+    location = configured_remote(workspace)
+    assert first.splitlines()[:2] == [f"{location}: bucket: created", f"{location}: versioning: done"]
+    assert second.splitlines()[0] == f"{location}: bucket: exists"
+    bucket = location.bucket
     with server.client() as client:
         for text in (b"one", b"two"):
             client.put_object(Bucket=bucket, Key="it", Body=text)
@@ -109,11 +116,11 @@ def test_a_bucket_is_made_once_and_keeps_old_versions(
 def test_what_was_pushed_is_there_to_the_byte_and_comes_back(
     workspace: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    told(capsys, "setup")
-    assert f"{OBJECTS - 40} of {OBJECTS - 40} objects of dvc.lock are not right" in told(capsys, "check", code=2)
+    output_of(capsys, "setup")
+    assert f"{OBJECTS - 40} of {OBJECTS - 40} objects of dvc.lock are missing or damaged" in error_of("check")
     dvc(workspace, "push")
-    assert f"all {OBJECTS} objects of dvc.lock are there (listed)" in told(capsys, "check")
-    assert f"all {OBJECTS} objects of dvc.lock are there (fetched and compared)" in told(capsys, "check", "--whole")
+    assert f"holds all {OBJECTS} objects of dvc.lock (sizes compared)" in output_of(capsys, "check")
+    assert f"holds all {OBJECTS} objects of dvc.lock (MD5 compared)" in output_of(capsys, "check", "--whole")
     for name in ("dvc.yaml", "dvc.lock", ".dvc/config"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((workspace / name).read_bytes())
@@ -123,26 +130,26 @@ def test_what_was_pushed_is_there_to_the_byte_and_comes_back(
 
 
 def test_objects_that_are_gone_short_or_changed_are_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "setup")
+    output_of(capsys, "setup")
     dvc(workspace, "push")
-    bucket = Bucket(of_workspace(workspace))
-    of = {out.path: object_name(out.digest) for out in recorded(workspace)}
-    names = {key: bucket.address.key(name) for key, name in of.items()}
-    bucket._client.put_object(Bucket=bucket.address.bucket, Key=names["out/a.txt"], Body=b"this is c")
-    told(capsys, "check")
-    assert "1 of 44 objects of dvc.lock are not right" in (lines := told(capsys, "check", "--whole", code=2))
+    bucket = RemoteBucket(configured_remote(workspace))
+    of = {out.path: object_name(out.md5) for out in read_outputs(workspace)}
+    names = {key: bucket.location.key(name) for key, name in of.items()}
+    bucket._client.put_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"], Body=b"this is c")
+    output_of(capsys, "check")
+    assert "1 of 44 objects of dvc.lock are missing or damaged" in (lines := error_of("check", "--whole"))
     assert "out/a.txt has other bytes; run `dvc push`" in lines
-    bucket._client.put_object(Bucket=bucket.address.bucket, Key=names["out/a.txt"], Body=b"this")
-    assert "out/a.txt has 4 bytes instead of 9" in told(capsys, "check", code=2)
-    bucket._client.delete_object(Bucket=bucket.address.bucket, Key=names["out/a.txt"])
-    assert "out/a.txt is missing" in told(capsys, "check", code=2)
+    bucket._client.put_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"], Body=b"this")
+    assert "out/a.txt has 4 bytes instead of 9" in error_of("check")
+    bucket._client.delete_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"])
+    assert "out/a.txt is missing" in error_of("check")
 
 
 def test_a_push_through_an_outage_fails_and_completes_when_repeated(
     workspace: Path, server: S3, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told(capsys, "setup")
-    bucket = Bucket(of_workspace(workspace))
+    output_of(capsys, "setup")
+    bucket = RemoteBucket(configured_remote(workspace))
     command = [sys.executable, "-m", "dvc", "push", "--jobs", "1"]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "AWS_MAX_ATTEMPTS": "1"}
     push = subprocess.Popen(
@@ -154,34 +161,34 @@ def test_a_push_through_an_outage_fails_and_completes_when_repeated(
     server.kill()
     assert push.wait(120) != 0
     server.start()
-    assert "are not right" in told(capsys, "check", code=2)
+    assert "are missing or damaged" in error_of("check")
     dvc(workspace, "push")
-    assert f"all {OBJECTS} objects" in told(capsys, "check", "--whole")
+    assert f"all {OBJECTS} objects" in output_of(capsys, "check", "--whole")
 
 
 def test_a_link_opens_without_keys_as_a_file_of_its_name(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "setup")
-    assert "out/a.txt is missing; run `dvc push`" in told(capsys, "link", "out/a.txt", code=2)
+    output_of(capsys, "setup")
+    assert "out/a.txt is missing; run `dvc push`" in error_of("link", "out/a.txt")
     dvc(workspace, "push")
-    path, address = (line.strip() for line in told(capsys, "link", "out/a.txt", "--hours", "1").splitlines())
+    path, address = (line.strip() for line in output_of(capsys, "link", "out/a.txt", "--hours", "1").splitlines())
     assert path == "out/a.txt"
     with urllib.request.urlopen(address) as answer:
         assert answer.read() == b"this is a"
         assert answer.headers["Content-Disposition"] == 'inline; filename="a.txt"'
         assert answer.headers["Content-Type"] == "text/plain"
-    assert len(told(capsys, "link", "out/a").splitlines()) == 2 * 20
-    assert told(capsys, "link", "out/a/07.bin").startswith("out/a/07.bin\n  http")
+    assert len(output_of(capsys, "link", "out/a").splitlines()) == 2 * 20
+    assert output_of(capsys, "link", "out/a/07.bin").startswith("out/a/07.bin\n  http")
 
 
 def test_the_report_goes_out_with_links_to_its_files(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "setup")
+    output_of(capsys, "setup")
     dvc(workspace, "push")
-    assert "there is no report/report.html here" in told(capsys, "report", code=2)
+    assert "report/report.html does not exist" in error_of("report")
     (workspace / "report").mkdir()
     (workspace / "report/report.html").write_text("<main></main>")
-    assert "is no page of this version's report" in told(capsys, "report", code=2)
+    assert "was not written by this version" in error_of("report")
     (workspace / "report/report.html").write_text(page.write([]))
-    assert told(capsys, "report") == "shared.html: the report with links to 42 files, for 24 hours\n"
+    assert output_of(capsys, "report") == "shared.html: the report with links to 42 files, valid for 24 hours\n"
     shared = (workspace / "shared.html").read_text()
     found = dict(re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', shared))
     assert len(found) == 42
@@ -196,6 +203,6 @@ def test_a_server_that_is_away_is_one_line(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3._client.cache_clear()
-    (line,) = told(capsys, "check", code=2).splitlines()
+    (line,) = error_of("check").splitlines()
     assert "Could not connect" in line
     assert "set AWS_ENDPOINT_URL" in line

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.stub import Stubber
 
+from pipelines.remote.bucket import RemoteBucket, S3Location
+from pipelines.remote.locked_outputs import LockedOutput, check_objects, object_name
 from smis.core import s3
 from smis.core.errors import DataError, ServerError
-from smis.remote.address import Address
-from smis.remote.bucket import Bucket
-from smis.remote.check import check
-from smis.remote.record import Recorded, object_name
 
 NAME = "pictures"
 
@@ -34,21 +32,21 @@ def region(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     indirect=["region"],
 )
 def test_a_bucket_is_made_in_the_region_of_the_keys(region: str, place: dict[str, object]) -> None:
-    bucket = Bucket(Address(NAME))
+    bucket = RemoteBucket(S3Location(NAME))
     with Stubber(bucket._client) as amazon:
         amazon.add_client_error("head_bucket", "404", http_status_code=404, expected_params={"Bucket": NAME})
         amazon.add_response("create_bucket", {}, {"Bucket": NAME, **place})
-        assert next(bucket.set_up()) == ("bucket", "done"), region
+        assert next(bucket.set_up()) == ("bucket", "created"), region
         amazon.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("region", ["us-east-1"], indirect=True)
 def test_a_bucket_of_somebody_else_is_one_sentence(region: str) -> None:
-    bucket = Bucket(Address(NAME))
-    told = r"^S3 does not let these keys see the bucket pictures; is the name somebody"
+    bucket = RemoteBucket(S3Location(NAME))
+    message = r"^S3 denies access to the bucket pictures with these keys; does the name belong to somebody"
     with Stubber(bucket._client) as amazon:
         amazon.add_client_error("head_bucket", "403", http_status_code=403)
-        with pytest.raises(ServerError, match=told):
+        with pytest.raises(ServerError, match=message):
             next(bucket.set_up())
     assert region
 
@@ -58,8 +56,8 @@ def test_a_bucket_of_somebody_else_is_one_sentence(region: str) -> None:
 def test_a_folder_whose_list_of_files_is_damaged_is_named(
     region: str, listing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket, digest = Bucket(Address(NAME)), "aa11.dir"
-    monkeypatch.setattr(bucket, "sizes", lambda under: {object_name(digest): len(listing)})
-    monkeypatch.setattr(bucket, "_pieces", lambda name: iter([listing]))
+    bucket, digest = RemoteBucket(S3Location(NAME)), "aa11.dir"
+    monkeypatch.setattr(bucket, "sizes", lambda prefix: {object_name(digest): len(listing)})
+    monkeypatch.setattr(bucket, "_chunks", lambda name: iter([listing]))
     with pytest.raises(DataError, match="out/a has other bytes"):
-        check(bucket, [Recorded("out/a", digest, 3)], whole=False)
+        check_objects(bucket, [LockedOutput("out/a", digest, 3)], whole=False)
