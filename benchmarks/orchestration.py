@@ -108,7 +108,7 @@ class Bench:
     def sweep(self, table: Path, *, trials: int) -> dict[str, Any]:
         """Time a grid of trials of one system."""
         space = {"train.rate": list(range(1, trials + 1))}
-        asked = {"objectives": {"FD": "minimize"}, "strategy": "grid", "space": space}
+        asked = {"objectives": {"FD": "minimize"}, "sampler": "grid", "space": space}
         asked |= {"systems": [SYSTEM], "datasets": [DATASET]}
         (table / "many.yaml").write_text(yaml.safe_dump(asked))
         seconds = self._run(table, "-m", "flows.sweep", "--space", "many.yaml")
@@ -120,7 +120,7 @@ class Bench:
 
     def flow(self, folder: Path) -> float:
         """Time the flow."""
-        return self._run(folder, "-m", "flows.experiment", "--side-by-side", "1")
+        return self._run(folder, "-m", "flows.experiment", "--max-concurrent", "1")
 
     def _run(self, folder: Path, *words: str) -> float:
         own = {"PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "PREFECT_HOME": str(self._folder / "prefect")}

@@ -140,7 +140,9 @@ class _Spread:
     def _send(self, share: Share) -> str:
         run = pool.Run(DEPLOYMENT, share, name=share.name, tag=_tag(self._options), worker=WORKER)
         try:
-            measured = pool.send(run, self._children, lost_after_s=self._options.lost_after_s, each_line=self._say)
+            measured = pool.send(
+                run, self._children, heartbeat_timeout_s=self._options.lost_after_s, each_line=self._say
+            )
         except (StageError, LostError) as error:
             return str(error)
         self._say(f"{share.name}: made on {measured.machine} in {measured.seconds:.0f} s")

@@ -20,8 +20,8 @@ from flows.prepare.store import Store
 from flows.processes import Children
 from flows.stages import environment, reason
 from flows.states import outcome, said_again
-from flows.sweep.bulletin import Bulletin, posted
-from flows.sweep.trial import Measured
+from flows.sweep.report import TrialReport, published
+from flows.sweep.trial import TrialResult
 
 HERE = Path()
 MODULE = "pipelines.prepare"
@@ -32,13 +32,13 @@ _MADE = "made "
 @flow(name="share")
 def share(options: Share) -> State[None]:
     """Make chunks of a data set on this machine, in the folder where its worker runs, and leave them in the remote."""
-    bulletin, children, begin = Bulletin(), Children(), time.monotonic()
+    bulletin, children, begin = TrialReport(), Children(), time.monotonic()
 
     def work(events: Events) -> State[None]:
-        with posted(bulletin):
+        with published(bulletin):
             state = finished(run_share.submit(options, children, return_state=False), events)
             if state.is_completed():
-                bulletin.measured = Measured({}, time.monotonic() - begin, devices.machine())
+                bulletin.measured = TrialResult({}, time.monotonic() - begin, devices.machine())
         return said_again(state)
 
     return until_cancelled(work, end=children.end)

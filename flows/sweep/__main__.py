@@ -17,8 +17,7 @@ from flows.sweep import check
 from flows.sweep.config import Sweep
 from flows.sweep.flow import sweep
 
-_OPTIONS = {"name": str, "strategy": str, "trials": int, "seeds": int, "side_by_side": int, "gpus": int, "retries": int}
-_OPTIONS |= {"where": str}
+_NAMES = ["name", "sampler", "trials", "seeds", "max_concurrent", "gpus", "retries", "executor"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parse(arguments: Sequence[str] | None) -> Sweep:
     parser = argparse.ArgumentParser(prog="python -m flows.sweep", description=Sweep.__doc__)
     parser.add_argument("--space", type=Path, required=True, help="a YAML file, like sweeps/example.yaml")
-    for name, kind in _OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=Sweep.model_fields[name].description)
+    for name in _NAMES:
+        parser.add_argument(f"--{name.replace('_', '-')}", help=Sweep.model_fields[name].description)
     said = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     path: Path = said.pop("space")
     try:

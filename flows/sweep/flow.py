@@ -21,13 +21,13 @@ from flows.errors import FlowError, StageError, TakenOverError
 from flows.events import Events, heard_meanwhile, next_of
 from flows.patience import patiently
 from flows.processes import Children, end_together
-from flows.sweep import check, pool, restore, summary, trial, workspace
-from flows.sweep.board import Board, Unit
+from flows.sweep import check, checkout, pool, summary, trial, workspace
 from flows.sweep.config import Sweep
 from flows.sweep.curve import names
 from flows.sweep.job import Job, Work, run_trial
-from flows.sweep.lease import alone
+from flows.sweep.lock import alone
 from flows.sweep.plan import Plan
+from flows.sweep.scheduler import TrialScheduler, TrialSeed
 from flows.sweep.study import Study, other_code
 
 SWEEP_TRACKING = "pipelines.tracking.sweep"
@@ -49,8 +49,8 @@ class _Trials:
 
     def __init__(self, options: Sweep) -> None:
         self._options = options
-        self._jobs: dict[Unit, Job] = {}
-        self._futures: dict[Unit, PrefectFuture[Any]] = {}
+        self._jobs: dict[TrialSeed, Job] = {}
+        self._futures: dict[TrialSeed, PrefectFuture[Any]] = {}
         self._checking = Children()
         self._tag = ""
 
@@ -75,24 +75,24 @@ class _Trials:
         self, plan: Plan, study: Study, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]
     ) -> State[None]:
         options = self._options
-        board = Board(options, study, seed=plan.seed, say=say)
+        scheduler = TrialScheduler(options, study, seed=plan.seed, say=say)
         watched = _Pruning(options, study, warn)
-        start = self._starter(plan, study, board, events)
+        start = self._starter(plan, study, scheduler, events)
         while True:
-            while len(self._futures) < options.side_by_side and (unit := board.next()) is not None:
-                start(unit)
+            while len(self._futures) < options.max_concurrent and (trial_seed := scheduler.next()) is not None:
+                start(trial_seed)
             if not self._futures:
                 state = summary.show(options, study, say=say)
                 heard_meanwhile(partial(self._publish, plan, study, say=say, warn=warn), events)
                 return state
             job = self._ended(next_of(events))
-            board.ended(job)
+            scheduler.ended(job)
             watched.ended(job)
 
     def _publish(
         self, plan: Plan, study: Study, *, say: Callable[[str], object], warn: Callable[[str], object]
     ) -> None:
-        if self._options.where == "pool" and workspace.has_remote(plan.base):
+        if self._options.executor == "pool" and workspace.has_remote(plan.base):
             self._fetch_winner(plan, study, warn)
         artifacts.show_tracking(self._checking, SWEEP_TRACKING, self._options.name, each_line=say)
 
@@ -103,7 +103,7 @@ class _Trials:
             return
         made = plan.trial(best.number, study.setting(best.number), seed=plan.seed)
         try:
-            restore.fetch(made, self._checking, base=plan.base)
+            checkout.fetch(made, self._checking, base=plan.base)
         except StageError as error:
             warn(f"{made.name}, the best, was not brought here: {error}")
 
@@ -114,28 +114,31 @@ class _Trials:
             pool.end_at_last(self._tag, warn=get_run_logger().warning)
             self._tag = ""
 
-    def _starter(self, plan: Plan, study: Study, board: Board, events: Events) -> Callable[[Unit], None]:
+    def _starter(
+        self, plan: Plan, study: Study, scheduler: TrialScheduler, events: Events
+    ) -> Callable[[TrialSeed], None]:
         work, tags = self._work(plan, study)
 
-        def start(unit: Unit) -> None:
-            number, seed = unit
+        def start(trial_seed: TrialSeed) -> None:
+            number, seed = trial_seed
             made = plan.trial(number, study.setting(number), seed=seed)
             made.write()
-            job = self._jobs[unit] = Job(made, work, partial(board.judge, unit))
-            future = self._futures[unit] = run_trial.with_options(tags=tags).submit(made.title, job, return_state=False)
-            future.add_done_callback(lambda _: events.put(unit))
+            job = self._jobs[trial_seed] = Job(made, work, partial(scheduler.judge, trial_seed))
+            task = run_trial.with_options(tags=tags)
+            future = self._futures[trial_seed] = task.submit(made.title, job, return_state=False)
+            future.add_done_callback(lambda _: events.put(trial_seed))
 
         return start
 
     def _work(self, plan: Plan, study: Study) -> tuple[Work, list[str]]:
-        if self._options.where == "pool":
+        if self._options.executor == "pool":
             self._tag = f"sweep:{self._options.name}-{study.id}"
             pool.end_tagged(self._tag)  # what a sweep that was killed left
-            return partial(pool.run, tag=self._tag, lost_after_s=self._options.lost_after_s), []
+            return partial(pool.run, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s), []
         return partial(trial.run, source=plan.base), [devices.limit()]
 
-    def _ended(self, unit: Unit) -> Job:
-        job, future = self._jobs.pop(unit), self._futures.pop(unit)
+    def _ended(self, trial_seed: TrialSeed) -> Job:
+        job, future = self._jobs.pop(trial_seed), self._futures.pop(trial_seed)
         if job.measured is None and not job.why:  # Prefect ended it
             job.why = str(patiently(lambda: future.state).message)
         return job
@@ -145,7 +148,7 @@ class _Pruning:
     """Says once if pruning is asked for and a trial has nothing that it could be judged by."""
 
     def __init__(self, options: Sweep, study: Study, warn: Callable[[str], object]) -> None:
-        self._curve = options.prune.curve if options.prune else None
+        self._curve = options.pruner.metric if options.pruner else None
         self._study, self._warn = study, warn
 
     def ended(self, job: Job) -> None:
@@ -156,7 +159,7 @@ class _Pruning:
         there = ", ".join(names(job.trial.folder))
         self._warn(
             f"{job.trial.name} has no {curve} in its history, so that nothing prunes it"
-            f"{f'; there are: {there}' if there else ''}; name in prune.curve what training writes "
+            f"{f'; there are: {there}' if there else ''}; name in pruner.metric what training writes "
             "(validation_fd: set validation.every in params.yaml)"
         )
         self._curve = None

@@ -12,7 +12,7 @@ from prefect.states import Cancelled, Completed, Failed
 from flows.errors import EndedError, FlowError, UnfitError
 from flows.processes import Children
 from flows.sweep.curve import Point
-from flows.sweep.trial import Measured, Trial
+from flows.sweep.trial import Trial, TrialResult
 
 
 class Work(Protocol):
@@ -25,7 +25,7 @@ class Work(Protocol):
         *,
         each_line: Callable[[str], object],
         take: Callable[[list[Point]], object],
-    ) -> Measured:
+    ) -> TrialResult:
         """Run it, hand over its lines and its curve as they come, return what was measured."""
         ...
 
@@ -38,7 +38,7 @@ class Job:
 
     def __init__(self, trial: Trial, work: Work, judge: Callable[[list[Point]], bool] = lambda points: False) -> None:
         self.trial, self.children = trial, Children()
-        self.measured: Measured | None = None
+        self.measured: TrialResult | None = None
         self.why = ""
         self.pruned = self.unfit = False
         self._work, self._judge = work, judge

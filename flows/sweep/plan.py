@@ -70,9 +70,9 @@ class Plan:
             inputs=self._inputs(shared, values | {"seed": seed}),
             code=list(code),
             digest=self._digest(code),
-            curve=self._sweep.prune.curve if self._sweep.prune else None,
+            curve=self._sweep.pruner.metric if self._sweep.pruner else None,
             gpus=self._sweep.gpus,
-            side_by_side=self._sweep.side_by_side,
+            max_concurrent=self._sweep.max_concurrent,
         )
 
     def _own(self, setting: Setting) -> list[dag.Stage]:

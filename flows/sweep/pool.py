@@ -1,7 +1,7 @@
 """Trials on other machines: each a run of the `trial` deployment, which any worker of the pool may take.
 
 Machines share nothing but the servers. What a trial has to say while it runs (its curve, that it is alive) and at its
-end (its values) is one artifact of its run, its bulletin; its outputs go to the DVC remote. A run whose bulletin has
+end (its values) is one artifact of its run, its report; its outputs go to the DVC remote. A run whose report has
 not moved for a time is given up for lost.
 """
 
@@ -35,9 +35,9 @@ from pydantic import BaseModel
 from flows.errors import EndedError, LostError, RefusedError, StageError, UnfitError
 from flows.patience import patiently, raise_if_refused
 from flows.processes import Children
-from flows.sweep.bulletin import TYPE, UNFIT, Bulletin
 from flows.sweep.curve import Point
-from flows.sweep.trial import Measured, Trial
+from flows.sweep.report import TYPE, UNFIT, TrialReport
+from flows.sweep.trial import Trial, TrialResult
 
 DEPLOYMENT = "trial/trial"
 POLL_S = 2.0
@@ -55,22 +55,22 @@ def run(
     children: Children,
     *,
     tag: str,
-    lost_after_s: float,
+    heartbeat_timeout_s: float,
     each_line: Callable[[str], object],
     take: Callable[[list[Point]], object],
-) -> Measured:
+) -> TrialResult:
     """Have a trial run by whichever machine takes it.
 
     Raises:
         StageError: with a stage's last words.
         UnfitError: if the machine cannot run it, but another might.
-        LostError: if nothing was heard of it for `lost_after_s` seconds after a machine had taken it, or its run
+        LostError: if nothing was heard of it for `heartbeat_timeout_s` seconds after a machine had taken it, or its run
             was deleted.
         RefusedError: if there is no such deployment, or the server lets nobody look at its runs.
         EndedError: if `children` were ended meanwhile.
     """
     asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag, worker="python -m flows.worker")
-    return send(asked, children, lost_after_s=lost_after_s, each_line=each_line, take=take)
+    return send(asked, children, heartbeat_timeout_s=heartbeat_timeout_s, each_line=each_line, take=take)
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,15 @@ def send(
     run: Run,
     children: Children,
     *,
-    lost_after_s: float,
+    heartbeat_timeout_s: float,
     each_line: Callable[[str], object],
     take: Callable[[list[Point]], object] = lambda points: None,
-) -> Measured:
-    """Have a deployment, which posts a bulletin, run by whichever machine takes it; raises what `run` raises."""
+) -> TrialResult:
+    """Have a deployment, which posts a report, run by whichever machine takes it; raises what `run` raises."""
     made = _order(run, children)
     each_line(f"{run.name} waits for a worker: {run.worker}")
     with get_client(sync_client=True) as client:
-        return _Watched(client, made, lost_after_s).result(children, take)
+        return _Watched(client, made, heartbeat_timeout_s).result(children, take)
 
 
 def _order(run: Run, children: Children) -> UUID:
@@ -151,13 +151,13 @@ def _end_tagged(tag: str) -> None:
 class _Watched:
     """A run on another machine, looked at again and again."""
 
-    def __init__(self, client: SyncPrefectClient, run: UUID, lost_after_s: float) -> None:
-        self._client, self._run, self._lost_after_s = client, run, lost_after_s
+    def __init__(self, client: SyncPrefectClient, run: UUID, heartbeat_timeout_s: float) -> None:
+        self._client, self._run, self._lost_after_s = client, run, heartbeat_timeout_s
         self._sign: Any = None
         self._heard = time.monotonic()
         self._points = 0
 
-    def result(self, children: Children, take: Callable[[list[Point]], object]) -> Measured:
+    def result(self, children: Children, take: Callable[[list[Point]], object]) -> TrialResult:
         """Wait for the end."""
         while True:
             try:
@@ -174,21 +174,21 @@ class _Watched:
                 raise EndedError("the trial was ended with its sweep")
             time.sleep(POLL_S)
 
-    def _look(self, children: Children, take: Callable[[list[Point]], object]) -> Measured | None:
+    def _look(self, children: Children, take: Callable[[list[Point]], object]) -> TrialResult | None:
         begin = time.monotonic()
         found = self._client.read_flow_run(self._run)
-        bulletin, updated = self._bulletin()
+        report, updated = self._bulletin()
         if time.monotonic() - begin > SLOW_S:  # Prefect's client itself waits for a server that is away
             self._heard = time.monotonic()
         if found.state_type not in (StateType.SCHEDULED, StateType.PENDING):
-            take(bulletin.points[self._points :])
-            self._points = len(bulletin.points)
+            take(report.points[self._points :])
+            self._points = len(report.points)
         if children.ended:
             _cancel(self._client, self._run, found.state_type)
             raise EndedError("the trial was ended with its sweep")
         if found.state and found.state.is_final():
-            if found.state.is_completed() and bulletin.measured:
-                return bulletin.measured
+            if found.state.is_completed() and report.measured:
+                return report.measured
             kind = UnfitError if found.state.name == UNFIT else StageError
             raise kind(found.state.message or f"its run ended as {found.state.name}")
         self._give_up_if_lost(found, updated)
@@ -204,13 +204,13 @@ class _Watched:
             self._client.set_flow_run_state(self._run, Crashed(message=why), force=True)
             raise LostError(why)
 
-    def _bulletin(self) -> tuple[Bulletin, datetime | None]:
+    def _bulletin(self) -> tuple[TrialReport, datetime | None]:
         of_run = ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[self._run]), type=ArtifactFilterType(any_=[TYPE])
         )
         latest = ArtifactSort.UPDATED_DESC  # two, where the answer to the first was lost
         found = self._client.read_artifacts(artifact_filter=of_run, sort=latest, limit=1)
-        return (Bulletin.read(found[0].data), found[0].updated) if found else (Bulletin(), None)
+        return (TrialReport.read(found[0].data), found[0].updated) if found else (TrialReport(), None)
 
 
 def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:

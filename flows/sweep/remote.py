@@ -25,8 +25,8 @@ from flows.processes import Children
 from flows.stages import environment
 from flows.sweep import trial as trials
 from flows.sweep import workspace
-from flows.sweep.bulletin import UNFIT, Bulletin, posted
 from flows.sweep.job import Job, run_trial
+from flows.sweep.report import UNFIT, TrialReport, published
 from flows.sweep.trial import Trial
 
 HERE = Path()
@@ -40,16 +40,16 @@ HOLD_S = 30.0
 @flow(name="trial")
 def trial(options: Trial) -> State[None]:
     """Train and measure one setting of a sweep on this machine, in a copy of the folder where its worker runs."""
-    bulletin = Bulletin()
-    job = Job(options, _work, lambda points: bulletin.points.extend(points) or False)
+    report = TrialReport()
+    job = Job(options, _work, lambda points: report.points.extend(points) or False)
 
     def work(events: Events) -> State[None]:
-        with posted(bulletin):
+        with published(report):
             tags = [patiently(devices.limit)]
             message = _end(
                 run_trial.with_options(tags=tags).submit(options.title, job, return_state=False), job, events
             )
-            bulletin.measured = job.measured
+            report.measured = job.measured
             if job.unfit:
                 _hold(events)
         return _said(job, message)
@@ -81,7 +81,7 @@ def _said(job: Job, message: str) -> State[None]:
     return Failed(name=UNFIT if job.unfit else "Failed", message=job.why or message)
 
 
-def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:
+def _work(trial: Trial, children: Children, **hands: Any) -> trials.TrialResult:
     remote = workspace.has_remote(HERE)
     measured = _run(trial, children, pull=remote, **hands)
     why = _push(trial, children) if remote else "there is no default DVC remote"
@@ -92,7 +92,7 @@ def _work(trial: Trial, children: Children, **hands: Any) -> trials.Measured:
     return replace(measured, warning=warning)
 
 
-def _run(trial: Trial, children: Children, *, pull: bool, **hands: Any) -> trials.Measured:
+def _run(trial: Trial, children: Children, *, pull: bool, **hands: Any) -> trials.TrialResult:
     """Run it, again where DVC has failed and no stage: a remote that is away for a minute costs no try."""
     for pause_s in PAUSES_S:
         try:

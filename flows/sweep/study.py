@@ -21,13 +21,13 @@ from flows.errors import SweepError, TakenOverError
 from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
-from flows.sweep.lease import Lease
+from flows.sweep.lock import Lease
 from flows.sweep.space import Setting, Space, cell, coded
-from flows.sweep.trial import Measured, finite
+from flows.sweep.trial import TrialResult, finite
 
 _MEANT, _SETTING, _SEED, _WHY, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
 _AGAIN, _ID, _CODE = "again", "id", "code"
-_MAY_CHANGE = {"trials", "side_by_side", "retries", "where", "gpus", "lost_after_s"}
+_MAY_CHANGE = {"trials", "max_concurrent", "retries", "executor", "gpus", "heartbeat_timeout_s"}
 
 optuna.logging.set_verbosity(logging.WARNING)
 
@@ -69,7 +69,7 @@ class Study:
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
         self._unfinished = [trial.number for trial in self.trials if trial.state == TrialState.RUNNING]
         self._again()
-        if sweep.strategy == "grid":
+        if sweep.sampler == "grid":
             self._enqueue_grid()
 
     def held(self, lost: Callable[[TakenOverError], object]) -> AbstractContextManager[None]:
@@ -101,7 +101,7 @@ class Study:
             self._suggest(optuna.Trial(self._study, self.trials[number]._trial_id))
             return number
         waiting = any(trial.state == TrialState.WAITING for trial in self.trials)
-        if not waiting and (self._sweep.strategy == "grid" or len(last_tries(self.trials)) >= self._sweep.trials):
+        if not waiting and (self._sweep.sampler == "grid" or len(last_tries(self.trials)) >= self._sweep.trials):
             return None
         trial = self._study.ask()
         self._suggest(trial)
@@ -111,11 +111,11 @@ class Study:
         """Return a trial's data set, system and values."""
         return self.trials[number].user_attrs[_SETTING]
 
-    def measured(self, number: int) -> dict[int, Measured]:
+    def measured(self, number: int) -> dict[int, TrialResult]:
         """Return what is known of a trial, by seed."""
         return measured(self.trials[number])
 
-    def add(self, number: int, seed: int, found: Measured) -> None:
+    def add(self, number: int, seed: int, found: TrialResult) -> None:
         """Write down what one seed of a trial gave; with the last seed, the trial is finished.
 
         Raises:
@@ -180,8 +180,8 @@ class Study:
             self._note(number, _CODE, [*known, now])
 
     def _sign(self) -> int:
-        assert self._sweep.prune
-        return 1 if self._sweep.prune.direction == self._sweep.objectives[0].direction else -1
+        assert self._sweep.pruner
+        return 1 if self._sweep.pruner.direction == self._sweep.objectives[0].direction else -1
 
     def _check_meaning(self, common: Mapping[str, Any]) -> None:
         meant = self._sweep.model_dump(mode="json", exclude=_MAY_CHANGE)
@@ -209,10 +209,10 @@ class Study:
                 self._study.enqueue_trial(params, user_attrs={_SETTING: one})
 
 
-def measured(trial: FrozenTrial) -> dict[int, Measured]:
+def measured(trial: FrozenTrial) -> dict[int, TrialResult]:
     """Return what is known of a trial, by seed."""
     return {
-        int(name.removeprefix(_SEED)): Measured(**found | {"values": finite(found["values"])})
+        int(name.removeprefix(_SEED)): TrialResult(**found | {"values": finite(found["values"])})
         for name, found in _seeds(trial.user_attrs)
     }
 
@@ -263,12 +263,12 @@ def _seeds(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _sampler(sweep: Sweep, *, seed: int) -> BaseSampler:
-    return TPESampler(seed=seed) if sweep.strategy == "tpe" else RandomSampler(seed=seed)
+    return TPESampler(seed=seed) if sweep.sampler == "tpe" else RandomSampler(seed=seed)
 
 
 def _pruner(sweep: Sweep) -> BasePruner:
-    if sweep.prune is None:
+    if sweep.pruner is None:
         return NopPruner()
-    if sweep.prune.rule == "halving":
+    if sweep.pruner.method == "successive_halving":
         return SuccessiveHalvingPruner()
-    return MedianPruner(n_startup_trials=sweep.prune.trials_first, n_warmup_steps=sweep.prune.steps_first)
+    return MedianPruner(n_startup_trials=sweep.pruner.startup_trials, n_warmup_steps=sweep.pruner.warmup_steps)

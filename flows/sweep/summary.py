@@ -97,14 +97,14 @@ def markdown(sweep: Sweep, study: optuna.Study) -> str:
     if best := winner(sweep, study):
         several = len(sweep.objectives) > 1
         which = f"that of the Pareto front (bold) with the best {sweep.objectives[0].metric}" if several else "the best"
-        brings = f"python -m flows.sweep.bring {sweep.name} {best.number}{_from(sweep, best)}"
+        brings = f"python -m flows.sweep.apply {sweep.name} {best.number}{_from(sweep, best)}"
         parts.append(f"To bring {which} into the main workspace, parameters and outputs:\n\n    {brings}")
     return "\n\n".join(parts) + "\n"
 
 
 def _from(sweep: Sweep, trial: FrozenTrial) -> str:
     """Say that a trial's outputs are asked for at the remote, if it ran on another machine, which sent them there."""
-    return " --pull" if sweep.where == "pool" and not _warning(trial) else ""
+    return " --pull" if sweep.executor == "pool" and not _warning(trial) else ""
 
 
 def best_of(study: optuna.Study) -> list[FrozenTrial]:

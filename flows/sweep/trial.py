@@ -47,7 +47,7 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     digest: str | None = Field(default=None, title="Digest", description="Of that code; another machine must have it.")
     curve: str | None = Field(default=None, title="Curve", description="What pruning looks at.")
     gpus: int = Field(default=1, ge=1, title="GPUs")
-    side_by_side: int = Field(default=1, ge=1, title="Side by side", description="How many trials share the cores.")
+    max_concurrent: int = Field(default=1, ge=1, title="Maximum concurrent", description="Trials that share the cores.")
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ def shown(value: Choice) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialResult:
     """What came out: every metric's value, how long it took, and what a person should know of it."""
 
     values: Mapping[str, float]
@@ -102,7 +102,7 @@ def run(
     pull: bool = False,
     each_line: Callable[[str], object],
     take: Callable[[list[Point]], object],
-) -> Measured:
+) -> TrialResult:
     """Train and measure a trial in a copy of `source`; a trial that was ended before goes on from its last state.
 
     `pull` asks the DVC remote first for what another machine has made.
@@ -117,7 +117,7 @@ def run(
     place = trial.folder
     cell = {"dataset": trial.dataset, "system": trial.system}
     workspace.prepare(source, place, cell=cell, values=trial.params | trial.values, seed=trial.seed)
-    with devices.leased(trial.gpus, side_by_side=trial.side_by_side, ended=lambda: children.ended) as device:
+    with devices.leased(trial.gpus, side_by_side=trial.max_concurrent, ended=lambda: children.ended) as device:
         env = device | _tracking(trial)
         bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
         restored = restoring(trial, pull=pull)
@@ -125,7 +125,7 @@ def run(
         with followed(place, trial.curve, take):
             bring([*restored, *trial.stages])
         artifacts.publish(children, each_line=each_line, workspace=place, env=env)
-    return Measured(_metrics(trial), time.monotonic() - begin, devices.machine())
+    return TrialResult(_metrics(trial), time.monotonic() - begin, devices.machine())
 
 
 def _check_code(trial: Trial, source: Path) -> None:

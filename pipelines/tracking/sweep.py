@@ -138,7 +138,7 @@ class _Published:
         loaded = Winner(self._name, trial, told).register(self._store.uri, places)
         if loaded is None:
             settings.say(
-                f"the weights of trial {number} are on another machine; `python -m flows.sweep.bring {self._name} "
+                f"the weights of trial {number} are on another machine; `python -m flows.sweep.apply {self._name} "
                 f"{number} --pull` and `python -m pipelines.tracking.sweep {self._name}` register them"
             )
         return loaded

@@ -104,7 +104,7 @@ class SweepWorkspace(Workspace):
 
     def write(self, name: str = "small", **said: Any) -> str:
         """Write a sweep's file; return its name."""
-        values = {"objectives": {"FD": "minimize"}, "systems": ["one"], "strategy": "grid", "retries": 0} | said
+        values = {"objectives": {"FD": "minimize"}, "systems": ["one"], "sampler": "grid", "retries": 0} | said
         (self.path / f"{name}.yaml").write_text(json.dumps(values))
         return f"{name}.yaml"
 

@@ -56,7 +56,7 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
     registered: tuple[str, dict[str, dict[str, Any]]],
 ) -> None:
     _, found = registered
-    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruning"), "prepare": ("Prepare",)}
+    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruner"), "prepare": ("Prepare",)}
     fields = [
         field
         for name, kinds in asked.items()
@@ -93,12 +93,12 @@ def refusal(registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, A
     ("said", "told"),
     [
         ({"trials": 0}, "0 is less than the minimum of 1"),
-        ({"strategy": "luck"}, "'luck' is not one of"),
+        ({"sampler": "luck"}, "'luck' is not one of"),
         ({"name": "Not So"}, "'Not So' does not match"),
         ({"objectives": []}, "[] should be non-empty"),
         ({"unknown": 1}, "unknown"),
         ({"systems": ["inade", "inade"]}, "['inade', 'inade'] has non-unique elements"),
-        ({"objectives": [FD, MCSD], "prune": {}}, "is too long"),
+        ({"objectives": [FD, MCSD], "pruner": {}}, "is too long"),
         (varied(), "'low' is a required property"),
         (varied(low=1), "'high' is a required property"),
         (varied(low=1, high=None), "None is not of type 'number'"),
@@ -124,8 +124,8 @@ def test_the_form_refuses_a_name_that_params_yaml_does_not_have(
 @pytest.mark.parametrize(
     "said",
     [
-        {"objectives": [FD], "prune": {}},
-        {"objectives": [FD, MCSD], "prune": None},
+        {"objectives": [FD], "pruner": {}},
+        {"objectives": [FD, MCSD], "pruner": None},
         {"objectives": [FD, MCSD]},
         varied(choices=[0.1, None, "x"]),
         varied(choices=[0.1], low=None, high=None, log=True, integer=True),

@@ -141,7 +141,7 @@ def test_a_winner_from_another_machine_is_registered_once_it_was_brought(
     away = swept.workspace / "another machine"
     swept.folder(4).rename(away)
     swept.summarize(best=4)
-    assert "`python -m flows.sweep.bring rates 4 --pull` and" in capsys.readouterr().err
+    assert "`python -m flows.sweep.apply rates 4 --pull` and" in capsys.readouterr().err
     assert not client(swept).search_registered_models()
     for part in ("runs", "data", "dvc.lock", "smis"):
         (away / part).rename(swept.workspace / part)

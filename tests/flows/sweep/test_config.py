@@ -31,7 +31,7 @@ def test_choices_hold_nothing_and_lists_too() -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"prune": {}, "objectives": {"FD": "minimize", "mCSD": "maximize"}}, "more than one objective cannot prune"),
+        ({"pruner": {}, "objectives": {"FD": "minimize", "mCSD": "maximize"}}, "more than one objective cannot prune"),
         ({"space": {"train.rate": {"low": 1}}}, "train.rate has neither choices nor both ends of a range"),
         ({"space": {"train.rate": {"low": 1, "high": 0}}}, "goes from 1 to 0; the first must be less"),
         ({"space": {"train.rate": {"low": 0, "high": 1, "log": True}}}, "a logarithmic range must begin above 0"),
@@ -50,3 +50,21 @@ def test_choices_hold_nothing_and_lists_too() -> None:
 def test_what_makes_no_sense_is_refused(said: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         Sweep.model_validate(SMALLEST | said)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"side_by_side": 2}, "side_by_side is now called max_concurrent"),
+        ({"where": "pool"}, r"where is now called executor \(local or pool\)"),
+        ({"lost_after_s": 90}, "lost_after_s is now called heartbeat_timeout_s"),
+        ({"strategy": "grid"}, "strategy is now called sampler"),
+        ({"prune": {}}, "prune is now called pruner"),
+        ({"pruner": {"curve": "validation_fd"}}, "curve is now called metric"),
+        ({"pruner": {"trials_first": 4}}, "trials_first is now called startup_trials"),
+        ({"pruner": {"steps_first": 4}}, "steps_first is now called warmup_steps"),
+    ],
+)
+def test_an_old_name_is_refused_with_the_new_one(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Sweep.model_validate(SMALLEST | options)

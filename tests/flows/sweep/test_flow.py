@@ -19,10 +19,10 @@ class Parts:
         self.end, self.fetch, self.warn = Mock(), Mock(), Mock()
         for name in ("check", "Plan", "Study", "artifacts", "summary", "workspace", "get_run_logger"):
             monkeypatch.setattr(flow, name, MagicMock())
-        monkeypatch.setattr(flow.restore, "fetch", self.fetch)
+        monkeypatch.setattr(flow.checkout, "fetch", self.fetch)
         monkeypatch.setattr(pool, "end_at_last", self.end)
         monkeypatch.setattr(flow, "other_code", lambda _: set())
-        options = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "where": "pool"})
+        options = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "executor": "pool"})
         self.trials = flow._Trials(options)
 
     def publish(self) -> None:

@@ -9,24 +9,24 @@ import yaml
 from flows.sweep import Dimension
 from tests.flows.sweeps import SWEEP, SweepWorkspace
 
-from .test_board import Small
+from .test_scheduler import Small
 
 BETAS: list[Any] = [[0, 0.9], None, [0.5, 0.999]]
 
 
-@pytest.mark.parametrize("strategy", ["grid", "tpe"])
-def test_a_setting_has_the_list_and_a_dead_sweep_finds_it_again(inside: SweepWorkspace, strategy: str) -> None:
-    said = {"strategy": strategy, "trials": 8}
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_setting_has_the_list_and_a_dead_sweep_finds_it_again(inside: SweepWorkspace, sampler: str) -> None:
+    said = {"sampler": sampler, "trials": 8}
     dead = Small(Dimension(path="train.betas", choices=BETAS), **said)
-    first = dead.board.next()
+    first = dead.scheduler.next()
     assert first is not None
     again = Small(Dimension(path="train.betas", choices=BETAS), **said)
-    while (unit := again.board.next()) is not None:
-        again.end(unit, FD=float(unit[0]))
+    while (trial_seed := again.scheduler.next()) is not None:
+        again.end(trial_seed, FD=float(trial_seed[0]))
     found = [again.study.setting(trial.number)["train.betas"] for trial in again.study.trials]
     assert all(one in BETAS for one in found)
     assert found[0] == dead.study.setting(0)["train.betas"]
-    if strategy == "grid":
+    if sampler == "grid":
         assert found == BETAS
 
 
@@ -40,6 +40,6 @@ def test_a_trials_parameters_have_the_list(small: SweepWorkspace, server: str) -
     page = (small.path / ".scratch/sweeps/small/summary.md").read_text()
     assert "| 1 | null | 0.1 |" in page.replace("**", "")
     assert "| 2 | [0.5, 0.999] | 0.1 |" in page.replace("**", "")
-    brought = small.run("flows.sweep.bring", "small", "2")
+    brought = small.run("flows.sweep.apply", "small", "2")
     assert brought.returncode == 0, brought.stderr
     assert yaml.safe_load((small.path / "params.yaml").read_text())["train"]["betas"] == [0.5, 0.999]

@@ -27,7 +27,7 @@ from flows import patience
 from flows.errors import FlowError, LostError, RefusedError, StageError, UnfitError
 from flows.processes import Children
 from flows.sweep import pool
-from flows.sweep.config import Pruning
+from flows.sweep.config import Pruner
 from tests.flows.api import alive, ask, cancel, last_run, running, send_all
 from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
 from tests.flows.workspaces import answers, end, wait_for
@@ -92,7 +92,7 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     small: SweepWorkspace, machines: list[Machine], server: str
 ) -> None:
     small.change(seconds=2)
-    space = small.write(space={RATE: [0.1, 0.2, 0.3]}, where="pool", lost_after_s=15, retries=2)
+    space = small.write(space={RATE: [0.1, 0.2, 0.3]}, executor="pool", heartbeat_timeout_s=15, retries=2)
     process = small.start(SWEEP, "--space", space)
     machines.append(Machine(small, "right", server=server))
     wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=200)
@@ -108,7 +108,7 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     assert small.told(stage="train", machine="left")
     best = small.path / ".scratch/sweeps/small/trial-0000-seed-0"
     assert (best / "runs/doll/one/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
-    brought = small.run("flows.sweep.bring", "small", "2", "--pull")
+    brought = small.run("flows.sweep.apply", "small", "2", "--pull")
     assert brought.returncode == 0, brought.stderr
     assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
     assert len(small.told(stage="train", rate=0.3)) == 1
@@ -118,7 +118,7 @@ def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
     small: SweepWorkspace, machines: list[Machine], server: str
 ) -> None:
     small.change(how="hangs")
-    space = small.write("stopped", space={RATE: [0.3, 0.4]}, where="pool")
+    space = small.write("stopped", space={RATE: [0.3, 0.4]}, executor="pool")
     machines.append(Machine(small, "left", server=server))
     process = small.start(SWEEP, "--space", space)
     wait_for(lambda: small.told("hangs"), timeout_s=200)
@@ -138,7 +138,7 @@ def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
     with (small.path / ".dvc" / "config").open("a") as config:
         config.write(f"    remote = shared\n['remote \"shared\"']\n    url = {small.path.parent / 'remote'}\n")
     space = small.write(
-        "judged", space={RATE: [0.1, 0.2, 0.4]}, where="pool", side_by_side=1, prune={"trials_first": 2}
+        "judged", space={RATE: [0.1, 0.2, 0.4]}, executor="pool", max_concurrent=1, pruner={"startup_trials": 2}
     )
     machines.append(Machine(small, "left", server=server))
     done = small.run(SWEEP, "--space", space)
@@ -180,7 +180,7 @@ def prefect(small: SweepWorkspace, tmp_path: Path) -> Iterator[Prefect]:
 def test_a_trial_ends_once_though_the_server_is_away_for_a_while(small: SweepWorkspace, prefect: Prefect) -> None:
     assert small.run("flows.deployments").returncode == 0
     small.change(seconds=4)
-    space = small.write(space={RATE: [0.1]}, where="pool", lost_after_s=25, retries=0)
+    space = small.write(space={RATE: [0.1]}, executor="pool", heartbeat_timeout_s=25, retries=0)
     machine = Machine(small, "left", server=prefect.api)
     try:
         process = small.start(SWEEP, "--space", space)
@@ -205,13 +205,13 @@ def ended(name: str) -> SimpleNamespace:
 
 @pytest.mark.parametrize(("name", "error"), [("Unfit", UnfitError), ("Failed", StageError)])
 def test_a_machine_that_is_unfit_is_told_from_a_trial_that_fails(name: str, error: type[FlowError]) -> None:
-    watched = pool._Watched(cast("SyncPrefectClient", ended(name)), uuid4(), lost_after_s=9)
+    watched = pool._Watched(cast("SyncPrefectClient", ended(name)), uuid4(), heartbeat_timeout_s=9)
     with pytest.raises(error, match=r"^why$") as caught:
         watched.result(Children(), lambda points: None)
     assert caught.type is error
 
 
-ORDER = pool.Run("trial/trial", Pruning(), name="one", tag="sweep:small", worker="python -m flows.worker")
+ORDER = pool.Run("trial/trial", Pruner(), name="one", tag="sweep:small", worker="python -m flows.worker")
 
 
 def test_a_run_is_ordered_once_though_the_server_is_away_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ def test_a_deployment_that_there_is_not_is_told_at_once(server: str) -> None:
 def test_a_run_that_was_deleted_is_lost_and_no_outage() -> None:
     gone = Mock(read_flow_run=Mock(side_effect=[ObjectNotFound(Exception("404"))]))  # whoever asks again gets another
     with pytest.raises(LostError, match=r"^its run was deleted$"):
-        pool._Watched(gone, uuid4(), lost_after_s=9).result(Children(), lambda points: None)
+        pool._Watched(gone, uuid4(), heartbeat_timeout_s=9).result(Children(), lambda points: None)
 
 
 def test_a_server_that_lets_nobody_look_is_no_outage() -> None:
@@ -252,7 +252,7 @@ def test_a_server_that_lets_nobody_look_is_no_outage() -> None:
     refused = httpx.HTTPStatusError("403 Forbidden", request=answer.request, response=answer)
     client = Mock(read_flow_run=Mock(side_effect=refused))
     with pytest.raises(RefusedError, match=r"^403 Forbidden$"):
-        pool._Watched(client, uuid4(), lost_after_s=9).result(Children(), lambda points: None)
+        pool._Watched(client, uuid4(), heartbeat_timeout_s=9).result(Children(), lambda points: None)
 
 
 class Away:
@@ -276,7 +276,7 @@ class Away:
 
 def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_S", 0.1)
-    watched = pool._Watched(cast("SyncPrefectClient", Away()), uuid4(), lost_after_s=0.4)
+    watched = pool._Watched(cast("SyncPrefectClient", Away()), uuid4(), heartbeat_timeout_s=0.4)
     assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}
 
 
@@ -293,5 +293,5 @@ class Slow(Away):
 def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_S", 0.1)
     monkeypatch.setattr(pool, "SLOW_S", 0.5)
-    watched = pool._Watched(cast("SyncPrefectClient", Slow()), uuid4(), lost_after_s=0.4)
+    watched = pool._Watched(cast("SyncPrefectClient", Slow()), uuid4(), heartbeat_timeout_s=0.4)
     assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}

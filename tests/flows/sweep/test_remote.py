@@ -12,7 +12,7 @@ from prefect.futures import PrefectFuture
 from flows.cancelling import CancelledInPageError
 from flows.errors import DvcError, EndedError
 from flows.sweep import remote
-from flows.sweep.trial import Measured, Trial
+from flows.sweep.trial import Trial, TrialResult
 from tests.flows.sweeps import SweepWorkspace
 
 UNFIT = """\
@@ -56,7 +56,7 @@ def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """What runs `dvc push`, after a training; its `run` returns exit codes."""
     monkeypatch.setattr(remote, "get_run_logger", Mock())
     monkeypatch.setattr(remote, "PAUSES_S", (0.1, 0.2))
-    monkeypatch.setattr(remote.trials, "run", lambda *_, **__: Measured({"FD": 1.0}, 2.0, "left"))
+    monkeypatch.setattr(remote.trials, "run", lambda *_, **__: TrialResult({"FD": 1.0}, 2.0, "left"))
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
     monkeypatch.setenv("SMIS_MACHINE", "left")
     return Mock(ended=False)
@@ -64,13 +64,13 @@ def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 def test_outputs_are_sent_again_to_a_remote_that_was_away(pushes: Mock) -> None:
     pushes.run.side_effect = [1, 1, 0]
-    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left")
+    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
 def test_outputs_that_the_remote_did_not_take_are_told_with_what_was_measured(pushes: Mock) -> None:
     pushes.run.side_effect = [1, 1, 1]
     warning = "its outputs stay on left: the DVC remote did not take them"
-    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left", warning)
+    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left", warning)
 
 
 def test_outputs_that_have_no_remote_are_told_with_what_was_measured(
@@ -89,16 +89,16 @@ def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monk
 
 def test_a_remote_that_is_away_when_a_trial_begins_costs_no_try(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     pushes.run.return_value = 0
-    answers = iter([DvcError("unexpected error - Could not connect"), Measured({"FD": 1.0}, 2.0, "left")])
+    answers = iter([DvcError("unexpected error - Could not connect"), TrialResult({"FD": 1.0}, 2.0, "left")])
 
-    def run(*_: object, **__: object) -> Measured:
+    def run(*_: object, **__: object) -> TrialResult:
         answer = next(answers)
         if isinstance(answer, DvcError):
             raise answer
         return answer
 
     monkeypatch.setattr(remote.trials, "run", run)
-    assert remote._work(trial(), pushes) == Measured({"FD": 1.0}, 2.0, "left")
+    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
 class Away:
@@ -112,7 +112,7 @@ class Away:
 
 
 def test_a_training_that_ends_while_the_server_is_away_has_ended() -> None:
-    job = Mock(measured=Measured({"FD": 1.0}, 2.0), why="")
+    job = Mock(measured=TrialResult({"FD": 1.0}, 2.0), why="")
     assert remote._end(cast("PrefectFuture[Any]", Away()), job, SimpleQueue()) == "Prefect's server was away at its end"
 
 

@@ -20,7 +20,7 @@ from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.space import Space
 from flows.sweep.study import Study
-from flows.sweep.trial import Measured
+from flows.sweep.trial import TrialResult
 from tests.flows.sweeps import SweepWorkspace
 from tests.flows.workspaces import wait_for
 from tests.servers import free_port
@@ -81,7 +81,7 @@ def test_a_sweep_goes_on_when_its_database_was_away(database: Database) -> None:
         back.join()
         assert number is not None
         wait_for(database.ready, timeout_s=30)
-        made.add(number, 0, Measured({"FD": measured}, 1.0))
+        made.add(number, 0, TrialResult({"FD": measured}, 1.0))
     assert [trial.state for trial in study().trials] == [TrialState.COMPLETE] * 2
 
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from flows.sweep import plots, summary
-from flows.sweep.trial import Measured
+from flows.sweep.trial import TrialResult
 
-from .test_board import GRID, RANGE, Small
+from .test_scheduler import GRID, RANGE, Small
 
 pytestmark = pytest.mark.usefixtures("inside")
 TWO = {"FD": "minimize", "mCSD": "maximize"}
@@ -25,14 +25,14 @@ def drawn(small: Small) -> set[str]:
 
 
 def test_several_objectives_have_plots_each_and_a_pareto_front() -> None:
-    small = Small(RANGE, objectives=TWO, strategy="random", trials=6)
+    small = Small(RANGE, objectives=TWO, sampler="random", trials=6)
     small.run()
     each = {f"{plot}-{metric}" for plot in ("history", "slice", "importance") for metric in TWO}
     assert drawn(small) == each | {"parallel", "pareto"}
 
 
 def test_one_trial_has_a_history_alone() -> None:
-    small = Small(RANGE, strategy="random", trials=1)
+    small = Small(RANGE, sampler="random", trials=1)
     small.run()
     assert drawn(small) == {"history-FD"}
 
@@ -50,21 +50,21 @@ def test_the_winner_is_the_best_by_the_first_objective() -> None:
     assert (found["best"], sorted(found["front"])) == (2, [0, 1, 2])
     page = summary.markdown(small.sweep, small.study.recorded)
     assert "that of the Pareto front (bold) with the best FD" in page
-    assert page.endswith("python -m flows.sweep.bring small 2\n")
+    assert page.endswith("python -m flows.sweep.apply small 2\n")
 
 
 def test_what_ran_on_another_machine_is_brought_from_the_remote_unless_it_never_got_there() -> None:
-    small = Small(GRID, where="pool")
+    small = Small(GRID, executor="pool")
     small.run()
-    assert summary.markdown(small.sweep, small.study.recorded).endswith("flows.sweep.bring small 2 --pull\n")
-    kept = Small(GRID, where="pool", name="kept")
-    kept.board.next()
-    kept.study.add(0, 0, Measured({"FD": 1.0}, 60.0, warning="its outputs stay on her laptop"))
-    assert summary.markdown(kept.sweep, kept.study.recorded).endswith("flows.sweep.bring kept 0\n")
+    assert summary.markdown(small.sweep, small.study.recorded).endswith("flows.sweep.apply small 2 --pull\n")
+    kept = Small(GRID, executor="pool", name="kept")
+    kept.scheduler.next()
+    kept.study.add(0, 0, TrialResult({"FD": 1.0}, 60.0, warning="its outputs stay on her laptop"))
+    assert summary.markdown(kept.sweep, kept.study.recorded).endswith("flows.sweep.apply kept 0\n")
 
 
 def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> None:
-    small = Small(RANGE, objectives=TWO, strategy="random", trials=12)
+    small = Small(RANGE, objectives=TWO, sampler="random", trials=12)
     small.run()
     found = summary.plain(small.sweep, small.study.recorded)
     assert found["importance"] == {metric: {"train.rate": 1.0} for metric in TWO}
@@ -77,7 +77,7 @@ def test_a_finished_trial_shows_its_warning_once_and_a_line_counts_them() -> Non
     for number, warning in enumerate(["its outputs stay on\n  there", ""]):
         assert small.study.next() == number
         for seed in range(2):
-            small.study.add(number, seed, Measured({"FD": number}, 60.0, warning=warning))
+            small.study.add(number, seed, TrialResult({"FD": number}, 60.0, warning=warning))
     page = summary.markdown(small.sweep, small.study.recorded)
     assert "| **0** | 0.1 | 0 ± 0 | 2.0 | its outputs stay on there |\n" in page
     assert "| 1 | 0.2 | 1 ± 0 | 2.0 |  |\n" in page
@@ -94,6 +94,6 @@ def test_without_warnings_no_line_counts_them() -> None:
 
 def test_a_bar_in_a_reason_is_no_new_column() -> None:
     small = Small(GRID, retries=0)
-    small.board.next()
+    small.scheduler.next()
     small.study.fail(0, "use a|b")
     assert r"| failed: use a\|b |" in summary.markdown(small.sweep, small.study.recorded)

@@ -22,7 +22,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, home: Path, server: str) -> 
     """A grid of four trials, two of which fail, each tried twice, on a machine with room for all at once."""
     small = SweepWorkspace(tmp_path_factory.mktemp("swept") / "main", home=home)
     small.change(how="fails")
-    space = small.write(space={RATE: [0.1, 0.2, 0.3, 0.4]}, retries=1, side_by_side=2)
+    space = small.write(space={RATE: [0.1, 0.2, 0.3, 0.4]}, retries=1, max_concurrent=2)
     room = {"SMIS_DEVICES": "cpu:4", "SMIS_MACHINE": "roomy"}  # with a name, and so a limit, of its own
     yield small, small.run(SWEEP, "--space", space, PREFECT_API_URL=server, **room), server
     small.end()
@@ -73,13 +73,13 @@ def test_a_sweep_is_seen_on_its_page(swept: Swept) -> None:
     artifacts = {one["key"]: one["data"] for one in ask(server, "artifacts/filter", **run_filter(run))}
     assert run["name"] == "small"
     assert "| **0** | 0.1 | 0.1 |" in artifacts["sweep-small"]
-    assert "python -m flows.sweep.bring small 0" in artifacts["sweep-small"]
+    assert "python -m flows.sweep.apply small 0" in artifacts["sweep-small"]
 
 
 def test_a_trial_comes_back_with_its_parameters_and_nothing_is_trained_again(swept: Swept) -> None:
     small, _, _ = swept
     before = len(small.told("begins"))
-    done = small.run("flows.sweep.bring", "small", "1")
+    done = small.run("flows.sweep.apply", "small", "1")
     assert done.returncode == 0, done.stderr
     assert "rate: 0.2" in (small.path / "params.yaml").read_text()
     assert (small.path / "runs/doll/one/model").read_text() == "one 0.2 0"
@@ -119,7 +119,7 @@ def test_cancelling_in_the_page_ends_every_process_of_every_trial(small: SweepWo
 
 def test_a_trial_that_learns_worse_than_others_is_ended_early(small: SweepWorkspace, server: str) -> None:
     small.change(how="learns", steps=5)
-    space = small.write(space={RATE: [0.1, 0.2, 0.4]}, side_by_side=1, prune={"trials_first": 2})
+    space = small.write(space={RATE: [0.1, 0.2, 0.4]}, max_concurrent=1, pruner={"startup_trials": 2})
     done = small.run(SWEEP, "--space", space, PREFECT_API_URL=server)
     assert done.returncode == 0, done.stderr
     assert {row["setting"][RATE]: row["state"] for row in small.rows()} == {

@@ -38,7 +38,7 @@ def fill_in(page: Page, project: Project, *, name: str, path: str, choices: Sequ
     Field(dimension, "Parameter").write(path)
     for choice in choices:
         Field(dimension, "Choices").add().locator("textarea").fill(choice)
-    Field(page, "Strategy").choose("grid")
+    Field(page, "Sampler").choose("grid")
 
 
 def submit(page: Page) -> None:
@@ -92,7 +92,7 @@ def follow(page: Page, address: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deployment", "last", "height"), [("experiment", "Stages side by side", 1000), ("sweep", "Steps first", 3800)]
+    ("deployment", "last", "height"), [("experiment", "Stages side by side", 1000), ("sweep", "Warmup steps", 3800)]
 )
 def test_every_field_of_the_form_is_explained(
     page: Page, project: Project, deployment: str, last: str, height: int
@@ -101,7 +101,7 @@ def test_every_field_of_the_form_is_explained(
     if deployment == "sweep":
         Field(page, "Objectives").add()
         Field(page, "Space").add()
-        Field(page, "Pruning").place.get_by_text("Pruning", exact=True).last.click()
+        Field(page, "Pruner").place.get_by_text("Pruner", exact=True).last.click()
     photograph(page, f"prefect-form-{deployment}", height=height)
     headers = page.locator(".schema-form-property > .p-label__header")
     told = [text.strip().split("\n") for text in headers.all_inner_texts()]
@@ -138,7 +138,7 @@ def test_a_sweep_begun_in_the_form_finishes_with_its_summary_on_the_page(page: P
     photograph(page, "prefect-finished")
     open_artifact(page, finished, "sweep-rates")
     expect(page.get_by_text("3 finished").first).to_be_visible()
-    expect(page.get_by_text("python -m flows.sweep.bring rates")).to_be_visible()
+    expect(page.get_by_text("python -m flows.sweep.apply rates")).to_be_visible()
     photograph(page, "prefect-summary")
 
 

@@ -1,4 +1,4 @@
-"""`python -m flows.sweep.bring`: what comes back is the trial's, or nothing does."""
+"""`python -m flows.sweep.apply`: what comes back is the trial's, or nothing does."""
 
 import hashlib
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from flows import dag
 from flows.errors import SweepError
 from flows.sweep import Sweep, check
-from flows.sweep.bring import find
+from flows.sweep.apply import find
 from flows.sweep.plan import Plan
 from flows.sweep.trial import Trial
 from tests.flows.sweeps import DVC, PARAMS, RATE, SWEEP, SweepWorkspace
@@ -54,10 +54,10 @@ def test_a_file_that_the_trial_had_not_is_other_code_too_and_moved_away_when_ask
     before = len(swept.told("begins"))
     (swept.path / "lib" / "new.py").write_text("2")
     (swept.path / "lib" / "a.py").write_text("3")
-    refused = swept.run("flows.sweep.bring", "small", "1")
+    refused = swept.run("flows.sweep.apply", "small", "1")
     assert refused.returncode == 2
     assert "than this workspace has now: lib/a.py, lib/new.py (it had none); --code" in refused.stderr
-    brought = swept.run("flows.sweep.bring", "small", "1", "--code")
+    brought = swept.run("flows.sweep.apply", "small", "1", "--code")
     assert brought.returncode == 0, brought.stderr
     assert "brought lib/a.py\nmoved lib/new.py, which trial-0001-seed-0 had not, to .scratch/" in brought.stdout
     assert not (swept.path / "lib" / "new.py").exists()
@@ -73,10 +73,10 @@ def test_the_code_of_a_trial_that_ran_elsewhere_comes_from_the_sweep(swept: Swee
     trial.mkdir()
     shutil.copy(aside / "trial.json", trial)
     (swept.path / "lib" / "a.py").write_text("3")
-    brought = swept.run("flows.sweep.bring", "small", "1", "--code")
+    brought = swept.run("flows.sweep.apply", "small", "1", "--code")
     (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("4")
     (swept.path / "lib" / "a.py").write_text("3")
-    gone = swept.run("flows.sweep.bring", "small", "1", "--code")
+    gone = swept.run("flows.sweep.apply", "small", "1", "--code")
     (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("1")
     shutil.rmtree(trial)
     aside.rename(trial)
@@ -92,7 +92,7 @@ def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_a
     before = len(swept.told("begins"))
     text = PARAMS.replace("steps: 3", "steps: 99, more: 1").replace("{size: 8}", "{size: 16}")
     (swept.path / "params.yaml").write_text(text)
-    brought = swept.run("flows.sweep.bring", "small", "1")
+    brought = swept.run("flows.sweep.apply", "small", "1")
     assert brought.returncode == 0, brought.stderr
     assert [line for line in brought.stdout.splitlines() if line.startswith("params.yaml: ")] == [
         "params.yaml: datasets.doll.size was 16, is 8 as in trial-0001-seed-0",
@@ -109,7 +109,7 @@ def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> 
     cache = swept.path / ".dvc" / "cache"
     cache.rename(cache.with_name("elsewhere"))
     try:
-        refused = swept.run("flows.sweep.bring", "small", "1")
+        refused = swept.run("flows.sweep.apply", "small", "1")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
         cache.with_name("elsewhere").rename(cache)
@@ -126,7 +126,7 @@ def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swep
     (kept,) = (swept.path / ".dvc/cache").rglob(digest[2:])
     kept.rename(trial / "kept")
     try:
-        brought = swept.run("flows.sweep.bring", "small", "1")
+        brought = swept.run("flows.sweep.apply", "small", "1")
     finally:
         (trial / "kept").rename(kept)
     assert brought.returncode == 0, brought.stderr

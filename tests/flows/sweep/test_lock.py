@@ -8,9 +8,9 @@ import optuna
 import pytest
 
 from flows.errors import SweepError, TakenOverError
-from flows.sweep import lease, storage
+from flows.sweep import lock, storage
 from flows.sweep.config import Sweep
-from flows.sweep.lease import Lease
+from flows.sweep.lock import Lease
 from flows.sweep.space import Space
 from flows.sweep.study import Study
 from tests.flows.workspaces import wait_for
@@ -18,7 +18,7 @@ from tests.flows.workspaces import wait_for
 
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(lease, "BEAT_S", 0.3)
+    monkeypatch.setattr(lock, "BEAT_S", 0.3)
     made = f"sqlite:///{tmp_path / 'studies.db'}"
     monkeypatch.setenv(storage.VARIABLE, made)
     return made

@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from flows.patience import patiently
 from flows.repeating import repeating
 from flows.sweep.curve import Point
-from flows.sweep.trial import Measured, finite
+from flows.sweep.trial import TrialResult, finite
 
 TYPE = "trial"
 UNFIT = "Unfit"
@@ -27,45 +27,45 @@ AT_THE_END_S = 3600.0
 
 
 @dataclass
-class Bulletin:
+class TrialReport:
     """The curve so far and, at the end, what was measured."""
 
     points: list[Point] = field(default_factory=list)
-    measured: Measured | None = None
+    measured: TrialResult | None = None
 
     @classmethod
-    def read(cls, data: Any) -> "Bulletin":
+    def read(cls, data: Any) -> "TrialReport":
         """Read it from an artifact."""
         found = data["measured"]
         points = [(step, value) for step, value in data["points"] if value is not None]
-        return cls(points, Measured(**found | {"values": finite(found["values"])}) if found else None)
+        return cls(points, TrialResult(**found | {"values": finite(found["values"])}) if found else None)
 
 
 @contextmanager
-def posted(bulletin: Bulletin) -> Iterator[None]:
-    """Meanwhile, keep this flow run's bulletin on the server up to date, the last time at the end.
+def published(report: TrialReport) -> Iterator[None]:
+    """Meanwhile, keep this flow run's report on the server up to date, the last time at the end.
 
     Raises:
         LostError: if the server is away for too long at the beginning or the end; between them it may be.
     """
-    artifact = patiently(partial(_create, bulletin))
+    artifact = patiently(partial(_create, report))
 
     def post() -> None:
         with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
-            _update(artifact, bulletin)
+            _update(artifact, report)
 
     with repeating(post, every_s=EVERY_S):
         yield
-    patiently(partial(_update, artifact, bulletin), within_s=AT_THE_END_S)
+    patiently(partial(_update, artifact, report), within_s=AT_THE_END_S)
 
 
-def _create(bulletin: Bulletin) -> UUID:
+def _create(report: TrialReport) -> UUID:
     with get_client(sync_client=True) as client:
-        mine = ArtifactCreate(type=TYPE, data=asdict(bulletin), flow_run_id=UUID(flow_run.id))
+        mine = ArtifactCreate(type=TYPE, data=asdict(report), flow_run_id=UUID(flow_run.id))
         return client.create_artifact(mine).id
 
 
-def _update(artifact: UUID, bulletin: Bulletin) -> None:
+def _update(artifact: UUID, report: TrialReport) -> None:
     """Write it, by a client that is new: one that has met a server would wait for it longer each time, up to 30 s."""
     with get_client(sync_client=True) as client:
-        client.update_artifact(artifact, ArtifactUpdate(data=asdict(bulletin)))
+        client.update_artifact(artifact, ArtifactUpdate(data=asdict(report)))

@@ -1,4 +1,4 @@
-"""`python -m flows.sweep.bring NAME NUMBER`: a trial's parameters, code and outputs in the main workspace.
+"""`python -m flows.sweep.apply NAME NUMBER`: a trial's parameters, code and outputs in the main workspace.
 
 Nothing is trained again: DVC restores what the trial made, from its cache or, with `--pull`, from its remote.
 """
@@ -19,12 +19,12 @@ from flows.errors import SweepError
 from flows.processes import Children
 from flows.stages import repro
 from flows.sweep import workspace
-from flows.sweep.restore import restore
+from flows.sweep.checkout import restore
 from flows.sweep.trial import FILE, Trial
 from flows.sweep.workspace import BASE, PARAMS, SWEEPS
 
 
-def bring(trial: Trial, *, code: bool = False, pull: bool = False) -> None:
+def apply(trial: Trial, *, code: bool = False, pull: bool = False) -> None:
     """Set a trial's parameters in this workspace's params.yaml and restore its outputs.
 
     Raises:
@@ -144,7 +144,7 @@ def _place(source: Path, target: Path, how: Callable[[Path, Path], object]) -> N
 def main(arguments: Sequence[str] | None = None) -> None:
     """Bring it, say what to do next. Exit code 2 if there is no such trial, or its code differs."""
     parser = argparse.ArgumentParser(
-        prog="python -m flows.sweep.bring", description="Bring a trial back from its sweep."
+        prog="python -m flows.sweep.apply", description="Bring a trial back from its sweep."
     )
     parser.add_argument("sweep", help="the sweep's name")
     parser.add_argument("number", type=int, help="the trial's number, as in the summary's table")
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with answers():
         trial = find(options.sweep, options.number, seed=options.seed)
-        bring(trial, code=options.code, pull=options.pull)
+        apply(trial, code=options.code, pull=options.pull)
         print(f"{PARAMS} and the outputs of {trial.system} on {trial.dataset} are now those of {trial.name}")
 
 

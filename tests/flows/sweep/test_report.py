@@ -11,18 +11,18 @@ import pytest
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
 from flows import patience
-from flows.sweep import bulletin, trial
-from flows.sweep.bulletin import Bulletin, posted
-from flows.sweep.trial import Measured, Trial
+from flows.sweep import report, trial
+from flows.sweep.report import TrialReport, published
+from flows.sweep.trial import Trial, TrialResult
 from tests.flows.sweeps import SweepWorkspace
 
 
 def test_what_is_no_number_comes_through_prefect_as_nothing_and_is_left_out() -> None:
-    sent = {"points": [[1, 2.0], [2, None]], "measured": asdict(Measured({"FD": 1.0}, 3.0, "left"))}
+    sent = {"points": [[1, 2.0], [2, None]], "measured": asdict(TrialResult({"FD": 1.0}, 3.0, "left"))}
     sent["measured"]["values"]["extra"] = None
-    read = Bulletin.read(sent)
+    read = TrialReport.read(sent)
     assert read.points == [(1, 2.0)]
-    assert read.measured == Measured({"FD": 1.0}, 3.0, "left")
+    assert read.measured == TrialResult({"FD": 1.0}, 3.0, "left")
 
 
 class Outage:
@@ -54,13 +54,13 @@ class Outage:
 
 def test_an_outage_at_the_end_loses_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
     outage = Outage()
-    monkeypatch.setattr(bulletin, "get_client", lambda **_: outage)
-    monkeypatch.setattr(bulletin, "flow_run", SimpleNamespace(id=str(uuid4())))
+    monkeypatch.setattr(report, "get_client", lambda **_: outage)
+    monkeypatch.setattr(report, "flow_run", SimpleNamespace(id=str(uuid4())))
     monkeypatch.setattr(patience, "POLL_S", 0.01)
-    mine = Bulletin()
-    with posted(mine):
-        mine.measured = Measured({"FD": 1.0}, 2.0)
-    assert Bulletin.read(outage.data).measured == mine.measured
+    mine = TrialReport()
+    with published(mine):
+        mine.measured = TrialResult({"FD": 1.0}, 2.0)
+    assert TrialReport.read(outage.data).measured == mine.measured
 
 
 def test_a_trial_tells_numbers_only(inside: SweepWorkspace) -> None:
