@@ -15,11 +15,12 @@ from smis.core.config import Config
 from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import Bar
+from smis.core.sample_row import SampleRow
 from smis.core.seeding import generator
-from smis.data.samples import SampleRow, write_samples
+from smis.data.samples import write_samples
 from smis.data.shards import Prepared, Split
 from smis.models.registry import SYSTEMS
-from smis.sampling.sampler import Sampled, Sampler, covering
+from smis.sampling.sampler import Sampler, covering
 from smis.training.export import Trained, load_system
 
 
@@ -75,10 +76,10 @@ class _Cell:
             if any(self._instances.values()):
                 self._file(beside / "instances.arrow", self._one_instance(), bar)
 
-    def _file(self, path: Path, made: Iterable[Sampled], bar: Bar) -> None:
+    def _file(self, path: Path, made: Iterable[SampleRow], bar: Bar) -> None:
         def rows() -> Iterator[SampleRow]:
-            for one in made:
-                yield SampleRow(key=one.key, sample=one.sample, resampled=one.resampled, image=one.picture)
+            for row in made:
+                yield row
                 bar.advance(note=path.stem)
 
         write_samples(path, rows(), height=self._data.height, width=self._data.width)
@@ -88,21 +89,21 @@ class _Cell:
         for start in range(0, len(indices), self._config.batch):
             yield self._test.batch(indices[start : start + self._config.batch])
 
-    def _everything(self) -> Iterator[Sampled]:
+    def _everything(self) -> Iterator[SampleRow]:
         for index in self._chosen:
-            yield from self._sampler.everything(self._test.batch([index]), samples=self._config.samples)
+            yield from self._sampler.vary_all(self._test.batch([index]), samples=self._config.samples)
 
-    def _one_class(self, chosen: int) -> Iterator[Sampled]:
+    def _one_class(self, chosen: int) -> Iterator[SampleRow]:
         for index, classes in self._chosen.items():
             if chosen in classes:
                 one = self._test.batch([index])
-                yield from self._sampler.one_class(one, chosen=chosen, samples=self._config.samples)
+                yield from self._sampler.vary_class(one, chosen=chosen, samples=self._config.samples)
 
-    def _one_instance(self) -> Iterator[Sampled]:
+    def _one_instance(self) -> Iterator[SampleRow]:
         for index, instances in self._instances.items():
             for chosen in instances:
                 one = self._test.batch([index])
-                yield from self._sampler.one_instance(one, chosen=chosen, samples=self._config.samples)
+                yield from self._sampler.vary_instance(one, chosen=chosen, samples=self._config.samples)
 
     def _drawn_instances(self, index: int, *, seed: int) -> list[int]:
         """Choose among a label map's instances; one that is all there is tells nothing of instances."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.train.config import MeasuredConfig
+from smis.core.sample_row import SampleRow
 from smis.core.shapes import Image
 from smis.data.shards import Split
 from smis.metrics import embeddings, networks
@@ -15,7 +16,7 @@ from smis.metrics.features import image_of
 from smis.metrics.fid import FrechetDistance, Moments
 from smis.metrics.metric import gather
 from smis.metrics.result import Bootstrap
-from smis.sampling.sampler import Sampled, Sampler, covering
+from smis.sampling.sampler import Sampler, covering
 from smis.training.distributed import Processes
 from smis.training.validation import Criterion
 
@@ -49,7 +50,7 @@ class Measuring:
             made = list(self._sampler.single([self._split.batch(chosen)]))
             distance.update(self._embedding.of(self._image(made)), [one.key for one in made])
         for number in self._diverse[self._processes.rank :: self._processes.world]:
-            made = list(self._sampler.everything(self._split.batch([number]), samples=self._config.samples))
+            made = list(self._sampler.vary_all(self._split.batch([number]), samples=self._config.samples))
             diversity.update(made[0].key, self._image(made))
         found: dict[Criterion, float] = {
             "fd": gather(distance).compute(_POINT).value,
@@ -58,5 +59,5 @@ class Measuring:
         # each process has merged in an order of its own
         return self._processes.gathered(found)[0]
 
-    def _image(self, made: Sequence[Sampled]) -> Image:
-        return image_of(np.stack([one.picture for one in made]), device=self._processes.device)
+    def _image(self, made: Sequence[SampleRow]) -> Image:
+        return image_of(np.stack([one.image for one in made]), device=self._processes.device)

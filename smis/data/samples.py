@@ -12,26 +12,12 @@ from numpy import ndarray
 
 from smis.core.errors import ShardError
 from smis.core.files import written
+from smis.core.sample_row import SampleRow
 from smis.core.shapes import Picture
 from smis.data.schema import VERSION
 
-EVERYTHING = -1
-"""In place of a class's or an instance's id: all codes were drawn anew."""
 _ROWS = 1024
 _REMEDY = "run `dvc repro sample` again"
-
-
-@dataclass(frozen=True, eq=False)
-class SampleRow:
-    """One drawn picture (RGB, 0..255)."""
-
-    key: str
-    """Of the picture whose label map was drawn."""
-    sample: int
-    """Number of the draw for that label map, from 0."""
-    resampled: int
-    """The class, or in a file of instances the instance, that alone was drawn anew; or EVERYTHING."""
-    image: Picture
 
 
 class MappedPictures:

@@ -32,8 +32,8 @@ def rows(
     for one in label_maps:
         labels = one.labels[0].cpu().numpy().astype(np.uint8)
         tiles = [colored(labels, palette), pictures(one.image)[0]]
-        tiles += [made.picture for made in sampler.everything(one, samples=samples)]
-        tiles += [made.picture for made in sampler.one_class(one, chosen=_varied(labels), samples=samples)]
+        tiles += [made.image for made in sampler.vary_all(one, samples=samples)]
+        tiles += [made.image for made in sampler.vary_class(one, chosen=_varied(labels), samples=samples)]
         for column, tile in zip(named, tiles, strict=True):
             column.append(tile)
     captions = ["labels", "real", *["everything"] * samples, *["one class"] * samples]

@@ -10,7 +10,8 @@ from torch import nn
 from smis.cli import main
 from smis.cli.metrics import NETWORKS
 from smis.core.sample import Sample
-from smis.data.samples import EVERYTHING, SampleRow, write_samples
+from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics import fid, inception, networks
@@ -72,7 +73,7 @@ def test_a_person_reads_a_line_for_each_value_and_the_warning_beside(
 
 def test_kid_is_measured_on_arrow_samples_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     real = save(tmp_path / "real", noise(8))
-    rows = [SampleRow(f"map {n}", 0, EVERYTHING, picture) for n, picture in enumerate(noise(6, seed=1))]
+    rows = [SampleRow(f"map {n}", 0, RESAMPLED_ALL, picture) for n, picture in enumerate(noise(6, seed=1))]
     write_samples(tmp_path / "single.arrow", rows, height=32, width=32)
     (found,) = told(capsys, "kid", real, tmp_path / "single.arrow")
     assert (found["name"], found["protocol"]["subset_images"]) == ("kid", 6)

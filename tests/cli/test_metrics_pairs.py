@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis.data.samples import EVERYTHING, SampleRow, write_samples
+from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.data.samples import write_samples
 from smis.metrics import networks
 from smis.metrics.features import image_of
 from smis.metrics.pairs import diversity
@@ -35,7 +36,7 @@ def test_lpips_is_the_mean_over_pairs_of_one_name(tmp_path: Path, capsys: pytest
 
 def test_lpips_pairs_two_files_of_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, seed in (("a", 0), ("b", 1)):
-        rows = [SampleRow(f"map {n}", 0, EVERYTHING, picture) for n, picture in enumerate(noise(3, seed=seed))]
+        rows = [SampleRow(f"map {n}", 0, RESAMPLED_ALL, picture) for n, picture in enumerate(noise(3, seed=seed))]
         write_samples(tmp_path / f"{name}.arrow", rows[seed:], height=32, width=32)
     a, b = tmp_path / "a.arrow", tmp_path / "b.arrow"
     line = refused(capsys, "lpips", a, b, "--network", "stlpips_alex")
@@ -70,7 +71,7 @@ def test_diversity_is_over_the_pictures_of_each_label_map(
     if form == "arrow":
         place = tmp_path / "everything.arrow"
         rows = [
-            SampleRow(stem, n, EVERYTHING, picture) for stem, all_ in drawn.items() for n, picture in enumerate(all_)
+            SampleRow(stem, n, RESAMPLED_ALL, picture) for stem, all_ in drawn.items() for n, picture in enumerate(all_)
         ]
         write_samples(place, rows, height=32, width=32)
     (found,) = told(capsys, "diversity", place, "--network", "stlpips_alex", "--pairs", "all")

@@ -10,7 +10,8 @@ from PIL import Image
 
 from smis.cli import main
 from smis.core.sample import Sample
-from smis.data.samples import SampleRow, write_samples
+from smis.core.sample_row import SampleRow
+from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics import networks

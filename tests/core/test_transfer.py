@@ -91,9 +91,9 @@ def test_training_refuses_a_picture_of_too_many_instances_before_the_step(
     "plan",
     [
         lambda sampler, one: sampler.single([one]),
-        lambda sampler, one: sampler.everything(one, samples=2),
-        lambda sampler, one: sampler.one_class(one, chosen=1, samples=2),
-        lambda sampler, one: sampler.one_instance(one, chosen=1, samples=2),
+        lambda sampler, one: sampler.vary_all(one, samples=2),
+        lambda sampler, one: sampler.vary_class(one, chosen=1, samples=2),
+        lambda sampler, one: sampler.vary_instance(one, chosen=1, samples=2),
     ],
     ids=["single", "everything", "one class", "one instance"],
 )

@@ -3,8 +3,9 @@ import pyarrow as pa
 import pytest
 
 from smis.core.errors import DiskError, ShardError
+from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data import samples
-from smis.data.samples import EVERYTHING, SampleRow, read_samples, write_samples
+from smis.data.samples import read_samples, write_samples
 from smis.data.schema import VERSION
 
 
@@ -12,7 +13,7 @@ def rows(count):
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, size=(count, 6, 4, 3), dtype=np.uint8)
     return [
-        SampleRow(f"test/{number // 3}", number % 3, EVERYTHING if number % 2 else number, image)
+        SampleRow(f"test/{number // 3}", number % 3, RESAMPLED_ALL if number % 2 else number, image)
         for number, image in enumerate(images)
     ]
 

@@ -9,8 +9,9 @@ import torch
 import yaml
 from torch import nn
 
+from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.core.seeding import Noise
-from smis.data.samples import EVERYTHING, SampleRow, write_samples
+from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.datasets.paperdoll.config import Config
@@ -73,7 +74,7 @@ def _varied(reader: PaperDoll, maps: range, *, samples: int) -> Iterator[SampleR
     for index in maps:
         for sample in range(samples):
             image = reader.render(reader.layout("test", index), reader.appearance(numbers), hard=True)
-            yield SampleRow(reader.read("test", index).key, sample, EVERYTHING, image)
+            yield SampleRow(reader.read("test", index).key, sample, RESAMPLED_ALL, image)
 
 
 def _one_class(reader: PaperDoll) -> Iterator[SampleRow]:

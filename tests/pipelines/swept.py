@@ -11,7 +11,8 @@ import yaml
 from pipelines import tracking
 from pipelines.tracking import sweep
 from smis.core.sample import Sample
-from smis.data.samples import SampleRow, write_samples
+from smis.core.sample_row import SampleRow
+from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.shards import Prepared
 from smis.data.writer import write

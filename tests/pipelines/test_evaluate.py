@@ -13,7 +13,8 @@ from safetensors import safe_open
 
 from pipelines import evaluate, reference, segmenter
 from smis.core.errors import ParamsError, ShardError, WeightsError
-from smis.data.samples import SampleRow, read_samples, write_samples
+from smis.core.sample_row import SampleRow
+from smis.data.samples import read_samples, write_samples
 from smis.data.shards import Prepared
 from tests.pipelines.measured import COUNTS, LABEL_MAPS, SAMPLES, lay_out, painted
 

@@ -9,7 +9,8 @@ import torch
 
 from pipelines import sample as stage
 from smis.core.errors import CheckpointError
-from smis.data.samples import EVERYTHING, read_samples
+from smis.core.sample_row import RESAMPLED_ALL
+from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.models.groupdnet import Config
 from smis.training.export import save_weights, tensors_of
@@ -44,7 +45,7 @@ def test_there_is_a_file_for_each_kind_with_the_rows_that_were_planned(capsys: p
 
     everything = read_samples(SAMPLES / "everything.arrow")
     assert everything.sample.tolist() == [0, 1, 2] * 2
-    assert set(everything.resampled.tolist()) == {EVERYTHING}
+    assert set(everything.resampled.tolist()) == {RESAMPLED_ALL}
 
     present = {key: set(np.flatnonzero(row)) for key, row in zip(test.keys, test.pixels, strict=True)}
     shown = {c for key in everything.keys for c in present[key]}

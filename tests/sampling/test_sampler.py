@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from smis.core.batch import Batch
+from smis.core.sample_row import RESAMPLED_ALL
 from smis.core.seeding import Noise
 from smis.core.style import Style
-from smis.sampling.sampler import EVERYTHING, Samplable, Sampler, covering, pictures
+from smis.sampling.sampler import Samplable, Sampler, covering, pictures
 
 
 @pytest.fixture
@@ -37,13 +38,13 @@ def test_the_toy_can_be_sampled(toy: ModuleType) -> None:
 def test_single_makes_one_picture_of_each_label_map(toy: ModuleType, sampler: Sampler) -> None:
     made = list(sampler.single([toy.batch_of(0, 3), toy.batch_of(1, 2)]))
     assert [one.key for one in made] == ["0/0", "0/1", "0/2", "1/0", "1/1"]
-    assert {(one.sample, one.resampled) for one in made} == {(0, EVERYTHING)}
+    assert {(one.sample, one.resampled) for one in made} == {(0, RESAMPLED_ALL)}
 
 
 def test_everything_makes_different_pictures_of_one_label_map(toy: ModuleType, sampler: Sampler) -> None:
-    made = list(sampler.everything(_one(toy), samples=5))
+    made = list(sampler.vary_all(_one(toy), samples=5))
     assert [one.sample for one in made] == [0, 1, 2, 3, 4]
-    assert len({one.picture.tobytes() for one in made}) == 5
+    assert len({one.image.tobytes() for one in made}) == 5
 
 
 def test_one_class_makes_pictures_that_share_the_style_of_all_others(toy: ModuleType) -> None:
@@ -55,7 +56,7 @@ def test_one_class_makes_pictures_that_share_the_style_of_all_others(toy: Module
             return super().synthesize(labels, instances, style)
 
     sampler = Sampler(Watched().eval(), seed=0, batch=2)
-    made = list(sampler.one_class(_one(toy), chosen=1, samples=3))
+    made = list(sampler.vary_class(_one(toy), chosen=1, samples=3))
     codes = torch.cat(seen)
     assert [(one.sample, one.resampled) for one in made] == [(0, 1), (1, 1), (2, 1)]
     assert codes[:, [0, 2]].unique(dim=0).shape[0] == 1
@@ -75,7 +76,7 @@ def test_one_instance_is_drawn_anew_alone_where_instances_have_codes() -> None:
             seen.append(style)
             return torch.zeros(len(style.instances), 3, *labels.shape[1:])
 
-    list(Sampler(Instances(), seed=0, batch=2).one_instance(_people(), chosen=2, samples=4))
+    list(Sampler(Instances(), seed=0, batch=2).vary_instance(_people(), chosen=2, samples=4))
     codes = torch.cat([style.instances for style in seen if style.instances is not None])
     assert codes[:, 2].unique(dim=0).shape[0] == 4
     assert codes[:, [0, 1, 3]].unique(dim=0).shape[0] == 1
@@ -93,7 +94,7 @@ def test_the_class_of_an_instance_is_drawn_anew_where_only_classes_have_codes() 
             seen.append(style.classes)
             return torch.zeros(len(style.classes), 3, *labels.shape[1:])
 
-    made = list(Sampler(Classes(), seed=0, batch=3).one_instance(_people(), chosen=2, samples=3))
+    made = list(Sampler(Classes(), seed=0, batch=3).vary_instance(_people(), chosen=2, samples=3))
     assert [one.resampled for one in made] == [2, 2, 2]
     assert torch.cat(seen)[:, 1].unique(dim=0).shape[0] == 3
     assert torch.cat(seen)[:, 0].unique(dim=0).shape[0] == 1
@@ -109,8 +110,8 @@ def test_one_seed_gives_one_set_of_pictures_and_two_seeds_two(toy: ModuleType) -
     system = _warm(toy)
 
     def drawn(seed: int) -> list[bytes]:
-        plan = Sampler(system, seed=seed, batch=4).everything(_one(toy), samples=4)
-        return [one.picture.tobytes() for one in plan]
+        plan = Sampler(system, seed=seed, batch=4).vary_all(_one(toy), samples=4)
+        return [one.image.tobytes() for one in plan]
 
     assert drawn(0) == drawn(0)
     assert not set(drawn(0)) & set(drawn(1))

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from smis.core.sample import Sample
-from smis.data.samples import EVERYTHING, SampleRow, write_samples
+from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics.result import Result
@@ -49,10 +50,10 @@ def sample(number: int, split: str) -> Sample:
 
 def drawn(real: list[Sample], resampled: int) -> Iterator[SampleRow]:
     for one in real:
-        if resampled == EVERYTHING or (one.labels == resampled).any():
+        if resampled == RESAMPLED_ALL or (one.labels == resampled).any():
             for number in range(3):
                 image = one.image.copy()
-                image[(one.labels == resampled) | (resampled == EVERYTHING)] = 80 * number
+                image[(one.labels == resampled) | (resampled == RESAMPLED_ALL)] = 80 * number
                 yield SampleRow(key=one.key, sample=number, resampled=resampled, image=image)
 
 
@@ -64,8 +65,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(Path("data/dolls"), [sample(0, "train"), *test], header=Header("dolls", CLASSES, palette, SIZE, SIZE))
     for system, scale in zip(SYSTEMS, (1.0, 5.0), strict=True):
         folder = Path("runs/dolls", system)
-        for resampled in (EVERYTHING, *range(len(CLASSES))):
-            name = "everything" if resampled == EVERYTHING else f"class-{resampled}"
+        for resampled in (RESAMPLED_ALL, *range(len(CLASSES))):
+            name = "everything" if resampled == RESAMPLED_ALL else f"class-{resampled}"
             write_samples(folder / "samples" / f"{name}.arrow", drawn(test, resampled), height=SIZE, width=SIZE)
         lines = [json.dumps({"step": step, "GAN": scale / step, "KLD": 10.0**-step}) for step in range(1, 5)]
         (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
