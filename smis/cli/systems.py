@@ -10,7 +10,7 @@ from rich.table import Table
 
 from smis.core.errors import ParamsError
 from smis.models.registry import SYSTEMS
-from smis.nn.unfilled import Unfilled
+from smis.nn.initialize import SkipInit
 from smis.published.data_sets import data_set_of
 
 
@@ -57,7 +57,7 @@ def row(name: str, preset: str) -> dict[str, Any]:
     """Say what a registry row is; its networks are counted without memory for their weights."""
     config = SYSTEMS.load(name)
     data = data_set_of(preset)
-    with Unfilled():
+    with SkipInit():
         system = config(preset=preset).build(
             classes=len(data.classes), height=data.height, width=data.width, training=False
         )

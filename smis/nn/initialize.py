@@ -1,7 +1,11 @@
-"""How the released networks begin."""
+"""First weights of networks: as the releases draw them, or none where a file's take their place."""
 
-from torch import nn
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import init
 from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
 
 
 def initialize(network: nn.Module, *, gain: float = 0.02) -> None:
@@ -12,9 +16,9 @@ def initialize(network: nn.Module, *, gain: float = 0.02) -> None:
     for layer in network.modules():
         if isinstance(layer, _ConvNd | nn.Linear):
             # behind spectral normalization the parameter goes by another name and `weight` is what it computes
-            nn.init.xavier_normal_(getattr(layer, "weight_orig", layer.weight), gain=gain)
+            init.xavier_normal_(getattr(layer, "weight_orig", layer.weight), gain=gain)
             if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+                init.zeros_(layer.bias)
 
 
 def initialize_normally(network: nn.Module, *, deviation: float = 0.02) -> None:
@@ -24,4 +28,27 @@ def initialize_normally(network: nn.Module, *, deviation: float = 0.02) -> None:
     """
     for layer in network.modules():
         if isinstance(layer, _ConvNd):
-            nn.init.normal_(layer.weight, std=deviation)
+            init.normal_(layer.weight, std=deviation)
+
+
+class SkipInit(TorchFunctionMode):
+    """Leave first weights uninitialized while networks are built, as `torch.nn.utils.skip_init` does for one layer.
+
+    For networks whose weights come from a file, or that are only counted: drawing takes as long as reading the file.
+    (On torch's meta device the first norm imports a thousand modules: 10 seconds.)
+
+    Example:
+        >>> with SkipInit():
+        ...     layer = nn.Linear(2, 3)
+        >>> layer.weight.shape
+        torch.Size([3, 2])
+    """
+
+    _DRAWS = (Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.kaiming_uniform_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Skip functions that draw."""
+        kwargs = kwargs or {}
+        if func in self._DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)

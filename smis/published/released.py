@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from smis.core.errors import CheckpointError
 from smis.core.files import written
 from smis.models.registry import SYSTEMS
-from smis.nn.unfilled import Unfilled
+from smis.nn.initialize import SkipInit
 from smis.published.fit import misfit
 from smis.training.export import build_system, load_weights, part_of
 
@@ -26,7 +26,7 @@ def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
         DiskError: if a file cannot be written.
     """
     tensors, metadata = load_weights(checkpoint)
-    with Unfilled():
+    with SkipInit():
         system = build_system(metadata, SYSTEMS, source=checkpoint)
     counts = {}
     for name, file in FILES.items():

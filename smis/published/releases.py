@@ -5,7 +5,7 @@ from typing import Any
 
 from smis.core.errors import ParamsError
 from smis.models.registry import SYSTEMS
-from smis.nn.unfilled import Unfilled
+from smis.nn.initialize import SkipInit
 from smis.published.data_sets import DataSet, data_set_of
 
 RELEASES = {
@@ -36,7 +36,7 @@ class Candidate:
     def networks(self) -> Any:
         """Build the system without memory for its weights: names, shapes and kinds of numbers only."""
         data = self.data_set
-        with Unfilled():
+        with SkipInit():
             return self.config.build(classes=len(data.classes), height=data.height, width=data.width, training=False)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError, LabelError, ParamsError
 from smis.models.registry import SYSTEMS
-from smis.nn.unfilled import Unfilled
+from smis.nn.initialize import SkipInit
 from smis.training.export import build_system, load_weights, part_of
 
 
@@ -69,7 +69,7 @@ class Networks:
     def _empty(self, height: int, width: int) -> Any:
         metadata = self._metadata | {"height": str(height), "width": str(width)}
         try:
-            with Unfilled():
+            with SkipInit():
                 return build_system(metadata, SYSTEMS, source=self._path)
         except ParamsError as error:
             if (height, width) == self.size:

@@ -17,7 +17,7 @@ EXAMPLES = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/mas
 
 @pytest.mark.parametrize("name", lpips.TRUNKS)
 def test_the_smallest_image_goes_through_and_a_smaller_one_is_refused(name: str) -> None:
-    trunk = {"lpips_alex": lpips._alex, "lpips_vgg": lpips._vgg, "lpips_squeeze": lpips._squeeze}[name]()
+    trunk = lpips._BUILD[name]()
     network = lpips.build(name, trunk=trunk.state_dict(), heads=weights.read(name))
     smallest = network.smallest
     assert all(layer.numel() for layer in network.layers(torch.zeros(1, 3, smallest, smallest)))

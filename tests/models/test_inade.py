@@ -9,6 +9,7 @@ from smis.core.seeding import Noise, generator
 from smis.core.style import Style, classes_of
 from smis.models.inade import Config, borrow
 from smis.nn.perceptual import PerceptualNetwork
+from smis.nn.trunks import Trunk
 
 CLASSES = 8
 SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "slots": 6, "discriminator": {"width": 4, "layers": 3}}
@@ -81,9 +82,8 @@ def test_without_noise_a_code_is_the_mean_of_its_distribution():
 def test_the_divergence_of_a_part_counts_as_that_of_the_whole_batch():
     system, (labels, instances) = small(), layout()
     image = torch.rand(2, 3, 32, 32) * 2 - 1
-    tensors = {"one.weight": torch.randn(2, 3, 3, 3), "one.bias": torch.zeros(2)}
-    unscaled = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    system.perceptual = PerceptualNetwork((("one",),), tensors, weights=(1.0,), blurred=False, scale=unscaled)
+    trunk = Trunk([torch.nn.Conv2d(3, 2, 3, padding=1), torch.nn.ReLU()], taps=(1,))
+    system.perceptual = PerceptualNetwork(trunk, weights=(1.0,))
     whole, half = (
         system.generator_terms(Batch(image[:n], labels[:n], instances[:n], ("a", "b")[:n], parts=2 // n), noise())
         for n in (2, 1)

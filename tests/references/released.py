@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from smis.core.batch import Batch
 from smis.core.seeding import Noise
 from smis.nn import spade_norm
-from smis.nn.perceptual import VGG19
+from smis.nn.trunks import vgg19
 
 Released = dict[str, Tensor]
 SECTIONS = {"G": "generator", "E": "encoder", "D": "discriminator"}
@@ -73,7 +73,7 @@ def made_up_vgg() -> dict[str, Tensor]:
     tensors = {}
     slice_of = {0: 1, 2: 2, 5: 2, 7: 3, 10: 3} | dict.fromkeys((12, 14, 16, 19), 4) | dict.fromkeys((21, 23, 25, 28), 5)
     channels = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512]
-    keys = [key for keys in VGG19 for key in keys if key != "pool"]
+    keys = [key.removesuffix(".weight") for key in vgg19().state_dict() if key.endswith(".weight")]
     for key, (before, after) in zip(keys, pairwise(channels), strict=True):
         layer = int(key.removeprefix("features."))
         name = f"vgg.slice{slice_of[layer]}.{layer}"

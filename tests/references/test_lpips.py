@@ -16,7 +16,7 @@ NAMES = {"lpips_alex": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}
 def made_up(name: str) -> dict[str, torch.Tensor]:
     """Torchvision's keys, and numbers of the size that keeps activations alive through all layers."""
     torch.manual_seed(0)
-    trunk = {"lpips_alex": lpips._alex, "lpips_vgg": lpips._vgg, "lpips_squeeze": lpips._squeeze}[name]()
+    trunk = lpips._BUILD[name]()
     for layer in trunk.modules():
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             nn.init.kaiming_normal_(layer.weight)
