@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.report import markdown, page
 from pipelines.report.sections import Section
-from pipelines.report.tiles import titled
+from smis.core.contact_sheet import paint
 
 
 def write(sections: Sequence[Section], folder: Path) -> None:
@@ -21,4 +21,4 @@ def write(sections: Sequence[Section], folder: Path) -> None:
     for section in sections:
         section.comparison.save(folder / "pictures" / f"{section.dataset}.png")
         for system, groups in section.sheets.items():
-            titled(groups).save(folder / "pictures" / f"{section.dataset}-{system}.png")
+            paint(groups).save(folder / "pictures" / f"{section.dataset}-{system}.png")

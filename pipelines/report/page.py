@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from pipelines.report.sections import Section
-from pipelines.report.tiles import WIDE_GAP, Group, grid, offsets
+from smis.core.contact_sheet import Group, grid, spans
 
 
 def write(sections: Sequence[Section]) -> str:
@@ -28,13 +28,12 @@ def sheet(groups: Sequence[Group]) -> str:
 
 
 def titles(groups: Sequence[Group]) -> list[tuple[str, float, float]]:
-    """Return each group's title with the left end and the width of its columns, in percent of the sheet."""
-    starts = offsets(groups)
-    whole = starts[-1] - WIDE_GAP
-    ends = [start - WIDE_GAP for start in starts[1:]]
+    """Return each group's caption with the left end and the width of its columns, in percent of the sheet."""
+    ends = spans(groups)
+    whole = ends[-1][1]
     return [
-        (group.title, 100 * start / whole, 100 * (end - start) / whole)
-        for group, start, end in zip(groups, starts, ends, strict=False)
+        (group.caption, 100 * start / whole, 100 * (end - start) / whole)
+        for group, (start, end) in zip(groups, ends, strict=True)
     ]
 
 

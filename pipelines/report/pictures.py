@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from numpy import ndarray
 from PIL import Image
 
 from pipelines.report.picks import Picks, Samples
-from pipelines.report.tiles import Group, heat, label_map, photo
+from smis.core.contact_sheet import Group, color_labels, tile
 from smis.core.sample import Sample
 from smis.data.shards import Prepared
 
-_SIDE = 112
-"""Least height of a tile in pixels; small pictures are enlarged by a whole factor."""
+_HEAT = np.array([[10, 8, 32], [74, 20, 108], [176, 48, 88], [243, 120, 36], [250, 206, 92], [255, 255, 235]])
+_FULL_HEAT = 56.0
+"""A standard deviation (of 0..255) that is shown as hottest."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +44,40 @@ class Gallery:
         """Stack the first rows of all systems, for one class."""
         sheets = [self.sheet(samples, rows=rows, parts=1) for samples in drawn.values()]
         return [
-            Group(columns[0].title, [row for group in columns for row in group.rows])
+            Group(columns[0].caption, [row for group in columns for row in group.rows])
             for columns in zip(*sheets, strict=True)
         ]
 
-    @property
-    def _side(self) -> int:
-        return self.data.height * max(1, -(-_SIDE // self.data.height))
-
     def _layout(self, sample: Sample) -> list[Image.Image | None]:
         return [
-            label_map(sample.labels, self.data.palette, side=self._side),
-            photo(sample.image, side=self._side),
+            tile(color_labels(sample.labels, self.data.palette), smooth=False),
+            tile(sample.image),
         ]
 
     def _free(self, images: ndarray) -> list[Image.Image | None]:
-        return [photo(image, side=self._side) for image in images[: self.samples]]
+        return [tile(image) for image in images[: self.samples]]
 
     def _part(self, images: ndarray | None, area: ndarray) -> list[Image.Image | None]:
         if images is None:
             return [None] * (self.samples + 1)
-        shown = [photo(image, side=self._side) for image in images[: self.samples]]
+        shown = [tile(image) for image in images[: self.samples]]
         empty = [None] * (self.samples - len(shown))
-        return [*shown, *empty, heat(images, area, side=self._side)]
+        return [*shown, *empty, heat(images, area)]
+
+
+def heat(samples: ndarray, area: ndarray) -> Image.Image:
+    """Show where samples (n, h, w, 3) differ, dark to bright, with a line around the area (h, w, bool)."""
+    spread = np.clip(samples.astype(np.float32).std(axis=0).mean(axis=-1) / _FULL_HEAT, 0, 1)
+    places = np.linspace(0, 1, len(_HEAT))
+    colors = np.stack([np.interp(spread, places, _HEAT[:, channel]) for channel in range(3)], axis=-1)
+    heat_map = np.array(tile(colors.astype(np.uint8)))
+    inside = np.array(Image.fromarray(area).resize((heat_map.shape[1], heat_map.shape[0]), Image.Resampling.NEAREST))
+    heat_map[_border(inside)] = (90, 220, 255)
+    return Image.fromarray(heat_map)
+
+
+def _border(inside: ndarray) -> ndarray:
+    """Mark the pixels of the area that have a neighbor outside it."""
+    padded = np.pad(inside, 1, mode="edge")
+    all_inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return inside & ~all_inside

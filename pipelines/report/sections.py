@@ -15,7 +15,7 @@ from pipelines.report.differences import Differences
 from pipelines.report.picks import Samples, choose
 from pipelines.report.pictures import Gallery
 from pipelines.report.table import Table
-from pipelines.report.tiles import Group, titled
+from smis.core.contact_sheet import Group, paint
 from smis.core.errors import ParamsError
 from smis.data.shards import Prepared
 
@@ -67,7 +67,7 @@ def gather(dataset: str, systems: list[str], config: ReportConfig) -> Section:
         panels=panels(histories),
         palette=dict(zip(data.classes, data.palette, strict=True)),
         sheets={system: gallery.sheet(samples) for system, samples in drawn.items()},
-        comparison=titled(gallery.comparison(drawn, rows=config.compared_rows), names=list(there)),
+        comparison=paint(gallery.comparison(drawn, rows=config.compared_rows), blocks=list(there)),
     )
 
 

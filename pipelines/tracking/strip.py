@@ -1,57 +1,39 @@
-"""A run at a glance: one row of pictures, of the same test label maps in every run; rows of trials are compared."""
+"""A run at a glance: one row of images, of the same test label maps in every run; rows of trials are compared."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from pipelines.tracking.cell import Cell
+from smis.core.contact_sheet import Group, color_labels, grid, paint, tile
 
 NAME = "samples.png"
-_MAPS, _DRAWS = 3, 4
-_HIGH, _TITLE = 96, 22
+_MAPS, _SAMPLES = 3, 4
+_SIDE = 128
 
 
 def save(cell: Cell, path: Path) -> None:
-    """Write, for each of the first sampled label maps: the map, the real picture, and draws that vary everything."""
+    """Write, for each of the first sampled label maps: the map, the real image, and samples that vary everything."""
     from smis.data.samples import read_samples
     from smis.data.shards import Prepared
-    from smis.sampling.grid import colored
 
     test = Prepared(Path("data", cell.dataset)).split("test")
     drawn = read_samples(cell.samples / "everything.arrow")
     keys = test.keys.tolist()
-    groups: list[Image.Image] = []
+    groups: list[Group] = []
     for key in list(dict.fromkeys(drawn.keys))[:_MAPS]:
         real = test[keys.index(key)]
-        draws = [number for number, other in enumerate(drawn.keys) if other == key][:_DRAWS]
-        pictures = [colored(real.labels, test.header.palette), real.image, *drawn.image[draws]]
-        groups.append(_joined([_enlarged(Image.fromarray(picture)) for picture in pictures], gap=2))
-    _joined(groups, gap=12).save(path)
+        samples = [number for number, other in enumerate(drawn.keys) if other == key][:_SAMPLES]
+        labels = tile(color_labels(real.labels, test.header.palette), smallest=_SIDE, largest=_SIDE, smooth=False)
+        images = [tile(pixels, smallest=_SIDE, largest=_SIDE) for pixels in (real.image, *drawn.image[samples])]
+        groups.append(Group("", [[labels, *images]]))
+    grid(groups).save(path)
 
 
 def stack(rows: Sequence[tuple[str, Path]], path: Path) -> None:
     """Write saved rows below each other, each under its title."""
-    pictures = [(title, Image.open(row)) for title, row in rows]
-    step = max(picture.height for _, picture in pictures) + _TITLE + 4
-    sheet = Image.new("RGB", (max(picture.width for _, picture in pictures), step * len(pictures)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for number, (title, picture) in enumerate(pictures):
-        pen.text((2, number * step + 3), title, fill="black", font=font)
-        sheet.paste(picture, (0, number * step + _TITLE))
-        picture.close()
-    sheet.save(path)
-
-
-def _enlarged(tile: Image.Image) -> Image.Image:
-    return tile.resize((tile.width * _HIGH // tile.height, _HIGH), Image.Resampling.BILINEAR)
-
-
-def _joined(pictures: Sequence[Image.Image], *, gap: int) -> Image.Image:
-    width = sum(picture.width + gap for picture in pictures) - gap
-    row = Image.new("RGB", (width, _HIGH), "white")
-    x = 0
-    for picture in pictures:
-        row.paste(picture, (x, 0))
-        x += picture.width + gap
-    return row
+    images = [[Image.open(row)] for _, row in rows]
+    paint([Group("", images)], row_titles=[title for title, _ in rows], margin=0).save(path)
+    for (image,) in images:
+        image.close()

@@ -11,13 +11,14 @@ import torch
 from pipelines import tracking
 from pipelines.train.config import Params
 from pipelines.train.measuring import Measuring
+from smis.core import contact_sheet
 from smis.core.batch import Batch
 from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared
-from smis.sampling import grid
+from smis.sampling.grid import sample_groups
 from smis.sampling.sampler import Samplable, covering
 from smis.training.distributed import Processes
 from smis.training.export import description, save_weights
@@ -83,7 +84,8 @@ class Cell:
 
         def look(step: int) -> None:
             path = self.scratch / "grids" / f"step-{step:06d}.png"
-            grid.save(path, grid.rows(system, shown, palette=self.data.palette, seed=self.params.seed))
+            groups = sample_groups(system, shown, palette=self.data.palette, seed=self.params.seed)
+            contact_sheet.save(path, contact_sheet.paint(groups))
             tracker.picture(step, "grid", path)
 
         train(

@@ -9,23 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from smis.cli import census, sheet
+from smis.cli import census
 from smis.cli.arguments import positive
 from smis.cli.census import Census
 from smis.cli.data_sets import DataSet, open_data_set
+from smis.cli.making import TILE_SIDES
+from smis.core import contact_sheet
+from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
 from smis.datasets.io.palette import made_up
 from smis.datasets.io.problems import as_error
 from smis.datasets.registry import DATASETS
-from smis.sampling.grid import colored
 
 
 def add(verbs: Any) -> None:
@@ -90,7 +91,9 @@ def run_show(chosen: argparse.Namespace) -> None:
     shown = sorted({int(label) for sample in samples for label in np.unique(sample.labels)})
     legend = [(opened.classes[number], opened.palette[number]) for number in shown]
     note = f"{len(samples)} of {_pictures(opened.counts[split])} of {split}"
-    sheet.save(out, [_row(sample, opened.palette) for sample in samples], legend=legend, note=note)
+    rows = [_row(sample, opened.palette) for sample in samples]
+    sheet = paint(columns(rows), row_titles=[sample.key for sample in samples], legend=legend, note=note)
+    contact_sheet.save(out, sheet)
     of_samples = census.of_samples(samples, classes=len(opened.classes))
     counted = census.of_prepared(opened.prepared)[split] if opened.prepared else of_samples
     _print(opened, {split: counted}, as_json=chosen.json)
@@ -107,18 +110,13 @@ def _spread(count: int, wanted: int) -> list[int]:
     return sorted({number * count // min(wanted, count) for number in range(min(wanted, count))})
 
 
-def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> sheet.Row:
+def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> list[Captioned]:
     colors = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
-    tiles = [
-        ("picture", sample.image),
-        ("labels", colored(sample.labels, palette)),
-        ("instances", _painted(sample.instances, colors)),
+    return [
+        ("image", tile(sample.image, **TILE_SIDES)),
+        ("labels", tile(color_labels(sample.labels, palette), smooth=False, **TILE_SIDES)),
+        ("instances", tile(color_labels(sample.instances, colors), smooth=False, **TILE_SIDES)),
     ]
-    return sheet.Row(sample.key, tiles)
-
-
-def _painted(ids: ndarray, colors: Sequence[tuple[int, int, int]]) -> ndarray:
-    return np.array(colors, dtype=np.uint8)[ids]
 
 
 def run_check(chosen: argparse.Namespace) -> None:

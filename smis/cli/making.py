@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pictures
 
-from smis.cli import maps, sheet
+from smis.cli import maps
+from smis.core import contact_sheet
+from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
 from smis.core.errors import StyleError
 from smis.core.files import written
 from smis.core.progress import Bar
 from smis.core.shapes import Picture
-from smis.sampling.grid import colored
 from smis.styles import Layout, PictureStyle, Synthesizer, load, to_pictures
 from smis.styles.inputs import read_image
 
+TILE_SIDES = {"smallest": 128, "largest": 256}
+"""Sides of a tile on a sheet, in pixels."""
 _AT_ONCE = 8
 _ROWS = 24
 """Label maps that a sheet shows."""
@@ -100,7 +103,7 @@ def shown(caption: str, image: Path) -> Shown:
 def shown_map(caption: str, layout: Layout, synth: Synthesizer) -> Shown:
     """Show a label map in its classes' colors."""
     ids = layout.labels[0].cpu().numpy().astype(np.uint8)
-    return Shown(caption, colored(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
+    return Shown(caption, color_labels(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
 
 
 def _source(synth: Synthesizer, path: Path, chosen: argparse.Namespace, *, files: Sequence[Path]) -> Source:
@@ -116,33 +119,35 @@ class _Folder:
 
     def __init__(self, out: Path, synth: Synthesizer) -> None:
         self._out, self._synth = out, synth
-        self.rows: list[sheet.Row] = []
+        self.rows: list[tuple[str, list[Captioned]]] = []
         self._classes: frozenset[int] = frozenset()
         self._pictures = 0
 
     def add(self, source: Source, steps: Steps) -> None:
         """Write one label map's pictures, and keep them for the sheet while it has room."""
-        tiles: list[sheet.Tile] = []
+        tiles: list[Captioned] = []
         number = 0
         for step in self._all(source, steps):
             if isinstance(step, Shown):
-                tiles.append((step.caption, step.picture))
+                tiles.append((step.caption, tile(step.picture, smooth=not step.classes, **TILE_SIDES)))
                 self._classes |= step.classes if len(self.rows) < _ROWS else frozenset()
                 continue
             for caption, picture in zip(step.captions, self._painted(step.style), strict=True):
                 with written(self._out / f"{source.path.stem}_{number:02d}.png") as beside:
                     Pictures.fromarray(picture).save(beside, format="PNG")
-                tiles.append((caption, picture))
+                tiles.append((caption, tile(picture, **TILE_SIDES)))
                 number += 1
         self._pictures += number
         if len(self.rows) < _ROWS:
-            self.rows.append(sheet.Row(source.path.stem, tiles))
+            self.rows.append((source.path.stem, tiles))
 
     def finish(self, label_maps: int) -> None:
         """Write the sheet, and say what there is."""
         legend = [(self._synth.classes[number], self._synth.palette[number]) for number in sorted(self._classes)]
         note = f"the first {_ROWS} of {label_maps} label maps" if label_maps > _ROWS else ""
-        sheet.save(self._out / "sheet.png", self.rows, legend=legend, note=note)
+        titles, rows = zip(*self.rows, strict=True)
+        sheet = paint(columns(rows), row_titles=titles, legend=legend, note=note)
+        contact_sheet.save(self._out / "sheet.png", sheet)
         pictures = "1 picture" if self._pictures == 1 else f"{self._pictures} pictures"
         print(f"{pictures} of {label_maps} label map{'s' * (label_maps != 1)} in {self._out}, and sheet.png")
 

@@ -8,7 +8,6 @@ from numpy import ndarray
 from PIL import Image
 
 from smis.cli import main
-from smis.cli.sheet import Row, drawn
 from tests import checkpoints
 
 HEIGHT, WIDTH = checkpoints.SIZE
@@ -141,16 +140,3 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     errors = [one for one in capsys.readouterr().err.splitlines() if one.startswith("error: ")]
     assert len(errors) == 1
     assert told in errors[0]
-
-
-def test_a_sheet_has_a_row_for_each_label_map_and_lines_of_classes_below() -> None:
-    small, large = np.zeros((64, 64, 3), np.uint8), np.zeros((512, 1024, 3), np.uint8)
-    rows = [Row("one", [("labels", small), ("picture", large)]), Row("two", [("labels", small)])]
-    bare = drawn(rows, legend=[])
-    # 64 is doubled, 1024 shrunk to 256; white gaps of 8, white margins of 16
-    assert bare.width == 16 + 128 + 8 + 256 + 16
-    assert np.asarray(bare)[16 + 20 : -16, 16 + 128 : 16 + 128 + 8].min() == 255
-    legend = [(f"class number {n}", (n, n, n)) for n in range(9)]
-    with_legend = drawn(rows, legend=legend, note="the first 2 of 3 label maps")
-    assert with_legend.height > bare.height + 2 * 20
-    assert with_legend.width == bare.width

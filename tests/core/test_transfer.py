@@ -14,7 +14,7 @@ from smis.core.errors import LabelError
 from smis.core.sample import check_slots
 from smis.core.transfer import LimitedInstances, to_device
 from smis.data.late import DeviceTransformBatch
-from smis.sampling.grid import rows
+from smis.sampling.grid import sample_groups
 from smis.sampling.sampler import Sampler
 from smis.training.states import States
 from smis.training.tracker import Silence
@@ -105,4 +105,4 @@ def test_sampling_refuses_it_on_every_device(toy: ModuleType, limited: Any, plan
 
 def test_a_grid_refuses_it_too(toy: ModuleType, limited: Any) -> None:
     with pytest.raises(LabelError, match=REFUSED):
-        rows(limited, [alone(toy)], palette=[(0, 0, 0)] * 3, seed=0)
+        sample_groups(limited, [alone(toy)], palette=[(0, 0, 0)] * 3, seed=0)

@@ -1,8 +1,6 @@
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from PIL import Image
 
 from smis.sampling import grid
 
@@ -10,21 +8,15 @@ PALETTE = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
 
 
 def test_rows_are_label_maps_and_columns_what_is_made_of_them(toy: ModuleType) -> None:
-    columns = grid.rows(toy.Toy().eval(), [toy.batch_of(0, 1), toy.batch_of(1, 1)], palette=PALETTE, seed=0, samples=2)
-    captions = [caption for caption, _ in columns]
-    assert captions == ["labels", "real", "everything", "everything", "one class", "one class"]
-    assert {len(tiles) for _, tiles in columns} == {2}
-    labels = toy.batch_of(0, 1).labels[0].numpy()
-    assert (columns[0][1][0] == np.array(PALETTE)[labels]).all()
-
-
-def test_a_grid_is_a_picture_in_which_small_tiles_are_enlarged(tmp_path: Path) -> None:
-    tile = np.full((8, 8, 3), 200, dtype=np.uint8)
-    grid.save(tmp_path / "grid.png", [("labels", [tile, tile]), ("real", [tile, tile])])
-    with Image.open(tmp_path / "grid.png") as picture:
-        pixels = np.asarray(picture)
-    assert pixels.shape[1] == 2 * (96 + 4) + 4
-    assert (pixels[30, 50] == 200).all()
+    batches = [toy.batch_of(0, 1), toy.batch_of(1, 1)]
+    groups = grid.sample_groups(toy.Toy().eval(), batches, palette=PALETTE, seed=0, samples=2)
+    assert [group.caption for group in groups] == ["labels, real", "everything varies", "one class varies"]
+    assert {(len(group.rows), len(row)) for group in groups for row in group.rows} == {(2, 2)}
+    labels = batches[0].labels[0].numpy()
+    tile = groups[0].rows[0][0]
+    assert tile is not None
+    factor = tile.width // labels.shape[1]
+    assert (np.asarray(tile)[::factor, ::factor] == np.array(PALETTE)[labels]).all()
 
 
 def test_the_second_largest_class_is_the_one_that_varies() -> None:
