@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.clock import machine
-from pipelines.prepare import encoded, prepare
+from pipelines.prepare import prepare
+from pipelines.prepare.chunks import encode_chunk
 from pipelines.stage import end_with_parent
 from smis.data.encoding import Encoding
 from smis.data.rows import Rows
@@ -122,7 +123,7 @@ def measure(name: str, root: Path, *, count: int, encoding: Encoding, repeats: i
     how = {"preload": ["pipelines.prepare", "pandas"], "begin": end_with_parent}
     ways = {
         "library": lambda: list(in_order(library, (files, (height, width), encoding), pieces, **how)),
-        "ours": lambda: [None for _ in in_order(encoded, (reader, header), chunks, **how)],
+        "ours": lambda: [None for _ in in_order(encode_chunk, (reader, header), chunks, **how)],
     }
     for run in ways.values():
         run()
@@ -131,7 +132,7 @@ def measure(name: str, root: Path, *, count: int, encoding: Encoding, repeats: i
         for way, run in ways.items():
             taken[way].append(seconds(run))
     speed = {way: count / statistics.median(times) for way, times in taken.items()}
-    rows = [encoded((reader, header), chunk).rows for chunk in chunks]
+    rows = [encode_chunk((reader, header), chunk).rows for chunk in chunks]
     with tempfile.TemporaryDirectory() as folder:
         writing = seconds(lambda: write_rows(Path(folder) / "rows", [each for each in rows if each], header))
         whole = seconds(lambda: stage(reader, Path(folder), encoding))

@@ -19,16 +19,13 @@ from prefect.utilities.callables import parameter_schema
 from flows.command import answers, server
 from flows.errors import ServiceError
 from flows.experiment import experiment
-from flows.prepare.flow import prepare
-from flows.prepare.share import share
 from flows.sweep.flow import sweep
 from flows.sweep.remote import trial
 
 POOL = "smis"
 KIND = "process"
-FLOWS, TRIALS, SHARES = "default", "trials", "shares"
-"""The queues: flows that mostly wait for others; trials, of which a machine takes as many as it has devices; shares of
-a data set, one at a time, with all cores."""
+FLOWS, TRIALS = "default", "trials"
+"""The queues: flows that mostly wait for others; trials, of which a machine takes as many as it has devices."""
 WORKSPACE = "SMIS_WORKSPACE"
 PULL = [{"prefect.deployments.steps.set_working_directory": {"directory": f"{{{{ ${WORKSPACE} }}}}"}}]
 
@@ -56,8 +53,6 @@ DEPLOYMENTS = (
     Deployment(experiment, "flows.experiment.experiment", FLOWS),
     Deployment(sweep, "flows.sweep.flow.sweep", FLOWS),
     Deployment(trial, "flows.sweep.remote.trial", TRIALS),
-    Deployment(prepare, "flows.prepare.flow.prepare", FLOWS),
-    Deployment(share, "flows.prepare.share.share", SHARES),
 )
 
 

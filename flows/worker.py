@@ -2,8 +2,8 @@
 
 Prefect's worker ends when its server is away for long; then it is started again when the server answers.
 
-Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; with `--queue shares`, shares
-of data sets that are prepared by many machines, one at a time; `make up` runs one that takes experiments and sweeps.
+Run it in a clone of the project, with PREFECT_API_URL. Without `--queue` it takes trials; `make up` runs one that takes
+experiments and sweeps.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL
 
 from flows import devices
 from flows.command import answers, server
-from flows.deployments import FLOWS, KIND, POOL, SHARES, TRIALS, WORKSPACE
+from flows.deployments import FLOWS, KIND, POOL, TRIALS, WORKSPACE
 from flows.errors import ServiceError
 from flows.processes import end, start
 from flows.services import HOST, healthy
@@ -33,8 +33,8 @@ def command(queue: str) -> list[str]:
     """Return the command of a worker on this machine; Prefect's own limit keeps it from taking more than it can."""
     worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", KIND, "--work-queue", queue]
     worker += ["--name", f"{devices.machine()} {queue}", "--install-policy", "never", "--with-healthcheck"]
-    limits = {TRIALS: len(devices.places()), SHARES: 1}
-    return [sys.executable, *worker, *(["--limit", str(limits[queue])] if queue in limits else [])]
+    limit = ["--limit", str(len(devices.places()))] if queue == TRIALS else []
+    return [sys.executable, *worker, *limit]
 
 
 def surroundings(*, api: str, host: str, port: int) -> dict[str, str]:
@@ -75,8 +75,7 @@ def _run(worker: Sequence[str], env: Mapping[str, str]) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows.worker", description=main.__doc__)
-    told = "trials, shares of data sets, or the flows that give them away"
-    parser.add_argument("--queue", choices=[TRIALS, SHARES, FLOWS], default=TRIALS, help=told)
+    parser.add_argument("--queue", choices=[TRIALS, FLOWS], default=TRIALS, help="trials, or the flows that start them")
     parser.add_argument("--host", default=HOST, help="where it answers /health")
     parser.add_argument("--port", type=int, default=0, help="the same; 0: any that is free")
     return parser.parse_args(arguments)

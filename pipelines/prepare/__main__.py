@@ -1,28 +1,21 @@
-"""`python -m pipelines.prepare DATASET`, as dvc.yaml calls it; the rest is for `flows.prepare`, on many machines."""
+"""`python -m pipelines.prepare DATASET`, as dvc.yaml calls it."""
 
 import argparse
 
-from pipelines.prepare import main
-from pipelines.prepare.share import make, plan
+from pipelines.prepare.run import main
 from pipelines.stage import run
 
 
 def _run() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.prepare", description=main.__doc__)
     parser.add_argument("dataset", metavar="DATASET")
-    skipping = "leave out pictures that do not fit, and list them, as prepare.skip_bad in params.yaml does"
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--skip-bad", action="store_true", help=skipping)
-    what.add_argument("--plan", action="store_true", help="write down which chunks there are, and make none")
-    what.add_argument("--share", nargs=3, metavar=("FIRST", "STOP", "DIGEST"), help="make these chunks only")
-    chosen = parser.parse_args()
-    if chosen.plan:
-        plan(chosen.dataset)
-    elif chosen.share:
-        first, stop, digest = chosen.share
-        make(chosen.dataset, int(first), int(stop), digest=digest)
-    else:
-        main(chosen.dataset, skip_bad=chosen.skip_bad)
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out invalid samples and list them, as prepare.skip_bad in params.yaml does",
+    )
+    arguments = parser.parse_args()
+    main(arguments.dataset, skip_bad=arguments.skip_bad)
 
 
 if __name__ == "__main__":

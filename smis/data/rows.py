@@ -1,4 +1,4 @@
-"""Samples -> checked and encoded rows; this part of preparing runs in many processes."""
+"""Samples -> checked and encoded rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from smis.data.schema import Header, shard_schema
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples of one split: what goes into a shard, and what the index says about each."""
+    """Encoded samples of one split: columns of the shard, and statistics for the index."""
 
     split: str
     shard: pa.RecordBatch
     pixels: ndarray
     """(n, classes), int32."""
     instances: ndarray
-    """(n,), int32: how many."""
+    """(n,), int32: the number of instances."""
     sources: tuple[bytes, ...] = ()
-    """What each is made of, as 16 bytes, where that is known: the same source gives the same row."""
+    """Digests (16 bytes) of what each row was made from, where known: the same source gives the same row."""
 
     def __len__(self) -> int:
         return self.shard.num_rows
 
 
-def encode(samples: Sequence[Sample], header: Header) -> Rows:
-    """Check the samples of one split, and encode them.
+def encode_rows(samples: Sequence[Sample], header: Header) -> Rows:
+    """Check and encode samples of one split.
 
     Raises:
         LabelError: for a label that is no class, or an instance of two classes.
         ImageError: for a picture of another size than the others.
     """
-    pixels = np.stack([check(sample, header) for sample in samples])
+    pixels = np.stack([check_sample(sample, header) for sample in samples])
     columns = [pa.array([sample.key for sample in samples], pa.string())]
     columns += _raw(samples) if header.encoding == "raw" else _encoded(samples, header)
     return Rows(
@@ -50,18 +50,18 @@ def encode(samples: Sequence[Sample], header: Header) -> Rows:
     )
 
 
-def gathered(picked: Sequence[tuple[Rows, int]]) -> Rows:
-    """Put single rows together, to the byte as if they had been encoded together."""
-    first = picked[0][0]
+def gather_rows(selection: Sequence[tuple[Rows, int]]) -> Rows:
+    """Collect single rows, to the byte as if they had been encoded together."""
+    first = selection[0][0]
     columns = []
     for field in first.shard.schema:
-        values = [rows.shard.column(field.name)[row].as_py() for rows, row in picked]
+        values = [rows.shard.column(field.name)[row].as_py() for rows, row in selection]
         columns.append(_column(values, field.type))
     return Rows(
         split=first.split,
         shard=pa.record_batch(columns, schema=first.shard.schema),
-        pixels=np.stack([rows.pixels[row] for rows, row in picked]),
-        instances=np.array([rows.instances[row] for rows, row in picked], dtype=np.int32),
+        pixels=np.stack([rows.pixels[row] for rows, row in selection]),
+        instances=np.array([rows.instances[row] for rows, row in selection], dtype=np.int32),
     )
 
 
@@ -71,13 +71,13 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(b"".join(values))])
 
 
-def check(sample: Sample, header: Header) -> ndarray:
-    """Check one sample against its data set; return the number of pixels of each class (int32)."""
+def check_sample(sample: Sample, header: Header) -> ndarray:
+    """Check a sample against its data set; return the number of pixels of each class (int32)."""
     size = header.size_of(sample.split)
     for name, array in (("the image", sample.image), ("labels", sample.labels), ("instances", sample.instances)):
         if array.shape[:2] != size:
-            is_size, should = (" x ".join(map(str, each)) for each in (array.shape[:2], size))
-            raise ImageError(f"{name} of {sample.key} is {is_size}, but the data set's pictures are {should}")
+            actual, expected = (" x ".join(map(str, each)) for each in (array.shape[:2], size))
+            raise ImageError(f"{name} of {sample.key} is {actual}, but the data set's pictures are {expected}")
     classes, starts = len(header.classes), starts_of(sample.labels, sample.instances)
     labels, instances = sample.labels.ravel()[starts], sample.instances.ravel()[starts]
     check_range(int(labels.min()), int(labels.max()), name=sample.key, classes=classes)
@@ -87,7 +87,6 @@ def check(sample: Sample, header: Header) -> ndarray:
 
 
 def _check_instances(instances: ndarray, labels: ndarray, *, key: str) -> None:
-    """Compare the ids of all runs of pixels."""
     class_of = np.full(int(instances.max()) + 1, -1, dtype=np.int16)
     class_of[instances] = labels
     mixed = class_of.take(instances) != labels

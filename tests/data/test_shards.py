@@ -10,7 +10,7 @@ import torch
 
 from smis.core.errors import DiskError, ShardError
 from smis.data import writer
-from smis.data.rows import encode
+from smis.data.rows import encode_rows
 from smis.data.schema import Header
 from smis.data.shards import Prepared
 from smis.data.writer import ShardWriter, write
@@ -234,6 +234,6 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_data(make, samples_of, small
 
 def test_an_aborted_writer_leaves_no_index(tmp_path: Path, samples_of, small_header: Header):
     with pytest.raises(KeyboardInterrupt), ShardWriter(tmp_path, small_header) as writing:  # noqa: PT012
-        writing.add(encode(samples_of("train"), small_header))
+        writing.add(encode_rows(samples_of("train"), small_header))
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []

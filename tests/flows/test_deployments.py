@@ -47,8 +47,8 @@ def test_deployments_are_registered_once_with_their_queues(
 ) -> None:
     _, found = registered
     queues = {name: one["work_queue_name"] for name, one in found.items()}
-    flows = dict.fromkeys(("experiment", "sweep", "prepare"), "default")
-    assert queues == flows | {"trial": "trials", "share": "shares"}
+    flows = dict.fromkeys(("experiment", "sweep"), "default")
+    assert queues == flows | {"trial": "trials"}
     assert {one["work_pool_name"] for one in found.values()} == {POOL}
 
 
@@ -56,7 +56,7 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
     registered: tuple[str, dict[str, dict[str, Any]]],
 ) -> None:
     _, found = registered
-    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruner"), "prepare": ("Prepare",)}
+    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruner")}
     fields = [
         field
         for name, kinds in asked.items()
@@ -77,7 +77,6 @@ def test_the_form_offers_the_names_of_params_yaml(registered: tuple[str, dict[st
     assert offered("experiment", "Experiment", "systems") == params["axes"]["system"]
     assert offered("sweep", "Sweep", "systems") == list(params["systems"])
     assert offered("sweep", "Sweep", "datasets") == list(params["datasets"])
-    assert offered("prepare", "Prepare", "dataset") == params["axes"]["dataset"]
 
 
 def refusal(registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, Any]) -> str:

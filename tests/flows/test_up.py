@@ -36,7 +36,7 @@ def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Worksp
     assert answers(mlflow)
     assert answers(f"{worker}/health")
     names = {one["name"] for one in ask(f"{prefect}/api", "deployments/filter")}
-    assert names == {"experiment", "sweep", "trial", "prepare", "share"}
+    assert names == {"experiment", "sweep", "trial"}
     below = psutil.Process(process.pid).children(recursive=True)
     listening = {at.laddr.ip for one in below for at in one.net_connections("inet") if at.status == "LISTEN"}
     assert listening == {"127.0.0.1"}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import prepare as stage
 from pipelines.prepare import prepare
+from pipelines.prepare import run as stage
 from smis.core.errors import DataError
-from smis.data import parts
+from smis.data import closed_shards
 from smis.data.shards import Prepared
 from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
 from smis.datasets.folder import Config
@@ -219,16 +219,16 @@ def test_a_run_that_was_killed_after_a_bad_picture_still_tells_of_it(
 ) -> None:
     with monkeypatch.context() as patch:
 
-        def killed(self: ShardWriter, *, whole: bool) -> None:
+        def killed(self: ShardWriter, *, complete: bool) -> None:
             raise Killed("at once")
 
-        patch.setattr(ShardWriter, "give_up", killed)
+        patch.setattr(ShardWriter, "discard", killed)
         were = spoil(root, "p0003")
         with pytest.raises(Killed, match="at once"):
             write(root, tmp_path)
     (unfinished,) = (tmp_path / ".scratch").glob("prepare-folder-*")
-    first = parts.done(unfinished)[0]
-    assert first.entry.rows == first.after * CHUNK - 1
+    first = closed_shards.read_all(unfinished)[0]
+    assert first.entry.rows == first.chunks * CHUNK - 1
     reads.clear()
     with pytest.raises(DataError, match=r"cannot read .*p0003\.png"):
         write(root, tmp_path)
@@ -243,7 +243,7 @@ def test_a_run_that_was_killed_after_a_bad_picture_still_tells_of_it(
 def test_a_run_that_has_seen_enough_takes_nothing_away_from_what_was_kept(
     root: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "_ENOUGH", 2)
+    monkeypatch.setattr(stage, "_MAX_PROBLEMS", 2)
     write(root, tmp_path)
     were = spoil(root, "p0001", "p0002", "p0003", "p0004")
     with pytest.raises(DataError, match=r"pictures of folder do not fit"):

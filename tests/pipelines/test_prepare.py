@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipelines import prepare as stage
 from pipelines.prepare import prepare
+from pipelines.prepare import run as stage
 from smis.core.errors import DataError, DiskError, ParamsError
 from smis.data.shards import Prepared
 from smis.data.writer import PrepareConfig
@@ -137,10 +137,10 @@ def test_all_problems_are_told_at_once_with_their_files(photographs, tmp_path):
 def test_where_all_are_wrong_the_first_tell_enough(photographs, tmp_path, monkeypatch):
     section = photographs | {"classes": ["sky"], "validation": 0, "test": 0}
     section = {key: value for key, value in section.items() if key not in ("tile", "stride")} | {"size": [64, 64]}
-    monkeypatch.setattr(stage, "_FIRST", 4)
+    monkeypatch.setattr(stage, "_MAX_FIRST_PROBLEMS", 4)
     with pytest.raises(DataError, match=r"^4 of 4 pictures of folder, the first of 6, do not fit:\n  labels of"):
         write(section, tmp_path / "data" / "folder")
-    monkeypatch.setattr(stage, "_FIRST", 64)
+    monkeypatch.setattr(stage, "_MAX_FIRST_PROBLEMS", 64)
     with pytest.raises(DataError, match=r"^6 of 6 pictures of folder do not fit:\n  labels of"):
         write(section, tmp_path / "data" / "folder")
 
@@ -148,7 +148,7 @@ def test_where_all_are_wrong_the_first_tell_enough(photographs, tmp_path, monkey
 def test_what_does_not_fit_is_left_out_though_it_comes_first(photographs, tmp_path, monkeypatch):
     section = {key: photographs[key] for key in ("root", "classes")} | {"size": [64, 64], "validation": 0, "test": 0}
     spoilt(section)
-    monkeypatch.setattr(stage, "_FIRST", 1)
+    monkeypatch.setattr(stage, "_MAX_FIRST_PROBLEMS", 1)
     write(section, tmp_path / "data" / "folder", skip_bad=True)
     assert len(Prepared(tmp_path / "data" / "folder").split("train")) == 3
 
@@ -185,7 +185,7 @@ def test_what_does_not_fit_is_left_out_when_asked_for_and_listed(photographs, tm
 KILLING = """
 import os, signal, sys
 from pathlib import Path
-from pipelines import prepare as stage
+from pipelines.prepare import run as stage
 from smis.core.progress import Bar
 from smis.data.writer import ShardWriter
 
@@ -283,7 +283,7 @@ def test_a_reader_without_pictures_is_refused(tmp_path):
         def key(self, split, index, /):
             raise AssertionError("nothing has no name")
 
-        def source(self, split, index, /, *, times=True):
+        def source(self, split, index, /):
             raise AssertionError("nothing is made of nothing")
 
         def read(self, split, index, /):

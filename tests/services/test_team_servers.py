@@ -95,7 +95,7 @@ def test_the_deployments_are_registered_as_the_worker_does_it(stack: Stack) -> N
     first, _ = command.split(" && ")
     stack.run("flows-cpu", *first.split(), cwd=ROOT)
     registered = {name for (name,) in rows(stack, "prefect", "SELECT name FROM deployment")}
-    assert registered == {"experiment", "sweep", "trial", "prepare", "share"}
+    assert registered == {"experiment", "sweep", "trial"}
 
 
 def test_a_worker_is_well_and_known_and_ends_when_docker_says_so(stack: Stack) -> None:

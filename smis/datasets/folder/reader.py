@@ -51,10 +51,10 @@ class Reader:
         """Name a sample."""
         return self._pieces[split][index][0]
 
-    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
+    def source(self, split: str, index: int, /) -> str:
         """Name a sample, its split and its files, with what changes when they do."""
         key, entry, _ = self._pieces[split][index]
-        return f"{split} {key} {self._files.stamp(entry.files, times=times)}"
+        return f"{split} {key} {self._files.stamp(entry.files)}"
 
     def read(self, split: str, index: int, /) -> Sample:
         """Read one sample.

@@ -42,13 +42,12 @@ class Archive:
         """Say the archive and the name in it."""
         return f"{self._place}:{printable(name)}"
 
-    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+    def stamp(self, names: Iterable[str]) -> str:
         """Take the archive's length and time of change, or its entity tag, as it first was."""
-        where = f"{self._place} " if times else ""
         if self._place.startswith("s3://"):
             self._tag = self._tag or tag_of(self._place)
-            return where + self._tag
-        return where + stamp_of(Path(self._place), times=times)
+            return f"{self._place} {self._tag}"
+        return f"{self._place} {stamp_of(Path(self._place))}"
 
     def _opened(self) -> io.BufferedReader:
         """Open the file once in each process: two that share a handle would move each other's place in it."""
@@ -64,13 +63,13 @@ class Archive:
         return ParamsError(f"cannot read {self._place} ({reason}); is the file whole? copy it again")
 
 
-def stamp_of(path: Path, *, times: bool) -> str:
+def stamp_of(path: Path) -> str:
     """Say a file's length and time of change, or that it is missing, which its reader will report."""
     try:
         found = path.stat()
     except OSError:
         return "missing"
-    return f"{found.st_size} {found.st_mtime_ns if times else ''}"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _open_here(place: str) -> io.BufferedReader:

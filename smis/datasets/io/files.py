@@ -33,8 +33,8 @@ class Files(Protocol):
         """Say where a file is, for people."""
         ...
 
-    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
-        """Say a text that changes when any of the files does; without times, copies on two machines have the same."""
+    def stamp(self, names: Iterable[str]) -> str:
+        """Say a text that changes when any of the files may have changed."""
         ...
 
 
@@ -67,11 +67,11 @@ class Folder:
         """Say the path."""
         return printable(str(self._root / name))
 
-    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+    def stamp(self, names: Iterable[str]) -> str:
         """Take names, lengths and times of change."""
         digest = hashlib.sha256()
         for name in names:
-            digest.update(as_bytes(f"{name} {stamp_of(self._root / name, times=times)}\n"))
+            digest.update(as_bytes(f"{name} {stamp_of(self._root / name)}\n"))
         return digest.hexdigest()
 
 
@@ -106,15 +106,15 @@ class Several:
         place, own = self._at(name)
         return place.title(own)
 
-    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+    def stamp(self, names: Iterable[str]) -> str:
         """Join what the places say."""
         if len(self._places) == 1:  # of millions of names, no list
-            return self._places[0].stamp((name.partition(":")[2] for name in names), times=times)
+            return self._places[0].stamp(name.partition(":")[2] for name in names)
         by_place: list[list[str]] = [[] for _ in self._places]
         for name in names:
             number, _, own = name.partition(":")
             by_place[int(number)].append(own)
-        return " ".join(place.stamp(own, times=times) for place, own in zip(self._places, by_place, strict=True))
+        return " ".join(place.stamp(own) for place, own in zip(self._places, by_place, strict=True))
 
     def _at(self, name: str) -> tuple[Files, str]:
         number, _, own = name.partition(":")

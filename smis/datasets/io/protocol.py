@@ -50,11 +50,8 @@ class Reader(Protocol):
         """Name a sample, without reading it."""
         ...
 
-    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
-        """Name a sample and what it is made of: a text that changes when a file of its own may have changed.
-
-        Without times of change, machines that have copies of the same files say the same.
-        """
+    def source(self, split: str, index: int, /) -> str:
+        """Name a sample and what it is made of: a text that changes when a file of its own may have changed."""
         ...
 
     def read(self, split: str, index: int, /) -> Sample:

@@ -78,10 +78,10 @@ class Reader:
         """Name a sample."""
         return self._entries[split][index].key
 
-    def source(self, split: str, index: int, /, *, times: bool = True) -> str:
+    def source(self, split: str, index: int, /) -> str:
         """Name a sample, its split and its files, with what changes when they do."""
         entry = self._entries[split][index]
-        return f"{split} {entry.key} {self._files.stamp(entry.files, times=times)}"
+        return f"{split} {entry.key} {self._files.stamp(entry.files)}"
 
     def read(self, split: str, index: int, /) -> Sample:
         """Read one sample.

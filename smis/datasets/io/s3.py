@@ -47,7 +47,7 @@ class Bucket:
         """Say the address."""
         return f"{self._place}/{name}"
 
-    def stamp(self, names: Iterable[str], *, times: bool = True) -> str:
+    def stamp(self, names: Iterable[str]) -> str:
         """Take names and entity tags, as they were listed; there are no times."""
         digest = hashlib.sha256()
         for name in names:

@@ -50,7 +50,7 @@ class PaperDoll:
         """Name a picture."""
         return f"{split}/{index:06d}"
 
-    def source(self, split: str, index: int, *, times: bool = True) -> str:
+    def source(self, split: str, index: int) -> str:
         """Name a picture: it is made of no file."""
         return self.key(split, index)
 

@@ -1,0 +1,218 @@
+"""A raw data set -> the prepared format: read, check and encode in many processes, write in order.
+
+After an interruption (kill -9, a full disk, a power cut), the same command resumes after the last closed shard.
+`$SMIS_WORKERS` sets the number of processes and changes no byte of the result. Neither does the row cache, from which
+samples that did not change are taken when a data set is prepared again (`$SMIS_KEEP=0` turns it off).
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.params import read
+from pipelines.prepare.chunks import (
+    PRELOAD,
+    Chunk,
+    EncodedChunk,
+    WorkerContext,
+    WorkItems,
+    encode_item,
+    run_digest,
+    settings_digest,
+    split_into_chunks,
+)
+from pipelines.prepare.config import Params
+from pipelines.stage import end_with_parent
+from smis.core.errors import ImageError, LabelError, ParamsError
+from smis.core.files import unwritable
+from smis.core.progress import Bar
+from smis.core.sample import Sample
+from smis.data.schema import Header
+from smis.data.writer import PrepareConfig, ShardWriter
+from smis.datasets.io import left_out
+from smis.datasets.io.left_out import LeftOut
+from smis.datasets.io.problems import Problem, as_error
+from smis.datasets.io.protocol import Reader
+from smis.datasets.io.workers import in_order
+
+DATA, SCRATCH = Path("data"), Path(".scratch")
+_MAX_PROBLEMS = 1000
+"""After this many invalid samples `prepare` stops."""
+_MAX_FIRST_PROBLEMS = 64
+"""Different problems before the first valid sample after which `prepare` stops: one process reads at this point.
+All tiles of an image have the same problem."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A raw data set, and the folder where it is prepared until it is complete."""
+
+    reader: Reader
+    header: Header
+    config: PrepareConfig
+    folder: Path
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the row cache, which may be deleted at any time."""
+        digest = settings_digest(self.reader, self.header)[:16]
+        return self.folder.with_name(f"kept-{self.header.dataset}-{digest}")
+
+
+def main(dataset: str, *, skip_bad: bool = False) -> None:
+    """Write data/DATASET as a whole, or leave what was there."""
+    params = read(Params, dataset=dataset)
+    config = params.prepare.model_copy(update={"skip_bad": skip_bad or params.prepare.skip_bad})
+    reader = params.dataset.build()  # pyright: ignore[reportAttributeAccessIssue]
+    prepare(reader, DATA / dataset, config=config, scratch=SCRATCH)
+
+
+def prepare(reader: Reader, path: Path, *, config: PrepareConfig, scratch: Path) -> None:
+    """Write a reader's samples as a prepared data set; until it is complete it lies in a folder of `scratch`.
+
+    Raises:
+        DataError: with the names of all invalid files.
+        ParamsError: if there is nothing to write.
+        DiskError: if a folder cannot be written.
+    """
+    job = _open(reader, path.name, config=config, scratch=scratch)
+    _clean_up(path, job)
+    try:
+        skipped = _write_shards(job)
+    except _InvalidSamples as invalid:
+        shutil.rmtree(job.folder)
+        raise as_error(invalid.problems, name=path.name, pictures=_total(reader)) from None
+    _publish(job.folder, path)
+    counts = ", ".join(f"{reader.count(split)} {split}" for split in reader.splits)
+    header = job.header
+    print(f"{path}: {counts}; {len(header.classes)} classes, {header.height} x {header.width} pixels")
+    if skipped:
+        print(f"left out {skipped} that do not fit; {path / left_out.NAME} says which, and why")
+
+
+def _open(reader: Reader, name: str, *, config: PrepareConfig, scratch: Path) -> _Job:
+    for warning in reader.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if reader.problems and not config.skip_bad:
+        raise as_error(reader.problems, name=name, pictures=_total(reader) + len(reader.problems))
+    header = _header(reader, name, config)
+    return _Job(reader, header, config, scratch / f"prepare-{name}-{run_digest(reader, header, config)}")
+
+
+def _total(reader: Reader) -> int:
+    return sum(reader.count(split) for split in reader.splits)
+
+
+def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
+    first = _first_valid(reader, dataset, limit=None if config.skip_bad else _MAX_FIRST_PROBLEMS)
+    if first is None:
+        raise ParamsError(f"datasets.{dataset}: there are no pictures in any split; ask for some")
+    size = first.labels.shape
+    height, width = reader.crop or size
+    return Header(
+        dataset=dataset,
+        classes=tuple(reader.classes),
+        palette=tuple(reader.palette),
+        height=height,
+        width=width,
+        encoding=config.encoding,
+        load_size=size if reader.crop else None,
+        ignored=tuple(reader.ignored) or None,
+    )
+
+
+def _first_valid(reader: Reader, dataset: str, *, limit: int | None) -> Sample | None:
+    """Return the first sample that can be read; give up after `limit` different problems."""
+    problems: list[Problem] = []
+    reasons: set[str] = set()
+    for split, number in _numbers(reader):
+        try:
+            return reader.read(split, number)
+        except (LabelError, ImageError) as error:
+            problems.append(Problem(reader.key(split, number), split, str(error)))
+            reasons.add(str(error))
+        if len(reasons) == limit:
+            break
+    if problems:
+        total = _total(reader)
+        name = dataset if len(problems) == total else f"{dataset}, the first of {total},"
+        raise as_error(problems, name=name, pictures=len(problems))
+    return None
+
+
+def _numbers(reader: Reader) -> Iterator[tuple[str, int]]:
+    return ((split, number) for split in reader.splits for number in range(reader.count(split)))
+
+
+def _clean_up(path: Path, job: _Job) -> None:
+    """Create the job's folder, or keep that of an interrupted run; remove partial files and other configurations'."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    for partial in job.folder.glob(".*.part"):
+        partial.unlink()
+    for pattern in ("prepare", "kept", ".kept"):
+        for other in job.folder.parent.glob(f"{pattern}-{path.name}-*"):
+            if other not in (job.folder, job.cache):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _publish(folder: Path, path: Path) -> None:
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.move(folder, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+class _InvalidSamples(Exception):
+    """Some samples cannot be used."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(len(problems))
+        self.problems = problems
+
+
+def _write_shards(job: _Job) -> int:
+    """Write the shards that are missing, then the index; return how many samples were left out."""
+    reader, config = job.reader, job.config
+    chunks = split_into_chunks(reader)
+    problems: list[Problem] = []
+    cache = None if os.environ.get("SMIS_KEEP") == "0" else job.cache
+    with (
+        ShardWriter(job.folder, job.header, shard_mib=config.shard_mib, cache=cache) as writer,
+        Bar(f"preparing {job.header.dataset}", total=_total(reader), unit="pictures") as bar,
+    ):
+        if not config.skip_bad and writer.rows < _count(chunks[: writer.after]):
+            writer.discard(complete=False)  # the problems that the interrupted run saw were not recorded
+        notes = LeftOut(job.folder, after=writer.after)
+        bar.skip(_count(chunks[: writer.after]))
+        for after, (chunk, encoded) in enumerate(_encode(job, chunks[writer.after :]), start=writer.after + 1):
+            if config.skip_bad:
+                notes.add(encoded.problems, after=after)
+            else:
+                problems += encoded.problems
+            if encoded.rows is not None:
+                writer.add(encoded.rows, after=after)
+            bar.advance(chunk.stop - chunk.start, note=chunk.split)
+            if len(problems) >= _MAX_PROBLEMS:
+                break
+        if problems:
+            writer.discard(complete=len(problems) < _MAX_PROBLEMS)
+            raise _InvalidSamples(problems)
+    return notes.finish(reader.problems)
+
+
+def _count(chunks: Sequence[Chunk]) -> int:
+    return sum(chunk.stop - chunk.start for chunk in chunks)
+
+
+def _encode(job: _Job, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, EncodedChunk]]:
+    context = WorkerContext(job.reader, job.header, job.cache)
+    items = WorkItems(context, chunks)
+    return zip(chunks, in_order(encode_item, context, items, preload=PRELOAD, begin=end_with_parent), strict=True)
