@@ -25,10 +25,10 @@ from torch.nn import functional as F
 
 from benchmarks.clock import compare, machine
 from smis.core import weights
-from smis.metrics import inception, lpips
-from smis.metrics.fid import Statistics, frechet_distance
-from smis.metrics.pairs import Pairing, diversity, pair_up
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image import inception, lpips
+from smis.metrics.image.fid import Statistics, frechet_distance
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.sample_diversity import Pairing, diversity, pair_up
 
 SAMPLES = 20
 DIMENSIONS = 2048

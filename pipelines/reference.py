@@ -16,10 +16,10 @@ from pipelines.stage import run
 from smis.core.config import Config
 from smis.core.progress import Bar
 from smis.data.shards import Prepared, Split
-from smis.metrics import embeddings
-from smis.metrics.embeddings import EmbeddingName
-from smis.metrics.features import device_of
-from smis.metrics.fid import Moments, Statistics
+from smis.metrics.image import embeddings
+from smis.metrics.image.embeddings import EmbeddingName
+from smis.metrics.image.features import device_of
+from smis.metrics.image.fid import Moments, Statistics
 
 
 class ReferenceConfig(Config):

@@ -15,8 +15,8 @@ from smis.core.progress import Bar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
-from smis.metrics.features import device_name, device_of
-from smis.metrics.result import Bootstrap, Result
+from smis.metrics.image.features import device_name, device_of
+from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
 from smis.metrics.unet import class_weights, train

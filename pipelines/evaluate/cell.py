@@ -15,13 +15,13 @@ from smis.core.progress import Bar
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.data.samples import SampleTable, read_samples
 from smis.data.shards import Prepared
-from smis.metrics import cost, embeddings, networks, segmenter
-from smis.metrics.diversity import Diversity, RegionDiversity
-from smis.metrics.features import image_of
-from smis.metrics.fid import FrechetDistance, Statistics
-from smis.metrics.instance_diversity import InstanceDiversity
+from smis.metrics import cost, segmenter
+from smis.metrics.image import embeddings, networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.fid import FrechetDistance, Statistics
+from smis.metrics.image.result import Bootstrap, Result, ids_of
+from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
 from smis.metrics.kid import KernelDistance
-from smis.metrics.result import Bootstrap, Result, ids_of
 from smis.metrics.segmentation import Segmentation
 
 

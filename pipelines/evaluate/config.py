@@ -3,8 +3,8 @@
 from pydantic import PositiveInt
 
 from smis.core.config import Config
-from smis.metrics.networks import DistanceName
-from smis.metrics.pairs import Pairing, RegionRule
+from smis.metrics.image.networks import DistanceName
+from smis.metrics.image.sample_diversity import Pairing, RegionRule
 
 
 class EvaluateConfig(Config):

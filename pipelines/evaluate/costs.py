@@ -9,7 +9,7 @@ from pipelines.evaluate.config import EvaluateConfig
 from smis.core.seeding import Noise, generator
 from smis.data.shards import Split
 from smis.metrics.cost import Cost
-from smis.metrics.result import Bootstrap, Result
+from smis.metrics.image.result import Bootstrap, Result
 
 
 def measure(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from pipelines.evaluate.cell import Measured
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 from smis.metrics.segmentation import accuracy, iou, mean_iou, precision, recall
 
 Columns = Mapping[str, list[Any]]

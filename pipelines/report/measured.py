@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipelines.report.table import Results
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 
 
 def results(dataset: str, system: str) -> Results | None:

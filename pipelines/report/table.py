@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.report.columns import REAL, Column, columns
 from smis.core.errors import ProtocolError
 from smis.metrics.comparison import compare, differing
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 
 Results = Mapping[str, Result]
 """What was measured of a system, by name."""

@@ -3,8 +3,8 @@
 from pydantic import Field, PositiveInt, SerializeAsAny
 
 from smis.core.config import Config
-from smis.metrics.embeddings import EmbeddingName
-from smis.metrics.networks import DistanceName
+from smis.metrics.image.embeddings import EmbeddingName
+from smis.metrics.image.networks import DistanceName
 from smis.training.config import TrainingConfig
 from smis.training.validation import ValidationConfig
 

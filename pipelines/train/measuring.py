@@ -10,12 +10,11 @@ from pipelines.train.config import MeasuredConfig
 from smis.core.sample_row import SampleRow
 from smis.core.shapes import Image
 from smis.data.shards import Split
-from smis.metrics import embeddings, networks
-from smis.metrics.diversity import Diversity
-from smis.metrics.features import image_of
-from smis.metrics.fid import FrechetDistance, Moments
-from smis.metrics.metric import gather
-from smis.metrics.result import Bootstrap
+from smis.metrics.image import embeddings, networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.fid import FrechetDistance, Moments
+from smis.metrics.image.result import Bootstrap, gather
+from smis.metrics.image.sample_diversity import Diversity
 from smis.sampling.sampler import Sampler, covering
 from smis.training.distributed import Processes
 from smis.training.validation import Criterion

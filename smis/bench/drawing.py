@@ -11,7 +11,7 @@ from smis.bench.scene import scene
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
 from smis.metrics import cost
-from smis.metrics.result import interval
+from smis.metrics.image.result import interval
 from smis.training.precision import Precision, mixed
 
 _WARM_UP = 3

@@ -18,15 +18,15 @@ from smis.cli.sources import is_prepared, open_groups, open_named, open_source
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
 from smis.core.progress import Bar
 from smis.core.shapes import Image
-from smis.metrics import cost, fid, inception, networks, pictures
-from smis.metrics.diversity import Diversity, RegionDiversity
-from smis.metrics.features import device_of, image_of
-from smis.metrics.gaussian import Statistics
-from smis.metrics.instance_diversity import InstanceDiversity
+from smis.metrics import cost, image_files
+from smis.metrics.image import fid, inception, networks
+from smis.metrics.image.feature_statistics import Statistics
+from smis.metrics.image.features import device_of, image_of
+from smis.metrics.image.result import Bootstrap, Result
+from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
+from smis.metrics.image_files import Source
 from smis.metrics.kid import KernelDistance
 from smis.metrics.paired import PairedDistance
-from smis.metrics.pictures import Source
-from smis.metrics.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation
 
 T = TypeVar("T")
@@ -64,19 +64,19 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure the pairs of two sets of pictures."""
     sides = chosen.a, chosen.b
     (first, left_of), (second, right_of) = (open_named(path, split=chosen.split) for path in sides)
-    names = pictures.pair_up(first, second, folders=sides)
+    names = image_files.pair_up(first, second, folders=sides)
 
     def beside(number: int) -> np.ndarray:
         name = names[number]
         pair = [left_of(name), right_of(name)]
-        pictures.check_sizes([str(first[name]), str(second[name])], pair)
+        image_files.check_sizes([str(first[name]), str(second[name])], pair)
         return np.concatenate(pair, axis=1)
 
     device, network = device_of(chosen.device), networks.load(chosen.network)
     distance = PairedDistance(network.to(device))
     pairs = Source(names, beside, str(chosen.a))
     with _bar(chosen, total=len(names), unit="pairs") as bar:
-        for some, image in pictures.image_batches(pairs, batch=chosen.batch, workers=chosen.workers):
+        for some, image in image_files.image_batches(pairs, batch=chosen.batch, workers=chosen.workers):
             left, right = image.to(device).chunk(2, dim=3)
             with _of(f"{some[0]} in {chosen.a}"):
                 distance.update(some, left, right)
@@ -90,7 +90,7 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     device, network = device_of(chosen.device), networks.load(chosen.network)
     varied = Diversity(network.to(device), pairs=chosen.pairs, batch=chosen.batch)
     stems = list(groups)
-    sets = _ahead(lambda number: pictures.of_one_size(groups[stems[number]], source), len(stems), chosen)
+    sets = _ahead(lambda number: image_files.of_one_size(groups[stems[number]], source), len(stems), chosen)
     for stem, image in zip(stems, sets, strict=True):
         with _of(f"{stem} in {source.title}"):
             varied.update(stem, image_of(image, device=device))
@@ -128,7 +128,7 @@ def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, 
     def read(number: int) -> tuple[Part, str, np.ndarray, torch.Tensor]:
         part, stem = sets[number]
         inside = maps.inside(part, stem)
-        found = pictures.of_one_size(part.groups[stem], part.source)
+        found = image_files.of_one_size(part.groups[stem], part.source)
         if found.shape[1:3] != inside.shape:
             size, wanted = (f"{each[0]} x {each[1]}" for each in (found.shape[1:3], inside.shape))
             raise ImageError(f"the pictures of {stem} in {part.source.title} are {size}, but its map is {wanted}")
@@ -144,7 +144,7 @@ def segmentation_results(chosen: argparse.Namespace) -> list[Result]:
     """Count the pixels of predicted label maps and of the true ones."""
     sides, ignore = (chosen.predicted, chosen.truth), ignored(chosen.truth, chosen.ignore)
     predicted, truth = (map_names(side, chosen.split) for side in sides)
-    names = pictures.pair_up(predicted, truth, folders=sides)
+    names = image_files.pair_up(predicted, truth, folders=sides)
     guess_of, map_of = (open_maps(side, split=chosen.split) for side in sides)
 
     def read(number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -228,7 +228,7 @@ def _of(title: str) -> Iterator[None]:
 
 def _images(source: Source, chosen: argparse.Namespace) -> Iterator[tuple[list[str], torch.Tensor]]:
     """Give the pictures by name as Inception sees them."""
-    parts = pictures.image_batches(source, batch=chosen.batch, workers=chosen.workers, resize=inception.resize)
+    parts = image_files.image_batches(source, batch=chosen.batch, workers=chosen.workers, resize=inception.resize)
     with Bar(source.title, total=len(source), unit="images", visible=sys.stderr.isatty()) as bar:
         for names, image in parts:
             yield names, image
@@ -238,7 +238,7 @@ def _images(source: Source, chosen: argparse.Namespace) -> Iterator[tuple[list[s
 def _ahead(read: Callable[[int], T], count: int, chosen: argparse.Namespace) -> Iterator[T]:
     """Give what belongs to each label map, read by threads."""
     with _bar(chosen, total=count, unit="label maps") as bar:
-        for [each] in pictures.read_ahead(read, count, workers=chosen.workers, batch=1):
+        for [each] in image_files.read_ahead(read, count, workers=chosen.workers, batch=1):
             yield each
             bar.advance()
 

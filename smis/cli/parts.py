@@ -14,8 +14,8 @@ from smis.cli.sources import is_prepared, open_groups, open_source
 from smis.core.errors import LabelError, ParamsError
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
-from smis.metrics import pictures
-from smis.metrics.pictures import Source
+from smis.metrics import image_files
+from smis.metrics.image_files import Source
 
 _PART = re.compile(r"(class|instance)-(\d+)")
 _INSTANCES = "instances.arrow"
@@ -113,7 +113,7 @@ def map_names(path: Path, split: str) -> dict[str, Path]:
     """Return which label maps there are, in a folder or in a prepared data set, and where each lies."""
     if is_prepared(path):
         return {key: path / key for key in Prepared(path).split(split).keys}
-    return pictures.files_by_name(path, error=LabelError)
+    return image_files.files_by_name(path, error=LabelError)
 
 
 def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str], Map]:
@@ -126,8 +126,8 @@ def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str
         prepared = Prepared(path).split(split)
         places = {key: number for number, key in enumerate(prepared.keys)}
         return lambda name: torch.from_numpy(getattr(prepared[_at(places, name, path)], field).astype("int64"))
-    files = pictures.files_by_name(path, error=LabelError)
-    return lambda name: pictures.read_ids(_at(files, name, path))
+    files = image_files.files_by_name(path, error=LabelError)
+    return lambda name: image_files.read_ids(_at(files, name, path))
 
 
 def _at(places: Mapping[str, T], name: str, path: Path) -> T:

@@ -8,8 +8,8 @@ from smis.core.errors import ImageError, ParamsError
 from smis.core.shapes import Picture
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
-from smis.metrics import pictures
-from smis.metrics.pictures import Source
+from smis.metrics import image_files
+from smis.metrics.image_files import Source
 
 _NUMBERED = re.compile(r"(?P<stem>.+)_(?P<number>\d+)")
 _LAST = re.compile(r".*?(\d+)")
@@ -39,7 +39,7 @@ def open_source(path: Path, *, split: str = "test") -> Source:
         return Source(pairs.keys.tolist(), lambda number: pairs[number].image, f"{path} ({split})")
     if not path.exists():
         raise ParamsError(f"there is no {path}; give a folder of pictures, a prepared data set, or an Arrow file")
-    return pictures.folder(path)
+    return image_files.folder(path)
 
 
 def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[str], Picture]]:
@@ -47,7 +47,7 @@ def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[st
     source = open_source(path, split=split)
     numbers = {name: number for number, name in enumerate(source.names)}
     plain = path.is_dir() and not is_prepared(path)
-    places = pictures.files_by_name(path) if plain else {name: path / name for name in numbers}
+    places = image_files.files_by_name(path) if plain else {name: path / name for name in numbers}
     return places, lambda name: source.read(numbers[name])
 
 
@@ -73,10 +73,10 @@ def _sub_folders(path: Path) -> list[Source]:
     """
     places = sorted(path.iterdir()) if path.is_dir() else []
     inside = [place for place in places if place.is_dir() and not place.name.startswith(".")]
-    loose = [place for place in places if place.suffix.lower() in pictures.ENDINGS and _NUMBERED.fullmatch(place.stem)]
+    loose = [file for file in places if file.suffix.lower() in image_files.ENDINGS and _NUMBERED.fullmatch(file.stem)]
     if inside and loose:
         raise ParamsError(f"{path} has both {loose[0].name} and the folder {inside[0].name}; keep one kind of them")
-    return [pictures.folder(place) for place in inside]
+    return [image_files.folder(place) for place in inside]
 
 
 def _by_folder(inside: Sequence[Source], path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:

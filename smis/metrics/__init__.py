@@ -1,18 +1,20 @@
 """How good, how diverse and how costly a model is; each module is a metric, imported when it is first used.
 
-from smis.metrics import diversity, fid
+from smis.metrics import model_diversity
+from smis.metrics.image import fid
 
 fid.measure(real_images, fake_images).value
-diversity.measure(generate, {"map 1": labels})["mCSD"].value
+model_diversity.measure(generate, {"map 1": labels})["mCSD"].value
 """
 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["cost", "diversity", "fid", "human", "kid", "lpips", "networks", "segmentation", "stlpips"]
+_IMAGE = {"fid", "lpips", "networks", "stlpips"}
+__all__ = ["cost", "fid", "human", "kid", "lpips", "model_diversity", "networks", "segmentation", "stlpips"]
 
 
 def __getattr__(name: str) -> ModuleType:
     if name in __all__:
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.image.{name}" if name in _IMAGE else f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are: {', '.join(__all__)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smis.core.errors import ProtocolError
-from smis.metrics.result import Result, interval
+from smis.metrics.image.result import Result, interval
 
 
 @dataclass(frozen=True)

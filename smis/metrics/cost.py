@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from smis.metrics.features import device_name
-from smis.metrics.result import Bootstrap, Result, of_maps
+from smis.metrics.image.features import device_name
+from smis.metrics.image.result import Bootstrap, Result, of_maps
 
 _WARM_UP = 3
 

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from smis.core.errors import ParamsError
-from smis.metrics.result import NORMAL_95, UNKNOWN, Bootstrap, Result
+from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
 
 
 @dataclass(frozen=True)

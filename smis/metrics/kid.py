@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
-from smis.metrics import inception
-from smis.metrics.features import Images, as_batches
-from smis.metrics.result import Bootstrap, Result
-from smis.metrics.vectors import NamedVectors
+from smis.metrics.image import inception
+from smis.metrics.image.features import Images, NamedVectors, as_batches
+from smis.metrics.image.result import Bootstrap, Result
 
 SUBSETS = 100
 SUBSET = 1000

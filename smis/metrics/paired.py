@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from smis.core.shapes import Image
-from smis.metrics import networks
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result, of_maps
+from smis.metrics.image import networks
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap, Result, of_maps
 
 
 class PairedDistance:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from smis.core.errors import LabelError
 from smis.core.shapes import LabelMap
-from smis.metrics.result import Bootstrap, Ignored, Result, ids_of, of_maps
+from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of, of_maps
 
 Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""

@@ -22,7 +22,7 @@ from smis.core.errors import WeightsError
 from smis.core.files import written
 from smis.core.shapes import Image, LabelMap
 from smis.metrics import segformer, unet
-from smis.metrics.result import ids_of
+from smis.metrics.image.result import ids_of
 from smis.metrics.unet import UnetConfig
 
 _FORMAT = 1

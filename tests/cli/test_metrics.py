@@ -14,9 +14,9 @@ from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics import fid, inception, networks
-from smis.metrics.features import image_of
-from smis.metrics.result import of_maps
+from smis.metrics.image import fid, inception, networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.result import of_maps
 
 from .noise import noise, refused, save, told
 

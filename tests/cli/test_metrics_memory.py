@@ -18,7 +18,7 @@ MEASURED = """
 import resource, sys
 import torch
 from smis.cli import main
-from smis.metrics import inception
+from smis.metrics.image import inception
 
 class Means(torch.nn.Linear):
     def forward(self, image):

@@ -7,9 +7,9 @@ from PIL import Image
 
 from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
-from smis.metrics import networks
-from smis.metrics.features import image_of
-from smis.metrics.pairs import diversity
+from smis.metrics.image import networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.sample_diversity import diversity
 
 from .noise import noise, refused, save, told
 

@@ -14,10 +14,10 @@ from smis.core.sample_row import SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics import networks
-from smis.metrics.diversity import RegionDiversity
-from smis.metrics.features import image_of
-from smis.metrics.result import Bootstrap
+from smis.metrics.image import networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.result import Bootstrap
+from smis.metrics.image.sample_diversity import RegionDiversity
 
 SIZE = 32
 LABELS = np.zeros((SIZE, SIZE), np.uint8)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from smis.core.errors import ParamsError
-from smis.metrics import networks
-from smis.metrics.embeddings import NAMES
-from smis.metrics.registry import DERIVED, METRICS
-from smis.metrics.result import Bootstrap
+from smis.metrics.image import networks
+from smis.metrics.image.embeddings import NAMES
+from smis.metrics.image.result import Bootstrap
+from smis.metrics.metric_names import DERIVED, METRICS
 from smis.metrics.segmentation import Segmentation
 
 ROOT = Path(__file__).parents[2]

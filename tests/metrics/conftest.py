@@ -1,7 +1,7 @@
 import pytest
 
-from smis.metrics import stlpips
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image import stlpips
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 
 
 @pytest.fixture(scope="session")

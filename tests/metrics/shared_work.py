@@ -12,15 +12,13 @@ import torch
 from torch import Tensor, distributed, nn
 
 from smis.metrics.cost import Cost, Spent
-from smis.metrics.diversity import Diversity, RegionDiversity
-from smis.metrics.fid import FrechetDistance, Statistics
 from smis.metrics.human import SemanticEvaluation, Vote
-from smis.metrics.instance_diversity import InstanceDiversity
+from smis.metrics.image.fid import FrechetDistance, Statistics
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap, Metric, gather
+from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
 from smis.metrics.kid import KernelDistance
-from smis.metrics.metric import Metric, gather
 from smis.metrics.paired import PairedDistance
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap
 from smis.metrics.segmentation import Segmentation
 
 MAPS = 9

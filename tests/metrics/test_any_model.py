@@ -1,4 +1,4 @@
-"""`diversity.measure` asks a model for nothing but images."""
+"""`model_diversity.measure` asks a model for nothing but images."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from smis.core.errors import ImageError, ParamsError
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
-from smis.metrics import diversity
-from smis.metrics.features import image_of
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap
+from smis.metrics import model_diversity
+from smis.metrics.image.features import image_of
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap
 
 SIZE, SAMPLES = 32, 3
 
@@ -48,7 +48,7 @@ def renderer() -> Renderer:
 
 @pytest.fixture(scope="module")
 def measured(renderer: Renderer, alex: PerceptualDistance) -> dict:
-    return diversity.measure(
+    return model_diversity.measure(
         renderer,
         renderer.labels,
         instances=renderer.instances,
@@ -68,7 +68,7 @@ def test_its_mcsd_is_that_of_the_real_styles(measured: dict, renderer: Renderer,
     """Ten lines: every pair, everything outside the class set to zero, then over maps, then over classes."""
     per_class: dict[int, list[float]] = {}
     for key, labels in renderer.labels.items():
-        seed = diversity.generator(0, "diversity", key).initial_seed()
+        seed = model_diversity.generator(0, "diversity", key).initial_seed()
         for number in labels.unique().tolist():
             image = renderer(labels, samples=SAMPLES, seed=seed, resample=number) * (labels == number)
             values = [alex(image[[a]], image[[a + 1]]).item() for a in range(SAMPLES - 1)]
@@ -95,7 +95,7 @@ def test_the_class_that_is_ignored_is_not_resampled(renderer: Renderer, alex: Pe
         return renderer(labels, samples=samples, seed=seed, resample=resample)
 
     one = {"a": renderer.labels["test/0"]}
-    results = diversity.measure(generate, one, ignore=0, network=alex, samples=2, bootstrap=Bootstrap(5))
+    results = model_diversity.measure(generate, one, ignore=0, network=alex, samples=2, bootstrap=Bootstrap(5))
     assert asked == [None, *(number for number in one["a"].unique().tolist() if number)]
     assert set(results) == {"stlpips_alex", "mCSD", "mOCD"}
 
@@ -105,9 +105,9 @@ def test_images_of_another_size_and_no_pairs_are_refused(renderer: Renderer, ale
         return torch.zeros(2, 3, 16, 16)
 
     with pytest.raises(ImageError, match=r"gave images \(2, 3, 16, 16\), but \(2, 3, 32, 32\) were asked for"):
-        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+        model_diversity.measure(generate, renderer.labels, network=alex, samples=2)
     with pytest.raises(ParamsError, match="2 label maps of 1 samples have no pairs"):
-        diversity.measure(generate, renderer.labels, network=alex, samples=1)
+        model_diversity.measure(generate, renderer.labels, network=alex, samples=1)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_images_of_another_range_are_refused(
         return spoil(torch.linspace(-1, 1, samples * 3 * SIZE * SIZE).reshape(samples, 3, SIZE, SIZE))
 
     with pytest.raises(ImageError, match=f"the model gave {what}, but floats of -1 to 1 are asked for"):
-        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+        model_diversity.measure(generate, renderer.labels, network=alex, samples=2)
 
 
 def test_a_model_that_takes_samples_but_no_seed_is_refused(renderer: Renderer, alex: PerceptualDistance) -> None:
@@ -134,7 +134,7 @@ def test_a_model_that_takes_samples_but_no_seed_is_refused(renderer: Renderer, a
         raise AssertionError("it must not be asked")
 
     with pytest.raises(ParamsError, match="takes samples alone; let it take both `samples` and `seed`, or neither"):
-        diversity.measure(generate, renderer.labels, network=alex, samples=2)
+        model_diversity.measure(generate, renderer.labels, network=alex, samples=2)
 
 
 def test_a_model_that_draws_one_image_is_called_for_each(renderer: Renderer, alex: PerceptualDistance) -> None:
@@ -147,7 +147,7 @@ def test_a_model_that_draws_one_image_is_called_for_each(renderer: Renderer, ale
         return fresh if resample is None else fresh * (labels == resample)
 
     one = {"a": renderer.labels["test/0"]}
-    found = diversity.measure(generate, one, network=alex, samples=SAMPLES)
+    found = model_diversity.measure(generate, one, network=alex, samples=SAMPLES)
     assert len(calls) == SAMPLES * (1 + len(one["a"].unique()))
     assert found["mOCD"].value == 0 < found["mCSD"].value
 
@@ -162,9 +162,9 @@ def test_an_instance_of_the_class_that_is_ignored_is_not_resampled(alex: Percept
         return torch.rand(samples, 3, SIZE, SIZE) * 2 - 1
 
     instances = {"a": torch.where(labels == 255, 7, 3)}
-    found = diversity.measure(generate, {"a": labels}, instances=instances, ignore=255, network=alex, samples=2)
+    found = model_diversity.measure(generate, {"a": labels}, instances=instances, ignore=255, network=alex, samples=2)
     assert asked == [None, 1, ("instance", 3)]
     assert found["mISD"].protocol["ignore"] == found["mCSD"].protocol["ignore"] == [255]
     assert "ignore" not in found["stlpips_alex"].protocol
     nothing = {"a": torch.full_like(labels, 255)}
-    assert set(diversity.measure(generate, nothing, ignore=255, network=alex, samples=2)) == {"stlpips_alex"}
+    assert set(model_diversity.measure(generate, nothing, ignore=255, network=alex, samples=2)) == {"stlpips_alex"}

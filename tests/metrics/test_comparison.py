@@ -4,10 +4,10 @@ import torch
 
 from smis.core.errors import ProtocolError
 from smis.metrics.comparison import compare
-from smis.metrics.diversity import Diversity
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap, Result
+from smis.metrics.image.sample_diversity import Diversity
 from smis.metrics.kid import KernelDistance
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Result
 
 BOOTSTRAP = Bootstrap(400)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from smis.metrics.cost import Cost, Spent, flops, parameters, peak_memory, seconds
-from smis.metrics.result import Bootstrap, Result
+from smis.metrics.image.result import Bootstrap, Result
 
 CPU = torch.device("cpu")
 

@@ -6,11 +6,18 @@ import torch
 from torch import Tensor
 
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
-from smis.metrics.diversity import Diversity, RegionDiversity
-from smis.metrics.features import image_of
-from smis.metrics.pairs import Pairing, RegionRule, diversity, pair_up, region_diversity
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.features import image_of
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap
+from smis.metrics.image.sample_diversity import (
+    Diversity,
+    Pairing,
+    RegionDiversity,
+    RegionRule,
+    diversity,
+    pair_up,
+    region_diversity,
+)
 
 PAIRINGS: list[Pairing] = ["consecutive", "all"]
 
@@ -86,7 +93,7 @@ def test_what_changes_inside_only_is_exactly_0_apart_outside(alex: PerceptualDis
 
 def test_equal_outsides_never_reach_the_network(alex: PerceptualDistance, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr("smis.metrics.pairs.in_batches", counting(seen))
+    monkeypatch.setattr("smis.metrics.image.sample_diversity.in_batches", counting(seen))
     image = torch.where(left_half(), images(4), images(1, seed=1))
     image[1] = image[0]
     region_diversity(image, left_half(), alex)
@@ -94,7 +101,7 @@ def test_equal_outsides_never_reach_the_network(alex: PerceptualDistance, monkey
 
 
 def counting(seen: list[int]):
-    from smis.metrics.features import in_batches
+    from smis.metrics.image.features import in_batches
 
     def counted(network, image: Tensor, *, batch: int) -> list[Tensor]:
         seen.append(len(image))

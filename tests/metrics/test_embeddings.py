@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from smis.core.errors import WeightsError
-from smis.metrics import embeddings, stlpips
+from smis.metrics.image import embeddings, stlpips
 
 CPU = torch.device("cpu")
 

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from smis.data.pictures import signed
-from smis.metrics.features import image_of, in_batches
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image.features import image_of, in_batches
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 
 
 def test_pictures_become_what_the_loader_makes_of_them() -> None:

@@ -7,16 +7,17 @@ import torch
 from torch import nn
 
 from smis.core.errors import ParamsError, ProtocolError, ShardError
-from smis.metrics import fid
-from smis.metrics.fid import (
+from smis.metrics.image import fid
+from smis.metrics.image.fid import (
     ENOUGH_IMAGES,
     FrechetDistance,
     Moments,
     Statistics,
+    expansion,
+    expansion_of_few,
     frechet_distance,
 )
-from smis.metrics.frechet import expansion, expansion_of_few
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.result import Bootstrap
 
 
 def gaussian(points: np.ndarray) -> Statistics:

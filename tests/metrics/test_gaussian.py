@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smis.core.errors import ParamsError, ShardError
-from smis.metrics.gaussian import Statistics
+from smis.metrics.image.feature_statistics import Statistics
 
 FITS: dict[str, Any] = {"mu": np.zeros(3), "sigma": np.eye(3)}
 

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.metrics import inception
+from smis.metrics.image import inception
 
 
 @pytest.mark.parametrize("package", ["pytorch_fid", "torchvision"])

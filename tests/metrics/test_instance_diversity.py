@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from smis.metrics.instance_diversity import InstanceDiversity
-from smis.metrics.pairs import Pairing, pair_up
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap
+from smis.metrics.image.sample_diversity import InstanceDiversity, Pairing, pair_up
 
 
 def images(seed: int) -> torch.Tensor:

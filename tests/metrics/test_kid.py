@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from smis.core.errors import ParamsError
+from smis.metrics.image.result import Bootstrap
 from smis.metrics.kid import KernelDistance, discrepancy, subsets
-from smis.metrics.result import Bootstrap
 
 
 def vectors(count: int, seed: int, shift: float = 0.0) -> torch.Tensor:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from smis.core import weights
 from smis.core.errors import ImageError, ParamsError, WeightsError
-from smis.metrics import lpips, networks
-from smis.metrics.features import image_of
+from smis.metrics.image import lpips, networks
+from smis.metrics.image.features import image_of
 
 EXAMPLES = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/imgs/"
 """The package's example pictures, which its wheel does not ship."""

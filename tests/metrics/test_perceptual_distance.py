@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from smis.metrics.perceptual_distance import PerceptualDistance, distance_maps, distances
+from smis.metrics.image.perceptual_distance import PerceptualDistance, distance_maps, distances
 
 
 class Pyramid(nn.Module):

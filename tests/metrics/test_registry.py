@@ -1,7 +1,7 @@
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.metrics.registry import METRICS
+from smis.metrics.metric_names import METRICS
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from smis.metrics.result import Bootstrap, Result, interval, of_maps
+from smis.metrics.image.result import Bootstrap, Result, interval, of_maps
 
 
 def test_an_interval_covers_the_truth_about_95_times_in_100() -> None:
@@ -60,7 +60,7 @@ def test_a_single_label_map_has_no_interval() -> None:
 def test_draws_of_many_label_maps_are_those_of_one_array_without_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     values, bootstrap = np.random.default_rng(0).random(31), Bootstrap(200, 3)
     whole, means = bootstrap.counts(31), bootstrap.means(values)
-    monkeypatch.setattr("smis.metrics.result._CELLS", 100)
+    monkeypatch.setattr("smis.metrics.image.result._CELLS", 100)
     assert [len(some) for some in bootstrap.chunks(31)] == [64, 64, 64, 8]
     assert (bootstrap.counts(31) == whole).all()
     assert (bootstrap.means(values) == means).all()

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from smis.core.errors import LabelError
-from smis.metrics.result import Bootstrap, Ignored
+from smis.metrics.image.result import Bootstrap, Ignored
 from smis.metrics.segmentation import (
     Segmentation,
     accuracy,

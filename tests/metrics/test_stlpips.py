@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from smis.core.errors import ImageError, WeightsError
-from smis.metrics import stlpips
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image import stlpips
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 
 
 def test_an_image_is_0_from_itself(alex: PerceptualDistance) -> None:

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from smis.core.errors import ImageError, ParamsError
-from smis.metrics.fid import FrechetDistance, Moments, Statistics
+from smis.metrics.image.features import NamedVectors
+from smis.metrics.image.fid import FrechetDistance, Moments, Statistics
+from smis.metrics.image.result import Bootstrap
 from smis.metrics.kid import KernelDistance
-from smis.metrics.result import Bootstrap
-from smis.metrics.vectors import NamedVectors
 
 
 def features(count: int, seed: int = 0) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pipelines.reference import ReferenceConfig, measure, spread
 from smis.core import weights
 from smis.core.errors import ImageError
 from smis.data.shards import Prepared
-from smis.metrics import embeddings, fid, inception
+from smis.metrics.image import embeddings, fid, inception
 from tests import cells
 from tests.pipelines.measured import lay_out
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.result import Bootstrap
 from smis.metrics.segmentation import Segmentation, iou
 
 CLASSES, IGNORED = 6, 255

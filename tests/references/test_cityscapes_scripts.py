@@ -13,7 +13,7 @@ from PIL import Image
 
 from smis.datasets.cityscapes import classes as cityscapes
 from smis.metrics import segformer
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.result import Bootstrap
 from smis.metrics.segmentation import Segmentation
 
 EVALUATED = tuple(trainId2label[number].id for number in range(19))

@@ -5,7 +5,7 @@ import torch
 from pytorch_fid.inception import InceptionV3
 from torch import nn
 
-from smis.metrics import inception
+from smis.metrics.image import inception
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from torch import nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from smis.metrics import kid
-from smis.metrics.result import Bootstrap
+from smis.metrics.image.result import Bootstrap
 
 
 class Given(nn.Module):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pytorch_fid.fid_score import calculate_frechet_distance, compute_statistics_of_path
 
-from smis.metrics.fid import Statistics, frechet_distance
+from smis.metrics.image.fid import Statistics, frechet_distance
 
 
 def gaussian(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from smis.metrics.fid import Statistics, frechet_distance
+from smis.metrics.image.fid import Statistics, frechet_distance
 
 
 def covariance(seed: int, dimensions: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from smis.metrics import stlpips
-from smis.metrics.perceptual_distance import distance_maps
+from smis.metrics.image import stlpips
+from smis.metrics.image.perceptual_distance import distance_maps
 
 
 @pytest.fixture

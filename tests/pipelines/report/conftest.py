@@ -15,7 +15,7 @@ from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 
 CLASSES = ("ground", "coat", "hat")
 SIZE = 12

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.report.differences import MINUS, Differences, build
 from smis.core.errors import ParamsError
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 
 from .conftest import result, typed
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.report import table
 from pipelines.report.table import Table
 from smis.core.errors import ProtocolError
-from smis.metrics.result import Result
+from smis.metrics.image.result import Result
 
 from .conftest import result, typed
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from smis.core import weights
 from smis.core.shapes import Image
-from smis.metrics import inception, stlpips
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image import inception, stlpips
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 
 EmbeddingName = Literal["stlpips_vgg16", "inception_fid"]
 NAMES: dict[str, tuple[str, str]] = {

@@ -7,7 +7,7 @@ Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric" (ECCV 2022). The
 from functools import partial
 
 from smis.core import weights
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 from smis.nn.trunks import alexnet, vgg16
 
 _BUILD = {

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from smis.core.errors import ParamsError, ShardError
 from smis.core.files import written
-from smis.metrics.vectors import refuse_strange
+from smis.metrics.image.features import refuse_strange
 
 Mean = Float64[Tensor, " d"]
 Covariance = Float64[Tensor, "d d"]

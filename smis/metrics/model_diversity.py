@@ -10,25 +10,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from numpy import ndarray
 from torch import Tensor
 
 from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.metrics import networks
-from smis.metrics.features import device_name, device_of
-from smis.metrics.instance_diversity import InstanceDiversity
-from smis.metrics.pairs import Pairing, Region, RegionRule, diversity
-from smis.metrics.part_diversity import PartDiversity
-from smis.metrics.perceptual_distance import PerceptualDistance
-from smis.metrics.result import Bootstrap, Draws, Ignored, Result, ids_of, of_maps
-
-PerClass = Float[ndarray, "maps classes"]
-
+from smis.metrics.image import networks
+from smis.metrics.image.features import device_name, device_of
+from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of
+from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, Pairing, RegionDiversity, RegionRule
 
 Generate = Callable[..., Image]
 """What is asked of a model: `generate(labels, resample=..., samples=n, seed=...)` returns n images, -1..1, of one label
@@ -145,79 +137,3 @@ def _draws_several(generate: Generate) -> bool:
             f"the model takes {', '.join(known)} alone; let it take both `samples` and `seed`, or neither"
         )
     return bool(known)
-
-
-class Diversity:
-    """Gather the mean distance of the pairs of each label map."""
-
-    def __init__(self, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32) -> None:
-        self._network, self._batch = network, batch
-        self._pairs: Pairing = pairs
-        self._samples = 0
-        self.values: dict[str, float] = {}
-
-    def update(self, key: str, image: Image) -> None:
-        """Measure the samples of the label map `key`."""
-        self._samples = len(image)
-        self.values[key] = diversity(image, self._network, pairs=self._pairs, batch=self._batch).mean().item()
-
-    def merge(self, other: "Diversity") -> None:
-        """Take over what another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
-
-    def compute(self, bootstrap: Bootstrap) -> Result:
-        """Return the mean over label maps."""
-        values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = {"network": self._network.name, **of_maps(self.values), "samples": self._samples}
-        protocol |= {"pairs": self._pairs, **bootstrap.protocol}
-        draws = bootstrap.means(values)
-        return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)
-
-
-class RegionDiversity(PartDiversity):
-    """Gather the mean distance of the pairs inside (mCSD) and outside (mOCD) the one class that was drawn anew."""
-
-    def __init__(
-        self,
-        network: PerceptualDistance,
-        *,
-        classes: int,
-        pairs: Pairing = "consecutive",
-        region: RegionRule = "mask",
-        batch: int = 32,
-    ) -> None:
-        super().__init__(network, pairs=pairs, region=region, batch=batch)
-        self._classes = classes
-
-    def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
-        """Measure the samples of the label map `key` in which only class `resampled`, at `inside`, was drawn anew."""
-        self.measure(key, image, inside, resampled)
-
-    def tables(self) -> tuple[list[str], PerClass, PerClass]:
-        """Return the keys of the label maps, and inside and outside by (map, class): NaN where it has no such class."""
-        keys = sorted({key for key, _ in self.values})
-        inside, outside = np.full((2, len(keys), self._classes), np.nan)
-        for (key, resampled), (within, without) in self.values.items():
-            inside[keys.index(key), resampled] = within
-            outside[keys.index(key), resampled] = without
-        return keys, inside, outside
-
-    def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
-        """Return mCSD and mOCD: over the label maps that hold a class, then over classes."""
-        keys, inside, outside = self.tables()
-        measured = int((~np.isnan(inside)).any(axis=0).sum())
-        protocol = self.protocol(keys, bootstrap, classes=measured)
-        means = {"mCSD": _mean_of_class_means(inside, bootstrap), "mOCD": _mean_of_class_means(outside, bootstrap)}
-        csd, ocd = (
-            Result.drawn(name, float(drawn[0]), draws=drawn[1:], protocol=protocol) for name, drawn in means.items()
-        )
-        return csd, ocd
-
-
-def _mean_of_class_means(table: PerClass, bootstrap: Bootstrap) -> Draws:
-    """Return the value and its resamples, of which one without any map of a class averages over the other classes."""
-    counts = np.concatenate([np.ones((1, len(table))), bootstrap.counts(len(table))])
-    sums, maps = counts @ np.nan_to_num(table), counts @ ~np.isnan(table)
-    means = np.divide(sums, maps, out=np.full_like(sums, np.nan), where=maps > 0)
-    return np.nansum(means, axis=1) / (maps > 0).sum(axis=1)

@@ -4,8 +4,8 @@ from typing import Any, Literal, get_args
 
 from smis.core import weights
 from smis.core.errors import ParamsError
-from smis.metrics import lpips, stlpips
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image import lpips, stlpips
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 
 DistanceName = Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16"]
 DISTANCES: tuple[str, ...] = get_args(DistanceName)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from smis.core.errors import ImageError, LabelError, ParamsError
-from smis.metrics.pictures import Source, files_by_name, folder, image_batches, pair_up, read_ids, read_picture
+from smis.metrics.image_files import Source, files_by_name, folder, image_batches, pair_up, read_ids, read_picture
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from smis.core import weights
-from smis.metrics.perceptual_distance import PerceptualDistance
+from smis.metrics.image.perceptual_distance import PerceptualDistance
 from smis.nn.trunks import LPIPS_SCALE, LPIPS_SHIFT, alexnet, squeezenet, vgg16
 
 TRUNKS = {"lpips_alex": "alexnet", "lpips_vgg": "vgg16", "lpips_squeeze": "squeezenet"}

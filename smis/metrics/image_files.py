@@ -20,7 +20,7 @@ from torch import Tensor
 from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
 from smis.core.pictures import open_picture
 from smis.core.shapes import Picture
-from smis.metrics.features import AnyImage, image_of
+from smis.metrics.image.features import AnyImage, image_of
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Those that pytorch-fid reads."""
