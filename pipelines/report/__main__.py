@@ -1,6 +1,6 @@
 """`python -m pipelines.report`, as dvc.yaml calls it."""
 
-from pipelines.report import main
+from pipelines.report.run import main
 from pipelines.stage import run
 
 if __name__ == "__main__":

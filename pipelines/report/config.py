@@ -1,26 +1,34 @@
-"""What the pictures of the report show, and where the report lies."""
+"""The parameters of the stage, and where the report is written."""
 
 from pathlib import Path
 
 from pydantic import Field, PositiveInt
 
+from pipelines.params import Axes
 from smis.core.config import Config
 
 OUT = Path("report")
 
 
 class ReportConfig(Config):
-    """What the pictures show."""
+    """What the images of the report show."""
 
     rows: PositiveInt = 6
-    """Label maps of a system's sheet."""
+    """Label maps on a system's sheet."""
     samples: PositiveInt = 4
     """Samples in each group of columns."""
     parts: int = Field(default=2, ge=0)
-    """Classes that are shown varying alone, the largest first."""
+    """Number of classes that are shown varying alone, largest first, without the largest of all (the background)."""
     classes: list[str] = []
-    """These classes instead, by name."""
+    """Names of the classes to show instead."""
     baseline: str | None = None
-    """The system that all others are compared with; the first of `axes.system` if none is named."""
+    """The system with which all others are compared (default: the first of `axes.system`)."""
     compared_rows: PositiveInt = 2
-    """Label maps of each system in the picture that compares all."""
+    """Label maps per system on the sheet that compares all systems."""
+
+
+class Params(Config):
+    """The sections that the report depends on."""
+
+    axes: Axes
+    report: ReportConfig = ReportConfig()

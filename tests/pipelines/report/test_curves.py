@@ -1,35 +1,54 @@
 """Curves as SVG."""
 
 import math
+import re
 from xml.etree import ElementTree
 
-from pipelines.report.curves import panels
+from pipelines.report.training_curves import CurveChart, curve_charts
+
+CURVE = ".//{*}g[@class='curve']"
 
 
 def history(*values: float) -> list[dict[str, float]]:
     return [{"step": step, "GAN": value, "lr_generator": 1e-4} for step, value in enumerate(values, 1)]
 
 
-def test_each_term_is_one_chart_with_a_line_for_each_system() -> None:
-    (panel,) = panels({"inade": history(1, 2, 3), "spade": history(3, 2, 1)})
-    assert panel.name == "GAN"
-    lines = ElementTree.fromstring(panel.svg).findall("polyline[@class]")
-    assert [line.get("class") for line in lines] == ["raw s0", "line s0", "raw s1", "line s1"]
+def paths(chart: CurveChart) -> list[ElementTree.Element]:
+    return [path for curve in ElementTree.fromstring(chart.svg).findall(CURVE) for path in curve.findall("{*}path")]
+
+
+def test_each_quantity_is_one_chart_with_the_values_and_their_means_of_each_system() -> None:
+    (chart,) = curve_charts({"inade": history(1, 2, 3), "spade": history(3, 2, 1)})
+    assert chart.name == "GAN"
+    curves = ElementTree.fromstring(chart.svg).findall(CURVE)
+    assert [curve.findtext("{*}title") for curve in curves] == ["inade", "inade", "spade", "spade"]
+    colors = [re.search(r"stroke: ([^;]+)", path.get("style", "")) for path in paths(chart)]
+    assert [color and color[1] for color in colors] == ["var(--s0)", "var(--s0)", "var(--s1)", "var(--s1)"]
+
+
+def test_every_color_is_one_of_the_page() -> None:
+    (chart,) = curve_charts({f"system-{number}": history(1, number) for number in range(10)})
+    assert set(re.findall(r"(?:stroke|fill): ([^;\"]+)", chart.svg)) == {
+        "none",
+        "var(--rule)",
+        "var(--soft)",
+        *(f"var(--s{number})" for number in range(8)),
+    }
 
 
 def test_every_point_lies_on_the_chart() -> None:
-    (panel,) = panels({"inade": history(1e-6, 5.0, 1e6)})
-    tree = ElementTree.fromstring(panel.svg)
-    _, _, width, height = (float(side) for side in tree.get("viewBox", "").split())
-    points = [place.split(",") for line in tree.findall("polyline") for place in line.get("points", "").split()]
+    (chart,) = curve_charts({"inade": history(1e-6, 5.0, 1e6)})
+    _, _, width, height = (float(side) for side in ElementTree.fromstring(chart.svg).get("viewBox", "").split())
+    points = [point for path in paths(chart) for point in re.findall(r"[ML] (\S+) (\S+)", path.get("d", ""))]
+    assert len(points) == 2 * 3
     assert all(0 <= float(x) <= width and 0 <= float(y) <= height for x, y in points)
 
 
 def test_a_long_training_is_drawn_in_few_points() -> None:
-    (panel,) = panels({"inade": history(*(math.sin(step) for step in range(100_000)))})
-    assert len(panel.svg) < 20_000
+    (chart,) = curve_charts({"inade": history(*(math.sin(step) for step in range(100_000)))})
+    assert len(chart.svg) < 20_000
 
 
 def test_a_constant_and_a_value_that_is_not_finite_are_drawn_without_fuss() -> None:
-    (panel,) = panels({"inade": history(2.0, math.nan, 2.0)})
-    assert "nan" not in panel.svg
+    (chart,) = curve_charts({"inade": history(2.0, math.nan, 2.0)})
+    assert "nan" not in chart.svg

@@ -6,29 +6,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.report import table
-from pipelines.report.table import Table
+from pipelines.report.result_tables import ResultTable, result_table
 from smis.core.errors import ProtocolError
 from smis.metrics.image.result import Result
 
 from .conftest import result, typed
 
 
-def build(measured: dict[str, dict[str, Any]], *, cost: bool = False) -> Table:
-    return table.build("dolls", {system: typed(metrics) for system, metrics in measured.items()}, cost=cost)
+def build(measured: dict[str, dict[str, Any]], *, cost: bool = False) -> ResultTable:
+    return result_table("dolls", {system: typed(metrics) for system, metrics in measured.items()}, cost=cost)
 
 
 def test_speeds_on_two_devices_share_a_column_but_none_is_the_best() -> None:
     slow, fast = result(1.0, batch=1), result(9.0, batch=1)
     fast["protocol"]["device"] = "NVIDIA H100"
-    found = build({"inade": {"images_per_second": slow}, "spade": {"images_per_second": fast}}, cost=True)
-    entries = [row.entries[0] for row in found.rows]
+    table = build({"inade": {"images_per_second": slow}, "spade": {"images_per_second": fast}}, cost=True)
+    entries = [row.entries[0] for row in table.rows]
     assert [(entry.best, entry.device) for entry in entries if entry] == [(False, "cpu"), (False, "NVIDIA H100")]
 
 
 def test_values_that_are_written_alike_are_both_the_best() -> None:
-    found = build({"inade": {"mIoU": result(0.70001)}, "spade": {"mIoU": result(0.70002)}})
-    assert [row.entries[0].best for row in found.rows if row.entries[0]] == [True, True]
+    table = build({"inade": {"mIoU": result(0.70001)}, "spade": {"mIoU": result(0.70002)}})
+    assert [row.entries[0].best for row in table.rows if row.entries[0]] == [True, True]
 
 
 @pytest.mark.parametrize(("apart", "best"), [(0.001, [True, True]), (0.1, [False, True])])
@@ -37,19 +36,19 @@ def test_what_cannot_be_told_from_the_best_is_marked_too(apart: float, best: lis
         draws = value + np.random.default_rng(seed).normal(0, 0.01, size=200)
         return {"mIoU": replace(typed({"mIoU": result(value)})["mIoU"], draws=draws)}
 
-    found = table.build("dolls", {"inade": drawn(0.7, 0), "spade": drawn(0.7 + apart, 1)})
-    assert [row.entries[0].best for row in found.rows if row.entries[0]] == best
+    table = result_table("dolls", {"inade": drawn(0.7, 0), "spade": drawn(0.7 + apart, 1)})
+    assert [row.entries[0].best for row in table.rows if row.entries[0]] == best
 
 
 def test_stillness_is_no_merit_where_nothing_varies() -> None:
     still = {"mCSD": result(0.0), "mOCD": result(0.0)}
-    found = build({"spade": still, "vspade": {"mCSD": result(0.02), "mOCD": result(0.18)}})
-    assert [[entry.best for entry in row.entries if entry] for row in found.rows] == [[False, False], [True, True]]
+    table = build({"spade": still, "vspade": {"mCSD": result(0.02), "mOCD": result(0.18)}})
+    assert [[entry.best for entry in row.entries if entry] for row in table.rows] == [[False, False], [True, True]]
 
 
 def test_a_system_alone_is_not_the_best_of_anything() -> None:
-    found = build({"inade": {"mIoU": result(0.7)}})
-    assert not any(entry.best for entry in found.rows[0].entries if entry)
+    table = build({"inade": {"mIoU": result(0.7)}})
+    assert not any(entry.best for entry in table.rows[0].entries if entry)
 
 
 @pytest.mark.parametrize("reach", [0, 100])
@@ -61,9 +60,9 @@ def test_a_number_that_is_exact_as_far_as_it_is_shown_has_no_interval(reach: flo
 
 
 def test_a_metric_that_the_columns_do_not_know_stands_last_without_a_judgment() -> None:
-    found = build({"a": {"new": result(1.0), "mIoU": result(0.7)}, "b": {"new": result(2.0)}})
-    assert [column.name for column in found.columns] == ["mIoU", "new"]
-    assert [row.entries[1].best for row in found.rows if row.entries[1]] == [False, False]
+    table = build({"a": {"new": result(1.0), "mIoU": result(0.7)}, "b": {"new": result(2.0)}})
+    assert [column.name for column in table.columns] == ["mIoU", "new"]
+    assert [row.entries[1].best for row in table.rows if row.entries[1]] == [False, False]
 
 
 @pytest.mark.parametrize("fields", [{"samples": 20}, {"seed": 1}])
