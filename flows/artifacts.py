@@ -9,9 +9,9 @@ from pathlib import Path
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
-from flows.errors import EndedError
-from flows.patience import patiently
-from flows.processes import Children
+from flows.exceptions import StoppedError
+from flows.processes import ChildProcesses
+from flows.retry import retry
 from flows.stages import environment
 
 REPORT = Path("report")
@@ -26,21 +26,21 @@ def show_report(folder: Path = REPORT) -> list[str]:
     table = folder / "report.md"
     if table.exists():  # its pictures have relative paths, which mean nothing in Prefect: they are shown by themselves
         text = _PICTURE.sub("", table.read_text())
-        patiently(partial(create_markdown_artifact, text, key="report", description="the table"))
+        retry(partial(create_markdown_artifact, text, key="report", description="the table"))
         keys.append("report")
     for picture in sorted(folder.glob("*.png")):
         key = re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-")
         data = base64.b64encode(picture.read_bytes()).decode()
         address = f"data:image/png;base64,{data}"
-        patiently(partial(create_image_artifact, address, key=key, description=picture.name))
+        retry(partial(create_image_artifact, address, key=key, description=picture.name))
         keys.append(key)
     return keys
 
 
 def publish(
-    children: Children,
+    children: ChildProcesses,
     *words: str,
-    each_line: Callable[[str], object],
+    on_line: Callable[[str], object],
     workspace: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -57,20 +57,20 @@ def publish(
     command = [sys.executable, "-m", module, *words[1:]]
     own = environment() | dict(env or {})
     try:
-        code = children.run(command, each_line=lines.append, env=own, cwd=workspace)
-    except EndedError:
+        code = children.run(command, on_line=lines.append, env=own, cwd=workspace)
+    except StoppedError:
         return []
     for line in lines:
-        each_line(line)
+        on_line(line)
     return [] if code else [line for line in lines if line.strip()]
 
 
-def show_tracking(children: Children, *words: str, each_line: Callable[[str], object]) -> list[str]:
+def show_tracking(children: ChildProcesses, *words: str, on_line: Callable[[str], object]) -> list[str]:
     """Publish, and show where the runs are; return the artifact's key."""
-    lines = publish(children, *words, each_line=each_line)
+    lines = publish(children, *words, on_line=on_line)
     if not lines:
         return []
     linked = (_LINKED.sub(r"[\1](\2)", line) for line in lines)  # <...> would be shorter, but the page spoils its &
     text = "\n".join(f"* {line}" for line in linked)
-    patiently(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))
+    retry(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))
     return ["mlflow"]

@@ -13,14 +13,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
 
-from flows.errors import FlowError
-from flows.services import NOTE, PREFECT, healthy
+from flows.exceptions import FlowError
+from flows.services import ADDRESS_FILE, PREFECT, is_healthy
 
 Options = TypeVar("Options", bound=BaseModel)
 
 
 @contextmanager
-def answers() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Turn what a person can fix into one line and exit code 2, and what ended us into 130."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -33,7 +33,7 @@ def answers() -> Iterator[None]:
         raise SystemExit(130) from None
 
 
-def parse(options: type[Options], command: str, arguments: Sequence[str] | None) -> Options:
+def parse_options(options: type[Options], command: str, arguments: Sequence[str] | None) -> Options:
     """Read from a command line what Prefect's form asks for; a list's values stand one after the other.
 
     Raises:
@@ -60,12 +60,12 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def run(flow: Flow[..., Any], options: Any) -> None:
+def run_flow(flow: Flow[..., Any], options: Any) -> None:
     """Run a flow with the chosen server or that of `make up`; exit code 1 if it failed, 130 if it was ended."""
     for handler in logging.getLogger("prefect").handlers:
         handler.addFilter(_without_empty_traceback)
     try:
-        with temporary_settings({PREFECT_API_URL: server()}):
+        with temporary_settings({PREFECT_API_URL: find_api_url()}):
             state = flow(options, return_state=True)
     except ObjectNotFound:  # nothing is left there that could be told of its end
         print("ended: its run was deleted in Prefect's page", file=sys.stderr)
@@ -76,13 +76,13 @@ def run(flow: Flow[..., Any], options: Any) -> None:
     print(f"{flow.name}: {state.message}")
 
 
-def server() -> str | None:
+def find_api_url() -> str | None:
     """Find the server of this folder's `make up`, unless the person has chosen one."""
     chosen = PREFECT_API_URL.value()
-    if chosen or not NOTE.exists():
+    if chosen or not ADDRESS_FILE.exists():
         return chosen
-    address = NOTE.read_text()
-    return f"{address}/api" if healthy(address + PREFECT.health_path) else None
+    address = ADDRESS_FILE.read_text()
+    return f"{address}/api" if is_healthy(address + PREFECT.health_path) else None
 
 
 def _without_empty_traceback(record: logging.LogRecord) -> bool:

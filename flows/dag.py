@@ -1,10 +1,12 @@
 """The stages and their order, asked from DVC: dvc.yaml says them once."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from dvc.dependency import ParamsDependency
 from dvc.dvcfile import ProjectFile, load_file
@@ -13,8 +15,9 @@ from dvc.parsing import MatrixDefinition
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from flows.errors import DagError
-from flows.names import NAME
+from flows.cancellation import EventQueue, next_event
+from flows.exceptions import DagError
+from flows.fields import NAME
 
 FILE = "dvc.yaml"
 PARAMS = "params.yaml"
@@ -75,6 +78,44 @@ def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[
             left.add(stage.name)
             missing.add(stage.name)
     return [stage for stage in stages if stage.name not in left], [stage for stage in stages if stage.name in left]
+
+
+class Future(Protocol):
+    """A started stage, as `run_in_order` needs it."""
+
+    def add_done_callback(self, fn: Callable[[Any], None], /) -> Any:
+        """Call `fn` when the stage has finished, successfully or not."""
+        ...
+
+
+F = TypeVar("F", bound=Future)
+
+
+def run_in_order(
+    stages: Sequence[Stage], *, limit: int, start: Callable[[Stage, list[F]], F], events: EventQueue
+) -> dict[str, F]:
+    """Start every stage with its upstream's futures, at most `limit` at a time; return the finished futures by name.
+
+    Upstream stages that are not among `stages` are not waited for. `start` also receives failed futures, and decides.
+    Prefect's `wait_for` alone would let waiting stages occupy the task runner's places under a limit.
+    """
+    names = {stage.name: stage for stage in stages}
+    upstream = {stage.name: [name for name in stage.upstream if name in names] for stage in stages}
+    sorter = TopologicalSorter(upstream)
+    sorter.prepare()
+    futures: dict[str, F] = {}
+    ready: deque[str] = deque()
+    running = 0
+    while sorter.is_active():
+        ready.extend(sorter.get_ready())
+        while ready and running < limit:
+            name = ready.popleft()
+            futures[name] = start(names[name], [futures[other] for other in upstream[name]])
+            futures[name].add_done_callback(lambda _, name=name: events.put(name))
+            running += 1
+        sorter.done(next_event(events))
+        running -= 1
+    return futures
 
 
 def _wanted(stage: Stage, axes: Mapping[str, Sequence[str]]) -> bool:

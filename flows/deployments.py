@@ -16,8 +16,8 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
-from flows.command import answers, server
-from flows.errors import ServiceError
+from flows.command import exit_on_error, find_api_url
+from flows.exceptions import ServiceError
 from flows.experiment import experiment
 from flows.sweep.flow import sweep
 from flows.sweep.remote import trial
@@ -92,8 +92,8 @@ def _register(client: SyncPrefectClient, one: Deployment) -> None:
 
 def main() -> None:
     """Register them, say which. Exit code 2 if there is no server."""
-    with answers():
-        for name in register(server()):
+    with exit_on_error():
+        for name in register(find_api_url()):
             print(f"registered {name}")
 
 

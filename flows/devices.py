@@ -1,7 +1,7 @@
-"""Which GPUs, or which share of the cores, a training may use: on a machine, never more trainings than places.
+"""Locks on this machine's GPUs, or on shares of its cores: no more trainings at a time than it has devices.
 
-Prefect's limit on the tag `training@MACHINE` says how many, on its page too, and can be lowered there; a lock on a
-file for each place says which. The kernel lets go of a lock when its holder dies, however it dies.
+Each device has a lock on a file, shared by all users of the machine. The kernel releases a lock when its holder dies,
+even by SIGKILL.
 """
 
 import fcntl
@@ -15,137 +15,99 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
-from prefect.exceptions import ObjectNotFound
-from prefect.logging import get_logger
-
-from flows.errors import DeviceError, EndedError
+from flows.exceptions import DeviceError, StoppedError
 
 VARIABLE = "SMIS_DEVICES"
 MACHINE = "SMIS_MACHINE"
 POLL_S = 0.2
 _CPU = "cpu"
-_LOG = get_logger("devices")
 
 
-def places() -> list[str]:
-    """Name this machine's places for trainings: its GPUs; without one, as many as it has cores.
-
-    `$SMIS_DEVICES` says otherwise: `0,1` are GPUs, `cpu:4` is room for four trainings on the CPU.
+def list_devices() -> list[str]:
+    """Name this machine's devices: `$SMIS_DEVICES` (`0,1` or `cpu:4`), else its GPUs, else one per core.
 
     Raises:
-        DeviceError: if it is neither.
+        DeviceError: if `$SMIS_DEVICES` is neither a list of GPUs nor a number of concurrent trainings on the CPU.
     """
-    told = os.environ.get(VARIABLE, "")
-    if not told:
-        cores = _cores()
-        return _gpus() or [f"{_CPU}-{place}" for place in range(cores)]
-    kind, _, count = told.partition(":")
+    chosen = os.environ.get(VARIABLE, "")
+    if not chosen:
+        return _gpus() or [f"{_CPU}-{number}" for number in range(count_cores())]
+    kind, _, count = chosen.partition(":")
     if kind == _CPU and (count or "1").isdecimal() and int(count or "1"):
-        return [f"{_CPU}-{place}" for place in range(int(count or "1"))]
-    gpus = [name.strip() for name in told.split(",")]
-    if ":" in told or not all(gpus):
-        raise DeviceError(f"{VARIABLE} is {told!r}; write GPUs as 0,1 or room for trainings on the CPU as cpu:4")
+        return [f"{_CPU}-{number}" for number in range(int(count or "1"))]
+    gpus = [name.strip() for name in chosen.split(",")]
+    if ":" in chosen or not all(gpus):
+        raise DeviceError(f"{VARIABLE} is {chosen!r}; write GPUs as 0,1 or a number of trainings on the CPU as cpu:4")
     return gpus
 
 
-def machine() -> str:
-    """Name this machine: `$SMIS_MACHINE` where the host's name says nothing, as in a container."""
+def machine_name() -> str:
+    """Return `$SMIS_MACHINE`, for containers whose host name says nothing, or the host name."""
     return os.environ.get(MACHINE) or socket.gethostname()
 
 
-def tag() -> str:
-    """Name the limit for trainings on this machine."""
-    return f"training@{machine()}"
-
-
-def limit() -> str:
-    """Tell Prefect how many trainings this machine takes at a time; return the tag that counts them.
-
-    A lower limit is a person's, and stays. A process that was killed leaves its slots taken; they are freed if nobody
-    trains here.
-    """
-    here = places()
-    with get_client(sync_client=True) as client:
-        told = _told(client)
-        if told is None or told > len(here):
-            client.create_concurrency_limit(tag(), len(here))
-        elif told < len(here):
-            _LOG.info("Prefect's limit %s lets %d train in %d places; its page changes it", tag(), told, len(here))
-        if all_free(here):  # Prefect's reset forgets who holds the slots, but not that they are held
-            client.reset_concurrency_limit_by_tag(tag())
-            client.update_global_concurrency_limit(f"tag:{tag()}", GlobalConcurrencyLimitUpdate(active_slots=0))
-    return tag()
-
-
-def _told(client: SyncPrefectClient) -> int | None:
-    """Return the limit that Prefect has."""
-    try:
-        return client.read_concurrency_limit_by_tag(tag()).concurrency_limit
-    except ObjectNotFound:
-        return None
-
-
-def all_free(names: Sequence[str]) -> bool:
-    """Say whether nobody trains on this machine."""
-    with ExitStack() as held:
-        return all(_taken(name, held) for name in names)
-
-
 @contextmanager
-def leased(count: int = 1, *, side_by_side: int, ended: Callable[[], bool]) -> Iterator[dict[str, str]]:
-    """Wait for `count` GPUs (or one place on a CPU) of this machine; give what a training's environment says of them.
+def locked(count: int = 1, *, max_concurrent: int, should_stop: Callable[[], bool]) -> Iterator[dict[str, str]]:
+    """Wait for `count` GPUs (or one place on the CPU) of this machine and hold them while the block runs.
 
-    `side_by_side` trainings share the cores of a machine without a GPU.
+    Args:
+        count: GPUs, one for each process of a training; without GPUs, the processes share one place.
+        max_concurrent: Trainings that share the cores of a machine without a GPU.
+        should_stop: Whether to stop waiting.
+
+    Yields:
+        The environment variables that show the devices to a training.
 
     Raises:
-        DeviceError: if the machine does not have so many.
-        EndedError: if `ended` meanwhile.
+        DeviceError: if the machine has fewer.
+        StoppedError: if `should_stop` while waiting.
     """
-    here = places()
-    on_cpu = here[0].startswith(_CPU)
-    wanted = 1 if on_cpu else count
-    if wanted > len(here):
-        raise DeviceError(
-            f"{count} GPUs for each training are asked for, but this machine has {len(here)}: {', '.join(here)}"
-        )
-    with ExitStack() as held:
-        names = _wait(here, wanted, held, ended)
-        share = _cores() // (min(side_by_side, len(here)) * count)
-        yield _environment(names, threads=max(1, share) if on_cpu else None)
+    devices = list_devices()
+    on_cpu = devices[0].startswith(_CPU)
+    needed = 1 if on_cpu else count
+    if needed > len(devices):
+        raise DeviceError(f"a training needs {count} GPUs, but this machine has {len(devices)}: {', '.join(devices)}")
+    with ExitStack() as locks:
+        names = _wait(devices, needed, locks, should_stop)
+        threads = count_cores() // (min(max_concurrent, len(devices)) * count)
+        yield _environment(names, threads=max(1, threads) if on_cpu else None)
 
 
-def _wait(here: Sequence[str], wanted: int, held: ExitStack, ended: Callable[[], bool]) -> list[str]:
-    while not ended():
-        with ExitStack() as tried:  # all or none: two that hold half of what they need would wait for ever
-            taken: list[str] = []
-            taken += (name for name in here if len(taken) < wanted and _taken(name, tried))
-            if len(taken) == wanted:
-                held.push(tried.pop_all())
-                return taken
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _wait(devices: Sequence[str], count: int, locks: ExitStack, should_stop: Callable[[], bool]) -> list[str]:
+    while not should_stop():
+        with ExitStack() as attempt:  # all or none: two trainings that hold half of what they need would deadlock
+            names: list[str] = []
+            names += (name for name in devices if len(names) < count and _try_lock(name, attempt))
+            if len(names) == count:
+                locks.push(attempt.pop_all())
+                return names
         time.sleep(POLL_S)
-    raise EndedError("a training was not started: its flow ends")
+    raise StoppedError("a training was not started: its flow stops")
 
 
-def _taken(name: str, held: ExitStack) -> bool:
-    file = _lock(name).open()
+def _try_lock(name: str, locks: ExitStack) -> bool:
+    file = _lock_file(name).open()
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
-    held.callback(file.close)
+    locks.callback(file.close)
     return True
 
 
-def _lock(name: str) -> Path:
-    """Return the file of a place, which every user of the machine may read; a lock asks for no more."""
+def _lock_file(name: str) -> Path:
+    """Return a device's lock file, which every user of the machine may read; flock needs no more."""
     folder = Path(tempfile.gettempdir()) / "smis-devices"
     path = folder / name
     with suppress(FileExistsError):
         folder.mkdir()
-        folder.chmod(0o1777)  # whatever the umask of who is first
+        folder.chmod(0o1777)  # whatever the first user's umask
     with suppress(FileExistsError):
         path.touch(exist_ok=False)
         path.chmod(0o644)
@@ -164,10 +126,6 @@ def _gpus() -> list[str]:
         return [name.strip() for name in visible.split(",") if name.strip() not in {"", "-1"}]
     if not shutil.which("nvidia-smi"):
         return []
-    asked = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    listed = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    listed = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
     return listed.stdout.split() if listed.returncode == 0 else []
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,16 +18,15 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
-from flows import artifacts, dag, devices
-from flows.cancelling import until_cancelled
-from flows.command import answers, parse, run
-from flows.errors import FlowError
-from flows.events import Events
-from flows.names import DatasetInTable, SystemInTable
-from flows.order import run_in_order
-from flows.patience import patiently
-from flows.processes import Children
-from flows.stages import needs_device, run_stage, up_to_date
+from flows import artifacts, dag
+from flows.cancellation import EventQueue, run_with_cancellation
+from flows.command import exit_on_error, parse_options, run_flow
+from flows.dag import run_in_order
+from flows.exceptions import FlowError
+from flows.fields import DatasetInTable, SystemInTable
+from flows.processes import ChildProcesses
+from flows.retry import retry
+from flows.stages import find_unchanged, run_stage
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid"):
@@ -43,11 +42,11 @@ class Experiment(BaseModel, frozen=True, extra="forbid"):
         title="Data sets",
         description="Names from axes.dataset in params.yaml, such as paperdoll. Empty: all of them.",
     )
-    side_by_side: int = Field(
+    max_concurrent: int = Field(
         default=2,
         ge=1,
         le=64,
-        title="Stages side by side",
+        title="Concurrent stages",
         description="How many stages may run at the same time; they share the machine's cores and GPUs.",
     )
 
@@ -56,46 +55,46 @@ class Experiment(BaseModel, frozen=True, extra="forbid"):
         return dag.select(dag.read(), {"system": self.systems, "dataset": self.datasets})
 
 
-EVERYTHING = Experiment()
+ALL_STAGES = Experiment()
 
 
 @flow(name="experiment")
-def experiment(options: Experiment = EVERYTHING) -> State[None]:
+def experiment(options: Experiment = ALL_STAGES) -> State[None]:
     """Bring every selected stage up to date, show what came out, and say which cells failed."""
     log = get_run_logger().info
     stages, left = options.stages()
     if left:
         log("left out of this run: %s", ", ".join(stage.name for stage in left))
-    children = Children()
+    children = ChildProcesses()
 
-    def work(events: Events) -> State[None]:
-        states = _run(stages, options.side_by_side, children, events)
+    def work(events: EventQueue) -> State[None]:
+        states = _run(stages, options.max_concurrent, children, events)
         artifacts.show_report()
-        artifacts.show_tracking(children, each_line=log)
+        artifacts.show_tracking(children, on_line=log)
         return _summary(states)
 
     try:
-        return until_cancelled(work, end=children.end)
+        return run_with_cancellation(work, cleanup=children.terminate)
     except FlowError as error:
         return Failed(message=str(error), data=error)
 
 
-def _run(stages: Sequence[dag.Stage], limit: int, children: Children, events: Events) -> dict[str, State[None]]:
-    trains = run_stage.with_options(tags=[devices.limit()])
-    fresh = up_to_date(stages, children)
+def _run(
+    stages: Sequence[dag.Stage], limit: int, children: ChildProcesses, events: EventQueue
+) -> dict[str, State[None]]:
+    fresh = find_unchanged(stages, children)
 
     def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
         unchanged = stage.name in fresh
-        one = trains if needs_device(stage.name) and not unchanged else run_stage
-        return one.submit(
-            stage.name, children, side_by_side=limit, fresh=unchanged, wait_for=upstream, return_state=False
+        return run_stage.submit(
+            stage.name, children, max_concurrent=limit, unchanged=unchanged, wait_for=upstream, return_state=False
         )
 
     futures = run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():
         with suppress(httpx.HTTPError, PrefectException):  # says only that the server was away at its end
             future.wait()
-    return {name: patiently(lambda future=future: future.state) for name, future in futures.items()}
+    return {name: retry(lambda future=future: future.state) for name, future in futures.items()}
 
 
 def _summary(states: Mapping[str, State[None]]) -> State[None]:
@@ -111,10 +110,10 @@ def _summary(states: Mapping[str, State[None]]) -> State[None]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the flow from a command line: exit code 1 if a branch failed, 2 if asked for the impossible, 130 if ended."""
-    with answers():
-        options = parse(Experiment, "python -m flows.experiment", arguments)
+    with exit_on_error():
+        options = parse_options(Experiment, "python -m flows.experiment", arguments)
         options.stages()  # a mistake is told at once, not after Prefect's start
-        run(experiment, options)
+        run_flow(experiment, options)
 
 
 if __name__ == "__main__":

@@ -16,67 +16,83 @@ from typing import IO
 
 import psutil
 
-from flows.errors import EndedError
+from flows.exceptions import StoppedError
 
 GRACE_S = 8.0
-_LEASH = Path(__file__).with_name("leash.py")
+_PARENT_DEATH_SIGNAL = """
+import ctypes, os, signal, sys
+parent, *command = sys.argv[1:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+if os.getppid() != int(parent):  # it died before the call
+    raise SystemExit(128 + signal.SIGTERM)
+os.execvp(command[0], command)
+"""
 
 
-class Children:
+class ChildProcesses:
     """The child processes of one flow; safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[int] = set()
-        self.ended = False
+        self.stopped = False
 
     def run(
         self,
         command: Sequence[str],
         *,
-        each_line: Callable[[str], object],
+        on_line: Callable[[str], object],
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> int:
         """Run a command to its end, give each line of its output as it comes, return the exit code.
 
         Raises:
-            EndedError: if `end` was called meanwhile or before.
+            StoppedError: if `terminate` was called meanwhile or before.
         """
         process = self._start(command, env, cwd)
         try:
             for line in process.stdout or ():
-                each_line(line.rstrip())
+                on_line(line.rstrip())
         except BaseException:
-            end([process.pid])
+            terminate([process.pid])
             raise
         finally:
             code = _leave(process)
             with self._lock:
                 self._running.discard(process.pid)
-        if self.ended:
-            raise EndedError(f"{command[-1]} was ended with its flow")
+        if self.stopped:
+            raise StoppedError(f"{command[-1]} was ended with its flow")
         return code
 
-    def end(self) -> None:
+    def terminate(self) -> None:
         """End every child with all its descendants, and let no other start."""
-        end_together([self])
+        terminate_all([self])
 
     def close(self) -> list[int]:
         """Let no other start; return those that run."""
         with self._lock:
-            self.ended = True
+            self.stopped = True
             return list(self._running)
 
     def _start(
         self, command: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None
     ) -> "subprocess.Popen[str]":
         with self._lock:
-            if self.ended:
-                raise EndedError(f"{command[-1]} was not started: its flow ends")
+            if self.stopped:
+                raise StoppedError(f"{command[-1]} was not started: its flow ends")
             process = start(command, env=env, output=subprocess.PIPE, cwd=cwd)
             self._running.add(process.pid)
         return process
+
+
+def exec_with_parent_death_signal(command: Sequence[str]) -> list[str]:
+    """Wrap a command so that the kernel sends it SIGTERM when this process dies (Linux).
+
+    A short script of its own, because Popen's `preexec_fn` is unsafe in a process with threads.
+    """
+    return [sys.executable, "-IS", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *command]
 
 
 def start(
@@ -88,7 +104,7 @@ def start(
 ) -> "subprocess.Popen[str]":
     """Start a command that dies with this thread, out of the terminal's reach: Ctrl-C comes to us, and we end it."""
     return subprocess.Popen(
-        [sys.executable, "-IS", str(_LEASH), str(os.getpid()), *command],
+        exec_with_parent_death_signal(command),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -100,12 +116,12 @@ def start(
     )
 
 
-def end_together(every: Iterable[Children]) -> None:
+def terminate_all(every: Iterable[ChildProcesses]) -> None:
     """End the children of many: all are asked before any is waited for."""
-    end([pid for children in list(every) for pid in children.close()])
+    terminate([pid for children in list(every) for pid in children.close()])
 
 
-def end(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
+def terminate(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
     """End these processes and all their descendants: ask all, wait for `grace_s` seconds, kill who is left."""
     alive = _trees(_processes(pids))
     try:

@@ -13,7 +13,7 @@ from http.client import HTTPException
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from flows.errors import PortError, ServiceError
+from flows.exceptions import PortError, ServiceError
 from flows.processes import start
 
 HOST = "127.0.0.1"
@@ -22,7 +22,7 @@ BIND = "SMIS_BIND"
 NAME = "SMIS_HOST"
 """The one with the name by which others reach this machine: MLflow answers to no name that it was not told."""
 LOGS = Path(".scratch/services")
-NOTE = LOGS / "prefect.address"
+ADDRESS_FILE = LOGS / "prefect.address"
 """Where Prefect's server is, while this folder's `make up` runs: another's would run the flows in another folder."""
 START_S = 120.0
 
@@ -82,14 +82,18 @@ class Service:
             ServiceError: if it ended or did not become healthy in time; with its last words.
         """
         deadline = time.monotonic() + timeout_s
-        while not healthy(self.health):
+        while not is_healthy(self.health):
             if process.poll() is not None:
-                raise ServiceError(f"{self.title} ended with exit code {process.returncode}: {self.last_words()}")
+                raise self.failure(process.returncode)
             if time.monotonic() > deadline:
-                raise ServiceError(f"{self.title} is not healthy after {timeout_s:.0f} s: {self.last_words()}")
+                raise ServiceError(f"{self.title} is not healthy after {timeout_s:.0f} s: {self.last_log_line()}")
             time.sleep(0.25)
 
-    def last_words(self) -> str:
+    def failure(self, exit_code: int) -> ServiceError:
+        """Say that the server has exited, with its last line."""
+        return ServiceError(f"{self.title} ended with exit code {exit_code}: {self.last_log_line()}")
+
+    def last_log_line(self) -> str:
         """Return the last line of the log, and where the rest is."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return f"{(lines or ['nothing'])[-1]} (more in {self.log})"
@@ -167,7 +171,7 @@ def chosen_host(service: Service) -> str:
     return text
 
 
-def healthy(address: str) -> bool:
+def is_healthy(address: str) -> bool:
     """Say whether a server answers there."""
     with suppress(OSError, HTTPException), urllib.request.urlopen(address, timeout=2) as answer:
         return answer.status == 200

@@ -14,10 +14,10 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows import devices
+from flows.cancellation import run_to_state
 from flows.dag import Stage
-from flows.errors import DvcError, StageError
-from flows.processes import Children
-from flows.states import outcome
+from flows.exceptions import DvcError, StageError
+from flows.processes import ChildProcesses
 
 _RAN, _UNCHANGED, _RESTORED = "Completed", "Unchanged", "Restored"
 _OUTCOMES = {"didn't change, skipping": _UNCHANGED, "is cached - skipping run": _RESTORED}
@@ -38,21 +38,21 @@ _NO_REASON = (*_CHATTER, "Running stage '", "Having any troubles?")
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_stage(name: str, children: Children, *, side_by_side: int = 1, fresh: bool = False) -> State[None]:
+def run_stage(name: str, children: ChildProcesses, *, max_concurrent: int = 1, unchanged: bool = False) -> State[None]:
     """Bring one stage up to date; whether it need run is DVC's to say, so Prefect caches nothing.
 
-    `fresh`: DVC has said already that it need not.
+    `unchanged`: DVC has already found it up to date.
     Ends in a state rather than an exception: a stage that failed has said why, and our traceback would hide it.
     """
-    if fresh:
+    if unchanged:
         get_run_logger().info("Stage '%s' didn't change, skipping", name)
         return Completed(name=_UNCHANGED)
 
     def work() -> State[None]:
-        with _device(name, children, side_by_side) as env:
-            return Completed(name=reproduce(name, children, each_line=get_run_logger().info, env=env))
+        with _device(name, children, max_concurrent) as env:
+            return Completed(name=reproduce(name, children, on_line=get_run_logger().info, env=env))
 
-    return outcome(work)
+    return run_to_state(work)
 
 
 def needs_device(name: str) -> bool:
@@ -61,27 +61,27 @@ def needs_device(name: str) -> bool:
 
 
 @contextmanager
-def _device(name: str, children: Children, side_by_side: int) -> Iterator[dict[str, str]]:
+def _device(name: str, children: ChildProcesses, max_concurrent: int) -> Iterator[dict[str, str]]:
     if not needs_device(name):
         yield {}
         return
     processes = os.environ.get("SMIS_PROCESSES", "1")  # what is no number, the stage refuses in its own words
     count = int(processes) if processes.isdecimal() else 1
-    with devices.leased(count, side_by_side=side_by_side, ended=lambda: children.ended) as env:
+    with devices.locked(count, max_concurrent=max_concurrent, should_stop=lambda: children.stopped) as env:
         yield env
 
 
-def up_to_date(stages: Sequence[Stage], children: Children) -> set[str]:
+def find_unchanged(stages: Sequence[Stage], children: ChildProcesses) -> set[str]:
     """Ask DVC once which of these stages will not change when all of them run: to ask for each takes a second each.
 
     What an upstream among them may still change is not in the answer; where DVC cannot say, nothing is.
 
     Raises:
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
     lines: list[str] = []
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json"]
-    failed = children.run(command, each_line=lines.append, env=environment())
+    failed = children.run(command, on_line=lines.append, env=environment())
     answer = next((line for line in lines if line.startswith("{")), None)
     if failed or answer is None:
         return set()
@@ -95,37 +95,37 @@ def up_to_date(stages: Sequence[Stage], children: Children) -> set[str]:
 
 
 def reproduce(
-    name: str, children: Children, *, each_line: Callable[[str], object], env: Mapping[str, str] | None = None
+    name: str, children: ChildProcesses, *, on_line: Callable[[str], object], env: Mapping[str, str] | None = None
 ) -> str:
     """Run `dvc repro` on one stage alone; return "Completed", "Unchanged" or (from DVC's cache) "Restored".
 
     Raises:
         StageError: with the stage's own last words, if it failed.
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
     try:
-        lines = repro(["--single-item", name], children, each_line=each_line, env=env)
+        lines = repro(["--single-item", name], children, on_line=on_line, env=env)
     except StageError as error:
         raise StageError(f"{name}: {error}") from None
     return next((name for line in lines for mark, name in _OUTCOMES.items() if mark in line), _RAN)
 
 
-def is_unchanged(name: str, children: Children) -> bool:
+def is_unchanged(name: str, children: ChildProcesses) -> bool:
     """Ask DVC whether a stage is up to date.
 
     Raises:
         StageError: if DVC cannot say.
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
-    lines = repro(["--dry", "--single-item", name], children, each_line=lambda line: None)
+    lines = repro(["--dry", "--single-item", name], children, on_line=lambda line: None)
     return any(mark in line for line in lines for mark, outcome in _OUTCOMES.items() if outcome == _UNCHANGED)
 
 
 def repro(
     arguments: Sequence[str],
-    children: Children,
+    children: ChildProcesses,
     *,
-    each_line: Callable[[str], object],
+    on_line: Callable[[str], object],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> list[str]:
@@ -134,7 +134,7 @@ def repro(
     Raises:
         StageError: with the last words of the stage that failed.
         DvcError: with DVC's, if no stage has failed but DVC.
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
     lines: list[str] = []
 
@@ -142,10 +142,10 @@ def repro(
         if line.strip():
             lines.append(line)
             if not line.startswith(_CHATTER):
-                each_line(line)
+                on_line(line)
 
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
-    code = children.run(command, each_line=keep, env=environment(env), cwd=cwd)
+    code = children.run(command, on_line=keep, env=environment(env), cwd=cwd)
     if code:
         kind = DvcError if any(line.startswith(_ITS_OWN) for line in lines) else StageError
         raise kind(reason(lines) or f"dvc ended with exit code {code} and without a word")

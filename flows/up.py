@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_SERVER_API_AUTH_STRING
 
 from flows.deployments import register
-from flows.errors import FlowError, ServiceError
-from flows.processes import end
-from flows.services import BIND, MLFLOW, NOTE, PREFECT, SERVERS, WORKER, Service, chosen_host
+from flows.exceptions import FlowError, ServiceError
+from flows.processes import terminate
+from flows.services import ADDRESS_FILE, BIND, MLFLOW, PREFECT, SERVERS, WORKER, Service, chosen_host
 
 _PASSWORDS = f"{PREFECT_SERVER_API_AUTH_STRING.name} and {PREFECT_API_AUTH_STRING.name}"
 
@@ -34,8 +34,8 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     finally:
         if started:
-            NOTE.unlink(missing_ok=True)
-        end([process.pid for _, process in started])
+            ADDRESS_FILE.unlink(missing_ok=True)
+        terminate([process.pid for _, process in started])
 
 
 def _start(started: Started) -> None:
@@ -44,7 +44,7 @@ def _start(started: Started) -> None:
     started += ((service, service.start()) for service in SERVERS)
     for service, process in started:
         _wait(service, process)
-    NOTE.write_text(PREFECT.address)
+    ADDRESS_FILE.write_text(PREFECT.address)
     api = f"{PREFECT.address}/api"
     register(api)
     started.append((WORKER, WORKER.start({"PREFECT_API_URL": api, "MLFLOW_TRACKING_URI": MLFLOW.address})))
@@ -86,7 +86,7 @@ def _watch(started: Started) -> None:
     while True:
         for service, process in started:
             if process.poll() is not None:
-                raise ServiceError(f"{service.title} ended with exit code {process.returncode}: {service.last_words()}")
+                raise service.failure(process.returncode)
         time.sleep(0.5)
 
 

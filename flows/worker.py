@@ -16,11 +16,11 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL
 
 from flows import devices
-from flows.command import answers, server
+from flows.command import exit_on_error, find_api_url
 from flows.deployments import FLOWS, KIND, POOL, TRIALS, WORKSPACE
-from flows.errors import ServiceError
-from flows.processes import end, start
-from flows.services import HOST, healthy
+from flows.exceptions import ServiceError
+from flows.processes import start, terminate
+from flows.services import HOST, is_healthy
 from flows.stages import environment
 
 STEADY_S = 60.0
@@ -32,8 +32,8 @@ POLLING = "PREFECT_WORKER_QUERY_SECONDS"
 def command(queue: str) -> list[str]:
     """Return the command of a worker on this machine; Prefect's own limit keeps it from taking more than it can."""
     worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", KIND, "--work-queue", queue]
-    worker += ["--name", f"{devices.machine()} {queue}", "--install-policy", "never", "--with-healthcheck"]
-    limit = ["--limit", str(len(devices.places()))] if queue == TRIALS else []
+    worker += ["--name", f"{devices.machine_name()} {queue}", "--install-policy", "never", "--with-healthcheck"]
+    limit = ["--limit", str(len(devices.list_devices()))] if queue == TRIALS else []
     return [sys.executable, *worker, *limit]
 
 
@@ -49,11 +49,14 @@ def surroundings(*, api: str, host: str, port: int) -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a worker until Ctrl-C. Exit code 2 if there is no server, or the worker dies soon."""
     options = _parse(arguments)
-    with answers():
-        api = server()
+    with exit_on_error():
+        api = find_api_url()
         if api is None:
             raise ServiceError("there is no Prefect server; say where one is: PREFECT_API_URL=http://HOST:4200/api")
-        print(f"{devices.machine()} takes {options.queue} of {api}; devices: {', '.join(devices.places())}", flush=True)
+        print(
+            f"{devices.machine_name()} takes {options.queue} of {api}; devices: {', '.join(devices.list_devices())}",
+            flush=True,
+        )
         env = surroundings(api=api, host=options.host, port=options.port)
         while True:
             begin = time.monotonic()
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if time.monotonic() - begin < STEADY_S:
                 raise ServiceError(f"the worker ended with exit code {code}")
             print(f"the worker ended with exit code {code}; it starts again when {api} answers", flush=True)
-            while not healthy(f"{api.rstrip('/')}/health"):
+            while not is_healthy(f"{api.rstrip('/')}/health"):
                 time.sleep(POLL_S)
 
 
@@ -70,7 +73,7 @@ def _run(worker: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         return process.wait()
     finally:
-        end([process.pid])
+        terminate([process.pid])
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

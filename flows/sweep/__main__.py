@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from flows.command import answers, run
-from flows.errors import SweepError
+from flows.command import exit_on_error, run_flow
+from flows.exceptions import SweepError
 from flows.sweep import check
 from flows.sweep.config import Sweep
 from flows.sweep.flow import sweep
@@ -22,10 +22,10 @@ _NAMES = ["name", "sampler", "trials", "seeds", "max_concurrent", "gpus", "retri
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it: exit code 1 if no trial finished, 2 if asked for the impossible, 130 if ended."""
-    with answers():
+    with exit_on_error():
         options = _parse(arguments)
         check.space(options, Path())  # a mistake is told at once, not after Prefect's start
-        run(sweep, options)
+        run_flow(sweep, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> Sweep:

@@ -14,9 +14,9 @@ from typing import Any
 from dvc.utils.serialize import load_yaml
 
 from flows import dag
-from flows.command import answers
-from flows.errors import SweepError
-from flows.processes import Children
+from flows.command import exit_on_error
+from flows.exceptions import SweepError
+from flows.processes import ChildProcesses
 from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.checkout import restore
@@ -63,7 +63,7 @@ def _flat(params: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
 def _restore(trial: Trial, *, pull: bool) -> None:
     """Restore the outputs; a stage runs again only if it alone is lost and writes for git, what DVC need not have."""
     again: set[str] = set()
-    while lost := restore(trial, Children(), how=["--pull"] if pull else [], place=Path(), say=print):
+    while lost := restore(trial, ChildProcesses(), how=["--pull"] if pull else [], place=Path(), say=print):
         if lost in again or not _writes_for_git(lost):
             where = "DVC's cache nor its remote" if pull else "this workspace nor DVC's cache (--pull asks the remote)"
             raise SweepError(
@@ -71,7 +71,7 @@ def _restore(trial: Trial, *, pull: bool) -> None:
                 f"so that `dvc repro {' '.join(trial.stages)}` does that"
             )
         print(f"{lost} runs again, from what was restored: DVC keeps not all that it writes")
-        repro(["--single-item", lost], Children(), each_line=print)
+        repro(["--single-item", lost], ChildProcesses(), on_line=print)
         again.add(lost)
 
 
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--pull", action="store_true", help="for a trial that ran on another machine: from the DVC remote"
     )
     options = parser.parse_args(arguments)
-    with answers():
+    with exit_on_error():
         trial = find(options.sweep, options.number, seed=options.seed)
         apply(trial, code=options.code, pull=options.pull)
         print(f"{PARAMS} and the outputs of {trial.system} on {trial.dataset} are now those of {trial.name}")

@@ -10,8 +10,8 @@ from typing import Any
 
 from dvc.utils.serialize import load_yaml
 
-from flows.errors import SweepError
-from flows.processes import Children
+from flows.exceptions import SweepError
+from flows.processes import ChildProcesses
 from flows.stages import environment, reason
 from flows.sweep.config import Dimension, Sweep
 from flows.sweep.space import Space, owners, points
@@ -52,7 +52,7 @@ def space(sweep: Sweep, root: Path) -> Space:
     return found
 
 
-def values(space: Space, base: Path, children: Children) -> None:
+def values(space: Space, base: Path, children: ChildProcesses) -> None:
     """Let the project's own checker read params.yaml with every value of the space in its turn, ends of ranges too.
 
     `base` is a copy of the workspace, in which there may be more files.
@@ -71,7 +71,7 @@ def values(space: Space, base: Path, children: Children) -> None:
     lines: list[str] = []
     paths = [f"{_PROBES}/{number}/{PARAMS}" for number in range(len(probes))]
     command = [sys.executable, "-c", _CHECK, *paths]
-    if children.run(command, each_line=lines.append, env=environment(), cwd=base):
+    if children.run(command, on_line=lines.append, env=environment(), cwd=base):
         raise SweepError(f"{CHECKER} ended with an error: {reason(lines)}")
     told = dict.fromkeys(line.strip().removeprefix(f"{PARAMS}: ") for line in lines)
     told.pop(f"{PARAMS} does not fit:", None)

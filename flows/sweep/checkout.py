@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flows.errors import StageError
-from flows.processes import Children
+from flows.exceptions import StageError
+from flows.processes import ChildProcesses
 from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.trial import Trial, restoring
@@ -15,7 +15,7 @@ _RUNS = "Running stage '"
 
 def restore(
     trial: Trial,
-    children: Children,
+    children: ChildProcesses,
     *,
     how: Sequence[str],
     place: Path,
@@ -32,7 +32,7 @@ def restore(
     lines: list[str] = []
     nothing = {"SHELL": shutil.which("false") or "/bin/false"}
     try:
-        repro([*how, *trial.stages], children, each_line=lines.append, env=nothing, cwd=place)
+        repro([*how, *trial.stages], children, on_line=lines.append, env=nothing, cwd=place)
     except StageError:
         lost = [line.removeprefix(_RUNS).partition("'")[0] for line in lines if line.startswith(_RUNS)]
         if not lost:
@@ -42,7 +42,7 @@ def restore(
     return None
 
 
-def fetch(trial: Trial, children: Children, *, base: Path) -> None:
+def fetch(trial: Trial, children: ChildProcesses, *, base: Path) -> None:
     """Bring what another machine has made, as far as the remote has it, into the trial's own folder.
 
     Raises:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows.repeating import repeating
+from flows.retry import call_periodically
 
 POLL_S = 1.0
 Point = tuple[int, float]
@@ -67,7 +67,7 @@ def followed(workspace: Path, key: str | None, take: Callable[[list[Point]], obj
         return
     curve = Curve(workspace, key)
     try:
-        with repeating(lambda: take(curve.fresh()), every_s=POLL_S):
+        with call_periodically(lambda: take(curve.fresh()), interval_s=POLL_S):
             yield
     finally:
         take(curve.fresh())

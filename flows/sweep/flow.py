@@ -15,12 +15,11 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 
-from flows import artifacts, devices
-from flows.cancelling import until_cancelled
-from flows.errors import FlowError, StageError, TakenOverError
-from flows.events import Events, heard_meanwhile, next_of
-from flows.patience import patiently
-from flows.processes import Children, end_together
+from flows import artifacts
+from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_cancellation
+from flows.exceptions import FlowError, StageError, TakenOverError
+from flows.processes import ChildProcesses, terminate_all
+from flows.retry import retry
 from flows.sweep import check, checkout, pool, summary, trial, workspace
 from flows.sweep.config import Sweep
 from flows.sweep.curve import names
@@ -39,7 +38,7 @@ def sweep(options: Sweep) -> State[None]:
     trials, log = _Trials(options), get_run_logger()
     try:
         with alone(options.name):
-            return until_cancelled(partial(trials.run, say=log.info, warn=log.warning), end=trials.end)
+            return run_with_cancellation(partial(trials.run, say=log.info, warn=log.warning), cleanup=trials.end)
     except FlowError as error:
         return Failed(message=str(error), data=error)
 
@@ -51,16 +50,16 @@ class _Trials:
         self._options = options
         self._jobs: dict[TrialSeed, Job] = {}
         self._futures: dict[TrialSeed, PrefectFuture[Any]] = {}
-        self._checking = Children()
+        self._checking = ChildProcesses()
         self._tag = ""
 
-    def run(self, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]) -> State[None]:
+    def run(self, events: EventQueue, *, say: Callable[[str], object], warn: Callable[[str], object]) -> State[None]:
         """Run trials until the study has enough."""
         options = self._options
         space = check.space(options, Path())
         plan = Plan(options, space, Path())
         check.values(space, plan.base, self._checking)
-        study = Study(options, space, plan.common, code=plan.code, ended=lambda: self._checking.ended)
+        study = Study(options, space, plan.common, code=plan.code, ended=lambda: self._checking.stopped)
         _tell_other_code(options.name, study, warn)
         with study.held(events.put):
             try:
@@ -72,7 +71,13 @@ class _Trials:
                 raise
 
     def _until_enough(
-        self, plan: Plan, study: Study, events: Events, *, say: Callable[[str], object], warn: Callable[[str], object]
+        self,
+        plan: Plan,
+        study: Study,
+        events: EventQueue,
+        *,
+        say: Callable[[str], object],
+        warn: Callable[[str], object],
     ) -> State[None]:
         options = self._options
         scheduler = TrialScheduler(options, study, seed=plan.seed, say=say)
@@ -83,9 +88,9 @@ class _Trials:
                 start(trial_seed)
             if not self._futures:
                 state = summary.show(options, study, say=say)
-                heard_meanwhile(partial(self._publish, plan, study, say=say, warn=warn), events)
+                run_in_thread(partial(self._publish, plan, study, say=say, warn=warn), events)
                 return state
-            job = self._ended(next_of(events))
+            job = self._ended(next_event(events))
             scheduler.ended(job)
             watched.ended(job)
 
@@ -94,7 +99,7 @@ class _Trials:
     ) -> None:
         if self._options.executor == "pool" and workspace.has_remote(plan.base):
             self._fetch_winner(plan, study, warn)
-        artifacts.show_tracking(self._checking, SWEEP_TRACKING, self._options.name, each_line=say)
+        artifacts.show_tracking(self._checking, SWEEP_TRACKING, self._options.name, on_line=say)
 
     def _fetch_winner(self, plan: Plan, study: Study, warn: Callable[[str], object]) -> None:
         """Bring here what the best trial has made on another machine: it is to be registered."""
@@ -109,38 +114,37 @@ class _Trials:
 
     def end(self) -> None:
         """End every process of every trial, here and elsewhere."""
-        end_together([self._checking, *(job.children for job in self._jobs.values())])
+        terminate_all([self._checking, *(job.children for job in self._jobs.values())])
         if self._tag:
             pool.end_at_last(self._tag, warn=get_run_logger().warning)
             self._tag = ""
 
     def _starter(
-        self, plan: Plan, study: Study, scheduler: TrialScheduler, events: Events
+        self, plan: Plan, study: Study, scheduler: TrialScheduler, events: EventQueue
     ) -> Callable[[TrialSeed], None]:
-        work, tags = self._work(plan, study)
+        work = self._work(plan, study)
 
         def start(trial_seed: TrialSeed) -> None:
             number, seed = trial_seed
             made = plan.trial(number, study.setting(number), seed=seed)
             made.write()
             job = self._jobs[trial_seed] = Job(made, work, partial(scheduler.judge, trial_seed))
-            task = run_trial.with_options(tags=tags)
-            future = self._futures[trial_seed] = task.submit(made.title, job, return_state=False)
+            future = self._futures[trial_seed] = run_trial.submit(made.title, job, return_state=False)
             future.add_done_callback(lambda _: events.put(trial_seed))
 
         return start
 
-    def _work(self, plan: Plan, study: Study) -> tuple[Work, list[str]]:
+    def _work(self, plan: Plan, study: Study) -> Work:
         if self._options.executor == "pool":
             self._tag = f"sweep:{self._options.name}-{study.id}"
             pool.end_tagged(self._tag)  # what a sweep that was killed left
-            return partial(pool.run, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s), []
-        return partial(trial.run, source=plan.base), [devices.limit()]
+            return partial(pool.run, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s)
+        return partial(trial.run, source=plan.base)
 
     def _ended(self, trial_seed: TrialSeed) -> Job:
         job, future = self._jobs.pop(trial_seed), self._futures.pop(trial_seed)
         if job.measured is None and not job.why:  # Prefect ended it
-            job.why = str(patiently(lambda: future.state).message)
+            job.why = str(retry(lambda: future.state).message)
         return job
 
 

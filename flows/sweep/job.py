@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.errors import EndedError, FlowError, UnfitError
-from flows.processes import Children
+from flows.exceptions import FlowError, StoppedError, UnfitError
+from flows.processes import ChildProcesses
 from flows.sweep.curve import Point
 from flows.sweep.trial import Trial, TrialResult
 
@@ -21,9 +21,9 @@ class Work(Protocol):
     def __call__(
         self,
         trial: Trial,
-        children: Children,
+        children: ChildProcesses,
         *,
-        each_line: Callable[[str], object],
+        on_line: Callable[[str], object],
         take: Callable[[list[Point]], object],
     ) -> TrialResult:
         """Run it, hand over its lines and its curve as they come, return what was measured."""
@@ -37,17 +37,17 @@ class Job:
     """
 
     def __init__(self, trial: Trial, work: Work, judge: Callable[[list[Point]], bool] = lambda points: False) -> None:
-        self.trial, self.children = trial, Children()
+        self.trial, self.children = trial, ChildProcesses()
         self.measured: TrialResult | None = None
         self.why = ""
         self.pruned = self.unfit = False
         self._work, self._judge = work, judge
 
-    def run(self, each_line: Callable[[str], object]) -> State[None]:
+    def run(self, on_line: Callable[[str], object]) -> State[None]:
         """Run the trial; what goes wrong with it is its state, and no exception of the sweep's."""
         try:
-            self.measured = self._work(self.trial, self.children, each_line=each_line, take=self._take)
-        except EndedError as error:
+            self.measured = self._work(self.trial, self.children, on_line=on_line, take=self._take)
+        except StoppedError as error:
             self.why = str(error)
             return Completed(name="Pruned", message="worse than others") if self.pruned else Cancelled(message=self.why)
         except FlowError as error:
@@ -59,7 +59,7 @@ class Job:
     def _take(self, points: list[Point]) -> None:
         if not self.pruned and self._judge(points):
             self.pruned = True
-            self.children.end()
+            self.children.terminate()
 
 
 @task(name="trial", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)

@@ -17,8 +17,8 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DBAPIError
 
 from flows import devices
-from flows.errors import SweepError, TakenOverError
-from flows.repeating import repeating
+from flows.exceptions import SweepError, TakenOverError
+from flows.retry import call_periodically
 from flows.sweep import storage
 from flows.sweep.workspace import SWEEPS
 
@@ -48,7 +48,7 @@ class Lease:
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
-        self._mine = {"who": f"{Path.cwd()} on {devices.machine()}", "id": uuid4().hex}
+        self._mine = {"who": f"{Path.cwd()} on {devices.machine_name()}", "id": uuid4().hex}
         self._beats = 0
 
     def take(self) -> None:
@@ -71,7 +71,7 @@ class Lease:
         # Signs of life wait for no database that is away: the next one may get through.
         beats = optuna.load_study(study_name=self._study.study_name, storage=storage.opened(patient=False))
         try:
-            with repeating(lambda: self._beat(beats, lost), every_s=BEAT_S):
+            with call_periodically(lambda: self._beat(beats, lost), interval_s=BEAT_S):
                 yield
         finally:
             with suppress(StorageInternalError, DBAPIError):

@@ -9,7 +9,7 @@ from typing import Any
 from dvc.utils.serialize import load_yaml
 
 from flows import dag
-from flows.errors import SweepError
+from flows.exceptions import SweepError
 from flows.sweep import workspace
 from flows.sweep.config import Choice, Sweep
 from flows.sweep.space import DATASET, SYSTEM, Setting, Space, cell

@@ -32,9 +32,9 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel
 
-from flows.errors import EndedError, LostError, RefusedError, StageError, UnfitError
-from flows.patience import patiently, raise_if_refused
-from flows.processes import Children
+from flows.exceptions import ConnectionLostError, RefusedError, StageError, StoppedError, UnfitError
+from flows.processes import ChildProcesses
+from flows.retry import is_prefect_outage, retry
 from flows.sweep.curve import Point
 from flows.sweep.report import TYPE, UNFIT, TrialReport
 from flows.sweep.trial import Trial, TrialResult
@@ -52,11 +52,11 @@ _GOES_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType
 
 def run(
     trial: Trial,
-    children: Children,
+    children: ChildProcesses,
     *,
     tag: str,
     heartbeat_timeout_s: float,
-    each_line: Callable[[str], object],
+    on_line: Callable[[str], object],
     take: Callable[[list[Point]], object],
 ) -> TrialResult:
     """Have a trial run by whichever machine takes it.
@@ -64,13 +64,13 @@ def run(
     Raises:
         StageError: with a stage's last words.
         UnfitError: if the machine cannot run it, but another might.
-        LostError: if nothing was heard of it for `heartbeat_timeout_s` seconds after a machine had taken it, or its run
-            was deleted.
+        ConnectionLostError: if nothing was heard of it for `heartbeat_timeout_s` seconds after a machine had taken it,
+            or its run was deleted.
         RefusedError: if there is no such deployment, or the server lets nobody look at its runs.
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
     asked = Run(DEPLOYMENT, trial, name=f"{trial.sweep} {trial.name}", tag=tag, worker="python -m flows.worker")
-    return send(asked, children, heartbeat_timeout_s=heartbeat_timeout_s, each_line=each_line, take=take)
+    return send(asked, children, heartbeat_timeout_s=heartbeat_timeout_s, on_line=on_line, take=take)
 
 
 @dataclass(frozen=True)
@@ -87,20 +87,20 @@ class Run:
 
 def send(
     run: Run,
-    children: Children,
+    children: ChildProcesses,
     *,
     heartbeat_timeout_s: float,
-    each_line: Callable[[str], object],
+    on_line: Callable[[str], object],
     take: Callable[[list[Point]], object] = lambda points: None,
 ) -> TrialResult:
     """Have a deployment, which posts a report, run by whichever machine takes it; raises what `run` raises."""
     made = _order(run, children)
-    each_line(f"{run.name} waits for a worker: {run.worker}")
+    on_line(f"{run.name} waits for a worker: {run.worker}")
     with get_client(sync_client=True) as client:
         return _Watched(client, made, heartbeat_timeout_s).result(children, take)
 
 
-def _order(run: Run, children: Children) -> UUID:
+def _order(run: Run, children: ChildProcesses) -> UUID:
     """Order the run, once, though the server may be away for a while or its answer be lost; return its id."""
     order = partial(
         run_deployment,
@@ -112,7 +112,7 @@ def _order(run: Run, children: Children) -> UUID:
         idempotency_key=str(uuid4()),
     )
     try:
-        made: Any = patiently(order, ended=lambda: children.ended)
+        made: Any = retry(order, should_stop=lambda: children.stopped)
     except RefusedError as error:
         raise RefusedError(
             f"Prefect runs no deployment {run.deployment} ({error}); register it with `python -m flows.deployments`"
@@ -124,16 +124,16 @@ def end_tagged(tag: str) -> None:
     """Cancel every run with a tag that goes on or waits: with who sent them out, Prefect does not do that of itself.
 
     Raises:
-        LostError: if the server is away for a minute.
+        ConnectionLostError: if the server is away for a minute.
     """
-    patiently(partial(_end_tagged, tag), within_s=END_S)
+    retry(partial(_end_tagged, tag), timeout_s=END_S)
 
 
 def end_at_last(tag: str, *, warn: Callable[[str], object]) -> None:
     """Cancel them because the flow ends, whose own reason to end is what counts: what hinders that is a warning."""
     try:
         end_tagged(tag)
-    except (LostError, RefusedError) as error:
+    except (ConnectionLostError, RefusedError) as error:
         warn(f"runs on other machines may go on: {error}; cancel those with the tag {tag} on Prefect's page")
 
 
@@ -157,7 +157,7 @@ class _Watched:
         self._heard = time.monotonic()
         self._points = 0
 
-    def result(self, children: Children, take: Callable[[list[Point]], object]) -> TrialResult:
+    def result(self, children: ChildProcesses, take: Callable[[list[Point]], object]) -> TrialResult:
         """Wait for the end."""
         while True:
             try:
@@ -165,16 +165,16 @@ class _Watched:
                 if measured:
                     return measured
             except ObjectNotFound as error:
-                if not children.ended:
-                    raise LostError("its run was deleted") from error
+                if not children.stopped:
+                    raise ConnectionLostError("its run was deleted") from error
             except (httpx.HTTPError, PrefectException) as error:
-                raise_if_refused(error)
+                is_prefect_outage(error)
                 self._heard = time.monotonic()  # a server that is away says nothing of a trial
-            if children.ended:  # and the server is away for good
-                raise EndedError("the trial was ended with its sweep")
+            if children.stopped:  # and the server is away for good
+                raise StoppedError("the trial was ended with its sweep")
             time.sleep(POLL_S)
 
-    def _look(self, children: Children, take: Callable[[list[Point]], object]) -> TrialResult | None:
+    def _look(self, children: ChildProcesses, take: Callable[[list[Point]], object]) -> TrialResult | None:
         begin = time.monotonic()
         found = self._client.read_flow_run(self._run)
         report, updated = self._bulletin()
@@ -183,9 +183,9 @@ class _Watched:
         if found.state_type not in (StateType.SCHEDULED, StateType.PENDING):
             take(report.points[self._points :])
             self._points = len(report.points)
-        if children.ended:
+        if children.stopped:
             _cancel(self._client, self._run, found.state_type)
-            raise EndedError("the trial was ended with its sweep")
+            raise StoppedError("the trial was ended with its sweep")
         if found.state and found.state.is_final():
             if found.state.is_completed() and report.measured:
                 return report.measured
@@ -202,7 +202,7 @@ class _Watched:
         if time.monotonic() - self._heard > self._lost_after_s + begins:
             why = f"nothing was heard of it for {self._lost_after_s:.0f} s"
             self._client.set_flow_run_state(self._run, Crashed(message=why), force=True)
-            raise LostError(why)
+            raise ConnectionLostError(why)
 
     def _bulletin(self) -> tuple[TrialReport, datetime | None]:
         of_run = ArtifactFilter(

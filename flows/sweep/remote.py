@@ -17,11 +17,9 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows import devices
-from flows.cancelling import finished, until_cancelled
-from flows.errors import DvcError
-from flows.events import Events
-from flows.patience import patiently
-from flows.processes import Children
+from flows.cancellation import EventQueue, run_with_cancellation, wait_for_task
+from flows.exceptions import DvcError
+from flows.processes import ChildProcesses
 from flows.stages import environment
 from flows.sweep import trial as trials
 from flows.sweep import workspace
@@ -43,31 +41,28 @@ def trial(options: Trial) -> State[None]:
     report = TrialReport()
     job = Job(options, _work, lambda points: report.points.extend(points) or False)
 
-    def work(events: Events) -> State[None]:
+    def work(events: EventQueue) -> State[None]:
         with published(report):
-            tags = [patiently(devices.limit)]
-            message = _end(
-                run_trial.with_options(tags=tags).submit(options.title, job, return_state=False), job, events
-            )
+            message = _end(run_trial.submit(options.title, job, return_state=False), job, events)
             report.measured = job.measured
             if job.unfit:
                 _hold(events)
         return _said(job, message)
 
-    return until_cancelled(work, end=job.children.end)
+    return run_with_cancellation(work, cleanup=job.children.terminate)
 
 
-def _end(future: PrefectFuture[Any], job: Job, events: Events) -> str:
+def _end(future: PrefectFuture[Any], job: Job, events: EventQueue) -> str:
     """Wait for the training's end; say what Prefect says of it, which it cannot while its server is away."""
     try:
-        return str(finished(future, events).message)
+        return str(wait_for_task(future, events).message)
     except (httpx.HTTPError, PrefectException):
         if job.measured is None and not job.why:  # it did not begin
             raise
         return "Prefect's server was away at its end"
 
 
-def _hold(events: Events) -> None:
+def _hold(events: EventQueue) -> None:
     """Wait, and hear meanwhile that the flow is cancelled."""
     with suppress(Empty):
         reason = events.get(timeout=HOLD_S)
@@ -81,18 +76,18 @@ def _said(job: Job, message: str) -> State[None]:
     return Failed(name=UNFIT if job.unfit else "Failed", message=job.why or message)
 
 
-def _work(trial: Trial, children: Children, **hands: Any) -> trials.TrialResult:
+def _work(trial: Trial, children: ChildProcesses, **hands: Any) -> trials.TrialResult:
     remote = workspace.has_remote(HERE)
     measured = _run(trial, children, pull=remote, **hands)
     why = _push(trial, children) if remote else "there is no default DVC remote"
     if not why:
         return measured
-    warning = f"its outputs stay on {devices.machine()}: {why}"
+    warning = f"its outputs stay on {devices.machine_name()}: {why}"
     get_run_logger().warning("%s: %s", trial.name, warning)
     return replace(measured, warning=warning)
 
 
-def _run(trial: Trial, children: Children, *, pull: bool, **hands: Any) -> trials.TrialResult:
+def _run(trial: Trial, children: ChildProcesses, *, pull: bool, **hands: Any) -> trials.TrialResult:
     """Run it, again where DVC has failed and no stage: a remote that is away for a minute costs no try."""
     for pause_s in PAUSES_S:
         try:
@@ -103,17 +98,17 @@ def _run(trial: Trial, children: Children, *, pull: bool, **hands: Any) -> trial
     return trials.run(trial, children, source=HERE, pull=pull, **hands)
 
 
-def _push(options: Trial, children: Children) -> str:
+def _push(options: Trial, children: ChildProcesses) -> str:
     """Send the outputs to the DVC remote: other machines have no other way to them. Return why that is not so."""
     command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *options.shared, *options.stages]
     for pause_s in (0.0, *PAUSES_S):
         _pause(children, pause_s)
-        if not children.run(command, each_line=get_run_logger().warning, env=environment(), cwd=options.folder):
+        if not children.run(command, on_line=get_run_logger().warning, env=environment(), cwd=options.folder):
             return ""
     return "the DVC remote did not take them"
 
 
-def _pause(children: Children, seconds: float) -> None:
+def _pause(children: ChildProcesses, seconds: float) -> None:
     until = time.monotonic() + seconds
-    while not children.ended and time.monotonic() < until:
+    while not children.stopped and time.monotonic() < until:
         time.sleep(POLL_S)

@@ -13,8 +13,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from flows.patience import patiently
-from flows.repeating import repeating
+from flows.retry import call_periodically, retry
 from flows.sweep.curve import Point
 from flows.sweep.trial import TrialResult, finite
 
@@ -46,17 +45,17 @@ def published(report: TrialReport) -> Iterator[None]:
     """Meanwhile, keep this flow run's report on the server up to date, the last time at the end.
 
     Raises:
-        LostError: if the server is away for too long at the beginning or the end; between them it may be.
+        ConnectionLostError: if the server is away for too long at the beginning or the end; between them it may be.
     """
-    artifact = patiently(partial(_create, report))
+    artifact = retry(partial(_create, report))
 
     def post() -> None:
         with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
             _update(artifact, report)
 
-    with repeating(post, every_s=EVERY_S):
+    with call_periodically(post, interval_s=EVERY_S):
         yield
-    patiently(partial(_update, artifact, report), within_s=AT_THE_END_S)
+    retry(partial(_update, artifact, report), timeout_s=AT_THE_END_S)
 
 
 def _create(report: TrialReport) -> UUID:

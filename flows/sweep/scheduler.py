@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from flows.errors import EndedError, LostError, SweepError
+from flows.exceptions import ConnectionLostError, StoppedError, SweepError
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point
 from flows.sweep.job import Job
@@ -54,7 +54,7 @@ class TrialScheduler:
         number, seed = trial_seed
         try:
             return bool(points) and seed == self._seeds[0] and self._study.report(number, points)
-        except (LostError, EndedError):  # of the study's database, which the sweep itself will hear
+        except (ConnectionLostError, StoppedError):  # of the study's database, which the sweep itself will hear
             return False
 
     def ended(self, job: Job) -> None:

@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
-from flows.errors import EndedError, LostError, SweepError
+from flows.exceptions import ConnectionLostError, StoppedError, SweepError
 from flows.sweep.workspace import SWEEPS
 
 VARIABLE = "SMIS_STUDIES"
@@ -28,8 +28,8 @@ def shared() -> bool:
 def opened(*, patient: bool = True, ended: Callable[[], bool] = lambda: False) -> RDBStorage:
     """Open the database that `$SMIS_STUDIES` names, or else the workspace's file.
 
-    `patient`: what a shared one does not answer is asked again; it raises `LostError` when that has lasted for some
-    minutes, `EndedError` if `ended` meanwhile.
+    `patient`: calls to a shared one are retried; that raises `ConnectionLostError` when it lasts for some
+    minutes, `StoppedError` if `ended` meanwhile.
 
     Raises:
         SweepError: if there is none at that address.
@@ -73,12 +73,12 @@ class _Outage:
         now = time.monotonic()
         since = self._since = now if self._since is None else self._since
         if now - since > WITHIN_S:
-            raise LostError(
+            raise ConnectionLostError(
                 f"the database of studies has not answered for {WITHIN_S:.0f} s ({_reason(error)}); "
                 "start the sweep again when it is back: it goes on"
             ) from error
         if self._ended():
-            raise EndedError("the database of studies is away, and the sweep ends") from error
+            raise StoppedError("the database of studies is away, and the sweep ends") from error
         time.sleep(POLL_S)
 
 

@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from flows.errors import SweepError, TakenOverError
+from flows.exceptions import SweepError, TakenOverError
 from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.curve import Point

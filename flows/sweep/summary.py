@@ -13,7 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.patience import patiently
+from flows.retry import retry
 from flows.sweep import plots
 from flows.sweep.config import Objective, Sweep
 from flows.sweep.importance import finished, importance
@@ -41,7 +41,7 @@ def show(sweep: Sweep, study: Study, *, say: Callable[[str], object]) -> State[N
     (folder / "summary.json").write_text(json.dumps(plain(sweep, study.recorded), indent=2) + "\n")
     plots.draw(sweep, study.recorded, folder / "plots")
     told = f"sweep {sweep.name}"
-    patiently(partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=told))
+    retry(partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=told))
     say(f"\n{text}")
     counted = _counted(trials)
     if any(trial.state == TrialState.COMPLETE for trial in trials):

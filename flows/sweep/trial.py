@@ -16,9 +16,9 @@ from pydantic import BaseModel, Field
 
 from flows import artifacts, devices
 from flows.dag import RAW
-from flows.errors import StageError, UnfitError
-from flows.names import Name, StageName
-from flows.processes import Children
+from flows.exceptions import StageError, UnfitError
+from flows.fields import Name, StageName
+from flows.processes import ChildProcesses
 from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.config import Choice
@@ -96,11 +96,11 @@ class TrialResult:
 
 def run(
     trial: Trial,
-    children: Children,
+    children: ChildProcesses,
     *,
     source: Path,
     pull: bool = False,
-    each_line: Callable[[str], object],
+    on_line: Callable[[str], object],
     take: Callable[[list[Point]], object],
 ) -> TrialResult:
     """Train and measure a trial in a copy of `source`; a trial that was ended before goes on from its last state.
@@ -110,28 +110,30 @@ def run(
     Raises:
         StageError: with a stage's last words.
         UnfitError: if `source` has other code than the sweep, or the machine too few GPUs.
-        EndedError: if `children` were ended meanwhile.
+        StoppedError: if `children` were ended meanwhile.
     """
     begin = time.monotonic()
     _check_code(trial, source)
     place = trial.folder
     cell = {"dataset": trial.dataset, "system": trial.system}
     workspace.prepare(source, place, cell=cell, values=trial.params | trial.values, seed=trial.seed)
-    with devices.leased(trial.gpus, side_by_side=trial.max_concurrent, ended=lambda: children.ended) as device:
+    with devices.locked(
+        trial.gpus, max_concurrent=trial.max_concurrent, should_stop=lambda: children.stopped
+    ) as device:
         env = device | _tracking(trial)
-        bring = partial(repro, children=children, each_line=each_line, env=env, cwd=place)
+        bring = partial(repro, children=children, on_line=on_line, env=env, cwd=place)
         restored = restoring(trial, pull=pull)
         _share(trial, lambda: bring([*restored, *trial.shared]))
         with followed(place, trial.curve, take):
             bring([*restored, *trial.stages])
-        artifacts.publish(children, each_line=each_line, workspace=place, env=env)
-    return TrialResult(_metrics(trial), time.monotonic() - begin, devices.machine())
+        artifacts.publish(children, on_line=on_line, workspace=place, env=env)
+    return TrialResult(_metrics(trial), time.monotonic() - begin, devices.machine_name())
 
 
 def _check_code(trial: Trial, source: Path) -> None:
     if trial.digest is not None and workspace.digest(source, trial.code) != trial.digest:
         raise UnfitError(
-            f"{source.resolve()} on {devices.machine()} has other code than sweep {trial.sweep}; "
+            f"{source.resolve()} on {devices.machine_name()} has other code than sweep {trial.sweep}; "
             "bring it to the same state, for example with git pull, and start the sweep again"
         )
 

@@ -1,11 +1,14 @@
 """The DAG is dvc.yaml's."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from flows import dag
-from flows.errors import DagError
+from flows.cancellation import EventQueue
+from flows.exceptions import DagError
 from tests.flows.workspaces import Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
@@ -51,3 +54,55 @@ def test_what_dvc_refuses_is_one_line(workspace: Workspace) -> None:
     (workspace.path / "dvc.yaml").write_text("stages: {a: {}}\n")
     with pytest.raises(DagError, match=r"^DVC refuses dvc.yaml: [^\n]*$"):
         dag.read(workspace.path)
+
+
+DIAMOND = [
+    dag.Stage("a"),
+    dag.Stage("b", upstream=("a",)),
+    dag.Stage("c", upstream=("a",)),
+    dag.Stage("d", upstream=("b", "c", "made before")),
+]
+
+
+def test_a_stage_starts_after_all_that_it_reads() -> None:
+    started: list[tuple[str, bool]] = []
+
+    def start(stage: dag.Stage, upstream: list[Future[None]]) -> Future[None]:
+        started.append((stage.name, all(future.done() for future in upstream)))
+        return pool.submit(lambda: None)
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = dag.run_in_order(DIAMOND, limit=4, start=start, events=SimpleQueue())
+    assert [name for name, _ in started][0::3] == ["a", "d"]
+    assert all(ready for _, ready in started)
+    assert list(futures) == [name for name, _ in started]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_no_more_stages_run_than_the_limit_allows(limit: int) -> None:
+    running: list[Future[None]] = []
+    most = 0
+
+    def start(stage: dag.Stage, upstream: list[Future[None]]) -> Future[None]:
+        nonlocal most
+        running[:] = [future for future in running if not future.done()]
+        running.append(Future())
+        most = max(most, len(running))
+        if len(running) == limit or stage.name == "9":
+            for future in reversed(running):
+                pool.submit(future.set_result, None)
+        return running[-1]
+
+    with ThreadPoolExecutor(1) as pool:
+        events: EventQueue = SimpleQueue()
+        assert (
+            len(dag.run_in_order([dag.Stage(str(n)) for n in range(10)], limit=limit, start=start, events=events)) == 10
+        )
+    assert most == limit
+
+
+def test_a_reason_to_stop_ends_the_waiting() -> None:
+    events: EventQueue = SimpleQueue()
+    events.put(KeyboardInterrupt("enough"))
+    with pytest.raises(KeyboardInterrupt, match="enough"):
+        dag.run_in_order(DIAMOND, limit=1, start=lambda stage, upstream: Future(), events=events)

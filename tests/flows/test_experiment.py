@@ -62,7 +62,7 @@ def test_what_is_up_to_date_is_a_task_without_a_process(workspace: Workspace, se
 
 def test_a_failing_stage_fails_its_own_branch_only_and_the_end_says_which(workspace: Workspace, server: str) -> None:
     workspace.set(two="fails")
-    done = workspace.run(EXPERIMENT, "--side-by-side", "1", PREFECT_API_URL=server)
+    done = workspace.run(EXPERIMENT, "--max-concurrent", "1", PREFECT_API_URL=server)
     assert done.returncode == 1
     told = "1 of 4 stages failed: train@doll-two; not run because of that: report"
     told += "\n  train@doll-two: it cannot be;\n  use another"
@@ -116,7 +116,7 @@ def test_an_experiment_whose_run_is_deleted_in_the_page_ends_with_its_workers(
     ("arguments", "told"),
     [
         (["--systems", "three"], "system 'three' is not in dvc.yaml's matrix; there are: one-by-one, two"),
-        (["--side-by-side", "0"], "--side-by-side '0': Input should be greater than or equal to 1"),
+        (["--max-concurrent", "0"], "--max-concurrent '0': Input should be greater than or equal to 1"),
     ],
 )
 def test_what_is_impossible_is_told_in_one_line_with_exit_code_2(

@@ -1,4 +1,4 @@
-"""Children and their trees, with real processes."""
+"""ChildProcesses and their trees, with real processes."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.errors import EndedError
-from flows.processes import Children, end, start
+from flows.exceptions import StoppedError
+from flows.processes import ChildProcesses, start, terminate
 from tests.flows.workspaces import ROOT, wait_for
 
 PARENT = """\
@@ -32,7 +32,7 @@ def python(code: str) -> list[str]:
 def test_lines_come_while_the_command_runs() -> None:
     times: list[float] = []
     code = "import time\nfor _ in range(3): print('a line', flush=True); time.sleep(0.3)\nraise SystemExit(7)"
-    assert Children().run(python(code), each_line=lambda line: times.append(time.monotonic())) == 7
+    assert ChildProcesses().run(python(code), on_line=lambda line: times.append(time.monotonic())) == 7
     assert times[2] - times[0] > 0.3
 
 
@@ -42,27 +42,27 @@ def test_the_end_reaches_grandchildren_that_lead_their_own_sessions(worker: str)
         assert parent.stdout
         grandchild = psutil.Process(int(parent.stdout.readline()))
         assert os.getsid(grandchild.pid) == grandchild.pid
-        end([parent.pid], grace_s=1)
+        terminate([parent.pid], grace_s=1)
         wait_for(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE, timeout_s=2)
 
 
 def test_children_that_are_ended_raise_and_let_none_start() -> None:
-    children, seen, raised = Children(), threading.Event(), []
+    children, seen, raised = ChildProcesses(), threading.Event(), []
 
     def work() -> None:
         try:
-            children.run(python(PARENT.format(worker=PLAIN)), each_line=lambda line: seen.set())
-        except EndedError as error:
+            children.run(python(PARENT.format(worker=PLAIN)), on_line=lambda line: seen.set())
+        except StoppedError as error:
             raised.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
     assert seen.wait(20)
-    children.end()
+    children.terminate()
     thread.join(10)
     assert len(raised) == 1
-    with pytest.raises(EndedError, match="was not started"):
-        children.run(python("pass"), each_line=print)
+    with pytest.raises(StoppedError, match="was not started"):
+        children.run(python("pass"), on_line=print)
 
 
 def test_a_listener_that_fails_leaves_no_child() -> None:
@@ -73,7 +73,7 @@ def test_a_listener_that_fails_leaves_no_child() -> None:
         raise OSError("full")
 
     with pytest.raises(OSError, match="full"):
-        Children().run(python(PARENT.format(worker=PLAIN)), each_line=fail)
+        ChildProcesses().run(python(PARENT.format(worker=PLAIN)), on_line=fail)
     wait_for(lambda: not psutil.pid_exists(pids[0]), timeout_s=2)
 
 

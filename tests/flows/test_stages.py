@@ -9,9 +9,9 @@ from unittest.mock import Mock
 import pytest
 
 from flows import dag
-from flows.errors import DvcError, StageError
-from flows.processes import Children
-from flows.stages import environment, reason, repro, reproduce, up_to_date
+from flows.exceptions import DvcError, StageError
+from flows.processes import ChildProcesses
+from flows.stages import environment, find_unchanged, reason, repro, reproduce
 from tests.flows.workspaces import Workspace
 
 
@@ -26,32 +26,32 @@ def inside(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_a_stage_runs_then_is_unchanged_then_restored_from_the_cache(inside: Workspace) -> None:
     lines: list[str] = []
-    outcomes = [reproduce("prepare@doll", Children(), each_line=lines.append) for _ in range(2)]
+    outcomes = [reproduce("prepare@doll", ChildProcesses(), on_line=lines.append) for _ in range(2)]
     (inside.path / "data" / "doll").unlink()
     (inside.path / "dvc.lock").unlink()
-    outcomes.append(reproduce("prepare@doll", Children(), each_line=lines.append))
+    outcomes.append(reproduce("prepare@doll", ChildProcesses(), on_line=lines.append))
     assert outcomes == ["Completed", "Unchanged", "Restored"]
     assert lines.count("prepare doll says hello") == 1
 
 
 def test_a_stage_that_fails_gives_its_own_words(inside: Workspace) -> None:
-    reproduce("prepare@doll", Children(), each_line=str)
+    reproduce("prepare@doll", ChildProcesses(), on_line=str)
     inside.set(two="fails")
     with pytest.raises(StageError, match=r"^train@doll-two: it cannot be;\n  use another$"):
-        reproduce("train@doll-two", Children(), each_line=str)
+        reproduce("train@doll-two", ChildProcesses(), on_line=str)
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
 def test_dvc_says_at_once_which_stages_no_change_can_reach(inside: Workspace) -> None:
     stages = dag.read()
-    assert up_to_date(stages, Children()) == set()
+    assert find_unchanged(stages, ChildProcesses()) == set()
     for stage in stages:
-        reproduce(stage.name, Children(), each_line=str)
-    assert up_to_date(stages, Children()) == {stage.name for stage in stages}
+        reproduce(stage.name, ChildProcesses(), on_line=str)
+    assert find_unchanged(stages, ChildProcesses()) == {stage.name for stage in stages}
     inside.set(two="otherwise")
-    assert up_to_date(stages, Children()) == {"prepare@doll", "train@doll-one-by-one"}
+    assert find_unchanged(stages, ChildProcesses()) == {"prepare@doll", "train@doll-one-by-one"}
     (inside.path / "dvc.yaml").write_text("stages: {a: {}}\n")
-    assert up_to_date(stages, Children()) == set()
+    assert find_unchanged(stages, ChildProcesses()) == set()
 
 
 def test_the_reason_is_the_last_line_that_is_not_dvcs_wrapping() -> None:
@@ -73,16 +73,16 @@ def test_children_find_this_interpreters_programs_first() -> None:
 
 def test_dvc_that_fails_itself_is_told_from_a_stage_that_fails() -> None:
     def fails(*lines: str) -> Mock:
-        def run(*_: object, each_line: Callable[[str], object], **__: object) -> int:
+        def run(*_: object, on_line: Callable[[str], object], **__: object) -> int:
             for line in lines:
-                each_line(line)
+                on_line(line)
             return 255
 
         return Mock(run=run)
 
     away = fails('ERROR: unexpected error - Could not connect to the endpoint URL: "x"', "", "Having any troubles? ...")
     with pytest.raises(DvcError, match=r'Could not connect to the endpoint URL: "x"$'):
-        repro(["--pull", "train@doll-two"], away, each_line=str)
+        repro(["--pull", "train@doll-two"], away, on_line=str)
     with pytest.raises(StageError, match=r"^it cannot be$") as caught:
-        repro(["train@doll-two"], fails("error: it cannot be", "ERROR: failed to reproduce 'x'"), each_line=str)
+        repro(["train@doll-two"], fails("error: it cannot be", "ERROR: failed to reproduce 'x'"), on_line=str)
     assert caught.type is StageError

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.errors import PortError
-from flows.processes import end
+from flows.exceptions import PortError
+from flows.processes import terminate
 from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT, Workspace, answers, wait_for
@@ -53,7 +53,7 @@ def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Worksp
 def found(folder: Path, env: Mapping[str, str]) -> str:
     """The server that a flow begun in a folder would take."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
-    command = [sys.executable, "-c", "from flows.command import server; print(server())"]
+    command = [sys.executable, "-c", "from flows.command import find_api_url; print(find_api_url())"]
     return subprocess.run(
         command, cwd=folder, env={**mine, **env}, capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -69,7 +69,7 @@ def test_a_database_that_a_person_has_chosen_is_prefects(workspace: Workspace, m
     try:
         PREFECT.wait(process)
     finally:
-        end([process.pid])
+        terminate([process.pid])
         process.wait()
     assert (workspace.path / "elsewhere.db").exists()
 

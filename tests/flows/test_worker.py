@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from flows import worker
-from flows.errors import ServiceError
+from flows.exceptions import ServiceError
 
 
 class Workers:
@@ -27,9 +27,9 @@ class Workers:
 def serve(workers: Workers, monkeypatch: pytest.MonkeyPatch, *, answers: list[bool]) -> Mock:
     """Run them until the last has ended; return what asked the server whether it is well."""
     healthy = Mock(side_effect=answers)
-    monkeypatch.setattr(worker, "answers", nullcontext)
-    monkeypatch.setattr(worker, "server", lambda: "http://127.0.0.1:9/api/")
-    monkeypatch.setattr(worker, "healthy", healthy)
+    monkeypatch.setattr(worker, "exit_on_error", nullcontext)
+    monkeypatch.setattr(worker, "find_api_url", lambda: "http://127.0.0.1:9/api/")
+    monkeypatch.setattr(worker, "is_healthy", healthy)
     monkeypatch.setattr(worker, "time", workers)
     monkeypatch.setattr(worker, "_run", workers.run)
     with pytest.raises(ServiceError, match="the worker ended with exit code 3"):

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from flows.processes import end
+from flows.processes import terminate
 from tests.servers import free_port
 from tests.services import postgresql
 
@@ -125,8 +125,8 @@ class Stack:
     def end(self) -> None:
         """End all with what they have started, and PostgreSQL last: without clients it leaves no shared memory."""
         ours = [process.pid for name, process in self.processes.items() if name != "postgres"]
-        end(ours, grace_s=2)
-        end([process.pid for process in self.processes.values()])
+        terminate(ours, grace_s=2)
+        terminate([process.pid for process in self.processes.values()])
         for process in self.processes.values():
             process.wait(30)
 

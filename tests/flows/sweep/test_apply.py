@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import dag
-from flows.errors import SweepError
+from flows.exceptions import SweepError
 from flows.sweep import Sweep, check
 from flows.sweep.apply import find
 from flows.sweep.plan import Plan

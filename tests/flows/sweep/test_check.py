@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows.errors import SweepError
-from flows.processes import Children
+from flows.exceptions import SweepError
+from flows.processes import ChildProcesses
 from flows.sweep import Sweep, check
 from flows.sweep.__main__ import main
 from flows.sweep.space import Space
@@ -69,7 +69,7 @@ def test_the_projects_own_checker_reads_every_value(inside: SweepWorkspace) -> N
     with pytest.raises(
         SweepError, match=r"fit params.yaml:\n  train.rate: .* \(it is 2\)\n  train.rate: .* \(it is 3\)$"
     ):
-        check.values(check.space(asked, inside.path), inside.path, Children())
+        check.values(check.space(asked, inside.path), inside.path, ChildProcesses())
 
 
 @pytest.mark.parametrize(

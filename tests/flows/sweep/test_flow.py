@@ -7,8 +7,8 @@ from unittest.mock import MagicMock, Mock
 
 import pytest
 
-from flows.errors import EndedError, LostError, StageError, TakenOverError
-from flows.events import heard_meanwhile
+from flows.cancellation import run_in_thread
+from flows.exceptions import ConnectionLostError, StageError, StoppedError, TakenOverError
 from flows.sweep import Sweep, flow, pool
 
 
@@ -70,7 +70,9 @@ def test_the_best_trial_of_other_code_is_left_where_it_is(parts: Parts, monkeypa
 
 
 def test_a_server_that_is_away_at_the_end_hides_no_other_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "end_tagged", Mock(side_effect=LostError("Prefect's server has not answered for 60 s")))
+    monkeypatch.setattr(
+        pool, "end_tagged", Mock(side_effect=ConnectionLostError("Prefect's server has not answered for 60 s"))
+    )
     warn = Mock()
     pool.end_at_last("sweep:small-7", warn=warn)
     (told,) = warn.call_args.args
@@ -80,12 +82,12 @@ def test_a_server_that_is_away_at_the_end_hides_no_other_reason(monkeypatch: pyt
 def test_a_flow_s_last_work_hears_that_it_shall_stop() -> None:
     events: SimpleQueue[Any] = SimpleQueue()
     done = Mock()
-    heard_meanwhile(done, events)
+    run_in_thread(done, events)
     assert done.called
     with pytest.raises(StageError, match="it broke"):
-        heard_meanwhile(Mock(side_effect=StageError("it broke")), events)
+        run_in_thread(Mock(side_effect=StageError("it broke")), events)
     waiting: SimpleQueue[Any] = SimpleQueue()
-    events.put(EndedError("cancelled"))
-    with pytest.raises(EndedError, match="cancelled"):
-        heard_meanwhile(waiting.get, events)
+    events.put(StoppedError("cancelled"))
+    with pytest.raises(StoppedError, match="cancelled"):
+        run_in_thread(waiting.get, events)
     waiting.put(None)

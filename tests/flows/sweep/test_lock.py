@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import optuna
 import pytest
 
-from flows.errors import SweepError, TakenOverError
+from flows.exceptions import SweepError, TakenOverError
 from flows.sweep import lock, storage
 from flows.sweep.config import Sweep
 from flows.sweep.lock import Lease

@@ -23,9 +23,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 
-from flows import patience
-from flows.errors import FlowError, LostError, RefusedError, StageError, UnfitError
-from flows.processes import Children
+from flows import retry as retrying
+from flows.exceptions import ConnectionLostError, FlowError, RefusedError, StageError, UnfitError
+from flows.processes import ChildProcesses
 from flows.sweep import pool
 from flows.sweep.config import Pruner
 from tests.flows.api import alive, ask, cancel, last_run, running, send_all
@@ -207,7 +207,7 @@ def ended(name: str) -> SimpleNamespace:
 def test_a_machine_that_is_unfit_is_told_from_a_trial_that_fails(name: str, error: type[FlowError]) -> None:
     watched = pool._Watched(cast("SyncPrefectClient", ended(name)), uuid4(), heartbeat_timeout_s=9)
     with pytest.raises(error, match=r"^why$") as caught:
-        watched.result(Children(), lambda points: None)
+        watched.result(ChildProcesses(), lambda points: None)
     assert caught.type is error
 
 
@@ -224,9 +224,9 @@ def test_a_run_is_ordered_once_though_the_server_is_away_at_first(monkeypatch: p
         return SimpleNamespace(id=uuid4())
 
     monkeypatch.setattr(pool, "run_deployment", order)
-    monkeypatch.setattr(patience, "POLL_S", 0.01)
-    pool._order(ORDER, Children())
-    pool._order(ORDER, Children())
+    monkeypatch.setattr(retrying, "INTERVAL_S", 0.01)
+    pool._order(ORDER, ChildProcesses())
+    pool._order(ORDER, ChildProcesses())
     assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
@@ -238,13 +238,13 @@ def test_a_deployment_that_there_is_not_is_told_at_once(server: str) -> None:
             match=r"^Prefect runs no deployment nobody/nobody \(there is none\); register it with `python -m",
         ),
     ):
-        pool._order(replace(ORDER, deployment="nobody/nobody"), Children())
+        pool._order(replace(ORDER, deployment="nobody/nobody"), ChildProcesses())
 
 
 def test_a_run_that_was_deleted_is_lost_and_no_outage() -> None:
     gone = Mock(read_flow_run=Mock(side_effect=[ObjectNotFound(Exception("404"))]))  # whoever asks again gets another
-    with pytest.raises(LostError, match=r"^its run was deleted$"):
-        pool._Watched(gone, uuid4(), heartbeat_timeout_s=9).result(Children(), lambda points: None)
+    with pytest.raises(ConnectionLostError, match=r"^its run was deleted$"):
+        pool._Watched(gone, uuid4(), heartbeat_timeout_s=9).result(ChildProcesses(), lambda points: None)
 
 
 def test_a_server_that_lets_nobody_look_is_no_outage() -> None:
@@ -252,7 +252,7 @@ def test_a_server_that_lets_nobody_look_is_no_outage() -> None:
     refused = httpx.HTTPStatusError("403 Forbidden", request=answer.request, response=answer)
     client = Mock(read_flow_run=Mock(side_effect=refused))
     with pytest.raises(RefusedError, match=r"^403 Forbidden$"):
-        pool._Watched(client, uuid4(), heartbeat_timeout_s=9).result(Children(), lambda points: None)
+        pool._Watched(client, uuid4(), heartbeat_timeout_s=9).result(ChildProcesses(), lambda points: None)
 
 
 class Away:
@@ -277,7 +277,7 @@ class Away:
 def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_S", 0.1)
     watched = pool._Watched(cast("SyncPrefectClient", Away()), uuid4(), heartbeat_timeout_s=0.4)
-    assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}
+    assert watched.result(ChildProcesses(), lambda points: None).values == {"FD": 1.0}
 
 
 class Slow(Away):
@@ -294,4 +294,4 @@ def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytes
     monkeypatch.setattr(pool, "POLL_S", 0.1)
     monkeypatch.setattr(pool, "SLOW_S", 0.5)
     watched = pool._Watched(cast("SyncPrefectClient", Slow()), uuid4(), heartbeat_timeout_s=0.4)
-    assert watched.result(Children(), lambda points: None).values == {"FD": 1.0}
+    assert watched.result(ChildProcesses(), lambda points: None).values == {"FD": 1.0}

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from prefect.futures import PrefectFuture
 
-from flows.cancelling import CancelledInPageError
-from flows.errors import DvcError, EndedError
+from flows.cancellation import CancellationError
+from flows.exceptions import DvcError, StoppedError
 from flows.sweep import remote
 from flows.sweep.trial import Trial, TrialResult
 from tests.flows.sweeps import SweepWorkspace
@@ -36,7 +36,7 @@ def trial(**said: Any) -> Trial:
     ("asked", "why"),
     [
         ({"digest": "0", "code": ["tool.py"]}, "on left has other code than sweep small"),
-        ({"gpus": 4}, "4 GPUs for each training are asked for, but this machine has 2: 0, 1"),
+        ({"gpus": 4}, "a training needs 4 GPUs, but this machine has 2: 0, 1"),
     ],
     ids=["code", "gpus"],
 )
@@ -59,7 +59,7 @@ def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
     monkeypatch.setattr(remote.trials, "run", lambda *_, **__: TrialResult({"FD": 1.0}, 2.0, "left"))
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
     monkeypatch.setenv("SMIS_MACHINE", "left")
-    return Mock(ended=False)
+    return Mock(stopped=False)
 
 
 def test_outputs_are_sent_again_to_a_remote_that_was_away(pushes: Mock) -> None:
@@ -82,8 +82,8 @@ def test_outputs_that_have_no_remote_are_told_with_what_was_measured(
 
 def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSES_S", (3600.0,))
-    pushes.ended, pushes.run.side_effect = True, [1, EndedError("dvc was not started: its flow ends")]
-    with pytest.raises(EndedError, match="its flow ends"):
+    pushes.stopped, pushes.run.side_effect = True, [1, StoppedError("dvc was not started: its flow ends")]
+    with pytest.raises(StoppedError, match="its flow ends"):
         remote._work(trial(), pushes)
 
 
@@ -123,6 +123,6 @@ def test_a_training_that_cannot_begin_while_the_server_is_away_has_not() -> None
 
 def test_a_machine_that_is_unfit_hears_that_the_trial_is_cancelled() -> None:
     events: SimpleQueue[Any] = SimpleQueue()
-    events.put(CancelledInPageError("cancelled in Prefect's page"))
-    with pytest.raises(CancelledInPageError, match="cancelled"):
+    events.put(CancellationError("cancelled in Prefect's page"))
+    with pytest.raises(CancellationError, match="cancelled"):
         remote._hold(events)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
-from flows import patience
+from flows import retry as retrying
 from flows.sweep import report, trial
 from flows.sweep.report import TrialReport, published
 from flows.sweep.trial import Trial, TrialResult
@@ -56,7 +56,7 @@ def test_an_outage_at_the_end_loses_no_finished_training(monkeypatch: pytest.Mon
     outage = Outage()
     monkeypatch.setattr(report, "get_client", lambda **_: outage)
     monkeypatch.setattr(report, "flow_run", SimpleNamespace(id=str(uuid4())))
-    monkeypatch.setattr(patience, "POLL_S", 0.01)
+    monkeypatch.setattr(retrying, "INTERVAL_S", 0.01)
     mine = TrialReport()
     with published(mine):
         mine.measured = TrialResult({"FD": 1.0}, 2.0)

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from optuna.trial import TrialState
 
-from flows.errors import SweepError
+from flows.exceptions import SweepError
 from flows.sweep import Dimension, Sweep, summary
 from flows.sweep import scheduler as schedulers
 from flows.sweep.job import Job

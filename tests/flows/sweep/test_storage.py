@@ -15,7 +15,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
-from flows.errors import EndedError, LostError, SweepError
+from flows.exceptions import ConnectionLostError, StoppedError, SweepError
 from flows.sweep import storage
 from flows.sweep.config import Sweep
 from flows.sweep.space import Space
@@ -92,13 +92,13 @@ def test_a_database_that_stays_away_is_told_with_its_reason(
     made = study(ended=gone.is_set)
     database.stop()
     monkeypatch.setattr(storage, "WITHIN_S", 0.3)
-    with pytest.raises(LostError, match=r"has not answered for 0 s \(.*\); start the sweep again when") as caught:
+    with pytest.raises(ConnectionLostError, match=r"has not answered for 0 s \(.*\); start the sweep again") as caught:
         made.next()
     assert PASSWORD not in str(caught.value)
     monkeypatch.setattr(storage, "WITHIN_S", 300.0)
     begin = time.monotonic()
     gone.set()
-    with pytest.raises(EndedError, match=r"^the database of studies is away, and the sweep ends$"):
+    with pytest.raises(StoppedError, match=r"^the database of studies is away, and the sweep ends$"):
         made.next()
     assert time.monotonic() - begin < 60
     database.start()

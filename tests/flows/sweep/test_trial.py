@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from flows.errors import DeviceError, StageError, UnfitError
+from flows.exceptions import DeviceError, StageError, UnfitError
 from flows.sweep import Sweep, check
 from flows.sweep.job import Job
 from flows.sweep.plan import Plan

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows import dag
 from flows.deployments import DEPLOYMENTS
-from flows.errors import DagError
+from flows.exceptions import DagError
 from flows.experiment import Experiment, main
 from flows.sweep.config import Sweep
 from flows.sweep.trial import Trial

@@ -1,0 +1,124 @@
+"""Waiting inside a flow: for the end of what it has started, or for its cancellation on Prefect's page.
+
+A run that no worker started has nobody else to notify it of its cancellation.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Cancelled, Failed
+
+from flows.exceptions import FlowError, StoppedError
+
+POLL_S = 2.0
+EventQueue = SimpleQueue[Any]
+"""What was started reports its end here; an exception in it is a reason to stop."""
+
+
+class CancellationError(Exception):
+    """The run was cancelled, or deleted, on Prefect's page."""
+
+
+def next_event(events: EventQueue) -> Any:
+    """Wait for the next event; raise it if it is an exception."""
+    event = events.get()
+    if isinstance(event, BaseException):
+        raise event
+    return event
+
+
+def run_with_cancellation(work: Callable[[EventQueue], State[None]], *, cleanup: Callable[[], object]) -> State[None]:
+    """Run a flow's work; call `cleanup` if it is cancelled on Prefect's page, raises, or is stopped by a signal."""
+    events = EventQueue()
+    try:
+        with _polling(events):
+            return work(events)
+    except CancellationError as error:
+        cleanup()
+        return Cancelled(message=str(error))
+    except BaseException:
+        cleanup()
+        raise
+
+
+def wait_for_task(future: PrefectFuture[Any], events: EventQueue) -> State[Any]:
+    """Wait for a flow's only task, or for the flow's cancellation; return the task's state."""
+    future.add_done_callback(lambda _: events.put(None))
+    next_event(events)
+    future.wait()
+    return future.state
+
+
+def run_in_thread(work: Callable[[], object], events: EventQueue) -> None:
+    """Run a flow's last work in a thread, so that a cancellation interrupts the waiting for it."""
+    executor = ThreadPoolExecutor(1)
+    future = executor.submit(copy_context().run, work)
+    executor.shutdown(wait=False)
+    future.add_done_callback(lambda _: events.put(None))
+    next_event(events)
+    future.result()
+
+
+def run_to_state(work: Callable[[], State[None]]) -> State[None]:
+    """Run a task's work; a `FlowError` becomes a state with its message and no traceback."""
+    try:
+        return work()
+    except StoppedError as error:
+        return Cancelled(message=str(error), data=error)
+    except FlowError as error:
+        return Failed(message=str(error), data=error)
+
+
+def copy_state(state: State[Any]) -> State[None]:
+    """Give a flow the name and message of its only task's state; Prefect itself would write "1/1 states failed"."""
+    return State(type=state.type, name=state.name, message=state.message)
+
+
+@contextmanager
+def _polling(events: EventQueue) -> Iterator[None]:
+    """Put a `CancellationError` into `events` if this flow run is cancelled on a server while the block runs."""
+    if not PREFECT_API_URL.value():
+        yield  # Prefect's temporary server: nobody else can reach it
+        return
+    done = threading.Event()
+    thread = threading.Thread(target=copy_context().run, args=(_poll, UUID(flow_run.id), events, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _poll(run: UUID, events: EventQueue, done: threading.Event) -> None:
+    with get_client(sync_client=True) as client:
+        while not done.wait(POLL_S):
+            with suppress(httpx.HTTPError, PrefectException):  # a short outage of the server is no reason to stop
+                if reason := _stop_reason(client, run):
+                    events.put(CancellationError(reason))
+                    return
+
+
+def _stop_reason(client: SyncPrefectClient, run: UUID) -> str:
+    """Return why a run should stop; empty if it should go on."""
+    try:
+        state = client.read_flow_run(run).state
+    except ObjectNotFound:
+        return "deleted in Prefect's page"
+    if state and state.is_crashed():
+        return f"given up for lost: {state.message}"
+    over = state and (state.is_cancelling() or state.is_final())
+    return "cancelled in Prefect's page" if over else ""

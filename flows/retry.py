@@ -1,0 +1,99 @@
+"""The one retry policy for calls to servers, and calls repeated in the background."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import TypeVar
+
+import httpx
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectException
+
+from flows.exceptions import ConnectionLostError, RefusedError, StoppedError
+
+INTERVAL_S = 2.0
+TIMEOUT_S = 300.0
+_RETRIED_CODES = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
+T = TypeVar("T")
+
+
+def is_prefect_outage(error: Exception) -> bool:
+    """Tell a Prefect server that is unavailable from one that refuses the request.
+
+    Raises:
+        RefusedError: if the server has understood the request and refuses it.
+    """
+    if isinstance(error, ObjectNotFound | ObjectAlreadyExists) or _is_client_error(error):
+        raise RefusedError(_message(error)) from error
+    return isinstance(error, httpx.HTTPError | PrefectException)
+
+
+def retry(
+    call: Callable[[], T],
+    *,
+    is_outage: Callable[[Exception], bool] = is_prefect_outage,
+    server: str = "Prefect's server",
+    should_stop: Callable[[], bool] = lambda: False,
+    timeout_s: float = TIMEOUT_S,
+) -> T:
+    """Repeat an idempotent call every two seconds until the server answers.
+
+    Args:
+        call: The request; making it twice has the effect of making it once.
+        is_outage: Whether an exception means that the server is unavailable; others are not retried.
+        server: What messages call the server.
+        should_stop: Whether the flow has stopped and nobody waits for the answer.
+        timeout_s: Seconds of outage after which the call is given up.
+
+    Raises:
+        RefusedError: if the server refuses the request.
+        ConnectionLostError: if the outage lasts for `timeout_s` seconds.
+        StoppedError: if `should_stop` during the outage.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            if time.monotonic() > deadline:
+                reason = f"{server} has not answered for {timeout_s:.0f} s ({_message(error)})"
+                raise ConnectionLostError(reason) from error
+        if should_stop():
+            raise StoppedError(f"{server} does not answer, and the flow stops")
+        time.sleep(INTERVAL_S)
+
+
+@contextmanager
+def call_periodically(call: Callable[[], object], *, interval_s: float) -> Iterator[None]:
+    """Call every `interval_s` seconds in a thread while the block runs; `call` must not raise.
+
+    The thread inherits the context of the flow run. It is joined at the end of the block.
+    """
+    done = threading.Event()
+
+    def loop() -> None:
+        while not done.wait(interval_s):
+            call()
+
+    thread = threading.Thread(target=copy_context().run, args=(loop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ObjectNotFound):  # its own message is empty
+        return "not found"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _is_client_error(error: Exception) -> bool:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    return error.response.is_client_error and error.response.status_code not in _RETRIED_CODES
