@@ -59,7 +59,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def waited(synth: smis.Synthesizer, labels: torch.Tensor, style: smis.PictureStyle) -> Any:
+def waited(synth: smis.Synthesizer, labels: torch.Tensor, style: smis.ImageStyle) -> Any:
     """Fetch the pictures, so that a GPU has finished."""
     return lambda: synth(labels, style).cpu()
 

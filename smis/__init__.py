@@ -1,15 +1,15 @@
-"""Diverse semantic image synthesis: from label maps to pictures, one class's or instance's style at a time.
+"""Diverse semantic image synthesis: from label maps to images, one class's or instance's style at a time.
 
-`synth = smis.load("checkpoint.safetensors")` is where a person begins. What needs torch is imported on first use.
+`synth = smis.load("checkpoint.safetensors")` is the entry. What needs torch is imported on first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smis.styles import Layout, PictureStyle, Synthesizer, load, to_pictures
+    from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
 
-__all__ = ["Layout", "PictureStyle", "Synthesizer", "load", "to_pictures"]
+__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_pictures"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import smis
-from smis.styles import PictureStyle, Synthesizer
+from smis.styles import ImageStyle, Synthesizer
 from tests import checkpoints
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,7 @@ PUBLIC = [
     *[(name, getattr(smis, name)) for name in smis.__all__],
     *[
         (f"{owner.__name__}.{name}", method)
-        for owner in (Synthesizer, PictureStyle)
+        for owner in (Synthesizer, ImageStyle)
         for name, method in inspect.getmembers(owner, inspect.isfunction)
         if not name.startswith("_") or name == "__call__"
     ],

@@ -19,9 +19,9 @@ from smis.cli import census
 from smis.cli.arguments import positive
 from smis.cli.census import Census
 from smis.cli.data_sets import DataSet, open_data_set
-from smis.cli.making import TILE_SIDES
+from smis.cli.making import sheet_tile
 from smis.core import contact_sheet
-from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
+from smis.core.contact_sheet import Captioned, color_labels, columns, paint
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
 from smis.datasets.io.palette import made_up
@@ -113,9 +113,9 @@ def _spread(count: int, wanted: int) -> list[int]:
 def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> list[Captioned]:
     colors = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
     return [
-        ("image", tile(sample.image, **TILE_SIDES)),
-        ("labels", tile(color_labels(sample.labels, palette), smooth=False, **TILE_SIDES)),
-        ("instances", tile(color_labels(sample.instances, colors), smooth=False, **TILE_SIDES)),
+        ("image", sheet_tile(sample.image)),
+        ("labels", sheet_tile(color_labels(sample.labels, palette), smooth=False)),
+        ("instances", sheet_tile(color_labels(sample.instances, colors), smooth=False)),
     ]
 
 

@@ -16,11 +16,9 @@ from smis.core.errors import StyleError
 from smis.core.files import written
 from smis.core.progress import Bar
 from smis.core.shapes import Picture
-from smis.styles import Layout, PictureStyle, Synthesizer, load, to_pictures
+from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
 from smis.styles.inputs import read_image
 
-TILE_SIDES = {"smallest": 128, "largest": 256}
-"""Sides of a tile on a sheet, in pixels."""
 _AT_ONCE = 8
 _ROWS = 24
 """Label maps that a sheet shows."""
@@ -31,7 +29,7 @@ class Made:
     """A style to paint, with a caption for each of its pictures."""
 
     captions: Sequence[str]
-    style: PictureStyle
+    style: ImageStyle
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Source:
 
     synth: Synthesizer
     path: Path
-    layout: Layout
+    layout: LabelLayout
     image: Path | None
     seed: int
 
@@ -58,7 +56,7 @@ class Source:
         """Say what the style is from."""
         return f"seed {self.seed}" if self.image is None else "encoded"
 
-    def style(self, *, samples: int = 1) -> PictureStyle:
+    def style(self, *, samples: int = 1) -> ImageStyle:
         """Encode the photograph, or draw."""
         if self.image is None:
             return self.synth.sample(self.layout, seed=self.seed, samples=samples)
@@ -95,12 +93,17 @@ def make(
     folder.finish(len(files) - len(left_out))
 
 
+def sheet_tile(pixels: Picture, *, smooth: bool = True) -> Pictures.Image:
+    """Make a tile of a sheet, of 128 to 256 pixels."""
+    return tile(pixels, smallest=128, largest=256, smooth=smooth)
+
+
 def shown(caption: str, image: Path) -> Shown:
     """Show a photograph."""
     return Shown(caption, to_pictures(read_image(image))[0])
 
 
-def shown_map(caption: str, layout: Layout, synth: Synthesizer) -> Shown:
+def shown_map(caption: str, layout: LabelLayout, synth: Synthesizer) -> Shown:
     """Show a label map in its classes' colors."""
     ids = layout.labels[0].cpu().numpy().astype(np.uint8)
     return Shown(caption, color_labels(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
@@ -129,13 +132,13 @@ class _Folder:
         number = 0
         for step in self._all(source, steps):
             if isinstance(step, Shown):
-                tiles.append((step.caption, tile(step.picture, smooth=not step.classes, **TILE_SIDES)))
+                tiles.append((step.caption, sheet_tile(step.picture, smooth=not step.classes)))
                 self._classes |= step.classes if len(self.rows) < _ROWS else frozenset()
                 continue
             for caption, picture in zip(step.captions, self._painted(step.style), strict=True):
                 with written(self._out / f"{source.path.stem}_{number:02d}.png") as beside:
                     Pictures.fromarray(picture).save(beside, format="PNG")
-                tiles.append((caption, tile(picture, **TILE_SIDES)))
+                tiles.append((caption, sheet_tile(picture)))
                 number += 1
         self._pictures += number
         if len(self.rows) < _ROWS:
@@ -157,7 +160,7 @@ class _Folder:
             yield shown("photograph", source.image)
         yield from steps(source)
 
-    def _painted(self, style: PictureStyle) -> Iterator[Picture]:
+    def _painted(self, style: ImageStyle) -> Iterator[Picture]:
         for start in range(0, len(style), _AT_ONCE):
             part = style[start : start + _AT_ONCE]
             yield from to_pictures(self._synth(part.layout, part))

@@ -9,7 +9,7 @@ from smis.cli import maps
 from smis.cli.arguments import positive
 from smis.cli.making import Made, Shown, Source, Steps, make, shown, shown_map
 from smis.core.errors import ParamsError
-from smis.styles import PictureStyle, Synthesizer
+from smis.styles import ImageStyle, Synthesizer
 
 
 def add(verbs: Any) -> None:
@@ -171,7 +171,7 @@ def _copy(synth: Synthesizer, chosen: argparse.Namespace) -> Steps:
     return steps
 
 
-def _exemplar(synth: Synthesizer, files: Sequence[Path], option: str) -> tuple[PictureStyle, Shown]:
+def _exemplar(synth: Synthesizer, files: Sequence[Path], option: str) -> tuple[ImageStyle, Shown]:
     if len(files) not in (2, 3):
         raise ParamsError(f"{option} got {len(files)} file(s); give {option} IMAGE LABELS, or IMAGE LABELS INSTANCES")
     return synth.encode(*files), shown("exemplar", files[0])

@@ -1,8 +1,8 @@
-"""What a person does with a trained system: draw, encode, resample, mix, morph, edit, copy an exemplar's style."""
+"""What a person does with a trained system: sample, encode, resample, mix, morph, edit, copy."""
 
 from smis.sampling.sampler import pictures as to_pictures
-from smis.styles.layout import Layout
-from smis.styles.style import PictureStyle
+from smis.styles.image_style import ImageStyle
+from smis.styles.label_layout import LabelLayout
 from smis.styles.synthesizer import Synthesizer, load
 
-__all__ = ["Layout", "PictureStyle", "Synthesizer", "load", "to_pictures"]
+__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_pictures"]

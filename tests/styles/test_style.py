@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from smis.core.errors import StyleError
-from smis.styles import PictureStyle
-from smis.styles.codes import named
+from smis.styles import ImageStyle
+from smis.styles.latents import filled_fields
 from tests.styles.conftest import Load
 
 HAIR, TOP, SKIN, SHOES = 1, 3, 4, 5
@@ -14,15 +14,17 @@ PARTS = {"groupdnet": "classes", "inade": "instances"}
 VARIED = ["groupdnet", "inade"]
 
 
-def parts(style: PictureStyle) -> Tensor:
-    return named(style.codes)[PARTS[style.painter.networks.title.lower()]]
+def parts(style: ImageStyle) -> Tensor:
+    return filled_fields(style.latents)[PARTS[style.model.title.lower()]]
 
 
-def same(ours: PictureStyle, theirs: PictureStyle) -> bool:
-    return all(torch.equal(code, named(theirs.codes)[name]) for name, code in named(ours.codes).items())
+def same(ours: ImageStyle, theirs: ImageStyle) -> bool:
+    return all(
+        torch.equal(code, filled_fields(theirs.latents)[name]) for name, code in filled_fields(ours.latents).items()
+    )
 
 
-def changed(ours: PictureStyle, theirs: PictureStyle, picture: int = 0) -> list[int]:
+def changed(ours: ImageStyle, theirs: ImageStyle, picture: int = 0) -> list[int]:
     """Name the parts of a picture whose codes differ."""
     differ = (parts(ours)[picture] != parts(theirs)[picture]).flatten(1).any(dim=1)
     return differ.nonzero().flatten().tolist()
@@ -58,12 +60,12 @@ def test_repeated_pictures_are_resampled_each_by_itself(load: Load, labels: Tens
 def test_instances_are_resampled_by_id(load: Load, labels: Tensor) -> None:
     base = load("inade").sample(labels[0], labels[0] * 2)
     assert changed(base, base.resample(instances=[2, 6])) == [2, 6]
-    with pytest.raises(StyleError, match=r"the picture has no instance 3; there are: 0 \(background\), 2 \(hair\), 4"):
+    with pytest.raises(StyleError, match=r"the image has no instance 3; there are: 0 \(background\), 2 \(hair\), 4"):
         base.resample(instances=[3])
 
 
 @pytest.mark.parametrize("name", VARIED)
-def test_mixing_gives_a_class_the_others_code_or_what_lies_between(load: Load, labels: Tensor, name: str) -> None:
+def test_mixing_gives_a_class_the_others_code_or_what_lies_interpolate(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     base, other = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
     assert same(base.mix(other, {"hair": 0.0}), base)
@@ -90,10 +92,13 @@ def test_morphing_meets_both_ends_and_keeps_the_length_of_codes(load: Load, labe
     assert same(base.morph(other, 0), base)
     assert same(base.morph(other, 1), other)
     half, straight = base.morph(other, 0.5), base.morph(other, 0.5, spherical=False)
-    for field, code in named(half.codes).items():
+    for field, code in filled_fields(half.latents).items():
         if code.is_floating_point() and field == PARTS.get(name, "global_latent"):
             dims = tuple(range(1 if field == "global_latent" else 2, code.dim()))
-            norms = [torch.linalg.vector_norm(named(s.codes)[field], dim=dims) for s in (base, half, other, straight)]
+            norms = [
+                torch.linalg.vector_norm(filled_fields(s.latents)[field], dim=dims)
+                for s in (base, half, other, straight)
+            ]
             torch.testing.assert_close(norms[1], (norms[0] + norms[2]) / 2)
             assert (norms[3] < norms[1]).all()
 
@@ -124,7 +129,7 @@ def test_classes_are_copied_by_name(load: Load, labels: Tensor) -> None:
     copied = base.copy(exemplar, source="hair", target=SKIN)
     assert changed(base, copied) == [SKIN]
     assert torch.equal(parts(copied)[0, SKIN], parts(exemplar)[0, HAIR])
-    with pytest.raises(StyleError, match="the picture has no shoes; it has"):
+    with pytest.raises(StyleError, match="the image has no shoes; it has"):
         base.copy(exemplar, source="shoes", target="hair")
 
 
@@ -172,7 +177,7 @@ def test_with_an_instance_map_codes_follow_ids_unless_their_class_changed(load: 
 
 def test_a_style_can_be_counted_repeated_and_taken_apart(load: Load, labels: Tensor) -> None:
     style = load("groupdnet").sample(labels, samples=2)
-    assert repr(style) == "PictureStyle(4 pictures of GroupDNet, 32 x 64)"
+    assert repr(style) == "ImageStyle(4 images of GroupDNet, 32 x 64)"
     assert [len(style), len(style[1:]), len(style[-1]), len(style.repeat(3))] == [4, 3, 1, 12]
     assert torch.equal(style[-1].labels, labels[1:])
     assert sum(len(one) for one in style) == 4
@@ -181,28 +186,28 @@ def test_a_style_can_be_counted_repeated_and_taken_apart(load: Load, labels: Ten
         style[4]
 
 
-CANNOT: list[tuple[str, Callable[[PictureStyle], object], str]] = [
+CANNOT: list[tuple[str, Callable[[ImageStyle], object], str]] = [
     (
         "spade",
         lambda s: s.resample(),
-        r"SPADE makes one picture .* no style, so it cannot draw one anew; .*classes: .*grou",
+        r"SPADE makes one image .* no style, so it cannot resample it; .*classes: .*grou",
     ),
     (
         "spade",
         lambda s: s.morph(s, 0.5),
-        r"cannot morph one; systems that vary classes: .*; instances: inade; the whole",
+        r"cannot morph it; systems that vary classes: .*; instances: inade; the whole",
     ),
-    ("vspade", lambda s: s.resample(["hair"]), r"VSPADE has one latent for the whole picture, .*classes: .*groupdnet"),
+    ("vspade", lambda s: s.resample(["hair"]), r"VSPADE has one latent for the whole image, .*classes: .*groupdnet"),
     ("vspade", lambda s: s.mix(s, {"hair": 1.0}), r"cannot mix classes; .* instances: inade$"),
     ("vspade", lambda s: s.copy(s, source=0, target=0), r"cannot copy a part of it; systems that vary"),
-    ("groupdnet", lambda s: s.resample(instances=[0]), r"has one code for each class, .* instances: inade$"),
+    ("groupdnet", lambda s: s.resample(instances=[0]), r"has one latent for each class, .* instances: inade$"),
     ("groupdnet", lambda s: s.resample(["hat"]), r"there is no class 'hat'; there are: background \(0\), hair \(1\)"),
     ("groupdnet", lambda s: s.resample([6]), r"there is no class 6; there are"),
-    ("groupdnet", lambda s: s.resample(["shoes"]), r"the picture has no shoes; it has: background \(0\), hair"),
+    ("groupdnet", lambda s: s.resample(["shoes"]), r"the image has no shoes; it has: background \(0\), hair"),
     ("groupdnet", lambda s: s.mix(s, {"hair": 1.5}), r"the weight of hair is 1\.5; give 0 \(this style\) to 1"),
-    ("groupdnet", lambda s: s.mix(s[1], {"hair": 1}), r"the picture has no hair; it has: background \(0\), face"),
+    ("groupdnet", lambda s: s.mix(s[1], {"hair": 1}), r"the image has no hair; it has: background \(0\), face"),
     ("groupdnet", lambda s: s.morph(s, -1), r"the amount is -1; give 0 \(this style\) to 1 \(the other\)"),
-    ("groupdnet", lambda s: s.repeat(2).morph(s, 0.5), r"a style of 4 pictures and one of 2 do not pair up"),
+    ("groupdnet", lambda s: s.repeat(2).morph(s, 0.5), r"a style of 4 images and one of 2 do not pair up"),
     ("groupdnet", lambda s: s.on(s.labels[[0, 0, 0]]), r"3 label maps cannot share 2 styles; give one style"),
     ("groupdnet", lambda s: s.on(s.labels.repeat(1, 2, 1)), r"differ in shape .* label maps of one size"),
 ]
@@ -210,7 +215,7 @@ CANNOT: list[tuple[str, Callable[[PictureStyle], object], str]] = [
 
 @pytest.mark.parametrize(("name", "ask", "answer"), CANNOT)
 def test_what_cannot_be_done_is_said_with_who_can(
-    load: Load, labels: Tensor, name: str, ask: Callable[[PictureStyle], object], answer: str
+    load: Load, labels: Tensor, name: str, ask: Callable[[ImageStyle], object], answer: str
 ) -> None:
     with pytest.raises(StyleError, match=answer):
         ask(load(name).sample(labels))

@@ -11,15 +11,15 @@ from torch import Tensor
 import smis
 from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
 from smis.models.registry import SYSTEMS
-from smis.styles.codes import named
+from smis.styles.latents import filled_fields
 from tests import checkpoints
 from tests.styles.conftest import Load
 
 FOUR = ["groupdnet", "inade", "spade", "vspade"]
 
 
-def same(ours: smis.PictureStyle, theirs: smis.PictureStyle) -> bool:
-    first, second = named(ours.codes), named(theirs.codes)
+def same(ours: smis.ImageStyle, theirs: smis.ImageStyle) -> bool:
+    first, second = filled_fields(ours.latents), filled_fields(theirs.latents)
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -148,7 +148,7 @@ def test_instances_are_one_of_each_class_unless_they_are_given(load: Load, label
 
 
 def test_photographs_are_checked_against_the_label_maps(load: Load, labels: Tensor, photograph: Tensor) -> None:
-    with pytest.raises(ImageError, match=r"pictures are 1 of 32 x 64, label maps 2 of 32 x 64; give one picture for"):
+    with pytest.raises(ImageError, match=r"images are 1 of 32 x 64, label maps 2 of 32 x 64; give one image for"):
         load("vspade").encode(photograph[0], labels)
 
 

@@ -17,7 +17,7 @@ def test_a_style_that_was_saved_makes_the_same_pictures(load: Load, labels: Tens
     style.save(tmp_path / "style.safetensors")
     read = synth.style(tmp_path / "style.safetensors")
     assert torch.equal(synth(labels, read), synth(labels, style))
-    assert (read.seeds, read.drawn, len(read)) == ((3, 3), True, 4)
+    assert (read.seeds, read.sampled, len(read)) == ((3, 3), True, 4)
     assert torch.equal(read.instances, style.instances)
 
 

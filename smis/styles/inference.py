@@ -1,0 +1,288 @@
+"""A checkpoint for inference: its networks at every image size, checked layouts in, latents and images out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
+from smis.core.sample import check_range
+from smis.core.seeding import Noise, generator
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
+from smis.core.style import Style
+from smis.core.transfer import validate_instances
+from smis.models.registry import SYSTEMS
+from smis.nn.initialize import SkipInit
+from smis.styles.inputs import Given, read_ids
+from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
+from smis.styles.latents import PARTS, concatenate, count, map_latents
+from smis.training.export import build_system, load_weights, part_of
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class SizedNetworks:
+    """The system of a checkpoint at every image size, built when first needed; all sizes share their weights.
+
+    Raises:
+        CheckpointError: if the file is missing, broken, or does not fit its system.
+    """
+
+    def __init__(self, path: Path, *, device: torch.device, channels_last: bool, compiled: bool) -> None:
+        tensors, self._metadata = load_weights(path)
+        self._path, self._device, self._compiled = path, device, compiled
+        self.title: str = SYSTEMS.load(self._metadata["system"]).title
+        self.classes: list[str] = json.loads(self._metadata["classes"])
+        self.palette = [tuple(color) for color in json.loads(self._metadata["palette"])]
+        self.size = int(self._metadata["height"]), int(self._metadata["width"])
+        self._tensors = {key: _to_device(value, device, channels_last=channels_last) for key, value in tensors.items()}
+        self.encodes = bool(part_of(tensors, "encoder"))
+        self._systems = {self.size: self._build(*self.size)}
+
+    @property
+    def trained(self) -> Any:
+        """The system at the size that it was trained at."""
+        return self._systems[self.size]
+
+    def at(self, height: int, width: int) -> Any:
+        """Return the system for an image size, in eval mode.
+
+        Raises:
+            LabelError: if the architecture does not allow the size, or the weights are for another one.
+        """
+        if (height, width) not in self._systems:
+            self._systems[height, width] = self._build(height, width)
+        return self._systems[height, width]
+
+    def _build(self, height: int, width: int) -> Any:
+        system = self._build_empty(height, width)
+        system.discriminator = None
+        for name, network in self._networks(system).items():
+            weights = part_of(self._tensors, name)
+            if (height, width) != self.size:
+                self._check_shapes(network, weights, size=f"{height} x {width}")
+            try:
+                network.load_state_dict(weights, assign=True)
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())[:300]
+                raise CheckpointError(
+                    f"{self._path} does not fit its system's {name}: {reason}; train or import it again"
+                ) from None
+        system.to(self._device).eval()
+        if self._compiled:
+            system.generator.compile()
+        return system
+
+    def _build_empty(self, height: int, width: int) -> Any:
+        metadata = self._metadata | {"height": str(height), "width": str(width)}
+        try:
+            with SkipInit():
+                return build_system(metadata, SYSTEMS, source=self._path)
+        except ParamsError as error:
+            if (height, width) == self.size:
+                raise
+            reason = str(error).partition(";")[0]
+            raise LabelError(f"{reason}; resize the label map, for instance to {self._trained_size}") from None
+
+    def _check_shapes(self, network: nn.Module, weights: dict[str, Tensor], *, size: str) -> None:
+        """Refuse a size that needs weights of another shape."""
+        if any(weights[key].shape != own.shape for key, own in network.state_dict().items() if key in weights):
+            raise LabelError(
+                f"the label map is {size}, but the weights of this {self.title} are for {self._trained_size} only; "
+                "resize the label map to that, with nearest-neighbor interpolation"
+            )
+
+    @property
+    def _trained_size(self) -> str:
+        return "{} x {}".format(*self.size)
+
+    def _networks(self, system: Any) -> dict[str, Any]:
+        """Return the networks that the checkpoint has weights of; an imported one may lack the encoder."""
+        return {"generator": system.generator} | ({"encoder": system.encoder} if self.encodes else {})
+
+
+class InferenceModel:
+    """A system at inference, through its methods `sample`, `encode` and `synthesize` alone."""
+
+    def __init__(self, networks: SizedNetworks, *, device: torch.device, precision: Precision) -> None:
+        self.networks, self.device, self.precision = networks, device, precision
+        self.title, self.classes, self.varies = networks.title, networks.classes, networks.trained.varies
+
+    def read_layout(
+        self, labels: Given | LabelLayout, instances: Given | None, *, like: LabelLayout | None = None
+    ) -> LabelLayout:
+        """Read and check maps; maps without instances that equal those of `like` get its instances.
+
+        Raises:
+            LabelError: if they are not maps, or do not fit the checkpoint.
+        """
+        if isinstance(labels, LabelLayout):
+            if instances is not None:
+                raise LabelError("a layout has its instances already; give them to synth.layout(labels, instances)")
+            return labels
+        ids = read_ids(labels, name="the label map")
+        if instances is not None:
+            return self._layout(ids, read_ids(instances, name="the instance map"))
+        return like if like is not None and like.has_labels(ids) else self._layout(ids, None)
+
+    def _layout(self, labels: LabelMap, instances: InstanceMap | None) -> LabelLayout:
+        """Check maps (on the CPU) and move them to the device."""
+        remedy = f"was {int(labels.max())} left in as 'unlabeled'? give those pixels a class"
+        low, high = int(labels.min()), int(labels.max())
+        check_range(low, high, name="the label map", classes=len(self.classes), remedy=remedy)
+        system = self.networks.at(labels.shape[1], labels.shape[2])
+        part_classes = present_classes(labels, classes=len(self.classes))
+        derived = instances is None
+        instances = instances_from_labels(labels) if instances is None else self._check_instances(labels, instances)
+        if self.varies not in PARTS:
+            part_classes = part_classes[:, :0]
+        elif self.varies == "instance":
+            part_classes = _slot_classes(system, labels, instances)
+        return LabelLayout(labels.to(self.device), instances.to(self.device), part_classes, derived)
+
+    def prepare(self, layout: LabelLayout) -> LabelLayout:
+        """Compute what depends on the maps alone, if the system can keep it."""
+        system = self.networks.at(*layout.size)
+        if not hasattr(system, "synthesise_on"):
+            return layout
+        with self._inference_mode():
+            return replace(layout, prepared=system.layout(layout.labels, layout.instances))
+
+    def sample(self, layout: LabelLayout, *, seeds: Sequence[int], samples: int) -> Style:
+        """Sample latents; those of an image depend only on its seed and its number among the samples."""
+        return concatenate(
+            [
+                self._sample_one(layout, number, seed, "style", sample)
+                for number, seed in enumerate(seeds)
+                for sample in range(samples)
+            ]
+        )
+
+    def sample_parts(
+        self, style: Style, layout: LabelLayout, new: Bool[Tensor, "n parts"], *, seeds: Sequence[int]
+    ) -> Style:
+        """Sample the latents of new parts, each from the image's seed and the part's class.
+
+        So a class that is painted keeps its latent while other classes come and go.
+        """
+        field = PARTS[self.varies]
+        filled = getattr(style, field).clone()
+        samples = len(filled) // len(layout)
+        for image, part in new.nonzero().tolist():
+            number, class_id = image // samples, int(layout.part_classes[image // samples, part])
+            fresh = self._sample_one(layout, number, seeds[number], "new", image % samples, class_id)
+            # ids of derived instances change with the classes that are present, so the class id is taken
+            filled[image, part] = getattr(fresh, field)[0, class_id % new.shape[1] if layout.derived else part]
+        return replace(style, **{field: filled})
+
+    def encode(self, image: Image, layout: LabelLayout, *, seed: int | None) -> Style:
+        """Encode images: the most likely latents, or with a seed, a sample of their distribution.
+
+        Raises:
+            ImageError: if the images do not fit the label maps.
+            StyleError: if there is no encoder.
+        """
+        self._check_image(image, layout)
+        encode = self.networks.at(*layout.size).encode
+        inputs = image.to(self.device), layout.labels, layout.instances
+        with self._inference_mode():
+            if seed is None:
+                return map_latents(encode(*inputs, None), _to_float32)
+            each = (tuple(tensor[n : n + 1] for tensor in inputs) for n in range(len(image)))
+            return concatenate(
+                [map_latents(encode(*one, Noise(generator(seed, "encode"))), _to_float32) for one in each]
+            )
+
+    def synthesize(self, layout: LabelLayout, style: Style, sketch: Sketch | None = None) -> Image:
+        """Make images, float32 in -1..1; one layout serves any number of latents.
+
+        Raises:
+            StyleError: if the system reads no sketch.
+            ImageError: if the sketch does not fit the label maps.
+        """
+        samples = count(style) // len(layout)
+        if len(layout) > 1 and samples > 1:
+            layout = layout.select(torch.arange(len(layout)).repeat_interleave(samples))
+        system = self.networks.at(*layout.size)
+        with self._inference_mode():
+            if layout.prepared is not None:
+                return system.synthesise_on(layout.prepared, style).float()
+            condition = {} if sketch is None else {"sketch": self._check_sketch(sketch, layout)}
+            return system.synthesize(layout.labels, layout.instances, style, **condition).float()
+
+    def _check_sketch(self, sketch: Sketch, layout: LabelLayout) -> Sketch:
+        if not getattr(self.networks.trained, "sketched", False):
+            raise StyleError(f"{self.title} as trained reads no sketch; INADE with the preset deepfashion_sketch does")
+        if sketch.shape[2:] != layout.size or len(sketch) not in (1, len(layout)):
+            raise ImageError(
+                f"the sketch is {tuple(sketch.shape)}, label maps {(len(layout), *layout.size)}; give one of their size"
+            )
+        return sketch.to(self.device)
+
+    def _sample_one(self, layout: LabelLayout, number: int, seed: int, *purpose: int | str) -> Style:
+        one = slice(number, number + 1)
+        system = self.networks.at(*layout.size)
+        with torch.inference_mode():
+            return system.sample(layout.labels[one], layout.instances[one], Noise(generator(seed, *purpose)))
+
+    def _check_instances(self, labels: LabelMap, instances: InstanceMap) -> InstanceMap:
+        if instances.shape != labels.shape:
+            raise LabelError(
+                f"the instance map is {tuple(instances.shape)}, the label map {tuple(labels.shape)}; "
+                "give one of the same size for each image"
+            )
+        if int(instances.min()) < 0:
+            raise LabelError(f"the instance map has id {int(instances.min())}; number instances from 0")
+        if self.varies == "instance":
+            check_one_class_per_instance(labels, instances, classes=self.classes)
+        return instances
+
+    def _check_image(self, image: Image, layout: LabelLayout) -> None:
+        if self.networks.trained.encoder is None:
+            raise StyleError(
+                f"{self.title} has no encoder, so it cannot encode a photograph; sample a style: synth.sample(labels)"
+            )
+        if not self.networks.encodes:
+            raise StyleError(
+                f"this checkpoint of {self.title} has no encoder's weights; import it again with --encoder FILE, or "
+                "sample a style: synth.sample(labels)"
+            )
+        sizes = (len(image), *image.shape[2:]), (len(layout), *layout.size)
+        if sizes[0] != sizes[1]:
+            raise ImageError(
+                "images are {} of {} x {}, label maps {} of {} x {}; ".format(*sizes[0], *sizes[1])
+                + "give one image for each label map, of its size"
+            )
+
+    @contextmanager
+    def _inference_mode(self) -> Iterator[None]:
+        autocast: Any = nullcontext()
+        if self.precision == "bfloat16":
+            autocast = torch.autocast(self.device.type, dtype=torch.bfloat16)
+        with torch.inference_mode(), autocast:
+            yield
+
+
+def _slot_classes(system: Any, labels: LabelMap, instances: InstanceMap) -> Tensor:
+    """Ask the system for the class of each of its slots; it knows how many it has."""
+    try:
+        validate_instances(system, instances)
+        return system.sample(labels, instances, Noise(generator(0, "slots"))).instance_classes
+    except LabelError as error:
+        raise LabelError(f"{str(error).partition(';')[0]}; number instances densely from 0") from None
+
+
+def _to_float32(latents: Tensor) -> Tensor:
+    return latents.float() if latents.is_floating_point() else latents
+
+
+def _to_device(tensor: Tensor, device: torch.device, *, channels_last: bool) -> Tensor:
+    if channels_last and tensor.dim() == 4:
+        return tensor.to(device, memory_format=torch.channels_last)
+    return tensor.to(device)

@@ -1,0 +1,82 @@
+"""A style as a safetensors file: its latents, and the maps that they belong to."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smis.core.errors import CheckpointError, StyleError
+from smis.core.style import Style
+from smis.styles.inference import InferenceModel
+from smis.styles.latents import check_same_shapes, filled_fields, map_latents
+from smis.styles.style_batch import B, StyleBatch
+from smis.training.export import load_weights, save_weights
+
+_PREFIX = "code."
+
+
+def save(path: Path, style: StyleBatch) -> None:
+    """Write beside and rename.
+
+    Raises:
+        DiskError: if the file cannot be written.
+    """
+    maps = {"labels": style.labels} | ({} if style.layout.derived else {"instances": style.instances})
+    tensors = {_PREFIX + name: latents for name, latents in filled_fields(style.latents).items()}
+    metadata = {"style_of": style.model.title, "seeds": json.dumps(style.seeds), "drawn": json.dumps(style.sampled)}
+    save_weights(path, tensors | {name: ids.to(torch.int32) for name, ids in maps.items()}, metadata=metadata)
+
+
+def read(path: Path, model: InferenceModel) -> dict[str, Any]:
+    """Read the fields of a style, checked against the checkpoint.
+
+    Raises:
+        StyleError: if the file is no style, or one of another system.
+        LabelError: if its maps do not fit the checkpoint.
+    """
+    tensors, metadata = _read_tensors(path)
+    latents = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
+    maps = tensors["labels"], tensors.get("instances")
+    return {
+        **_fields_on(model, Style(**latents), *maps, system=metadata["style_of"]),
+        "seeds": tuple(json.loads(metadata["seeds"])),
+        "sampled": bool(json.loads(metadata["drawn"])),
+    }
+
+
+def convert(style: B, model: InferenceModel) -> B:
+    """Return the style as one of another checkpoint of the same system, on its device.
+
+    Raises:
+        StyleError: if it is one of another system.
+    """
+    if style.model is model:
+        return style
+    instances = None if style.layout.derived else style.instances
+    return replace(style, **_fields_on(model, style.latents, style.labels, instances, system=style.model.title))
+
+
+def _fields_on(
+    model: InferenceModel, latents: Style, labels: Tensor, instances: Tensor | None, *, system: str
+) -> dict[str, Any]:
+    if system != model.title:
+        raise StyleError(f"this is a style of {system}, but the checkpoint is of {model.title}; take one of its own")
+    layout = model.read_layout(labels, instances)
+    moved = map_latents(latents, lambda each: each.to(model.device))
+    check_same_shapes(moved, model.sample(layout, seeds=(0,) * len(layout), samples=1))
+    return {"model": model, "layout": layout, "latents": moved}
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        tensors, metadata = load_weights(path)
+    except CheckpointError:
+        raise StyleError(
+            f"there is no style in {path}, or the file is broken; write one with style.save(PATH)"
+        ) from None
+    if "style_of" not in metadata:
+        raise StyleError(f"{path} holds weights and no style; write one with style.save(PATH)")
+    return tensors, metadata
