@@ -104,7 +104,7 @@ def test_a_label_map_that_cannot_have_the_style_is_left_out_and_named(
     assert names == ["a_00.png", "a_01.png", "sheet.png"]
     told = capsys.readouterr()
     assert "left out" in told.err
-    assert "b.png: the picture has no hair; it has: background (0), face (2)" in told.err
+    assert "b.png: the image has no hair; it has: background (0), face (2)" in told.err
     assert told.out.startswith("2 pictures of 1 label map in ")
 
 
