@@ -155,7 +155,7 @@ def test_photographs_are_checked_against_the_label_maps(load: Load, labels: Tens
 def test_without_an_encoder_there_is_no_style_in_a_photograph(
     load: Load, labels: Tensor, photograph: Tensor, tmp_path: Path
 ) -> None:
-    with pytest.raises(StyleError, match=r"SPADE has no encoder, .* draw one: synth\.sample\(labels\)"):
+    with pytest.raises(StyleError, match=r"SPADE has no encoder, .* sample a style: synth\.sample\(labels\)"):
         load("spade").encode(photograph, labels)
     bare = smis.load(checkpoints.write(tmp_path / "bare.safetensors", "vspade", encoder=False), device="cpu")
     assert "no encoder" in repr(bare)
