@@ -2,7 +2,7 @@
 
 import sys
 
-from pipelines.evaluate import main
+from pipelines.evaluate.run import main
 from pipelines.stage import run
 
 if __name__ == "__main__":

@@ -22,3 +22,10 @@ class EvaluateConfig(Config):
     timed_batch: PositiveInt = 1
     timed_runs: PositiveInt = 50
     """Each of the next label maps of the test split, from its beginning again where they run out."""
+
+
+class Params(Config):
+    """The sections that decide what is measured, and how."""
+
+    seed: int
+    evaluate: EvaluateConfig

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from pipelines import evaluate, reference, segmenter
+from pipelines.evaluate import run as evaluate
+from pipelines.reference import run as reference
+from pipelines.segmenter import run as segmenter
 from smis.core.errors import ParamsError, ShardError, WeightsError
 from smis.core.sample_row import SampleRow
 from smis.data.samples import read_samples, write_samples

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.reference import ReferenceConfig, measure, spread
+from pipelines.reference.config import ReferenceConfig
+from pipelines.reference.run import measure, spread
 from smis.core import weights
 from smis.core.errors import ImageError
 from smis.data.shards import Prepared

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines import sample as stage
+from pipelines.sample import run as stage
 from smis.core.errors import CheckpointError
 from smis.core.sample_row import RESAMPLED_ALL
 from smis.data.samples import read_samples

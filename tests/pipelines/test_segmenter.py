@@ -6,7 +6,7 @@ import torch
 import yaml
 from safetensors import safe_open
 
-from pipelines import segmenter as stage
+from pipelines.segmenter import run as stage
 from smis.core.errors import ParamsError, WeightsError
 from smis.metrics.segmenter import load
 from tests import segformers

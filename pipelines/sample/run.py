@@ -1,17 +1,14 @@
 """Sample a trained system: a picture of each test label map, many that vary everything, one class, one instance."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 
 from pipelines.params import read
-from pipelines.stage import run
+from pipelines.sample.config import Params
 from smis.core.batch import Batch
-from smis.core.config import Config
 from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import Bar
@@ -22,25 +19,6 @@ from smis.data.shards import Prepared, Split
 from smis.models.registry import SYSTEMS
 from smis.sampling.sampler import Sampler, covering
 from smis.training.export import Trained, load_system
-
-
-class SampleConfig(Config):
-    """How many pictures."""
-
-    label_maps: PositiveInt = 24
-    """Test label maps of which many pictures are made, chosen to show every class."""
-    samples: PositiveInt = 20
-    """Pictures of each that vary everything, and for each of its classes, that vary this class only."""
-    instances: NonNegativeInt = 8
-    """Instances of each that are varied alone too, at most so many, drawn at random; 0 leaves mISD and mOISD out."""
-    batch: PositiveInt = 20
-
-
-class Params(Config):
-    """The sections that decide what is sampled."""
-
-    seed: int
-    sample: SampleConfig
 
 
 def main(dataset: str, system: str) -> None:
@@ -111,7 +89,3 @@ class _Cell:
         there = one.instances.unique()
         order = torch.randperm(len(there), generator=generator(seed, "instances", one.keys[0]))
         return sorted(there[order[: self._config.instances]].tolist()) if len(there) > 1 else []
-
-
-if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))

@@ -1,7 +1,6 @@
 """Find out how well a segmentation network does on the real images of the test split; first train it, if it is ours."""
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,7 @@ from typing import Any
 import torch
 
 from pipelines.params import read
-from pipelines.stage import run
-from smis.core.config import Config
+from pipelines.segmenter.config import Params
 from smis.core.progress import Bar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
@@ -20,12 +18,6 @@ from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
 from smis.metrics.unet import class_weights, train
-
-
-class Params(Config):
-    """The sections that decide what is learned."""
-
-    segmenter: SegmenterConfig
 
 
 def main(dataset: str) -> None:
@@ -81,7 +73,3 @@ def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device:
 
 def _seed(seed: int) -> int:
     return generator(seed, "segmenter").initial_seed()
-
-
-if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))

@@ -2,41 +2,19 @@
 
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt
 
 from pipelines.params import read
-from pipelines.stage import run
-from smis.core.config import Config
+from pipelines.reference.config import Params, ReferenceConfig
 from smis.core.progress import Bar
 from smis.data.shards import Prepared, Split
 from smis.metrics.image import embeddings
-from smis.metrics.image.embeddings import EmbeddingName
 from smis.metrics.image.features import device_of
 from smis.metrics.image.fid import Moments, Statistics
-
-
-class ReferenceConfig(Config):
-    """Which real images generated ones are compared with, and as what network sees them."""
-
-    network: EmbeddingName = "stlpips_vgg16"
-    """`inception_fid` gives FID and KID as published; it needs a file that `smis weights fetch` brings."""
-    split: Literal["train", "validation", "test"] = "train"
-    images: PositiveInt | None = Field(1000)
-    """How many, evenly spread over the split; null takes all."""
-    batch: PositiveInt = 32
-
-
-class Params(Config):
-    """The sections that decide the statistics."""
-
-    reference: ReferenceConfig
 
 
 def main(dataset: str) -> None:
@@ -70,7 +48,3 @@ def spread(there: int, wanted: int | None) -> np.ndarray:
     """Choose `wanted` of the positions 0 to `there` - 1 at even distances, or all."""
     count = min(there, wanted or there)
     return np.arange(count) * there // count
-
-
-if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,9 @@
+"""`python -m pipelines.reference DATASET`, as dvc.yaml calls it."""
+
+import sys
+
+from pipelines.reference.run import main
+from pipelines.stage import run
+
+if __name__ == "__main__":
+    run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,10 @@
+"""The sections of params.yaml that the stage reads."""
+
+from smis.core.config import Config
+from smis.metrics.segmenter import SegmenterConfig
+
+
+class Params(Config):
+    """The sections that decide what is learned."""
+
+    segmenter: SegmenterConfig
