@@ -25,10 +25,9 @@ from benchmarks.layouts import figures, photographs, squares
 from smis.bench.built import built
 from smis.bench.scene import scene
 from smis.core.batch import Batch
-from smis.core.memory import KEPT_MEMORY
-from smis.training.config import TrainingConfig
-from smis.training.distributed import Processes
-from smis.training.learner import Learner
+from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.training.distributed import DistributedContext
+from smis.training.loop import Trainer, TrainingConfig
 
 CASES = ("groupdnet deepfashion", "groupdnet ade20k", "inade deepfashion_paper")
 INSTANCES = 32
@@ -71,7 +70,7 @@ class Server:
 
     def __init__(self, name: str, form: str, asked: argparse.Namespace) -> None:
         options = ["--threads", str(asked.threads), "--precision", asked.precision, "--device", asked.device]
-        environment = {**os.environ, **(KEPT_MEMORY if form == "ours" else {})}
+        environment = {**os.environ, **(MALLOC_ENVIRONMENT if form == "ours" else {})}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.training", "--serve", name, form, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
@@ -110,11 +109,11 @@ class Step:
     def __init__(self, system: Any, batch: Batch, *, precision: str, device: torch.device) -> None:
         self.system = system.to(device)
         config = TrainingConfig.model_validate({"batch": 1, "precision": precision})
-        self._learner = Learner(self.system, config, Processes(device=device))
+        self._trainer = Trainer(self.system, config, DistributedContext(device=device))
         self._batch, self._numbers = batch.to(device), count(1)
 
     def __call__(self) -> float:
-        terms = self._learner.take(next(self._numbers), self._batch, seed=0)
+        terms = self._trainer.train_step(next(self._numbers), self._batch, seed=0)
         return next(iter(terms.values())).item()
 
 

@@ -11,7 +11,7 @@ import torch
 
 from pipelines.evaluate.config import EvaluateConfig
 from smis.core.errors import ParamsError
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.data.samples import SampleTable, read_samples
 from smis.data.shards import Prepared
@@ -67,7 +67,7 @@ class Cell:
         known = {name: self._segmenter.facts["results"][name] for name in ("mIoU_real", "accuracy_real")}
         return {name: one | {"protocol": self._segmenter.protocol | one["protocol"]} for name, one in known.items()}
 
-    def measure(self, bar: Bar) -> Measured:
+    def measure(self, bar: ProgressBar) -> Measured:
         """Measure everything; the bar advances with every set of images."""
         how: dict[str, Any] = {"pairs": self._config.pairs, "batch": self._config.batch}
         parts: dict[str, Any] = how | {"region": self._config.region}
@@ -93,18 +93,18 @@ class Cell:
         known = networks.protocol(self._config.network) if compared else {}
         return replace(result, protocol=common | known | dict(result.protocol))
 
-    def _gather_varied(self, varied: Diversity, bar: Bar) -> None:
+    def _gather_varied(self, varied: Diversity, bar: ProgressBar) -> None:
         for (key, _), image in self._images(self._everything):
             varied.update(key, image)
             bar.advance(note="samples that vary everything")
 
-    def _gather_regions(self, regions: RegionDiversity, bar: Bar) -> None:
+    def _gather_regions(self, regions: RegionDiversity, bar: ProgressBar) -> None:
         for table in self._classes:
             for (key, resampled), image in self._images(table):
                 regions.update(key, image, self._labels([key])[0] == resampled, resampled=resampled)
                 bar.advance(note=f"samples that vary {self._data.classes[resampled]}")
 
-    def _gather_instances(self, instances: InstanceDiversity, bar: Bar) -> None:
+    def _gather_instances(self, instances: InstanceDiversity, bar: ProgressBar) -> None:
         for table in self._instances:
             for (key, instance), image in self._images(table):
                 inside = self._instance_map(key)[0] == instance
@@ -112,7 +112,7 @@ class Cell:
                     instances.update(key, image, inside, instance=instance)
                 bar.advance(note="samples that vary one instance")
 
-    def _single_images(self, bar: Bar) -> tuple[Segmentation, tuple[FrechetDistance, KernelDistance]]:
+    def _single_images(self, bar: ProgressBar) -> tuple[Segmentation, tuple[FrechetDistance, KernelDistance]]:
         """Measure one image of each label map: is the map found again, and how far are all from the real images."""
         protocol = json.loads(self._reference.protocol)
         embedding = embeddings.load(protocol["network"], self._device)

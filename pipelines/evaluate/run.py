@@ -13,7 +13,7 @@ from pipelines.evaluate.config import Params
 from pipelines.evaluate.plot import draw
 from pipelines.params import read
 from smis.core.files import written, written_folder
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.data.shards import Prepared
 from smis.metrics.image.features import device_of
 from smis.models.registry import SYSTEMS
@@ -28,7 +28,7 @@ def main(dataset: str, system: str) -> None:
     trained = load_system(runs / system / "checkpoint.safetensors", SYSTEMS)
     spent = costs.measure(trained.system, data.split("test"), config, device=device, seed=params.seed)
     cell = Cell(data, runs, system, config, device=device, seed=params.seed)
-    with Bar(f"evaluating {system} on {dataset}", total=cell.work, unit="sets of images") as bar:
+    with ProgressBar(f"evaluating {system} on {dataset}", total=cell.work, unit="sets of images") as bar:
         measured = cell.measure(bar)
     results = [cell.complete(result) for result in (*measured.results, *spent)]
     metrics = {result.name: result.to_json() for result in results}

@@ -28,7 +28,7 @@ from pipelines.prepare.config import Params
 from pipelines.stage import end_with_parent
 from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.files import unwritable
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.sample import Sample
 from smis.data.schema import Header
 from smis.data.writer import PrepareConfig, ShardWriter
@@ -186,7 +186,7 @@ def _write_shards(job: _Job) -> int:
     cache = None if os.environ.get("SMIS_KEEP") == "0" else job.cache
     with (
         ShardWriter(job.folder, job.header, shard_mib=config.shard_mib, cache=cache) as writer,
-        Bar(f"preparing {job.header.dataset}", total=_total(reader), unit="pictures") as bar,
+        ProgressBar(f"preparing {job.header.dataset}", total=_total(reader), unit="pictures") as bar,
     ):
         if not config.skip_bad and writer.rows < _count(chunks[: writer.after]):
             writer.discard(complete=False)  # the problems that the interrupted run saw were not recorded

@@ -10,7 +10,7 @@ import torch
 
 from pipelines.params import read
 from pipelines.reference.config import Params, ReferenceConfig
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.data.shards import Prepared, Split
 from smis.metrics.image import embeddings
 from smis.metrics.image.features import device_of
@@ -34,7 +34,7 @@ def measure(split: Split, config: ReferenceConfig, *, title: str) -> Statistics:
     embedding = embeddings.load(config.network, device_of(os.environ.get("SMIS_DEVICE")))
     numbers = spread(len(split), config.images)
     moments, kept = Moments(embedding.dimensions), []
-    with Bar(title, total=len(numbers), unit="images") as bar:
+    with ProgressBar(title, total=len(numbers), unit="images") as bar:
         for start in range(0, len(numbers), config.batch):
             chosen = numbers[start : start + config.batch]
             kept.append(embedding.of(split.batch(chosen).image))

@@ -8,7 +8,7 @@ from pipelines.remote.bucket import RemoteBucket, S3Location, configured_remote
 from pipelines.stage import run
 from smis.core.errors import ParamsError
 from smis.core.files import written
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 
 _REPORT = Path("report/report.html")
 
@@ -45,7 +45,7 @@ def _check(options: argparse.Namespace) -> None:
     from pipelines.remote.locked_outputs import check_objects, read_outputs
 
     bucket, outputs = _bucket(options), read_outputs(Path())
-    with Bar(f"checking {bucket.location}", total=len(outputs), unit="objects", visible=options.whole) as bar:
+    with ProgressBar(f"checking {bucket.location}", total=len(outputs), unit="objects", visible=options.whole) as bar:
         objects = check_objects(bucket, outputs, whole=options.whole, advance=bar.advance)
     method = "MD5 compared" if options.whole else "sizes compared"
     print(f"{bucket.location} holds all {len(objects)} objects of dvc.lock ({method})")

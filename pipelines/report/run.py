@@ -1,6 +1,5 @@
 """Gather the files of every data set and write the report."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from pipelines.report.training_curves import CurveChart, curve_charts
 from smis.core.contact_sheet import Group, paint
 from smis.core.errors import ParamsError
 from smis.core.files import written_folder
+from smis.core.history import read_history
 from smis.data.shards import Prepared
 
 
@@ -72,7 +72,7 @@ def gather(dataset: str, systems: list[str], config: ReportConfig) -> DatasetRep
         data, list(samples.values()), rows=config.rows, varied_classes=config.parts, class_names=config.classes
     )
     sheets = SampleSheets(data, selection, config.samples)
-    histories = {system: _history(Path("runs", dataset, system, "history.jsonl")) for system in measured}
+    histories = {system: read_history(Path("runs", dataset, system, "history.jsonl")) for system in measured}
     return DatasetReport(
         dataset,
         systems=list(measured),
@@ -86,10 +86,6 @@ def gather(dataset: str, systems: list[str], config: ReportConfig) -> DatasetRep
         sheets={system: sheets.sheet(each) for system, each in samples.items()},
         comparison=paint(sheets.comparison(samples, rows=config.compared_rows), blocks=list(measured)),
     )
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
 
 
 def _facts(data: Prepared, histories: Mapping[str, list[dict[str, float]]]) -> dict[str, str]:

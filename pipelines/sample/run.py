@@ -11,7 +11,7 @@ from pipelines.sample.config import Params
 from smis.core.batch import Batch
 from smis.core.device import usable_device
 from smis.core.files import written_folder
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.sample_row import SampleRow
 from smis.core.seeding import generator
 from smis.data.samples import write_samples
@@ -46,7 +46,7 @@ class _Cell:
     def write(self, folder: Path, *, title: str) -> None:
         parts = sum(map(len, [*self._chosen.values(), *self._instances.values()]))
         total = len(self._test) + self._config.samples * (len(self._chosen) + parts)
-        with written_folder(folder) as beside, Bar(title, total=total, unit="images") as bar:
+        with written_folder(folder) as beside, ProgressBar(title, total=total, unit="images") as bar:
             self._file(beside / "single.arrow", self._sampler.single(self._batches()), bar)
             self._file(beside / "everything.arrow", self._everything(), bar)
             for chosen in sorted({c for classes in self._chosen.values() for c in classes}):
@@ -54,7 +54,7 @@ class _Cell:
             if any(self._instances.values()):
                 self._file(beside / "instances.arrow", self._one_instance(), bar)
 
-    def _file(self, path: Path, made: Iterable[SampleRow], bar: Bar) -> None:
+    def _file(self, path: Path, made: Iterable[SampleRow], bar: ProgressBar) -> None:
         def rows() -> Iterator[SampleRow]:
             for row in made:
                 yield row

@@ -9,7 +9,7 @@ import torch
 
 from pipelines.params import read
 from pipelines.segmenter.config import Params
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
@@ -44,7 +44,8 @@ def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], dev
     network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(config.seed))
     split = data.split("train")
     batches = (batch.to(device) for batch in Loader(split, batch=config.batch, seed=config.seed).from_step(0))
-    with Bar(f"training a segmenter on real {facts['dataset']} images", total=config.steps, unit="steps") as bar:
+    title = f"training a segmenter on real {facts['dataset']} images"
+    with ProgressBar(title, total=config.steps, unit="steps") as bar:
         train(
             network,
             batches,
@@ -63,7 +64,7 @@ def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device:
         classes=len(split.header.classes), ignore=segmenter.ignored, protocol={**segmenter.protocol, **how}
     )
     starts = range(0, len(split), config.batch)
-    with Bar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
+    with ProgressBar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
         for start in starts:
             here = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
             found.update(here.keys, segmenter.predict(here.image), here.labels)

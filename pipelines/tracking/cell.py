@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from smis.core.history import read_history
+
 _STEP = re.compile(r"(\d+)$")
 
 
@@ -61,10 +63,8 @@ class Cell:
         return digest([self.checkpoint])
 
     def curves(self) -> dict[int, dict[str, float]]:
-        """Read history.jsonl; a step that was trained twice, before and after a kill, counts once."""
-        lines = (self.folder / "history.jsonl").read_text().splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
-        return {row["step"]: curve_values(row) for row in rows}
+        """Read the values of history.jsonl by step."""
+        return {int(row["step"]): curve_values(row) for row in read_history(self.folder / "history.jsonl")}
 
     def values(self) -> dict[str, float]:
         """Read the metrics, with the ends of their intervals as values of their own."""

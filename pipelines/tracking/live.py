@@ -40,7 +40,7 @@ class Nothing:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Do nothing."""
 
-    def picture(self, step: int, name: str, path: Path) -> None:
+    def log_image(self, step: int, name: str, path: Path) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Mirror:
         self._step = step
         self._points.append(Point(step, _now_ms(), curve_values(dict(values))))
 
-    def picture(self, step: int, name: str, path: Path) -> None:
+    def log_image(self, step: int, name: str, path: Path) -> None:
         """Take a sample grid."""
         self._pictures.append((step, name, path))
 

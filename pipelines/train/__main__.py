@@ -3,7 +3,7 @@
 import sys
 
 from pipelines.stage import run
-from pipelines.train import main
+from pipelines.train.run import main
 
 if __name__ == "__main__":
     run(lambda: main(*sys.argv[1:]))

@@ -1,34 +1,34 @@
-"""What decides what is learned."""
+"""The parameters of the stage `train`."""
 
 from pydantic import Field, PositiveInt, SerializeAsAny
 
 from smis.core.config import Config
 from smis.metrics.image.embeddings import EmbeddingName
 from smis.metrics.image.networks import DistanceName
-from smis.training.config import TrainingConfig
+from smis.training.loop import TrainingConfig
 from smis.training.validation import ValidationConfig
 
 
-class MeasuredConfig(ValidationConfig):
-    """What a measurement is made of; the more, the steadier and the slower."""
+class ValidationMetricsConfig(ValidationConfig):
+    """When to validate, and on how many images; more images give steadier values and take longer."""
 
     images: PositiveInt | None = None
-    """How many validation images are made again for the Fréchet distance to them, evenly spread; null makes all."""
+    """Validation images for the Fréchet distance, evenly spaced; null takes all."""
     label_maps: PositiveInt = 8
-    """Of how many label maps the diversity is the mean."""
+    """Label maps for the diversity."""
     samples: int = Field(default=4, ge=2)
-    """Of each of them."""
+    """Images of each of these label maps."""
     embedding: EmbeddingName = "stlpips_vgg16"
-    """The network of the Fréchet distance; `inception_fid` gives FID."""
+    """Network of the Fréchet distance; `inception_fid` gives FID."""
     network: DistanceName = "stlpips_alex"
-    """The network of the diversity."""
+    """Network of the diversity."""
     batch: PositiveInt = 16
 
 
 class Params(Config):
-    """The sections that decide what is learned."""
+    """The sections of params.yaml that training depends on."""
 
     seed: int
     train: TrainingConfig
-    validation: MeasuredConfig
+    validation: ValidationMetricsConfig
     system: SerializeAsAny[Config]

@@ -12,7 +12,7 @@ from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
 from smis.metrics import cost
 from smis.metrics.image.result import interval
-from smis.training.precision import Precision, mixed
+from smis.training.acceleration import Precision, autocast
 
 _WARM_UP = 3
 
@@ -50,7 +50,7 @@ def encode(system: str, preset: str, *, batch: int, precision: Precision, device
 def _measured(
     run: Callable[[], object], *, batch: int, precision: Precision, device: torch.device, repeats: int
 ) -> dict[str, Any]:
-    run = torch.inference_mode()(mixed(run, precision=precision, device=device))
+    run = torch.inference_mode()(autocast(run, precision=precision, device=device))
     for _ in range(_WARM_UP):
         run()
     rates = batch / np.array([cost.seconds(run, device=device) for _ in range(repeats)])

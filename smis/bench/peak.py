@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from smis.training.precision import KINDS, Precision
+from smis.training.acceleration import DTYPES, Precision
 
 _SIDE = {"cpu": 2048, "cuda": 8192}
 
@@ -13,7 +13,7 @@ _SIDE = {"cpu": 2048, "cuda": 8192}
 def peak(device: torch.device, precision: Precision, *, repeats: int = 5) -> float:
     """Return floating-point operations per second of a large square product, the median of warm runs."""
     side = _SIDE.get(device.type, 2048)
-    a, b = (torch.randn(side, side, device=device).to(KINDS[precision]) for _ in range(2))
+    a, b = (torch.randn(side, side, device=device).to(DTYPES[precision]) for _ in range(2))
     taken = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

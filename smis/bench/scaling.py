@@ -12,8 +12,8 @@ import torch
 from smis.bench.built import known
 from smis.bench.training import Case, train
 from smis.core.errors import ParamsError
-from smis.core.memory import KEPT_MEMORY
-from smis.training.distributed import joined
+from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.training.distributed import distributed_context
 
 
 def trained(case: Case, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
@@ -38,7 +38,12 @@ def _started(case: Case, *, device: str | None, processes: int, steps: int) -> d
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "smis.bench.scaling"]
     threads = str(max(1, torch.get_num_threads() // processes))
-    environment = {**KEPT_MEMORY, **os.environ, "OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    environment = {
+        **MALLOC_ENVIRONMENT,
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+    }
     command += [words, str(steps), device or ""]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -47,9 +52,9 @@ def _started(case: Case, *, device: str | None, processes: int, steps: int) -> d
 
 
 def _worker(words: str, steps: str, device: str) -> None:
-    with joined(device or None) as processes:
-        found = train(Case(**json.loads(words)), processes, steps=int(steps))
-        if processes.first:
+    with distributed_context(device or None) as distributed:
+        found = train(Case(**json.loads(words)), distributed, steps=int(steps))
+        if distributed.is_main:
             print(json.dumps(found))
 
 

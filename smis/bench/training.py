@@ -10,10 +10,9 @@ from smis.bench.peak import peak
 from smis.bench.scene import Scenes
 from smis.bench.timeline import Timeline
 from smis.metrics import cost
-from smis.training.config import TrainingConfig
-from smis.training.distributed import Processes
-from smis.training.learner import Learner
-from smis.training.precision import Precision
+from smis.training.acceleration import Precision
+from smis.training.distributed import DistributedContext
+from smis.training.loop import Trainer, TrainingConfig
 
 _WARM_UP = 2
 _BUILT = ("system", "preset")
@@ -40,26 +39,26 @@ class Case:
         return TrainingConfig.model_validate({key: value for key, value in asdict(self).items() if key not in _BUILT})
 
 
-def train(case: Case, processes: Processes, *, steps: int) -> dict[str, Any]:
+def train(case: Case, distributed: DistributedContext, *, steps: int) -> dict[str, Any]:
     """Train a few steps from made-up weights; times are this process's, marks cost less than a thousandth of them.
 
     `seconds` has forward and backward of each network together; `achieved` is the share of what a product of matrices
     reaches here in the same numbers.
     """
-    device = processes.device
+    device = distributed.device
     system, data = built(case.system, case.preset, training=True)
-    learner = Learner(system.to(device), case.config, processes)
-    batches = Scenes(data, batch=case.batch, parts=processes.world).from_step(0)
+    trainer = Trainer(system.to(device), case.config, distributed)
+    batches = Scenes(data, batch=case.batch, parts=distributed.world_size).from_step(0)
     timeline = Timeline(device)
     timeline.follow({part: getattr(system, part, None) for part in PARTS})
-    learner.watch(timeline.mark)
+    trainer.on_phase(timeline.mark)
     numbers = iter(range(1, _WARM_UP + steps + 2))
 
     def step() -> None:
         timeline.mark("data")
         batch = next(batches).to(device)
         timeline.mark("other")
-        learner.take(next(numbers), batch, seed=0)
+        trainer.train_step(next(numbers), batch, seed=0)
 
     for _ in range(_WARM_UP):
         step()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from smis.core.errors import ImageError, LabelError
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.sample import Sample
 from smis.data import index
 from smis.data.shards import Prepared
@@ -87,7 +87,7 @@ def of_reader(reader: Reader) -> dict[str, Census]:
     ]
     found = {split: Census.empty(len(reader.classes)) for split in reader.splits}
     total = sum(reader.count(split) for split in reader.splits)
-    with Bar("checking", total=total, unit="pictures") as bar:
+    with ProgressBar("checking", total=total, unit="pictures") as bar:
         counted = in_order(count, reader, pieces, preload=[__name__], begin=_nothing)
         for (split, start, stop), part in zip(pieces, counted, strict=True):
             found[split].join(part)

@@ -14,7 +14,7 @@ from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
 from smis.core.errors import StyleError
 from smis.core.files import written
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.shapes import Picture
 from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
 from smis.styles.inputs import read_image
@@ -79,7 +79,7 @@ def make(
     synth = load(chosen.checkpoint, device=chosen.device)
     folder, steps = _Folder(chosen.out, synth), steps_of(synth, chosen)
     left_out: dict[Path, StyleError] = {}
-    with Bar(chosen.verb, total=len(files), unit="label maps", visible=len(files) > 1) as bar:
+    with ProgressBar(chosen.verb, total=len(files), unit="label maps", visible=len(files) > 1) as bar:
         for path in files:
             try:
                 folder.add(_source(synth, path, chosen, files=files), steps)

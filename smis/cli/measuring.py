@@ -16,7 +16,7 @@ from torch import nn
 from smis.cli.parts import Maps, Part, ignored, map_names, open_maps, open_parts
 from smis.cli.sources import is_prepared, open_groups, open_named, open_source
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.shapes import Image
 from smis.metrics import cost, image_files
 from smis.metrics.image import fid, inception, networks
@@ -229,7 +229,7 @@ def _of(title: str) -> Iterator[None]:
 def _images(source: Source, chosen: argparse.Namespace) -> Iterator[tuple[list[str], torch.Tensor]]:
     """Give the pictures by name as Inception sees them."""
     parts = image_files.image_batches(source, batch=chosen.batch, workers=chosen.workers, resize=inception.resize)
-    with Bar(source.title, total=len(source), unit="images", visible=sys.stderr.isatty()) as bar:
+    with ProgressBar(source.title, total=len(source), unit="images", visible=sys.stderr.isatty()) as bar:
         for names, image in parts:
             yield names, image
             bar.advance(len(names))
@@ -243,8 +243,8 @@ def _ahead(read: Callable[[int], T], count: int, chosen: argparse.Namespace) -> 
             bar.advance()
 
 
-def _bar(chosen: argparse.Namespace, *, total: int, unit: str) -> Bar:
-    return Bar(chosen.metric, total=total, unit=unit, visible=sys.stderr.isatty())
+def _bar(chosen: argparse.Namespace, *, total: int, unit: str) -> ProgressBar:
+    return ProgressBar(chosen.metric, total=total, unit=unit, visible=sys.stderr.isatty())
 
 
 def _bootstrap(chosen: argparse.Namespace) -> Bootstrap:

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from smis.training.heartbeat import NAME, Sign
+from smis.training.loggers import STATUS_FILE, RunStatus
 
 
 def add(verbs: Any) -> None:
@@ -24,21 +24,25 @@ def add(verbs: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Print a row for each training; a finished one leaves nothing behind."""
-    signs = [sign for path in sorted(chosen.workspace.glob(f".scratch/*/{NAME}")) if (sign := Sign.read(path))]
+    statuses = [
+        status
+        for path in sorted(chosen.workspace.glob(f".scratch/*/{STATUS_FILE}"))
+        if (status := RunStatus.read(path))
+    ]
     if chosen.json:
-        print(json.dumps([{**asdict(sign), "alive": sign.alive} for sign in signs], indent=2))
+        print(json.dumps([{**asdict(status), "alive": status.alive} for status in statuses], indent=2))
         return
-    if not signs:
+    if not statuses:
         print("no training goes on or waits to go on here")
         return
     table = Table("training", "state", "step", "images/s", "left", "where", "last heard", box=box.SIMPLE)
-    for sign in signs:
-        state = "runs" if sign.alive else "stopped; repeat the command to go on"
-        left = _time(sign.seconds_left) if sign.alive else ""
-        where = f"{sign.host}, process {sign.process}, {sign.processes} x {sign.device}"
-        heard = f"{_time(time.time() - sign.at)} ago"
-        steps = f"{sign.step:,} of {sign.steps:,}"
-        table.add_row(sign.title, state, steps, f"{sign.images_per_second:.1f}", left, where, heard)
+    for status in statuses:
+        state = "runs" if status.alive else "stopped; repeat the command to go on"
+        left = _time(status.seconds_left) if status.alive else ""
+        where = f"{status.host}, process {status.process}, {status.processes} x {status.device}"
+        heard = f"{_time(time.time() - status.at)} ago"
+        steps = f"{status.step:,} of {status.steps:,}"
+        table.add_row(status.title, state, steps, f"{status.images_per_second:.1f}", left, where, heard)
     Console().print(table)
 
 

@@ -1,8 +1,12 @@
-"""What the loader gives and a system takes."""
+"""A batch as a system takes it, and its way to the device, where a system checks what it cannot take."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Integer
+from torch import Tensor
 
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 
@@ -11,9 +15,8 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 class Batch:
     """One process's share of a global batch.
 
-    `parts` is the number of shares that the global batch is split into: over processes, and in each over time.
-    Gradients are averaged over them, so a term that is a *sum* over the batch (the released KL divergence) is
-    multiplied by `parts`.
+    `parts` is the number of shares of the global batch: processes times micro-batches. Gradients are averaged over
+    them, so a term that is a *sum* over the batch (the released KL divergence) is multiplied by `parts`.
     """
 
     image: Image
@@ -22,20 +25,20 @@ class Batch:
     keys: tuple[str, ...]
     parts: int = 1
     sketch: Sketch | None = None
-    """For the one system that can be told lines."""
+    """Line drawing, for the one system that is conditioned on one."""
 
     def split(self, count: int) -> list["Batch"]:
-        """Cut this share into `count` equal ones, each a part of the global batch of its own."""
+        """Split into `count` micro-batches of equal size."""
         sketches = [None] * count if self.sketch is None else self.sketch.chunk(count)
-        share = len(self.keys) // count
-        pieces = zip(self.image.chunk(count), self.labels.chunk(count), self.instances.chunk(count), strict=True)
+        size = len(self.keys) // count
+        maps = zip(self.image.chunk(count), self.labels.chunk(count), self.instances.chunk(count), strict=True)
         return [
-            Batch(*piece, self.keys[number * share : (number + 1) * share], self.parts * count, sketches[number])
-            for number, piece in enumerate(pieces)
+            Batch(*each, self.keys[number * size : (number + 1) * size], self.parts * count, sketches[number])
+            for number, each in enumerate(maps)
         ]
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Move the pictures, without waiting for the copy where memory is pinned."""
+        """Copy to a device; does not wait for the copy if memory is pinned."""
         return replace(
             self,
             image=self.image.to(device, non_blocking=True),
@@ -43,3 +46,53 @@ class Batch:
             instances=self.instances.to(device, non_blocking=True),
             sketch=None if self.sketch is None else self.sketch.to(device, non_blocking=True),
         )
+
+
+@runtime_checkable
+class Transferable(Protocol):
+    """A batch that is not on its device yet."""
+
+    @property
+    def instances(self) -> Integer[Tensor, "b h w"]:
+        """The instance maps, of any integer type."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the images."""
+        ...
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on a device, without waiting for it."""
+        ...
+
+
+@runtime_checkable
+class LimitedInstances(Protocol):
+    """A system that has a limited number of instance slots."""
+
+    def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
+        """Raise a LabelError if an image has more instances."""
+        ...
+
+
+def to_device(batch: Transferable, system: object, device: torch.device | str) -> Batch:
+    """Validate the instances of a batch for a system, then copy it to the device.
+
+    Raises:
+        LabelError: if an image has more instances than the system has slots for.
+    """
+    validate_instances(system, batch.instances, batch.keys)
+    return batch.to(device)
+
+
+def validate_instances(system: object, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
+    """Validate instance maps on the CPU, if the system limits them.
+
+    An id without a slot would index beyond a table: on a GPU that ends the process without naming an image.
+
+    Raises:
+        LabelError: if an image has more instances than the system has slots for.
+    """
+    if isinstance(system, LimitedInstances):
+        system.check_instances(instances, keys)

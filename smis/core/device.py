@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device to compute on."""
 
 import torch
 
@@ -6,10 +6,14 @@ from smis.core.errors import ParamsError
 
 
 def usable_device(name: str | torch.device | None = None) -> torch.device:
-    """Return the device of a name; without one, a GPU where there is one.
+    """Return the named device; without a name, a GPU if available.
 
     Raises:
         ParamsError: if this machine has no such device.
+
+    Example:
+        >>> usable_device("cpu")
+        device(type='cpu')
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

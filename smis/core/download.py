@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from smis.core.errors import WeightsError
 from smis.core.files import written
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.core.weights import TABLE, Weights, cache, check, find
 
 _MIB = 1 << 20
@@ -33,7 +33,7 @@ def fetch(name: str) -> Path:
     path = cache() / wanted.file
     with written(path) as beside, _open(name, wanted) as response:
         expected = int(response.headers.get("Content-Length") or 0)
-        with Bar(f"fetching {wanted.file}", total=-(-expected // _MIB), unit="MiB") as bar:
+        with ProgressBar(f"fetching {wanted.file}", total=-(-expected // _MIB), unit="MiB") as bar:
             received = _save(name, wanted, response, path=beside, bar=bar)
             if received < expected:
                 raise _failed(name, wanted, f"it ended after {received} of {expected} bytes")
@@ -41,7 +41,7 @@ def fetch(name: str) -> Path:
     return path
 
 
-def _save(name: str, wanted: Weights, response: IO[bytes], *, path: Path, bar: Bar) -> int:
+def _save(name: str, wanted: Weights, response: IO[bytes], *, path: Path, bar: ProgressBar) -> int:
     with path.open("wb") as file:
         while piece := _read(name, wanted, response):
             file.write(piece)

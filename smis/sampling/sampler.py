@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from smis.core.batch import Batch
+from smis.core.batch import Batch, to_device
 from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.core.transfer import to_device
 
 
 @runtime_checkable

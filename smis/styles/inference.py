@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from smis.core.batch import validate_instances
 from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
 from smis.core.sample import check_range
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
-from smis.core.transfer import validate_instances
 from smis.models.registry import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.styles.inputs import Given, read_ids

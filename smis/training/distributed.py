@@ -1,4 +1,4 @@
-"""The processes that share one training, as `torchrun` starts them."""
+"""The processes of one training run, as `torchrun` starts them."""
 
 import os
 from collections.abc import Iterator
@@ -12,68 +12,76 @@ from torch import Tensor
 from torch import distributed as dist
 
 _TIMEOUT = timedelta(minutes=10)
-"""Processes that wait for a silent one give up after this, as NCCL's do; the first may be alone for minutes, with a
-grid whose networks are compiled before. One that died is noticed at once."""
+"""As NCCL's. The main process may be busy alone for minutes, with a grid whose networks are compiled first. A process
+that died is noticed at once."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Processes:
-    """One process's place among all; the first alone writes and speaks."""
+class DistributedContext:
+    """Rank of this process among `world_size` processes, and its device.
+
+    Example:
+        >>> context = DistributedContext()
+        >>> context.is_main, context.all_gather_object("x")
+        (True, ['x'])
+    """
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
-    def first(self) -> bool:
-        """Whether this process writes files, logs and shows the bar."""
+    def is_main(self) -> bool:
+        """Whether this process writes files, logs and shows progress."""
         return self.rank == 0
 
-    def mean_(self, values: Tensor) -> Tensor:
-        """Average in place over the processes; every one of them gets the same bits."""
-        if self.world > 1:
+    def all_reduce_mean_(self, values: Tensor) -> Tensor:
+        """Average in place over the processes; all of them get the same bits."""
+        if self.world_size > 1:
             dist.all_reduce(values)
-            values /= self.world
+            values /= self.world_size
         return values
 
-    def gathered(self, thing: T) -> list[T]:
-        """Collect a small picklable thing from each process, in the order of their ranks."""
-        if self.world == 1:
-            return [thing]
-        things: list[T | None] = [None] * self.world
-        dist.all_gather_object(things, thing)
-        return things  # pyright: ignore[reportReturnType]
+    def all_gather_object(self, item: T) -> list[T]:
+        """Collect a small picklable object from each process, ordered by rank."""
+        if self.world_size == 1:
+            return [item]
+        items: list[T | None] = [None] * self.world_size
+        dist.all_gather_object(items, item)
+        return items  # pyright: ignore[reportReturnType]
 
 
-def launched() -> bool:
-    """Say whether `torchrun` started this process."""
+def is_torchrun_worker() -> bool:
+    """Return whether `torchrun` started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 @contextmanager
-def joined(device: str | None = None) -> Iterator[Processes]:
-    """Join the processes that `torchrun` started, or be the only one; leave them at the end.
+def distributed_context(device: str | None = None) -> Iterator[DistributedContext]:
+    """Join the process group of `torchrun`, and leave it at the end.
 
-    `device` is "cpu" or "cuda"; without one, CUDA where there is one. A process alone joins nothing, which saves
-    a second of start.
+    A single process creates no group, which saves a second.
+
+    Args:
+        device: "cpu" or "cuda"; None takes CUDA if available.
     """
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     own = _own_device(device)
-    if world == 1:
-        yield Processes(device=own)
+    if world_size == 1:
+        yield DistributedContext(device=own)
         return
     dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
-        yield Processes(rank=rank, world=world, device=own)
+        yield DistributedContext(rank=rank, world_size=world_size, device=own)
         dist.barrier()
     finally:
         dist.destroy_process_group()
 
 
-def _own_device(wanted: str | None) -> torch.device:
-    kind = wanted or ("cuda" if torch.cuda.is_available() else "cpu")
+def _own_device(name: str | None) -> torch.device:
+    kind = name or ("cuda" if torch.cuda.is_available() else "cpu")
     if kind != "cuda":
         return torch.device(kind)
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

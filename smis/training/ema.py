@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights: what is sampled, measured and published."""
+"""Exponential moving average of the weights: what is sampled, validated and exported."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +10,22 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from smis.training.export import tensors_of
 
 
-class Average:
-    """Follows the parameters of some networks; copies their buffers (batch statistics, spectral vectors).
+class ExponentialMovingAverage:
+    """Averages the parameters of networks and copies their buffers (batch statistics, spectral vectors).
 
-    Early on it follows faster: the decay of step s is min(decay, (1 + s) / (10 + s)), so that a short run's average
-    is not made of the first random weights.
+    The decay at step s is min(decay, (1 + s) / (10 + s)), so that the average of a short run does not consist of the
+    initial random weights.
+
+    Example:
+        >>> network = nn.Linear(1, 1, bias=False)
+        >>> ema = ExponentialMovingAverage({"generator": network}, decay=0.999)
+        >>> with torch.no_grad():
+        ...     _ = network.weight.add_(11)
+        >>> ema.update(1)
+        >>> with ema.applied():
+        ...     averaged = network.weight.item()
+        >>> round(network.weight.item() - averaged, 4)
+        2.0
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], *, decay: float) -> None:
@@ -28,21 +39,23 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights of one more step, counted from 1."""
-        follow = get_ema_multi_avg_fn(min(self._decay, (1 + step) / (10 + step)))
-        follow([self.tensors[name] for name in self._parameters], [self._live[name] for name in self._parameters], step)
+        """Average in the weights after a step, counted from 1."""
+        average = get_ema_multi_avg_fn(min(self._decay, (1 + step) / (10 + step)))
+        average(
+            [self.tensors[name] for name in self._parameters], [self._live[name] for name in self._parameters], step
+        )
         for name in self._buffers:
             self.tensors[name].copy_(self._live[name])
 
     @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from an earlier run's average."""
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Load the average of an earlier run."""
         for name, tensor in self.tensors.items():
             tensor.copy_(tensors[name])
 
     @contextmanager
-    def worn(self) -> Iterator[None]:
-        """Let the networks wear the average, in eval mode; then give them back their own weights, bit for bit."""
+    def applied(self) -> Iterator[None]:
+        """Put the average into the networks, in eval mode; afterwards restore their own weights, bit for bit."""
         self._swap()
         for network in self._networks.values():
             network.eval()

@@ -1,4 +1,4 @@
-"""The finished weights, for others: a safetensors file that says what it holds."""
+"""Export of finished weights: a safetensors file with the metadata to build the system again."""
 
 import json
 import os
@@ -23,10 +23,10 @@ FORMAT = "1"
 
 @dataclass(frozen=True)
 class Trained:
-    """A system with its trained weights, in eval mode, and what its checkpoint says about itself.
+    """A system with its trained weights, in eval mode, and the metadata of its checkpoint.
 
-    `metadata` holds format, system, config (JSON), dataset, classes (JSON), palette (JSON), height, width, step; of an
-    imported one also release and preset. Without encoder tensors in the file, the system's `encoder` is None.
+    `metadata` has format, system, config (JSON), dataset, classes (JSON), palette (JSON), height, width, step; of an
+    imported checkpoint also release and preset. Without encoder tensors in the file, the system's `encoder` is None.
     """
 
     system: Any
@@ -34,7 +34,12 @@ class Trained:
 
 
 def tensors_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """Name every parameter and buffer `network.key`; parameters stay parameters."""
+    """Return all parameters and buffers by `network.key`; parameters stay parameters.
+
+    Example:
+        >>> sorted(tensors_of({"generator": nn.Linear(1, 1)}))
+        ['generator.bias', 'generator.weight']
+    """
     return {
         f"{name}.{key}": tensor
         for name, network in networks.items()
@@ -43,15 +48,20 @@ def tensors_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> None:
-    """Write beside and rename; the same weights and metadata give the same bytes. Weights are not held twice.
+    """Write a checkpoint atomically; the same weights and metadata give the same bytes.
 
     Raises:
         DiskError: if the file cannot be written.
+
+    Example:
+        >>> save_weights(Path("linear.safetensors"), nn.Linear(1, 1).state_dict(), metadata={"step": "7"})
+        >>> load_weights(Path("linear.safetensors"))[1]
+        {'format': '1', 'step': '7'}
     """
     ready = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    with written(path) as beside:
-        _write(beside, ready, metadata={"format": FORMAT, **metadata})
-        _sort_metadata(beside)
+    with written(path) as temporary:
+        _write(temporary, ready, metadata={"format": FORMAT, **metadata})
+        _sort_metadata(temporary)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -77,7 +87,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def load_system(path: Path, systems: Registry) -> Trained:
-    """Build the system that a checkpoint names, and fill in its weights.
+    """Build the system that a checkpoint names, and load its weights.
 
     Raises:
         CheckpointError: if the file is missing, broken, or does not fit the system.
@@ -102,7 +112,7 @@ def description(
     width: int,
     step: int = 0,
 ) -> dict[str, str]:
-    """Return the metadata that a system is built from again, and what its classes are called and look like."""
+    """Return the metadata that a system can be built from, with the names and colors of its classes."""
     return {
         "system": system,
         "config": config.model_dump_json(),
@@ -116,7 +126,7 @@ def description(
 
 
 def build_system(metadata: Mapping[str, str], systems: Registry, *, source: Path) -> Any:
-    """Build the system that a checkpoint's metadata describe, with weights of its own.
+    """Build the system that a checkpoint's metadata describe, with random weights.
 
     Raises:
         ParamsError: if there is no such system, or its configuration is of another version.
@@ -133,7 +143,7 @@ def build_system(metadata: Mapping[str, str], systems: Registry, *, source: Path
 
 
 def part_of(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
-    """Return the tensors of one network, by their names inside it."""
+    """Return the tensors of one network, by their names in its state dict."""
     return {key.removeprefix(f"{network}."): value for key, value in tensors.items() if key.startswith(f"{network}.")}
 
 
@@ -152,9 +162,9 @@ def _write(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) 
     mode = path.stat().st_mode
     try:
         save_file(tensors, path, metadata=metadata)
-        path.chmod(mode)  # safetensors makes files that their owner alone can read
+        path.chmod(mode)  # safetensors creates files that only their owner can read
     except SafetensorError as error:
-        # A full disk is named by its number alone; `written` knows what to say about it.
+        # safetensors reports a full disk by its number alone; `written` makes a message of an OSError.
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
             raise
@@ -162,7 +172,7 @@ def _write(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) 
 
 
 def _sort_metadata(path: Path) -> None:
-    """Order the metadata, which safetensors writes in a random order: DVC compares bytes."""
+    """Sort the metadata, which safetensors writes in random order: DVC compares bytes."""
     with path.open("rb+") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))

@@ -1,4 +1,4 @@
-"""A training judged while it goes on: measured at intervals, its best step remembered, ended where nothing improves."""
+"""Validation during training: measure at intervals, remember the best step, stop early."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -6,66 +6,74 @@ from typing import Literal
 from pydantic import PositiveInt, model_validator
 
 from smis.core.config import Config
-from smis.training.states import Scored
+from smis.training.checkpoints import ScoredStep
 
 Criterion = Literal["fd", "lpips"]
 Measure = Callable[[], Mapping[Criterion, float]]
-"""Measures the networks as they are now; every process gets the same numbers."""
+"""Measures the networks as they are; returns the same numbers in every process."""
 
 
 class ValidationConfig(Config):
-    """When to measure, and what follows from it."""
+    """When to validate, and what follows from it."""
 
     every: PositiveInt | None = None
-    """Steps between two measurements; null measures never."""
+    """Steps between validations; null never validates."""
     by: Criterion = "fd"
-    """What decides which step is the best: the lowest distance to real images, or the highest diversity."""
+    """The criterion of the best step: the lowest Fréchet distance to real images, or the highest diversity."""
     publish: Literal["last", "best"] = "last"
-    """Whose weights become the checkpoint."""
+    """The step whose weights are exported."""
     patience: PositiveInt | None = None
-    """Training ends after so many measurements in a row that were no better than the best; null waits for all steps."""
+    """Validations without improvement after which training stops early; null trains all steps."""
 
     @model_validator(mode="after")
-    def _something_is_measured(self) -> "ValidationConfig":
+    def _has_measurements(self) -> "ValidationConfig":
         if self.every is None and (self.publish == "best" or self.patience):
             raise ValueError("publish: best and patience need measurements; set validation.every")
         return self
 
-    def score(self, found: Mapping[Criterion, float]) -> float:
-        """Return what is lower where a step is better."""
-        return -found["lpips"] if self.by == "lpips" else found["fd"]
+    def score(self, metrics: Mapping[Criterion, float]) -> float:
+        """Return the score of a step; lower is better."""
+        return -metrics["lpips"] if self.by == "lpips" else metrics["fd"]
 
 
 class Validation:
-    """Measures at intervals, and knows the best step so far: `best` is that of the run that this one goes on from."""
+    """Validates at intervals and keeps the best step.
 
-    def __init__(self, config: ValidationConfig, measure: Measure, *, best: Scored | None = None) -> None:
+    Args:
+        config: The interval, the criterion and the patience.
+        measure: Computes the metrics.
+        best: The best step of the run that is resumed.
+    """
+
+    def __init__(self, config: ValidationConfig, measure: Measure, *, best: ScoredStep | None = None) -> None:
         self._config, self._measure, self._best = config, measure, best
 
     @property
     def best(self) -> str:
-        """Name the best step so far in words."""
+        """The best step so far, for messages."""
         return f"step {self._best.step}" if self._best else "the first"
 
-    def due(self, step: int, *, last: int) -> bool:
-        """Say whether this step is measured: one in `every`, and the last."""
+    def is_due(self, step: int, *, last: int) -> bool:
+        """Return whether to validate after this step: every `every` steps, and after the last."""
         return self._config.every is not None and (step % self._config.every == 0 or step == last)
 
-    def measured(self, step: int) -> tuple[float, dict[str, float]]:
-        """Measure; return the score, and the values by the names of their curves."""
-        found = self._measure()
-        score = self._config.score(found)
+    def validate(self, step: int) -> tuple[float, dict[str, float]]:
+        """Measure, and return the score and the metrics by their names in history.jsonl."""
+        metrics = self._measure()
+        score = self._config.score(metrics)
         if self._best is None or score < self._best.score:
-            self._best = Scored(step, score)
-        return score, {f"validation_{name}": value for name, value in found.items()}
+            self._best = ScoredStep(step, score)
+        return score, {f"validation_{name}": value for name, value in metrics.items()}
 
-    def gives_up(self, step: int) -> bool:
-        """Say whether waiting for something better than the best has lasted long enough after this step."""
+    def should_stop_early(self, step: int) -> bool:
+        """Return whether `patience` validations up to this step were no better than the best."""
         if self._best is None or self._config.patience is None or self._config.every is None:
             return False
         return step - self._best.step >= self._config.patience * self._config.every
 
 
-def unjudged() -> Validation:
-    """Return what judges nothing."""
-    return Validation(ValidationConfig(), dict)
+class NoValidation(Validation):
+    """Never validates and never stops early."""
+
+    def __init__(self) -> None:
+        super().__init__(ValidationConfig(), dict)

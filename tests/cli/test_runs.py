@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from smis.cli import main
-from smis.training.heartbeat import NAME, Heartbeat, Sign
+from smis.training.loggers import STATUS_FILE, RunStatus, RunStatusLogger
 
 STEPS, BATCH = 100, 8
 
 
-def beat(folder: Path, *, step: int = 40) -> Sign:
-    path = folder / ".scratch" / "train-a" / NAME
-    heart = Heartbeat(path, title="inade on paperdoll", steps=STEPS, batch=BATCH, processes=2, device="cpu")
-    heart.log(step, {"images_per_second": 16.0, "GAN": 1.0})
-    sign = Sign.read(path)
-    assert sign is not None
-    return sign
+def beat(folder: Path, *, step: int = 40) -> RunStatus:
+    path = folder / ".scratch" / "train-a" / STATUS_FILE
+    logger = RunStatusLogger(path, title="inade on paperdoll", steps=STEPS, batch=BATCH, processes=2, device="cpu")
+    logger.log(step, {"images_per_second": 16.0, "GAN": 1.0})
+    status = RunStatus.read(path)
+    assert status is not None
+    return status
 
 
-def rewrite(folder: Path, sign: Sign) -> None:
-    (folder / ".scratch" / "train-a" / NAME).write_text(json.dumps(asdict(sign)))
+def rewrite(folder: Path, status: RunStatus) -> None:
+    (folder / ".scratch" / "train-a" / STATUS_FILE).write_text(json.dumps(asdict(status)))
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +52,13 @@ def test_a_training_whose_process_is_gone_has_stopped(tmp_path: Path, capsys: py
 
 
 def test_another_machine_is_believed_for_ten_minutes(tmp_path: Path) -> None:
-    sign = replace(beat(tmp_path), host="elsewhere", process=1)
-    assert sign.alive
-    assert not replace(sign, at=sign.at - 601).alive
+    status = replace(beat(tmp_path), host="elsewhere", process=1)
+    assert status.alive
+    assert not replace(status, at=status.at - 601).alive
 
 
 def test_nothing_and_what_cannot_be_read_are_no_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no training" in told(tmp_path, capsys)
     beat(tmp_path)
-    (tmp_path / ".scratch" / "train-a" / NAME).write_text("{")
+    (tmp_path / ".scratch" / "train-a" / STATUS_FILE).write_text("{")
     assert "no training" in told(tmp_path, capsys)

@@ -10,14 +10,14 @@ import pytest
 LARGE = 2**26
 HELD = f"""
 import ctypes, sys
-from smis.core.memory import keep_freed
+from smis.core.memory import keep_freed_memory
 
 class Mallinfo2(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in
                 "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
 
 if sys.argv[1] == "keep":
-    keep_freed()
+    keep_freed_memory()
 bytearray(b"x") * {LARGE}
 mallinfo2 = ctypes.CDLL("libc.so.6").mallinfo2
 mallinfo2.restype = Mallinfo2

@@ -1,6 +1,6 @@
 import pytest
 
-from smis.core.progress import Bar, track
+from smis.core.progress import ProgressBar, track
 
 
 def test_piped_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,6 +21,6 @@ def test_piped_progress_says_slow_work_in_between_and_its_end_once(
 
 
 def test_an_invisible_bar_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Bar("counting", total=2, visible=False) as bar:
+    with ProgressBar("counting", total=2, visible=False) as bar:
         bar.advance(2)
     assert capsys.readouterr().err == ""

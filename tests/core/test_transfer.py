@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from smis.core.batch import Batch
+from smis.core.batch import Batch, LimitedInstances, to_device
 from smis.core.errors import LabelError
 from smis.core.sample import check_slots
-from smis.core.transfer import LimitedInstances, to_device
 from smis.data.late import DeviceTransformBatch
 from smis.sampling.grid import sample_groups
 from smis.sampling.sampler import Sampler
-from smis.training.states import States
-from smis.training.tracker import Silence
-from smis.training.trainer import train
+from smis.training.checkpoints import CheckpointManager
+from smis.training.loggers import NullLogger
+from smis.training.loop import train
 
 REFUSED = r"^2/3 has instance id 4, but Toy was built for 4 instances \(ids 0 to 3\); set systems.toy.slots"
 
@@ -74,17 +73,17 @@ def test_training_refuses_a_picture_of_too_many_instances_before_the_step(
         def from_step(self, step: int) -> Iterator[Batch]:
             yield from (toy.batch_of(0), toy.batch_of(1), crowded(toy))
 
-    learner = toy.Learner(limited, toy.config_of(5), toy.Processes())
+    trainer = toy.Trainer(limited, toy.config_of(5), toy.DistributedContext())
     with pytest.raises(LabelError, match=REFUSED):
         train(
-            learner,
-            Crowded(toy.Processes()),
+            trainer,
+            Crowded(toy.DistributedContext()),
             seed=0,
-            states=States(tmp_path, {}),
-            tracker=Silence(),
-            look=lambda step: None,
+            checkpoints=CheckpointManager(tmp_path, {}),
+            logger=NullLogger(),
+            log_sample_grid=lambda step: None,
         )
-    assert learner.step == 2
+    assert trainer.step == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from smis.core.recipe import Recipe
 from smis.models.registry import SYSTEMS
-from smis.training.config import TrainingConfig
+from smis.training.loop import TrainingConfig
 
 PRESETS = [(name, preset) for name in sorted(SYSTEMS) for preset in SYSTEMS.load(name).presets]
 

@@ -8,9 +8,9 @@ import torch
 
 from pipelines.params import read
 from pipelines.train.config import Params
-from pipelines.train.measuring import Measuring
+from pipelines.train.run import ValidationMetrics
 from smis.data.shards import Prepared
-from smis.training.distributed import joined
+from smis.training.distributed import distributed_context
 
 
 def main(path: Path) -> None:
@@ -20,9 +20,9 @@ def main(path: Path) -> None:
     torch.manual_seed(0)
     size = {"classes": len(data.classes), "height": data.height, "width": data.width}
     system = params.system.build(**size, training=False).eval()  # pyright: ignore[reportAttributeAccessIssue]
-    with joined("cpu") as processes:
-        found = Measuring(params.validation, data.split("validation"), system, processes, seed=0)()
-        path.with_suffix(f".{processes.rank}.json").write_text(json.dumps(found))
+    with distributed_context("cpu") as distributed:
+        found = ValidationMetrics(params.validation, data.split("validation"), system, distributed, seed=0)()
+        path.with_suffix(f".{distributed.rank}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,11 @@ from safetensors.torch import save_file
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.models.registry import SYSTEMS
-from smis.training import learner as learner_module
-from smis.training.config import TrainingConfig
-from smis.training.distributed import Processes, joined
-from smis.training.learner import Learner
-from smis.training.states import States
-from smis.training.tracker import Silence
-from smis.training.trainer import train
+from smis.training import loop
+from smis.training.checkpoints import CheckpointManager
+from smis.training.distributed import DistributedContext, distributed_context
+from smis.training.loggers import NullLogger
+from smis.training.loop import Trainer, TrainingConfig, train
 
 CLASSES, SIZE, BATCH = 4, 32, 4
 _SMALL = {"hidden": 8, "discriminator": {"width": 8}, "perceptual": {"network": "stlpips_vgg16", "slices": [1.0]}}
@@ -41,8 +39,8 @@ CASES = {
 class Data:
     """A process's share of global batches that are made by code."""
 
-    def __init__(self, processes: Processes) -> None:
-        self._rank, self._world = processes.rank, processes.world
+    def __init__(self, distributed: DistributedContext) -> None:
+        self._rank, self._world = distributed.rank, distributed.world_size
 
     def from_step(self, step: int) -> Iterator[Batch]:
         while True:
@@ -69,30 +67,39 @@ class SingleNoise(Noise):
         return drawn.to(kind)
 
 
-def learned(name: str, case: str, processes: Processes, states: States) -> dict[str, torch.Tensor]:
+def learned(
+    name: str, case: str, distributed: DistributedContext, checkpoints: CheckpointManager
+) -> dict[str, torch.Tensor]:
     kind, section = CASES[case]
     torch.manual_seed(0)
     system = SYSTEMS.load(name).check(SECTIONS[name], source="test")
     system = system.build(classes=CLASSES, height=SIZE, width=SIZE, training=True).to(kind)
     torch.set_default_dtype(kind)
-    learner = Learner(system, TrainingConfig.model_validate({"batch": BATCH, **section}), processes)
-    train(learner, Data(processes), seed=0, states=states, tracker=Silence(), look=lambda step: None)
+    trainer = Trainer(system, TrainingConfig.model_validate({"batch": BATCH, **section}), distributed)
+    train(
+        trainer,
+        Data(distributed),
+        seed=0,
+        checkpoints=checkpoints,
+        logger=NullLogger(),
+        log_sample_grid=lambda step: None,
+    )
     torch.set_default_dtype(torch.float32)
     if case != "weights":
-        return {"generator": learner.generator._flat, "discriminator": learner.discriminator._flat}
-    networks = learner.state()["networks"]
+        return {"generator": trainer.generator_optimizer._flat, "discriminator": trainer.discriminator_optimizer._flat}
+    networks = trainer.state_dict()["networks"]
     flat = {f"{part}.{key}": value for part, state in networks.items() for key, value in state.items()}
     return {key: value.contiguous().clone() for key, value in flat.items()}
 
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    learner_module.Noise = SingleNoise
-    with joined("cpu") as processes:
+    loop.Noise = SingleNoise
+    with distributed_context("cpu") as distributed:
         for name in SECTIONS:
             for case in CASES:
-                tensors = learned(name, case, processes, States(folder / "states" / f"{name}-{case}", {}))
-                if processes.first:
+                tensors = learned(name, case, distributed, CheckpointManager(folder / "states" / f"{name}-{case}", {}))
+                if distributed.is_main:
                     save_file(tensors, folder / f"{name}-{case}.safetensors")
 
 

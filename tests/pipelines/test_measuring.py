@@ -11,14 +11,13 @@ import pytest
 import torch
 
 from pipelines.params import read
-from pipelines.train.cell import Cell
 from pipelines.train.config import Params
-from pipelines.train.measuring import Measuring
+from pipelines.train.run import TrainingRun, ValidationMetrics
 from smis.core.batch import Batch
 from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.data.shards import Prepared
-from smis.training.distributed import Processes
+from smis.training.distributed import DistributedContext
 from smis.training.export import load_weights
 from tests.cells import lay_out
 
@@ -52,7 +51,9 @@ class Perfect:
 def test_images_that_are_the_real_ones_are_no_distance_away_and_not_diverse() -> None:
     split = Prepared(Path("data/paperdoll")).split("validation")
     system = Perfect(split.batch(range(len(split))))
-    found = Measuring(read(Params, system="groupdnet").validation, split, system, Processes(), seed=0)()
+    found = ValidationMetrics(
+        read(Params, system="groupdnet").validation, split, system, DistributedContext(), seed=0
+    )()
     assert found["fd"] == pytest.approx(0, abs=1e-9)
     assert found["lpips"] == 0
 
@@ -73,7 +74,7 @@ def test_two_processes_measure_what_one_does(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_step_with_the_lowest_distance_becomes_the_checkpoint() -> None:
     threads = torch.get_num_threads()
-    Cell("paperdoll", "groupdnet", read(Params, system="groupdnet"), Processes()).train()
+    TrainingRun("paperdoll", "groupdnet", read(Params, system="groupdnet"), DistributedContext()).train()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
     out = Path("runs/paperdoll/groupdnet")

@@ -186,7 +186,7 @@ KILLING = """
 import os, signal, sys
 from pathlib import Path
 from pipelines.prepare import run as stage
-from smis.core.progress import Bar
+from smis.core.progress import ProgressBar
 from smis.data.writer import ShardWriter
 
 add = ShardWriter.add

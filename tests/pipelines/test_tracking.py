@@ -129,7 +129,7 @@ def test_a_mirrored_training_and_its_publication_are_one_run(database: str, work
     write_cell()
     mirror = tracking.mirror("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
     mirror.log(10, {"GAN": 0.1, "D_Fake": 0.5})
-    mirror.picture(10, "grid", Cell("paperdoll", "groupdnet").pictures()[10])
+    mirror.log_image(10, "grid", Cell("paperdoll", "groupdnet").pictures()[10])
     mirror.close()
     mirror.finish(Path("runs/paperdoll/groupdnet/checkpoint.safetensors"))
     tracking.publish("paperdoll", "groupdnet")

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from pipelines.params import read
-from pipelines.train.cell import Cell
 from pipelines.train.config import Params
+from pipelines.train.run import TrainingRun
 from smis.core.errors import ParamsError
 from smis.models.registry import SYSTEMS
-from smis.training.distributed import Processes
+from smis.training.distributed import DistributedContext
 from smis.training.export import load_system, load_weights
-from smis.training.launch import processes_wanted
+from smis.training.launch import parse_processes
 from tests.cells import CLASSES, lay_out
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _train_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     params = read(Params, system="groupdnet")
-    Cell("paperdoll", "groupdnet", params, Processes()).train()
+    TrainingRun("paperdoll", "groupdnet", params, DistributedContext()).train()
 
 
 def _started(folder: Path, *, processes: int = 1) -> subprocess.Popen[str]:
@@ -152,13 +152,15 @@ def test_each_configuration_has_a_scratch_folder_of_its_own(tmp_path: Path, monk
         params.model_copy(update={"system": system}),
         params.model_copy(update={"train": params.train.model_copy(update={"steps": 11})}),
     ]
-    folders = {Cell("paperdoll", "groupdnet", each, Processes()).scratch for each in changed}
+    folders = {TrainingRun("paperdoll", "groupdnet", each, DistributedContext()).scratch for each in changed}
     assert len(folders) == len(changed)
 
 
 def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused() -> None:
-    assert processes_wanted("4", batch=16) == 4
-    with pytest.raises(ParamsError, match=r"\$SMIS_PROCESSES is '3', but must divide train.batch \(16\); say one of 1"):
-        processes_wanted("3", batch=16)
+    assert parse_processes("4", batch=16) == 4
+    with pytest.raises(
+        ParamsError, match=r"\$SMIS_PROCESSES is '3', but must divide train.batch \(16\); choose one of 1"
+    ):
+        parse_processes("3", batch=16)
     with pytest.raises(ParamsError, match="is 'two', but must divide"):
-        processes_wanted("two", batch=16)
+        parse_processes("two", batch=16)

@@ -44,7 +44,7 @@ def newest(folder: Path) -> int:
 
 
 def main(folder: Path, steps: int, kills: int) -> None:
-    toy.learner_of(toy.config_of(steps))  # the first optimizer of a process imports half of torch
+    toy.trainer_of(toy.config_of(steps))  # the first optimizer of a process imports half of torch
     moments = random.Random(0)
     victim = folder / "killed"
     killed = half = 0

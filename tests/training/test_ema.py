@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from smis.training.ema import Average
+from smis.training.ema import ExponentialMovingAverage
 
 
 def _moved(network: nn.Module, to: float) -> None:
@@ -14,7 +14,7 @@ def _moved(network: nn.Module, to: float) -> None:
 def test_the_average_is_exponential_and_follows_faster_at_first() -> None:
     network = nn.Linear(1, 1)
     _moved(network, 0.0)
-    average = Average({"generator": network}, decay=0.5)
+    average = ExponentialMovingAverage({"generator": network}, decay=0.5)
     _moved(network, 1.0)
     average.update(1)
     early = 1 - 2 / 11
@@ -25,10 +25,10 @@ def test_the_average_is_exponential_and_follows_faster_at_first() -> None:
 
 def test_buffers_are_copied_not_averaged() -> None:
     network = nn.BatchNorm2d(2)
-    average = Average({"generator": network}, decay=0.9)
+    average = ExponentialMovingAverage({"generator": network}, decay=0.9)
     network.running_mean = torch.ones(2)
     _moved(network, 3.0)
-    average = Average({"generator": network}, decay=0.9)
+    average = ExponentialMovingAverage({"generator": network}, decay=0.9)
     _moved(network, 7.0)
     average.update(1)
     assert average.tensors["generator.running_mean"].tolist() == [7.0, 7.0]
@@ -38,11 +38,11 @@ def test_buffers_are_copied_not_averaged() -> None:
 def test_networks_wear_the_average_and_get_their_own_back_even_after_an_error() -> None:
     network = nn.Linear(1, 1).train()
     _moved(network, 0.0)
-    average = Average({"generator": network}, decay=0.0)
+    average = ExponentialMovingAverage({"generator": network}, decay=0.0)
     _moved(network, 1.0)
 
     def failing() -> None:
-        with average.worn():
+        with average.applied():
             assert network.weight.item() == 0.0
             assert not network.training
             raise KeyError

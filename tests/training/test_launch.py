@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smis.core.errors import DiskError, ParamsError, TrainingError
-from smis.training.launch import reported, restarts_wanted, under_torchrun
+from smis.training.launch import launch_torchrun, parse_restarts, report_errors
 
 HERE = Path(__file__).parent
 KILLED, ASKED, LONELY, BUG = -signal.SIGKILL, 128 + signal.SIGTERM, os.EX_TEMPFAIL, 1
@@ -33,7 +33,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _launch(folder: Path, *ends: int) -> None:
-    under_torchrun("failing", str(folder), *map(str, ends), processes=1)
+    launch_torchrun("failing", str(folder), *map(str, ends), processes=1)
 
 
 def _starts(folder: Path) -> int:
@@ -47,15 +47,15 @@ def test_workers_that_were_killed_or_lost_each_other_are_started_again_and_a_lin
     assert _starts(tmp_path) == 3
     one, two = capsys.readouterr().err.splitlines()
     assert one == (
-        "a training process was ended by SIGKILL (out of memory, perhaps); going on from the last saved state "
+        "a training process was ended by SIGKILL (out of memory, perhaps); resuming from the last checkpoint "
         "(1 of 3 restarts)"
     )
-    assert two.startswith("training processes lost each other (exit code 75); going on")
+    assert two.startswith("training processes lost their connection (exit code 75); resuming")
 
 
 def test_when_no_restart_is_left_a_line_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_RESTARTS", "1")
-    with pytest.raises(TrainingError, match=r"ended by SIGKILL \(out of memory, perhaps\); repeat the command to go"):
+    with pytest.raises(TrainingError, match=r"ended by SIGKILL \(out of memory, perhaps\); repeat the command to"):
         _launch(tmp_path, KILLED, KILLED)
     assert _starts(tmp_path) == 2
 
@@ -69,15 +69,15 @@ def test_a_bug_and_a_worker_that_was_asked_to_end_are_not_started_again(tmp_path
 
 
 def test_what_a_person_can_fix_ends_a_worker_with_2_and_a_lost_neighbor_with_75() -> None:
-    with pytest.raises(SystemExit, match="2"), reported():
+    with pytest.raises(SystemExit, match="2"), report_errors():
         raise DiskError("cannot write a.pt")
-    with pytest.raises(SystemExit, match="75"), reported():
+    with pytest.raises(SystemExit, match="75"), report_errors():
         raise RuntimeError("[gloo/transport/tcp/pair.cc:538] Connection closed by peer [127.0.0.1]:1234")
-    with pytest.raises(RuntimeError, match="mat1 and mat2"), reported():
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), report_errors():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
 def test_a_number_of_restarts_that_is_none_is_refused() -> None:
-    assert restarts_wanted("0") == 0
+    assert parse_restarts("0") == 0
     with pytest.raises(ParamsError, match=r"\$SMIS_RESTARTS is '-1', but must be a whole number"):
-        restarts_wanted("-1")
+        parse_restarts("-1")

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from smis.training.distributed import Processes, joined
+from smis.training.distributed import DistributedContext, distributed_context
 from smis.training.export import load_weights
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ STEPS = 8
 
 @pytest.fixture(scope="module")
 def alone(toy: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    return toy.learned(tmp_path_factory.mktemp("alone"), toy.config_of(STEPS)).average.tensors
+    return toy.learned(tmp_path_factory.mktemp("alone"), toy.config_of(STEPS)).ema.tensors
 
 
 @pytest.mark.parametrize("processes", [2, 4])
@@ -40,9 +40,9 @@ def test_many_processes_learn_what_one_learns(processes: int, alone: dict[str, t
 
 
 def test_a_process_alone_joins_nothing() -> None:
-    with joined("cpu") as processes:
-        assert processes == Processes()
-        assert processes.first
-        assert processes.mean_(torch.tensor([3.0])).item() == 3.0
-        assert processes.gathered("x") == ["x"]
+    with distributed_context("cpu") as distributed:
+        assert distributed == DistributedContext()
+        assert distributed.is_main
+        assert distributed.all_reduce_mean_(torch.tensor([3.0])).item() == 3.0
+        assert distributed.all_gather_object("x") == ["x"]
         assert not torch.distributed.is_initialized()

@@ -51,5 +51,5 @@ def test_a_run_that_stops_half_way_ends_like_one_that_never_stopped(toy: ModuleT
     for path in sorted((tmp_path / "half" / "states").glob("*.pt"))[1:]:
         path.unlink()
     again = toy.learned(tmp_path / "half", toy.config_of(12))
-    for name, tensor in whole.average.tensors.items():
-        assert tensor.equal(again.average.tensors[name]), name
+    for name, tensor in whole.ema.tensors.items():
+        assert tensor.equal(again.ema.tensors[name]), name

@@ -14,17 +14,16 @@ from torch.nn.functional import one_hot, relu
 from torch.nn.utils import spectral_norm
 
 from smis.core.batch import Batch
+from smis.core.history import HistoryLogger
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
 from smis.nn.batch_norm import BatchNorm
-from smis.training.config import TrainingConfig
-from smis.training.distributed import Processes, joined
+from smis.training.checkpoints import CheckpointManager
+from smis.training.distributed import DistributedContext, distributed_context
 from smis.training.export import save_weights
-from smis.training.launch import reported
-from smis.training.learner import Learner
-from smis.training.states import States
-from smis.training.tracker import History, Silence
-from smis.training.trainer import train
+from smis.training.launch import report_errors
+from smis.training.loggers import NullLogger
+from smis.training.loop import Trainer, TrainingConfig, train
 
 CLASSES, SIZE = 3, 8
 
@@ -88,8 +87,8 @@ def batch_of(step: int, size: int = 8) -> Batch:
 class Data:
     """Batches made by code."""
 
-    def __init__(self, processes: Processes) -> None:
-        self._rank, self._world = processes.rank, processes.world
+    def __init__(self, distributed: DistributedContext) -> None:
+        self._rank, self._world = distributed.rank, distributed.world_size
 
     def from_step(self, step: int) -> Iterator[Batch]:
         while True:
@@ -100,9 +99,9 @@ class Data:
             step += 1
 
 
-def learner_of(config: TrainingConfig, processes: Processes | None = None, *, broken_at: int = 0) -> Learner:
+def trainer_of(config: TrainingConfig, distributed: DistributedContext | None = None, *, broken_at: int = 0) -> Trainer:
     torch.manual_seed(0)
-    return Learner(Toy(broken_at=broken_at), config, processes or Processes())
+    return Trainer(Toy(broken_at=broken_at), config, distributed or DistributedContext())
 
 
 def config_of(steps: int, **more: object) -> TrainingConfig:
@@ -110,25 +109,27 @@ def config_of(steps: int, **more: object) -> TrainingConfig:
     return TrainingConfig.model_validate({"steps": steps, "batch": 8, **often, **more})
 
 
-def learned(folder: Path, config: TrainingConfig, processes: Processes | None = None, *, broken_at: int = 0) -> Learner:
+def learned(
+    folder: Path, config: TrainingConfig, distributed: DistributedContext | None = None, *, broken_at: int = 0
+) -> Trainer:
     """Train from what lies in the folder to the end."""
-    processes = processes or Processes()
-    learner = learner_of(config, processes, broken_at=broken_at)
-    states = States(folder / "states", config.model_dump())
-    state = states.newest()
+    distributed = distributed or DistributedContext()
+    trainer = trainer_of(config, distributed, broken_at=broken_at)
+    checkpoints = CheckpointManager(folder / "states", config.model_dump())
+    state = checkpoints.load_newest()
     if state is not None:
-        learner.restore(state)
-    tracker = History(folder / "history.jsonl", after=learner.step) if processes.first else Silence()
-    train(learner, Data(processes), seed=0, states=states, tracker=tracker, look=lambda step: None)
-    return learner
+        trainer.load_state_dict(state)
+    logger = HistoryLogger(folder / "history.jsonl", after=trainer.step) if distributed.is_main else NullLogger()
+    train(trainer, Data(distributed), seed=0, checkpoints=checkpoints, logger=logger, log_sample_grid=lambda step: None)
+    return trainer
 
 
 def main(folder: Path, steps: int, save_every: int = 1) -> None:
     torch.set_num_threads(1)
-    with reported(), joined("cpu") as processes:
-        learner = learned(folder, config_of(steps, save_every=save_every), processes)
-        if processes.first:
-            save_weights(folder / "final.safetensors", learner.average.tensors, metadata={"a": "1", "b": "2", "c": "3"})
+    with report_errors(), distributed_context("cpu") as distributed:
+        trainer = learned(folder, config_of(steps, save_every=save_every), distributed)
+        if distributed.is_main:
+            save_weights(folder / "final.safetensors", trainer.ema.tensors, metadata={"a": "1", "b": "2", "c": "3"})
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def _kill_each(folder: Path, steps: int) -> int:
 
 
 def main(folder: Path, steps: int) -> None:
-    toy.learner_of(toy.config_of(steps))  # the first optimizer of a process imports half of torch
+    toy.trainer_of(toy.config_of(steps))  # the first optimizer of a process imports half of torch
     ended(started(folder / "whole", steps), folder / "whole")
     asked(folder / "asked", steps)
     killed(folder / "killed", steps)

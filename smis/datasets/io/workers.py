@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError
-from smis.core.memory import keep_freed
+from smis.core.memory import keep_freed_memory
 from smis.datasets.io.parcels import Parcel
 
 P = TypeVar("P")
@@ -67,7 +67,7 @@ _given: tuple[Callable[[Any, Any], Any], Any] | None = None
 
 def _begin(work: Callable[[Any, Any], Any], given: Any, begin: Callable[[], None]) -> None:
     global _given
-    keep_freed()
+    keep_freed_memory()
     begin()
     _given = work, given
 

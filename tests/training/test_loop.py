@@ -11,25 +11,23 @@ from torch import Tensor
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError, TrainingError
 from smis.core.seeding import Noise
-from smis.training.config import TrainingConfig
-from smis.training.descent import Descent
-from smis.training.distributed import Processes
-from smis.training.learner import Learner, Trainable
-from smis.training.states import States
-from smis.training.tracker import Silence
-from smis.training.trainer import Batches, train
+from smis.training.checkpoints import CheckpointManager
+from smis.training.distributed import DistributedContext
+from smis.training.loggers import NullLogger
+from smis.training.loop import Batches, Trainable, Trainer, TrainingConfig, train
+from smis.training.optimizer import OptimizerStep
 
 
 def test_the_toy_fits_the_protocols(toy: ModuleType) -> None:
     assert isinstance(toy.Toy(), Trainable)
-    assert isinstance(toy.Data(toy.Processes()), Batches)
+    assert isinstance(toy.Data(toy.DistributedContext()), Batches)
 
 
 def test_a_term_that_is_not_finite_stops_training_and_names_step_term_and_pictures(
     toy: ModuleType, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        TrainingError, match=r"at step 3 L1 is inf and D_Fake is nan, with the pictures 2/0, 2/1, .*lower train.lr"
+        TrainingError, match=r"at step 3 L1 is inf and D_Fake is nan, with the images 2/0, 2/1, .*lower train.lr"
     ):
         toy.learned(tmp_path, toy.config_of(9), broken_at=3)
     assert _newest(tmp_path, toy.config_of(9)) == 2
@@ -42,11 +40,11 @@ def test_a_term_that_explodes_stops_training_too(toy: ModuleType, tmp_path: Path
     assert _newest(tmp_path, config) is None
 
 
-def test_the_state_the_terms_and_the_pictures_are_left_for_a_post_mortem_and_never_gone_on_from(
+def test_a_crash_dump_holds_the_state_the_terms_and_the_image_keys_and_is_never_resumed_from(
     toy: ModuleType, tmp_path: Path
 ) -> None:
-    path = tmp_path / "post-mortem.pt"
-    with pytest.raises(TrainingError, match=f"for a post-mortem, {path} holds the state, the terms and the keys"):
+    path = tmp_path / "crash-dump.pt"
+    with pytest.raises(TrainingError, match=f"{path} holds the state, the terms and the keys"):
         toy.learned(tmp_path, toy.config_of(9), broken_at=3)
     left = torch.load(path, weights_only=True)
     assert (left["step"], left["state"]["step"]) == (3, 3)
@@ -55,14 +53,14 @@ def test_the_state_the_terms_and_the_pictures_are_left_for_a_post_mortem_and_nev
     assert toy.learned(tmp_path, toy.config_of(9)).step == 9
 
 
-def test_where_the_disk_is_full_the_post_mortem_is_only_words(toy: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "post-mortem.pt").mkdir()
-    with pytest.raises(TrainingError, match=r"at step 3 L1 is inf .*cannot write .*post-mortem\.pt.*lower train"):
+def test_without_a_crash_dump_on_a_full_disk_the_error_is_still_the_term(toy: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "crash-dump.pt").mkdir()
+    with pytest.raises(TrainingError, match=r"at step 3 L1 is inf .*cannot write .*crash-dump\.pt.*lower train"):
         toy.learned(tmp_path, toy.config_of(9), broken_at=3)
 
 
 def _newest(folder: Path, config: TrainingConfig) -> int | None:
-    state = States(folder / "states", config.model_dump()).newest()
+    state = CheckpointManager(folder / "states", config.model_dump()).load_newest()
     return None if state is None else state["step"]
 
 
@@ -84,35 +82,35 @@ def test_grids_are_drawn_with_the_average_in_eval_mode_and_change_nothing(toy: M
     seen: list[tuple[int, bool, bool]] = []
     config = toy.config_of(5, grid_every=2, ema=0.5)
     for kind in ("watched", "alone"):
-        learner = toy.learner_of(config)
+        trainer = toy.trainer_of(config)
 
-        def look(step: int, learner: Any = learner, kind: str = kind) -> None:
+        def look(step: int, trainer: Any = trainer, kind: str = kind) -> None:
             if kind == "watched":
-                generator = learner.system.generator
-                average = learner.average.tensors["generator.last.weight"]
+                generator = trainer.system.generator
+                average = trainer.ema.tensors["generator.last.weight"]
                 seen.append((step, generator.training, generator.last.weight.equal(average)))
                 generator(torch.zeros(1, 8, 8, dtype=torch.long), torch.randn(1, 4))
 
-        data, states = toy.Data(toy.Processes()), States(tmp_path / kind, {})
-        train(learner, data, seed=0, states=states, tracker=Silence(), look=look)
+        data, checkpoints = toy.Data(toy.DistributedContext()), CheckpointManager(tmp_path / kind, {})
+        train(trainer, data, seed=0, checkpoints=checkpoints, logger=NullLogger(), log_sample_grid=look)
     assert seen == [(2, False, False), (4, False, False), (5, False, False)]
-    one, other = (States(tmp_path / kind, {}).newest() for kind in ("watched", "alone"))
+    one, other = (CheckpointManager(tmp_path / kind, {}).load_newest() for kind in ("watched", "alone"))
     assert one is not None
     assert other is not None
     torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_bf16_trains_with_weights_in_float32(toy: ModuleType, tmp_path: Path) -> None:
-    learner = toy.learned(tmp_path, toy.config_of(3, precision="bf16"))
-    assert {parameter.dtype for parameter in learner.system.generator.parameters()} == {torch.float32}
+    trainer = toy.learned(tmp_path, toy.config_of(3, precision="bf16"))
+    assert {parameter.dtype for parameter in trainer.system.generator.parameters()} == {torch.float32}
 
 
 def test_a_generator_step_leaves_the_discriminator_without_gradients(toy: ModuleType) -> None:
-    learner = toy.learner_of(toy.config_of(3))
+    trainer = toy.trainer_of(toy.config_of(3))
     noise = toy.Noise(toy.generator(0))
-    learner.generator.descend([lambda: learner.system.generator_terms(toy.batch_of(0), noise)])
-    assert learner.discriminator.gradient_norm() == 0
-    assert learner.generator.gradient_norm() > 0
+    trainer.generator_optimizer.step([lambda: trainer.system.generator_terms(toy.batch_of(0), noise)])
+    assert trainer.discriminator_optimizer.gradient_norm() == 0
+    assert trainer.generator_optimizer.gradient_norm() > 0
 
 
 def test_a_decay_that_begins_after_the_end_is_refused() -> None:
@@ -139,11 +137,11 @@ def test_a_batch_in_shares_teaches_what_the_whole_batch_does(toy: ModuleType) ->
     learned = []
     for shares in (1, 4):
         torch.manual_seed(0)
-        learner = Learner(Plain().double(), toy.config_of(3, accumulate=shares), Processes())
+        trainer = Trainer(Plain().double(), toy.config_of(3, accumulate=shares), DistributedContext())
         for step in range(1, 4):
             batch = toy.batch_of(step)
-            learner.take(step, replace(batch, image=batch.image.double()), seed=0)
-        learned.append(learner.average.tensors)
+            trainer.train_step(step, replace(batch, image=batch.image.double()), seed=0)
+        learned.append(trainer.ema.tensors)
     for name, tensor in learned[0].items():
         torch.testing.assert_close(learned[1][name], tensor, rtol=1e-10, atol=1e-10)
 
@@ -154,19 +152,21 @@ def test_shares_that_do_not_fit_the_batch_are_refused() -> None:
 
 
 def test_fp16_scales_its_losses_and_its_state_goes_on(toy: ModuleType) -> None:
-    learner = toy.learner_of(toy.config_of(4, precision="fp16"))
-    weight = learner.system.generator.last.weight
-    before, scale = weight.detach().clone(), learner.state()["generator"]["scaler"]["scale"]
+    trainer = toy.trainer_of(toy.config_of(4, precision="fp16"))
+    weight = trainer.system.generator.last.weight
+    before, scale = weight.detach().clone(), trainer.state_dict()["generator"]["scaler"]["scale"]
     for step in range(1, 13):
-        learner.take(min(step, 4), toy.batch_of(step), seed=0)  # steps whose gradients leave the range are left out
-    state = learner.state()
+        trainer.train_step(
+            min(step, 4), toy.batch_of(step), seed=0
+        )  # steps whose gradients leave the range are left out
+    state = trainer.state_dict()
     assert 1 < state["generator"]["scaler"]["scale"] <= scale
     assert not weight.equal(before)
     assert weight.isfinite().all()
-    assert 0 < learner.generator.gradient_norm() < 1e3
-    again = toy.learner_of(toy.config_of(4, precision="fp16"))
-    again.restore(state)
-    assert again.state()["generator"]["scaler"] == state["generator"]["scaler"]
+    assert 0 < trainer.generator_optimizer.gradient_norm() < 1e3
+    again = toy.trainer_of(toy.config_of(4, precision="fp16"))
+    again.load_state_dict(state)
+    assert again.state_dict()["generator"]["scaler"] == state["generator"]["scaler"]
 
 
 @pytest.mark.filterwarnings("default")  # torch.compile looks where it warns others not to
@@ -175,14 +175,14 @@ def test_what_makes_a_step_faster_has_the_same_gradients(toy: ModuleType, option
     """Not weights: Adam makes whole steps of a gradient that is round-off."""
     sides = []
     for section in ({}, {option: True}):
-        learner = toy.learner_of(toy.config_of(1, lr_generator=1e-12, **section))
-        learner.take(1, toy.batch_of(1), seed=0)
-        sides.append([_by_name(side) for side in (learner.generator, learner.discriminator)])
+        trainer = toy.trainer_of(toy.config_of(1, lr_generator=1e-12, **section))
+        trainer.train_step(1, toy.batch_of(1), seed=0)
+        sides.append([_by_name(side) for side in (trainer.generator_optimizer, trainer.discriminator_optimizer)])
     for plain, faster in zip(*sides, strict=True):
         torch.testing.assert_close(faster, plain, rtol=0, atol=1e-5 * float(plain.norm()))
 
 
-def _by_name(side: Descent) -> Tensor:
+def _by_name(side: OptimizerStep) -> Tensor:
     return torch.cat([p.grad.contiguous().flatten() for p in side._parameters if p.grad is not None])
 
 
@@ -191,7 +191,7 @@ def test_networks_whose_numbers_lie_place_by_place_go_on_to_the_same_bits(toy: M
     with pytest.raises(TrainingError, match="at step 4"):
         toy.learned(tmp_path / "halves", halves, broken_at=4)
     one, other = toy.learned(tmp_path / "whole", whole), toy.learned(tmp_path / "halves", halves)
-    torch.testing.assert_close(one.state(), other.state(), rtol=0, atol=0)
+    torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
     assert other.system.generator.last.weight.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -214,9 +214,9 @@ def test_the_discriminator_sees_the_images_of_the_generators_step_if_asked(
             return super().discriminator_terms(batch, noise, made)
 
     monkeypatch.setattr(toy, "Toy", Watched)
-    learner = toy.learner_of(toy.config_of(4, reuse_image=True, **section))
+    trainer = toy.trainer_of(toy.config_of(4, reuse_image=True, **section))
     for step in range(1, 5):
-        learner.take(step, toy.batch_of(step), seed=0)
+        trainer.train_step(step, toy.batch_of(step), seed=0)
     assert len(seen["judged"]) == 4 * section.get("accumulate", 1)
     torch.testing.assert_close(seen["judged"], seen["made"], rtol=0, atol=0)
     assert not any(image.requires_grad for image in seen["judged"])

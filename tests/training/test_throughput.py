@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils import spectral_norm
 
-from smis.training.watch import Watch, largest_spectral_norm, memory
+from smis.training.throughput import ThroughputMeter, largest_spectral_norm, memory_bytes
 
 
 def test_the_largest_spectral_norm_is_that_of_the_largest_matrix() -> None:
@@ -24,18 +24,18 @@ def test_the_largest_spectral_norm_is_that_of_the_largest_matrix() -> None:
     assert largest_spectral_norm(nn.Linear(2, 2)) is None
 
 
-def test_what_is_watched_are_finite_numbers(toy: ModuleType) -> None:
-    learner = toy.learner_of(toy.config_of(4))
-    watch = Watch(learner)
-    watch.waits()
-    watch.has_data()
-    learner.take(1, toy.batch_of(0), seed=0)
-    found = watch.measured(1)
-    assert {"spectral_generator", "spectral_discriminator", "data_wait_share", "memory_mib"} <= set(found)
-    assert all(math.isfinite(value) for value in found.values())
-    assert 0 <= found["data_wait_share"] < 1
-    assert found["images_per_second"] > 0
+def test_diagnostics_and_throughput_are_finite_numbers(toy: ModuleType) -> None:
+    trainer = toy.trainer_of(toy.config_of(4))
+    meter = ThroughputMeter(0, batch=8, device=torch.device("cpu"))
+    with meter.waiting():
+        pass
+    trainer.train_step(1, toy.batch_of(0), seed=0)
+    metrics = {**trainer.diagnostics(), **meter.measure(1)}
+    assert {"spectral_generator", "spectral_discriminator", "data_wait_share", "memory_mib"} <= set(metrics)
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert 0 <= metrics["data_wait_share"] < 1
+    assert metrics["images_per_second"] > 0
 
 
 def test_memory_is_known_here() -> None:
-    assert memory(torch.device("cpu")) > 1 << 20
+    assert memory_bytes(torch.device("cpu")) > 1 << 20

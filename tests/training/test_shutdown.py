@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from smis.training.distributed import Processes
-from smis.training.states import States
-from smis.training.stopping import Stopped, Stopping
+from smis.training.checkpoints import CheckpointManager
+from smis.training.distributed import DistributedContext
+from smis.training.guards import ShutdownRequested, ShutdownSignal
 
 ASKED = 128 + signal.SIGTERM
 
@@ -27,18 +27,18 @@ def test_a_process_alone_stops_after_the_step_in_which_it_is_asked(
     before = signal.getsignal(signal.SIGTERM)
     config = toy.config_of(9, save_every=9)
     monkeypatch.setattr(toy, "Toy", Interrupting)
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(ShutdownRequested) as stopped:
         toy.learned(tmp_path, config)
     assert stopped.value.code == ASKED
     assert signal.getsignal(signal.SIGTERM) == before
-    state = States(tmp_path / "states", config.model_dump()).newest()
+    state = CheckpointManager(tmp_path / "states", config.model_dump()).load_newest()
     assert state is not None
     assert state["step"] == 3
 
 
 def test_what_is_asked_for_during_the_last_step_is_not_forgotten() -> None:
-    stopping = Stopping(Processes())
-    with pytest.raises(Stopped), stopping:
+    shutdown = ShutdownSignal(DistributedContext())
+    with pytest.raises(ShutdownRequested), shutdown:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -46,9 +46,9 @@ def test_a_training_outside_the_main_thread_hears_no_signals_and_runs() -> None:
     heard: list[bool] = []
 
     def listen() -> None:
-        with Stopping(Processes()) as stopping:
-            stopping.ask()
-            heard.append(stopping.answered())
+        with ShutdownSignal(DistributedContext()) as shutdown:
+            shutdown.start_vote()
+            heard.append(shutdown.requested())
 
     thread = threading.Thread(target=listen)
     thread.start()

@@ -1,0 +1,260 @@
+"""Train a system on a data set: this process starts `torchrun`, whose processes train.
+
+Repeat the command after any interruption (kill -9, a full disk, a power cut): it resumes from the newest checkpoint.
+Lost processes are restarted `$SMIS_RESTARTS` times (default 3); SIGTERM saves a checkpoint first. `$SMIS_PROCESSES`
+(default 1) and `$SMIS_DEVICE` (default: CUDA if available) are no parameters: results depend on the global batch. Under
+a `torchrun` of your own (several machines), this process is one of the workers.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipelines import tracking
+from pipelines.params import read
+from pipelines.train.config import Params, ValidationMetricsConfig
+from smis.core import contact_sheet
+from smis.core.batch import Batch
+from smis.core.errors import CheckpointError
+from smis.core.files import written, written_folder
+from smis.core.history import HistoryLogger
+from smis.core.sample_row import SampleRow
+from smis.core.seeding import generator
+from smis.core.shapes import Image
+from smis.data.loader import Loader
+from smis.data.shards import Prepared, Split
+from smis.metrics.image import embeddings, networks
+from smis.metrics.image.features import image_of
+from smis.metrics.image.fid import FrechetDistance, Moments
+from smis.metrics.image.result import Bootstrap, gather
+from smis.metrics.image.sample_diversity import Diversity
+from smis.sampling.grid import sample_groups
+from smis.sampling.sampler import Samplable, Sampler, covering
+from smis.training.checkpoints import CheckpointManager
+from smis.training.distributed import DistributedContext, distributed_context, is_torchrun_worker
+from smis.training.export import description, save_weights
+from smis.training.launch import launch_torchrun, parse_processes, report_errors
+from smis.training.loggers import STATUS_FILE, CompositeLogger, MetricLogger, NullLogger, RunStatusLogger
+from smis.training.loop import Trainer, train
+from smis.training.validation import Criterion, Validation
+
+_GRID_ROWS = 6
+_POINT_ESTIMATE = Bootstrap(resamples=1)
+"""A learning curve has no intervals."""
+
+
+def main(dataset: str, system: str) -> None:
+    """Train one system on one data set."""
+    params = read(Params, system=system)
+    if not is_torchrun_worker():
+        processes = parse_processes(os.environ.get("SMIS_PROCESSES", "1"), batch=params.train.batch)
+        launch_torchrun("pipelines.train", dataset, system, processes=processes)
+        return
+    with report_errors(), distributed_context(os.environ.get("SMIS_DEVICE")) as distributed:
+        TrainingRun(dataset, system, params, distributed).train()
+
+
+class TrainingRun:
+    """One process of a training run, which resumes from the checkpoints of an earlier try."""
+
+    def __init__(self, dataset: str, system: str, params: Params, distributed: DistributedContext) -> None:
+        self.dataset, self.name, self.params, self.distributed = dataset, system, params, distributed
+        self.data = Prepared(Path("data") / dataset)
+        self.configuration = {
+            "cell": f"{dataset}/{system}",
+            "data": hashlib.sha256(json.dumps(self.data.header.metadata()).encode()).hexdigest(),
+            **params.model_dump(mode="json"),
+        }
+        digest = hashlib.sha256(json.dumps(self.configuration, sort_keys=True).encode()).hexdigest()
+        self.scratch = Path(".scratch") / f"train-{digest[:16]}"
+        self.out = Path("runs") / dataset / system
+
+    def train(self) -> None:
+        """Train, and write runs/DATASET/SYSTEM."""
+        system = self._build_system()
+        trainer = Trainer(system, self.params.train, self.distributed)
+        checkpoints = CheckpointManager(self.scratch / "states", self.configuration, keep=self.params.train.keep)
+        state = checkpoints.load_newest(self.distributed.device)
+        if state is not None:
+            trainer.load_state_dict(state)
+        elif self.distributed.is_main:
+            self.data.split("train").verify()
+        self._check_same_step(trainer.step)
+        mirror = self._mirror(trainer.step)
+        try:
+            self._run_loop(trainer, checkpoints, self._logger(trainer.step, mirror), system)
+            if self.distributed.is_main:
+                self._load_best(trainer, checkpoints)
+                self._export(trainer)
+                mirror.finish(self.out / "checkpoint.safetensors")
+                shutil.rmtree(self.scratch)
+        except BaseException:
+            mirror.close()
+            raise
+
+    def _check_same_step(self, step: int) -> None:
+        """Raise a CheckpointError if processes resume from different steps: machines do not share the disk."""
+        steps = sorted(set(self.distributed.all_gather_object(step)))
+        if len(steps) > 1:
+            raise CheckpointError(
+                f"processes would resume from different steps {steps}; all machines must share {self.scratch}"
+            )
+
+    def _run_loop(
+        self, trainer: Trainer, checkpoints: CheckpointManager, logger: MetricLogger, system: Samplable
+    ) -> None:
+        label_maps = self._grid_label_maps()
+
+        def log_sample_grid(step: int) -> None:
+            path = self.scratch / "grids" / f"step-{step:06d}.png"
+            groups = sample_groups(system, label_maps, palette=self.data.palette, seed=self.params.seed)
+            contact_sheet.save(path, contact_sheet.paint(groups))
+            logger.log_image(step, "grid", path)
+
+        train(
+            trainer,
+            self._loader(),
+            seed=self.params.seed,
+            checkpoints=checkpoints,
+            logger=logger,
+            log_sample_grid=log_sample_grid,
+            validation=self._validation(system, checkpoints),
+            title=f"training {self.name} on {self.dataset}",
+        )
+
+    def _validation(self, system: Samplable, checkpoints: CheckpointManager) -> Validation | None:
+        config = self.params.validation
+        if config.every is None:
+            return None
+        split = self.data.split("validation")
+        measure = ValidationMetrics(config, split, system, self.distributed, seed=self.params.seed)
+        return Validation(config, measure, best=checkpoints.best_step)
+
+    def _logger(self, after: int, mirror: MetricLogger) -> MetricLogger:
+        if not self.distributed.is_main:
+            return NullLogger()
+        status = RunStatusLogger(
+            self.scratch / STATUS_FILE,
+            title=f"{self.name} on {self.dataset}",
+            steps=self.params.train.steps,
+            batch=self.params.train.batch,
+            processes=self.distributed.world_size,
+            device=self.distributed.device.type,
+        )
+        return CompositeLogger(HistoryLogger(self.scratch / "history.jsonl", after=after), status, mirror)
+
+    def _mirror(self, after: int) -> tracking.Mirror | tracking.Nothing:
+        if not self.distributed.is_main:
+            return tracking.Nothing()
+        device = self.distributed.device.type
+        cell = f"{self.dataset}/{self.name}"
+        return tracking.mirror(cell, dict(self.params), state=self.scratch, device=device, after=after)
+
+    def _build_system(self) -> Any:
+        # Bit-exact resume on a CPU needs sums in one order. Filling fresh memory is for debugging only.
+        torch.use_deterministic_algorithms(self.distributed.device.type == "cpu")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+        torch.manual_seed(generator(self.params.seed, "weights").initial_seed())
+        data = self.data
+        config: Any = self.params.system
+        system = config.build(classes=len(data.classes), height=data.height, width=data.width, training=True)
+        return system.to(self.distributed.device)
+
+    def _loader(self) -> Loader:
+        config = self.params.train
+        return Loader(
+            self.data.split("train"),
+            batch=config.batch,
+            seed=self.params.seed,
+            part=self.distributed.rank,
+            parts=self.distributed.world_size,
+            workers=config.workers,
+            flip=config.flip,
+            late=self.distributed.device.type != "cpu",
+        )
+
+    def _grid_label_maps(self) -> list[Batch]:
+        split = self.data.split("validation")
+        chosen = covering([counts.nonzero()[0].tolist() for counts in split.pixels], _GRID_ROWS)
+        return [split.batch([index]).to(self.distributed.device) for index in chosen]
+
+    def _load_best(self, trainer: Trainer, checkpoints: CheckpointManager) -> None:
+        if self.params.validation.publish == "best":
+            state = checkpoints.load_best(self.distributed.device)
+            if state is not None:
+                trainer.load_state_dict(state)
+
+    def _export(self, trainer: Trainer) -> None:
+        """Write the outs; the scratch folder is not needed afterwards."""
+        data = self.data
+        metadata = description(
+            system=self.name,
+            config=self.params.system,
+            dataset=self.dataset,
+            classes=data.classes,
+            palette=data.palette,
+            height=data.height,
+            width=data.width,
+            step=trainer.step,
+        )
+        save_weights(self.out / "checkpoint.safetensors", trainer.ema.tensors, metadata=metadata)
+        with written(self.out / "history.jsonl") as temporary:
+            shutil.copyfile(self.scratch / "history.jsonl", temporary)
+        with written_folder(self.out / "grids") as temporary:
+            shutil.copytree(self.scratch / "grids", temporary, dirs_exist_ok=True)
+
+
+class ValidationMetrics:
+    """Fréchet distance and diversity on validation images, with the functions of the stage `evaluate`.
+
+    Each process generates its share of the images; batches, and so the noise, do not depend on the number of processes.
+    """
+
+    def __init__(
+        self,
+        config: ValidationMetricsConfig,
+        split: Split,
+        system: Any,
+        distributed: DistributedContext,
+        *,
+        seed: int,
+    ) -> None:
+        self._config, self._split, self._distributed = config, split, distributed
+        self._sampler = Sampler(system, seed=seed, batch=config.batch, device=distributed.device)
+        self._embedding = embeddings.load(config.embedding, distributed.device)
+        self._network = networks.load(config.network).to(distributed.device)
+        count = min(len(split), config.images or len(split))
+        indices = np.arange(count) * len(split) // count
+        self._batches = [indices[start : start + config.batch] for start in range(0, count, config.batch)]
+        self._diverse = covering([row.nonzero()[0].tolist() for row in split.pixels], config.label_maps)
+        moments = Moments(self._embedding.dimensions)
+        for chosen in self._batches:
+            moments.update(self._embedding.of(split.batch(chosen).image))
+        self._real = moments.statistics(json.dumps(embeddings.protocol(config.embedding)))
+
+    def __call__(self) -> Mapping[Criterion, float]:
+        """Return both metrics, the same bits in every process."""
+        rank, world_size = self._distributed.rank, self._distributed.world_size
+        distance, diversity = FrechetDistance("fd", self._real, {}), Diversity(self._network)
+        for chosen in self._batches[rank::world_size]:
+            rows = list(self._sampler.single([self._split.batch(chosen)]))
+            distance.update(self._embedding.of(self._images(rows)), [row.key for row in rows])
+        for index in self._diverse[rank::world_size]:
+            rows = list(self._sampler.vary_all(self._split.batch([index]), samples=self._config.samples))
+            diversity.update(rows[0].key, self._images(rows))
+        metrics: dict[Criterion, float] = {
+            "fd": gather(distance).compute(_POINT_ESTIMATE).value,
+            "lpips": gather(diversity).compute(_POINT_ESTIMATE).value,
+        }
+        # each process has merged in a different order, which changes the last bits
+        return self._distributed.all_gather_object(metrics)[0]
+
+    def _images(self, rows: Sequence[SampleRow]) -> Image:
+        return image_of(np.stack([row.image for row in rows]), device=self._distributed.device)
