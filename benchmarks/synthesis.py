@@ -94,7 +94,7 @@ def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, rep
         if samples == 1 or not hasattr(system, "layout"):
             return system.synthesize(labels, instances, style)
         layout = system.layout(labels, instances)
-        return torch.cat([system.synthesise_on(layout, part) for part in shares(style, samples)])
+        return torch.cat([system.synthesize_on(layout, part) for part in shares(style, samples)])
 
     def released() -> Tensor:
         with straightforward():

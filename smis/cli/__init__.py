@@ -1,4 +1,4 @@
-"""The command `smis`: one file per verb, each thin."""
+"""The command `smis`: one thin file per verb."""
 
 import argparse
 import os
@@ -9,31 +9,42 @@ from smis.cli import (
     bench,
     data,
     export_checkpoint,
+    external_weights,
     import_checkpoint,
     metrics,
-    recipe,
+    published_recipe,
     runs,
     styles,
     systems,
-    weights,
 )
 from smis.core.errors import SmisError
 
-_VERBS = (systems, recipe, weights, data, styles, metrics, bench, runs, import_checkpoint, export_checkpoint)
+_VERBS = (
+    systems,
+    published_recipe,
+    external_weights,
+    data,
+    styles,
+    metrics,
+    bench,
+    runs,
+    import_checkpoint,
+    export_checkpoint,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb: 0 when done, 2 with one line where a person can help, 130 when interrupted."""
+    """Run one verb and return the exit code: 0, 2 after a SmisError, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="smis", description="Diverse semantic image synthesis.")
     verbs = parser.add_subparsers(required=True, metavar="verb")
     for verb in _VERBS:
         verb.add(verbs)
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`head`, a pager) has seen enough; what Python still flushes at its end must go somewhere.
+        # The reader (`head`, a pager) has closed the pipe; Python flushes stdout once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

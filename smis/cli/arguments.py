@@ -1,17 +1,17 @@
-"""What arguments may be."""
+"""Types of command-line arguments."""
 
 import argparse
 
 
-def positive(given: str) -> int:
+def positive(text: str) -> int:
     """Read a whole number from 1."""
-    if not given.isdecimal() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given!r} is no number from 1")
-    return int(given)
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
-def whole(given: str) -> int:
+def whole(text: str) -> int:
     """Read a whole number from 0."""
-    if not given.isdecimal():
-        raise argparse.ArgumentTypeError(f"{given!r} is no number from 0")
-    return int(given)
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)

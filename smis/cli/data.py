@@ -1,10 +1,10 @@
-"""`smis data list | show | check`: what data sets there are, what they look like, and whether they are whole."""
+"""`smis data list | show | check`: list data sets, show one on a contact sheet, check its files."""
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,96 +18,112 @@ from rich.text import Text
 from smis.cli import census
 from smis.cli.arguments import positive
 from smis.cli.census import Census
-from smis.cli.data_sets import DataSet, open_data_set
-from smis.cli.making import sheet_tile
+from smis.cli.image_output import sheet_tile
 from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
+from smis.data.shards import Prepared
 from smis.datasets.io.palette import made_up
 from smis.datasets.io.problems import as_error
+from smis.datasets.io.protocol import Reader
 from smis.datasets.registry import DATASETS
+
+
+@dataclass(frozen=True)
+class OpenedDataSet:
+    """A data set, raw or prepared; the other of `raw` and `prepared` is None."""
+
+    name: str
+    classes: Sequence[str]
+    palette: Sequence[tuple[int, int, int]]
+    counts: Mapping[str, int]
+    read: Callable[[str, int], Sample]
+    raw: Reader | None
+    prepared: Prepared | None
 
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("data", help="list data sets, look at one, check one")
+    parser = verbs.add_parser("data", help="list data sets, show one, check one")
     what = parser.add_subparsers(required=True, metavar="what")
-    listing = what.add_parser("list", help="data sets, where they are from, what their licenses allow")
+    listing = what.add_parser("list", help="data sets with source, license and citation")
     listing.set_defaults(run=run_list)
-    showing = what.add_parser("show", help="a contact sheet, class frequencies, instance counts")
-    showing.add_argument("--split", help="default: the last, which is for tests")
-    showing.add_argument("--pictures", type=positive, default=12, help="on the sheet (default: 12)")
-    showing.add_argument("--out", type=Path, help="the sheet (default: NAME.png)")
+    showing = what.add_parser("show", help="write a contact sheet, print class frequencies and instance counts")
+    showing.add_argument("--split", help="default: the last, usually the test split")
+    showing.add_argument("--images", type=positive, default=12, help="number of images on the sheet (default: 12)")
+    showing.add_argument("--out", type=Path, help="file of the sheet (default: NAME.png)")
     showing.set_defaults(run=run_show)
-    checking = what.add_parser("check", help="read everything, write nothing")
-    checking.add_argument("--skip-bad", action="store_true", help="only list what would be left out")
+    checking = what.add_parser("check", help="read every file, write nothing")
+    checking.add_argument(
+        "--skip-bad", action="store_true", help="only warn about samples that `prepare` would leave out"
+    )
     checking.set_defaults(run=run_check)
     for each in (showing, checking):
-        each.add_argument("name", metavar="NAME|FOLDER", help="a raw data set by its name, or a prepared folder")
+        each.add_argument("name", metavar="NAME|FOLDER", help="name of a raw data set, or a prepared folder")
         each.add_argument(
             "--set",
             nargs="+",
             default=[],
             metavar="KEY=VALUE",
-            help="a raw one's settings, as in params.yaml: root=raw",
+            help="settings of a raw data set, as in params.yaml: root=raw",
         )
     for each in (listing, showing, checking):
         each.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run_list(chosen: argparse.Namespace) -> None:
+def run_list(options: argparse.Namespace) -> None:
     """Print what each data set is."""
     rows = []
     for name in sorted(DATASETS):
         config = DATASETS.load(name)
-        said = {"source": config.source, "license": config.license, "citation": config.citation}
-        rows.append({"name": name, **said, "presets": sorted(config.presets)})
-    if chosen.json:
+        about = {"source": config.source, "license": config.license, "citation": config.citation}
+        rows.append({"name": name, **about, "presets": sorted(config.presets)})
+    if options.json:
         print(json.dumps(rows, indent=2))
         return
     console = Console()
     for row in rows:
         console.print(f"[bold]{row['name']}[/]", highlight=False)
-        said = {"from": row["source"], "license": row["license"], "cite": row["citation"]}
-        for title, text in {**said, "presets": ", ".join(row["presets"])}.items():
+        lines = {"from": row["source"], "license": row["license"], "cite": row["citation"]}
+        for title, text in {**lines, "presets": ", ".join(row["presets"])}.items():
             if text:
                 console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 2)))
 
 
-def run_show(chosen: argparse.Namespace) -> None:
-    """Draw the sheet; count all pictures of a prepared data set, or those on the sheet of a raw one.
+def run_show(options: argparse.Namespace) -> None:
+    """Write the sheet; count all images of a prepared data set, or those on the sheet of a raw one.
 
     Raises:
-        SmisError: if the data set cannot be opened, or a picture on the sheet does not fit.
+        SmisError: if the data set cannot be opened, or an image on the sheet does not fit.
     """
-    opened = open_data_set(chosen.name, chosen.set)
-    split = chosen.split or list(opened.counts)[-1]
+    opened = open_data_set(options.name, options.set)
+    split = options.split or list(opened.counts)[-1]
     if split not in opened.counts:
         raise ParamsError(f"{opened.name} has no split {split!r}; there are: {', '.join(opened.counts)}")
-    numbers = _spread(opened.counts[split], chosen.pictures)
+    numbers = _spread(opened.counts[split], options.images)
     samples = [opened.read(split, number) for number in numbers]
-    out = chosen.out or Path(f"{opened.name}.png")
+    out = options.out or Path(f"{opened.name}.png")
     shown = sorted({int(label) for sample in samples for label in np.unique(sample.labels)})
     legend = [(opened.classes[number], opened.palette[number]) for number in shown]
-    note = f"{len(samples)} of {_pictures(opened.counts[split])} of {split}"
+    note = f"{len(samples)} of {_count_images(opened.counts[split])} of {split}"
     rows = [_row(sample, opened.palette) for sample in samples]
     sheet = paint(columns(rows), row_titles=[sample.key for sample in samples], legend=legend, note=note)
     contact_sheet.save(out, sheet)
     of_samples = census.of_samples(samples, classes=len(opened.classes))
     counted = census.of_prepared(opened.prepared)[split] if opened.prepared else of_samples
-    _print(opened, {split: counted}, as_json=chosen.json)
-    if not chosen.json:
+    _print(opened, {split: counted}, as_json=options.json)
+    if not options.json:
         print(f"{out}: {note}")
 
 
-def _pictures(count: int) -> str:
-    return f"{count:,} picture{'s' * (count != 1)}"
+def _count_images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
 
 
-def _spread(count: int, wanted: int) -> list[int]:
-    """Take pictures from the beginning to the end, equally far apart."""
-    return sorted({number * count // min(wanted, count) for number in range(min(wanted, count))})
+def _spread(count: int, limit: int) -> list[int]:
+    """Return numbers of images, equally far apart."""
+    return sorted({number * count // min(limit, count) for number in range(min(limit, count))})
 
 
 def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> list[Captioned]:
@@ -119,13 +135,13 @@ def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> list[Captio
     ]
 
 
-def run_check(chosen: argparse.Namespace) -> None:
+def run_check(options: argparse.Namespace) -> None:
     """Read every file of a raw data set, or compare every checksum of a prepared one.
 
     Raises:
-        SmisError: with all that does not fit; where that may be left out, only if nothing is left.
+        SmisError: with all problems; with --skip-bad, only if no sample is left.
     """
-    opened = open_data_set(chosen.name, chosen.set)
+    opened = open_data_set(options.name, options.set)
     if opened.prepared:
         for split in opened.prepared.splits:
             opened.prepared.split(split).verify()
@@ -133,33 +149,79 @@ def run_check(chosen: argparse.Namespace) -> None:
     else:
         assert opened.raw is not None
         counted = census.of_reader(opened.raw)
-    found = [problem for each in counted.values() for problem in each.problems]
-    problems = [*(opened.raw.problems if opened.raw else ()), *found]
-    _print(opened, counted, as_json=chosen.json, problems=[asdict(problem) for problem in problems])
+    unreadable = [problem for each in counted.values() for problem in each.problems]
+    problems = [*(opened.raw.problems if opened.raw else ()), *unreadable]
+    _print(opened, counted, as_json=options.json, problems=[asdict(problem) for problem in problems])
     if problems:
-        total = sum(opened.counts.values()) + len(problems) - len(found)
+        total = sum(opened.counts.values()) + len(problems) - len(unreadable)
         error = as_error(problems, name=opened.name, pictures=total)
-        if not chosen.skip_bad or len(problems) == total:
+        if not options.skip_bad or len(problems) == total:
             raise error
         print(f"would be left out: {error}", file=sys.stderr)
 
 
-def _print(opened: DataSet, counted: Mapping[str, Census], *, as_json: bool, **more: Any) -> None:
-    """Print the census as a table, or as JSON with all there is `more` to say."""
+def _print(opened: OpenedDataSet, counted: Mapping[str, Census], *, as_json: bool, **fields: Any) -> None:
+    """Print the census as a table, or as JSON with additional fields."""
     whole = Census.empty(len(opened.classes))
     for each in counted.values():
         whole.join(each)
     rows = whole.rows(opened.classes)
     if as_json:
-        said = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
-        print(json.dumps({"data_set": opened.name, "splits": said, "classes": rows, **more}, indent=2))
+        splits = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
+        print(json.dumps({"data_set": opened.name, "splits": splits, "classes": rows, **fields}, indent=2))
         return
     table = Table("id", "class", box=box.SIMPLE)
-    for name in ("of pixels", "of pictures"):
+    for name in ("of pixels", "of images"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(str(row["id"]), row["name"], f"{row['pixels']:.2%}", f"{row['pictures']:.1%}")
     Console().print(table)
     for split, each in counted.items():
         mean = each.instances / max(each.pictures, 1)
-        print(f"{split}: {_pictures(each.pictures)}, {mean:.1f} instances each, {each.most} at most")
+        print(f"{split}: {_count_images(each.pictures)}, {mean:.1f} instances each, {each.most} at most")
+
+
+def open_data_set(name: str, settings: Sequence[str]) -> OpenedDataSet:
+    """Open a prepared folder, or a raw data set by its name and settings (KEY=VALUE); its warnings go to stderr.
+
+    Raises:
+        ParamsError: if there is none of that name, or its settings do not fit.
+        ShardError: if a prepared folder is broken.
+    """
+    folder = Path(name)
+    if (folder / "index.parquet").is_file():
+        prepared = Prepared(folder)
+        splits = {split: prepared.split(split) for split in prepared.splits}
+        counts = {split: len(samples) for split, samples in splits.items()}
+        facts = prepared.dataset, prepared.classes, prepared.palette, counts
+        return OpenedDataSet(*facts, lambda split, number: splits[split][number], None, prepared)
+    if name not in list(DATASETS):
+        names = ", ".join(sorted(DATASETS))
+        raise ParamsError(f"{name!r} is no prepared folder and no data set; there are: {names}")
+    section = dict(_setting(setting) for setting in settings)
+    config = DATASETS.load(name).check(section, source="--set", at=f"datasets.{name}")
+    reader: Reader = config.build()
+    for warning in reader.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    counts = {split: reader.count(split) for split in reader.splits}
+    return OpenedDataSet(name, reader.classes, reader.palette, counts, reader.read, reader, None)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ParamsError(f"--set {text}: write KEY=VALUE, for example root=raw/cityscapes or size=[256,512]")
+    return key, _value(value)
+
+
+def _value(text: str) -> Any:
+    """Read JSON, or a list or mapping of plain words as YAML has them: [sky, tree], {255: 0}."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        parts = [part.strip() for part in text[1:-1].split(",")]
+        if text.startswith("[") and text.endswith("]"):
+            return [_value(part) for part in parts]
+        if text.startswith("{") and text.endswith("}"):
+            return {key.strip(): _value(value.strip()) for key, _, value in (part.partition(":") for part in parts)}
+        return text

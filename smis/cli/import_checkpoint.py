@@ -1,4 +1,4 @@
-"""`smis import-checkpoint`: the authors' released weights as a checkpoint of ours."""
+"""`smis import-checkpoint`: convert the authors' released weights."""
 
 import argparse
 from pathlib import Path
@@ -10,10 +10,10 @@ from smis.published.releases import RELEASES
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("import-checkpoint", help="bring released weights (latest_net_G.pth) into our format")
+    parser = verbs.add_parser("import-checkpoint", help="convert released weights (latest_net_G.pth) to a checkpoint")
     parser.add_argument("generator", type=Path, metavar="latest_net_G.pth")
-    parser.add_argument("--encoder", type=Path, metavar="latest_net_E.pth", help="its encoder, where there is one")
-    parser.add_argument("--release", choices=RELEASES, required=True, help="whose code the weights are of")
+    parser.add_argument("--encoder", type=Path, metavar="latest_net_E.pth", help="its encoder, if it has one")
+    parser.add_argument("--release", choices=RELEASES, required=True, help="the repository that the weights come from")
     parser.add_argument(
         "--preset", required=True, help="the setting that they were trained at: deepfashion, ade20k, ..."
     )
@@ -22,19 +22,19 @@ def add(verbs: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Write the checkpoint, and say what was in the files."""
-    found = import_checkpoint(
-        chosen.generator,
-        encoder=chosen.encoder,
-        release=chosen.release,
-        preset=chosen.preset,
-        system=chosen.system,
-        out=chosen.out,
+def run(options: argparse.Namespace) -> None:
+    """Write the checkpoint and print what the files contained."""
+    result = import_checkpoint(
+        options.generator,
+        encoder=options.encoder,
+        release=options.release,
+        preset=options.preset,
+        system=options.system,
+        out=options.out,
     )
-    counts = ", ".join(f"{name} {count} tensors" for name, count in found.tensors.items())
-    print(f"{chosen.out}: {found.system} at preset {found.preset}; {counts}")
-    for part, count in found.unused.items():
+    counts = ", ".join(f"{name} {count} tensors" for name, count in result.tensors.items())
+    print(f"{options.out}: {result.system} at preset {result.preset}; {counts}")
+    for part, count in result.unused.items():
         print(f"not used by the network: {part}.* ({count} tensors)")
-    if found.encoder_missing:
-        print("no encoder: styles can be drawn, but not taken from images; --encoder latest_net_E.pth adds it")
+    if result.encoder_missing:
+        print("no encoder: styles can be sampled, but images cannot be encoded; --encoder latest_net_E.pth adds it")

@@ -1,4 +1,4 @@
-"""`smis runs`: which trainings of this workspace go on, where, and how long they will take."""
+"""`smis runs`: list the trainings of this workspace that run or wait to be resumed."""
 
 import argparse
 import json
@@ -16,33 +16,33 @@ from smis.training.loggers import STATUS_FILE, RunStatus
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("runs", help="list the trainings that go on, or stopped before their end")
-    parser.add_argument("workspace", nargs="?", type=Path, default=Path(), help="default: the working folder")
+    parser = verbs.add_parser("runs", help="list trainings that run, or stopped before their end")
+    parser.add_argument("workspace", nargs="?", type=Path, default=Path(), help="default: the current folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Print a row for each training; a finished one leaves nothing behind."""
+def run(options: argparse.Namespace) -> None:
+    """Print a row for each training; a finished one leaves no status file."""
     statuses = [
         status
-        for path in sorted(chosen.workspace.glob(f".scratch/*/{STATUS_FILE}"))
+        for path in sorted(options.workspace.glob(f".scratch/*/{STATUS_FILE}"))
         if (status := RunStatus.read(path))
     ]
-    if chosen.json:
+    if options.json:
         print(json.dumps([{**asdict(status), "alive": status.alive} for status in statuses], indent=2))
         return
     if not statuses:
-        print("no training goes on or waits to go on here")
+        print("no training runs here or waits to be resumed")
         return
-    table = Table("training", "state", "step", "images/s", "left", "where", "last heard", box=box.SIMPLE)
+    table = Table("training", "state", "step", "images/s", "time left", "where", "last heartbeat", box=box.SIMPLE)
     for status in statuses:
-        state = "runs" if status.alive else "stopped; repeat the command to go on"
+        state = "running" if status.alive else "stopped; repeat the command to resume"
         left = _time(status.seconds_left) if status.alive else ""
         where = f"{status.host}, process {status.process}, {status.processes} x {status.device}"
-        heard = f"{_time(time.time() - status.at)} ago"
+        heartbeat = f"{_time(time.time() - status.at)} ago"
         steps = f"{status.step:,} of {status.steps:,}"
-        table.add_row(status.title, state, steps, f"{status.images_per_second:.1f}", left, where, heard)
+        table.add_row(status.title, state, steps, f"{status.images_per_second:.1f}", left, where, heartbeat)
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""`smis systems`: what there is to train, what each can vary, and how large it is."""
+"""`smis systems`: list the systems, what each varies, and its size."""
 
 import argparse
 import json
@@ -18,43 +18,43 @@ def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
     parser = verbs.add_parser("systems", help="list the systems")
     parser.add_argument(
-        "--preset", metavar="PRESET", default="deepfashion", help="whose sizes: a data set's (default: deepfashion)"
+        "--preset", metavar="PRESET", default="deepfashion", help="sizes of a data set (default: deepfashion)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print a row for each system that has the preset.
 
     Raises:
         ParamsError: if none has.
     """
-    having = [name for name in sorted(SYSTEMS) if chosen.preset in SYSTEMS.load(name).presets]
-    if not having:
-        known = sorted({preset for name in SYSTEMS for preset in SYSTEMS.load(name).presets})
-        raise ParamsError(f"no system has a preset {chosen.preset!r}; there are: {', '.join(known)}")
-    rows = [row(name, chosen.preset) for name in having]
-    if chosen.json:
+    names = [name for name in sorted(SYSTEMS) if options.preset in SYSTEMS.load(name).presets]
+    if not names:
+        presets = sorted({preset for name in SYSTEMS for preset in SYSTEMS.load(name).presets})
+        raise ParamsError(f"no system has a preset {options.preset!r}; there are: {', '.join(presets)}")
+    rows = [describe(name, options.preset) for name in names]
+    if options.json:
         print(json.dumps(rows, indent=2))
         return
     networks = ("generator", "encoder", "discriminator")
-    papers = list(dict.fromkeys(found["paper"] for found in rows))
-    table = Table("name", "varies", box=box.SIMPLE, title=f"parameters, preset {chosen.preset}", title_justify="left")
+    papers = list(dict.fromkeys(row["paper"] for row in rows))
+    table = Table("name", "varies", box=box.SIMPLE, title=f"parameters, preset {options.preset}", title_justify="left")
     for network in networks:
         table.add_column(network, justify="right")
     table.add_column("paper")
-    for found in rows:
-        counts = (f"{found['parameters'][network]:,}" for network in networks)
-        table.add_row(found["name"], found["varies"], *counts, f"({1 + papers.index(found['paper'])})")
+    for row in rows:
+        counts = (f"{row['parameters'][network]:,}" for network in networks)
+        table.add_row(row["name"], row["varies"], *counts, f"({1 + papers.index(row['paper'])})")
     console = Console()
     console.print(table)
     for number, paper in enumerate(papers, 1):
         console.print(f"({number}) {paper}", highlight=False)
 
 
-def row(name: str, preset: str) -> dict[str, Any]:
-    """Say what a registry row is; its networks are counted without memory for their weights."""
+def describe(name: str, preset: str) -> dict[str, Any]:
+    """Describe a system; parameters are counted without memory for their values."""
     config = SYSTEMS.load(name)
     data = data_set_of(preset)
     with SkipInit():

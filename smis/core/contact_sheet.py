@@ -180,10 +180,12 @@ def _legend_lines(legend: Sequence[tuple[str, Color]], *, width: int) -> list[li
 def _draw_legend(
     pen: ImageDraw.ImageDraw, lines: Sequence[Sequence[tuple[int, str, Color]]], *, left: int, top: int
 ) -> None:
-    entries = [(left + x, top + _LINE * number, *entry) for number, line in enumerate(lines) for x, *entry in line]
-    for x, y, name, color in entries:
-        pen.rectangle((x, y + 3, x + _SWATCH, y + 3 + _SWATCH), fill=color, outline="#bbbbbb")
-        pen.text((x + _SWATCH + 5, y), name, fill=_BLACK, font=_FONT)
+    for number, line in enumerate(lines):
+        y = top + _LINE * number
+        for offset, name, color in line:
+            x = left + offset
+            pen.rectangle((x, y + 3, x + _SWATCH, y + 3 + _SWATCH), fill=color, outline="#bbbbbb")
+            pen.text((x + _SWATCH + 5, y), name, fill=_BLACK, font=_FONT)
 
 
 def _cut(text: str, width: int) -> str:

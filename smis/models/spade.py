@@ -172,9 +172,9 @@ class Spade(nn.Module):
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout gives the same image for each code."""
-        return self.synthesise_on(self.layout(labels, instances, remember=False), style)
+        return self.synthesize_on(self.layout(labels, instances, remember=False), style)
 
-    def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
         assert style.global_latent is not None
         return self._generate(layout).expand(len(style.global_latent), -1, -1, -1)

@@ -162,9 +162,9 @@ class Vspade(nn.Module):
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        return self.synthesise_on(self.layout(labels, instances, remember=False), style)
+        return self.synthesize_on(self.layout(labels, instances, remember=False), style)
 
-    def synthesise_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
         assert style.global_latent is not None
         return self.generate(layout, style.global_latent)

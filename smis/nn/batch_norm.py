@@ -30,12 +30,12 @@ class BatchNorm(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Normalize by the batch in training, by the running statistics in evaluation."""
         if self.training and _processes() > 1:
-            return self._synchronised(x)
+            return self._synchronized(x)
         return F.batch_norm(
             x, self.running_mean, self.running_var, training=self.training, momentum=self.momentum, eps=self.eps
         )
 
-    def _synchronised(self, x: Tensor) -> Tensor:
+    def _synchronized(self, x: Tensor) -> Tensor:
         """Take the mean first and the squares about it after: two small messages, no cancellation."""
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         here = wide.new_tensor([x.numel() / x.shape[1]])

@@ -149,7 +149,7 @@ class InferenceModel:
     def prepare(self, layout: LabelLayout) -> LabelLayout:
         """Compute what depends on the maps alone, if the system can keep it."""
         system = self.networks.at(*layout.size)
-        if not hasattr(system, "synthesise_on"):
+        if not hasattr(system, "synthesize_on"):
             return layout
         with self._inference_mode():
             return replace(layout, prepared=system.layout(layout.labels, layout.instances))
@@ -212,7 +212,7 @@ class InferenceModel:
         system = self.networks.at(*layout.size)
         with self._inference_mode():
             if layout.prepared is not None:
-                return system.synthesise_on(layout.prepared, style).float()
+                return system.synthesize_on(layout.prepared, style).float()
             condition = {} if sketch is None else {"sketch": self._check_sketch(sketch, layout)}
             return system.synthesize(layout.labels, layout.instances, style, **condition).float()
 

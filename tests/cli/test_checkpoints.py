@@ -26,7 +26,7 @@ def test_a_release_is_imported_and_exported(files: Path, capsys: pytest.CaptureF
     assert main(command) == 0
     assert capsys.readouterr().out == (
         f"{files}/X.safetensors: vspade at preset paperdoll; generator 222 tensors\n"
-        "no encoder: styles can be drawn, but not taken from images; --encoder latest_net_E.pth adds it\n"
+        "no encoder: styles can be sampled, but images cannot be encoded; --encoder latest_net_E.pth adds it\n"
     )
     assert main([*command, "--encoder", str(files / "latest_net_E.pth")]) == 0
     assert capsys.readouterr().out.endswith("; generator 222 tensors, encoder 16 tensors\n")
@@ -83,7 +83,7 @@ def test_a_checkpoint_that_is_not_there_is_one_line_and_exit_code_2(
 def test_a_batch_is_at_least_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["export-checkpoint", "X", "--to", "onnx", "--out", str(tmp_path), "--batch", "0"])
-    assert "'0' is no number of images; give 1 or more" in capsys.readouterr().err
+    assert "'0' is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:

@@ -43,8 +43,8 @@ def test_a_sheet_shows_pictures_labels_and_objects_and_the_table_counts_them(tmp
     given = ["--set", f"root={tree}", "validation=1", "--out", str(out)]
     assert main(["data", "show", "cityscapes", *given]) == 0
     said = capsys.readouterr()
-    assert "test: 2 pictures, 9.0 instances each, 9 at most" in said.out
-    assert "2 of 2 pictures of test" in said.out
+    assert "test: 2 images, 9.0 instances each, 9 at most" in said.out
+    assert "2 of 2 images of test" in said.out
     assert "cityscapes has 3 pictures in train, but 2,975 are published" in said.err
     with Image.open(out) as sheet:
         colors = {color for _, color in sheet.convert("RGB").getcolors(2**24) or []}
@@ -52,7 +52,7 @@ def test_a_sheet_shows_pictures_labels_and_objects_and_the_table_counts_them(tmp
 
 
 def test_a_prepared_folder_is_shown_and_counted_whole(prepared, tmp_path, capsys):
-    given = ["--split", "train", "--pictures", "2", "--out", str(tmp_path / "sheet.png"), "--json"]
+    given = ["--split", "train", "--images", "2", "--out", str(tmp_path / "sheet.png"), "--json"]
     assert main(["data", "show", str(prepared), *given]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["splits"]["train"]["pictures"] == 6
@@ -139,8 +139,8 @@ def test_one_picture_is_no_pictures(tmp_path, capsys):
     given = ["--set", f"root={tmp_path}", "size=[8,8]", "classes=[sky,tree]", "validation=0", "test=0"]
     assert main(["data", "show", "folder", *given, "--out", str(tmp_path / "sheet.png")]) == 0
     said = capsys.readouterr().out
-    assert "train: 1 picture, " in said
-    assert "1 of 1 picture of train" in said
+    assert "train: 1 image, " in said
+    assert "1 of 1 image of train" in said
 
 
 def test_a_data_set_that_is_whole_passes_its_check(tmp_path, capsys):

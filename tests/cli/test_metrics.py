@@ -156,4 +156,4 @@ def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
 def test_a_seed_is_a_number_from_0(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["metrics", "kid", "a", "b", "--seed", "-1"])
-    assert "argument --seed: '-1' is no number from 0" in capsys.readouterr().err
+    assert "argument --seed: '-1' is not a whole number from 0" in capsys.readouterr().err

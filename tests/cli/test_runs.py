@@ -38,7 +38,7 @@ def told(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_a_training_that_goes_on_says_where_and_how_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert beat(tmp_path).seconds_left == 60 * BATCH / 16
     said = told(tmp_path, capsys)
-    for words in ("inade on paperdoll", "runs", "40 of 100", "16.0", "30 s"):
+    for words in ("inade on paperdoll", "running", "40 of 100", "16.0", "30 s"):
         assert words in said
     (row,) = json.loads(told(tmp_path, capsys, "--json"))
     assert (row["alive"], row["processes"], row["step"]) == (True, 2, 40)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smis.cli.systems import row
+from smis.cli.systems import describe
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from smis.cli.systems import row
 )
 def test_a_preset_has_the_published_parameters(name, preset, generator, encoder, discriminator):
     counted = {"generator": generator, "encoder": encoder, "discriminator": discriminator}
-    assert row(name, preset)["parameters"] == counted
+    assert describe(name, preset)["parameters"] == counted
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_a_preset_has_the_published_parameters(name, preset, generator, encoder,
     ],
 )
 def test_the_ablation_table_counts_generator_and_encoder(name, generator_and_encoder):
-    counted = row(name, "deepfashion")["parameters"]
+    counted = describe(name, "deepfashion")["parameters"]
     assert counted["generator"] + counted["encoder"] == generator_and_encoder

@@ -40,7 +40,7 @@ def test_every_system_makes_pictures_of_label_maps(load: Load, labels: Tensor, n
     assert smis.to_pictures(images).shape == (2, *checkpoints.SIZE, 3)
 
 
-def test_a_synthesiser_says_what_it_is(load: Load) -> None:
+def test_a_synthesizer_says_what_it_is(load: Load) -> None:
     synth = load("groupdnet")
     assert repr(synth) == "Synthesizer(GroupDNet, varies class, 6 classes, 32 x 64, cpu, float32)"
     assert (synth.classes, synth.varies, synth.size) == (checkpoints.NAMES, "class", (32, 64))

@@ -9,7 +9,7 @@ from smis.datasets.io.palette import Color, made_up
 from smis.datasets.io.reader import Classes
 
 UNLABELLED = "unlabeled"
-_UNLABELLED_COLOUR = (64, 64, 64)
+_UNLABELED_COLOR = (64, 64, 64)
 _LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<color>\d+\s+\d+\s+\d+))?")
 _MOST = 255
 FILE = "classes.txt"
@@ -67,4 +67,4 @@ def described(names: Sequence[str], palette: Sequence[Color] | None, *, ignore: 
         if known.index(name) < number:
             both = f"ids {known.index(name)} and {number} are both {name!r}"
             raise ParamsError(f"datasets.folder.classes, or {FILE}: {both}; give each a name of its own")
-    return Classes(known, [*colors, *[_UNLABELLED_COLOUR] * more], ignored=[len(names)] * more)
+    return Classes(known, [*colors, *[_UNLABELED_COLOR] * more], ignored=[len(names)] * more)

@@ -1,0 +1,201 @@
+"""What the verbs that make images share: files of label maps, the initial style, image files, the contact sheet."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pictures
+
+from smis.core import contact_sheet
+from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
+from smis.core.errors import LabelError, ParamsError, StyleError
+from smis.core.files import written
+from smis.core.progress import ProgressBar
+from smis.core.shapes import Picture
+from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
+from smis.styles.inputs import read_image
+
+_BATCH = 8
+_SHEET_ROWS = 24
+"""Label maps that a sheet shows."""
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class StyledImages:
+    """A style whose images are written, with a caption for each image."""
+
+    captions: Sequence[str]
+    style: ImageStyle
+
+
+@dataclass(frozen=True)
+class SheetImage:
+    """An image that is on the sheet only; of a label map, with the classes that are on it."""
+
+    caption: str
+    image: Picture
+    classes: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class LabelMapInput:
+    """One label map, and where the initial style comes from: a photograph to encode, or a seed."""
+
+    synth: Synthesizer
+    path: Path
+    layout: LabelLayout
+    image: Path | None
+    seed: int
+
+    @property
+    def origin(self) -> str:
+        """The caption of the initial style."""
+        return f"seed {self.seed}" if self.image is None else "encoded"
+
+    def style(self, *, samples: int = 1) -> ImageStyle:
+        """Encode the photograph, or sample."""
+        if self.image is None:
+            return self.synth.sample(self.layout, seed=self.seed, samples=samples)
+        return self.synth.encode(self.image, self.layout)
+
+
+Columns = Callable[[LabelMapInput], Iterator[StyledImages | SheetImage]]
+"""What a verb makes and shows of a label map, from left to right."""
+
+
+def run(options: argparse.Namespace, columns_of: Callable[[Synthesizer, argparse.Namespace], Columns]) -> None:
+    """Write the images of every label map, then the sheet; label maps that cannot have the style are left out.
+
+    Raises:
+        SmisError: if files do not fit the checkpoint, or no label map can have the style.
+    """
+    files = label_files(options.labels)
+    synth = load(options.checkpoint, device=options.device)
+    folder, make_columns = _OutputFolder(options.out, synth), columns_of(synth, options)
+    errors: dict[Path, StyleError] = {}
+    with ProgressBar(options.verb, total=len(files), unit="label maps", visible=len(files) > 1) as bar:
+        for path in files:
+            try:
+                folder.add(_label_map_input(synth, path, options, files=files), make_columns)
+            except StyleError as error:
+                errors[path] = error
+            bar.advance(note=path.name)
+    if not folder.rows:
+        raise errors[files[0]]
+    for path, error in errors.items():
+        print(f"left out {path}: {error}", file=sys.stderr)
+    folder.finish(len(files) - len(errors))
+
+
+def label_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the label maps: files as they are, folders with all their PNG files.
+
+    Raises:
+        LabelError: if there is none, or two have the same name and so would write the same images.
+    """
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.png")) if path.is_dir() else [path]
+        if not inside:
+            raise LabelError(f"there is no PNG file in {path}; give label maps, or a folder of them")
+        files += inside
+    by_name: dict[str, Path] = {}
+    for path in files:
+        if path.stem in by_name:
+            raise LabelError(f"{by_name[path.stem]} and {path} have one name; rename one, or give them one at a time")
+        by_name[path.stem] = path
+    return files
+
+
+def matching_file(path: Path | None, labels: Path, *, maps: int, option: str) -> Path | None:
+    """Return the file that belongs to a label map: the only one, or that of its name in a folder.
+
+    Raises:
+        ParamsError: if there is none, or one file is given for many label maps.
+    """
+    if path is None:
+        return None
+    if path.is_dir():
+        for suffix in _SUFFIXES:
+            if (path / (labels.stem + suffix)).is_file():
+                return path / (labels.stem + suffix)
+        raise ParamsError(f"{path} has no {labels.stem}{_SUFFIXES[0]} for {labels}; name files like the label maps")
+    if maps > 1:
+        raise ParamsError(f"{option} is one file, but there are {maps} label maps; give a folder with a file for each")
+    return path
+
+
+def sheet_tile(pixels: Picture, *, smooth: bool = True) -> Pictures.Image:
+    """Make a tile of a sheet, of 128 to 256 pixels."""
+    return tile(pixels, smallest=128, largest=256, smooth=smooth)
+
+
+def photograph(caption: str, path: Path) -> SheetImage:
+    """Show a photograph."""
+    return SheetImage(caption, to_pictures(read_image(path))[0])
+
+
+def colored_map(caption: str, layout: LabelLayout, synth: Synthesizer) -> SheetImage:
+    """Show a label map in its classes' colors."""
+    ids = layout.labels[0].cpu().numpy().astype(np.uint8)
+    return SheetImage(caption, color_labels(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
+
+
+def _label_map_input(
+    synth: Synthesizer, path: Path, options: argparse.Namespace, *, files: Sequence[Path]
+) -> LabelMapInput:
+    instances = matching_file(options.instance_maps, path, maps=len(files), option="--instance-maps")
+    image = matching_file(options.image, path, maps=len(files), option="--image")
+    return LabelMapInput(synth, path, synth.layout(path, instances), image, options.seed)
+
+
+class _OutputFolder:
+    """Where the images and the sheet go."""
+
+    def __init__(self, out: Path, synth: Synthesizer) -> None:
+        self._out, self._synth = out, synth
+        self.rows: list[tuple[str, list[Captioned]]] = []
+        self._classes: frozenset[int] = frozenset()
+        self._images = 0
+
+    def add(self, label_map: LabelMapInput, make_columns: Columns) -> None:
+        """Write one label map's images, and keep their tiles while the sheet has room."""
+        tiles: list[Captioned] = []
+        number = 0
+        for column in self._columns(label_map, make_columns):
+            if isinstance(column, SheetImage):
+                tiles.append((column.caption, sheet_tile(column.image, smooth=not column.classes)))
+                self._classes |= column.classes if len(self.rows) < _SHEET_ROWS else frozenset()
+                continue
+            for caption, image in zip(column.captions, self._synthesize(column.style), strict=True):
+                with written(self._out / f"{label_map.path.stem}_{number:02d}.png") as beside:
+                    Pictures.fromarray(image).save(beside, format="PNG")
+                tiles.append((caption, sheet_tile(image)))
+                number += 1
+        self._images += number
+        if len(self.rows) < _SHEET_ROWS:
+            self.rows.append((label_map.path.stem, tiles))
+
+    def finish(self, label_maps: int) -> None:
+        """Write the sheet, and print what was written."""
+        legend = [(self._synth.classes[number], self._synth.palette[number]) for number in sorted(self._classes)]
+        note = f"the first {_SHEET_ROWS} of {label_maps} label maps" if label_maps > _SHEET_ROWS else ""
+        titles, rows = zip(*self.rows, strict=True)
+        contact_sheet.save(self._out / "sheet.png", paint(columns(rows), row_titles=titles, legend=legend, note=note))
+        images = "1 image" if self._images == 1 else f"{self._images} images"
+        print(f"{images} of {label_maps} label map{'s' * (label_maps != 1)} in {self._out}, and sheet.png")
+
+    def _columns(self, label_map: LabelMapInput, make_columns: Columns) -> Iterator[StyledImages | SheetImage]:
+        yield colored_map("labels", label_map.layout, self._synth)
+        if label_map.image is not None:
+            yield photograph("photograph", label_map.image)
+        yield from make_columns(label_map)
+
+    def _synthesize(self, style: ImageStyle) -> Iterator[Picture]:
+        for start in range(0, len(style), _BATCH):
+            batch = style[start : start + _BATCH]
+            yield from to_pictures(self._synth(batch.layout, batch))
