@@ -1,4 +1,4 @@
-"""What an experiment shows on its page in Prefect: the table, the pictures, the way to MLflow."""
+"""What an experiment shows on its page in Prefect: the report's table and images, and links to MLflow."""
 
 import base64
 import re
@@ -12,52 +12,56 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from flows.exceptions import StoppedError
 from flows.processes import ChildProcesses
 from flows.retry import retry
-from flows.stages import environment
+from flows.stages import child_environment
 
-REPORT = Path("report")
 TRACKING = "pipelines.tracking"
-_PICTURE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
-_LINKED = re.compile(r"^(.*\S)\s+(https?://\S+)$")
+_IMAGE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
+_LINK = re.compile(r"^(.*\S)\s+(https?://\S+)$")
 
 
-def show_report(folder: Path = REPORT) -> list[str]:
-    """Show the report's table and pictures, if the report was made; return the artifacts' keys."""
+def show_report(folder: Path = Path("report")) -> list[str]:
+    """Show the table and the images of a report, if there is one; return the artifacts' keys."""
     keys = []
     table = folder / "report.md"
-    if table.exists():  # its pictures have relative paths, which mean nothing in Prefect: they are shown by themselves
-        text = _PICTURE.sub("", table.read_text())
+    if table.exists():  # its images have relative paths, which Prefect's page cannot open: they are shown separately
+        text = _IMAGE.sub("", table.read_text())
         retry(partial(create_markdown_artifact, text, key="report", description="the table"))
         keys.append("report")
-    for picture in sorted(folder.glob("*.png")):
-        key = re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-")
-        data = base64.b64encode(picture.read_bytes()).decode()
-        address = f"data:image/png;base64,{data}"
-        retry(partial(create_image_artifact, address, key=key, description=picture.name))
+    for image in sorted(folder.glob("*.png")):
+        key = re.sub(r"[^a-z0-9]+", "-", image.stem.lower()).strip("-")
+        url = f"data:image/png;base64,{base64.b64encode(image.read_bytes()).decode()}"
+        retry(partial(create_image_artifact, url, key=key, description=image.name))
         keys.append(key)
     return keys
 
 
-def publish(
+def sync_tracking(
     children: ChildProcesses,
-    *words: str,
+    *arguments: str,
     on_line: Callable[[str], object],
     workspace: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Send MLflow what it has not heard yet of a workspace (cells restored from DVC's cache ran nothing).
+    """Send MLflow what it lacks of a workspace: stages restored from DVC's cache have logged nothing.
 
-    Returns the lines that say where the runs are. Whether MLflow is up or not is no reason to fail an experiment.
+    Args:
+        children: Where the process belongs.
+        arguments: The module to run instead of `pipelines.tracking`, and its arguments.
+        on_line: Receives the lines that it printed.
+        workspace: Default: the current folder.
+        env: More environment variables.
+
+    Returns:
+        The lines, with links to the runs; empty if MLflow is unavailable, which fails no experiment.
     """
     workspace = workspace or Path()
-    module = words[0] if words else TRACKING
     package = workspace.joinpath(*TRACKING.split("."))
     if not package.exists() and not package.with_suffix(".py").exists():
         return []
     lines: list[str] = []
-    command = [sys.executable, "-m", module, *words[1:]]
-    own = environment() | dict(env or {})
+    command = [sys.executable, "-m", *(arguments or [TRACKING])]
     try:
-        code = children.run(command, on_line=lines.append, env=own, cwd=workspace)
+        code = children.run(command, on_line=lines.append, env=child_environment(env), cwd=workspace)
     except StoppedError:
         return []
     for line in lines:
@@ -65,12 +69,11 @@ def publish(
     return [] if code else [line for line in lines if line.strip()]
 
 
-def show_tracking(children: ChildProcesses, *words: str, on_line: Callable[[str], object]) -> list[str]:
-    """Publish, and show where the runs are; return the artifact's key."""
-    lines = publish(children, *words, on_line=on_line)
+def show_tracking(children: ChildProcesses, *arguments: str, on_line: Callable[[str], object]) -> list[str]:
+    """Send MLflow what it lacks, and show links to the runs; return the artifact's key."""
+    lines = sync_tracking(children, *arguments, on_line=on_line)
     if not lines:
         return []
-    linked = (_LINKED.sub(r"[\1](\2)", line) for line in lines)  # <...> would be shorter, but the page spoils its &
-    text = "\n".join(f"* {line}" for line in linked)
+    text = "\n".join("* " + _LINK.sub(r"[\1](\2)", line) for line in lines)  # the page would break the & of <...>
     retry(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))
     return ["mlflow"]

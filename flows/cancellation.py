@@ -19,9 +19,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Failed
-
-from flows.exceptions import FlowError, StoppedError
+from prefect.states import Cancelled
 
 POLL_S = 2.0
 EventQueue = SimpleQueue[Any]
@@ -72,21 +70,6 @@ def run_in_thread(work: Callable[[], object], events: EventQueue) -> None:
     future.result()
 
 
-def run_to_state(work: Callable[[], State[None]]) -> State[None]:
-    """Run a task's work; a `FlowError` becomes a state with its message and no traceback."""
-    try:
-        return work()
-    except StoppedError as error:
-        return Cancelled(message=str(error), data=error)
-    except FlowError as error:
-        return Failed(message=str(error), data=error)
-
-
-def copy_state(state: State[Any]) -> State[None]:
-    """Give a flow the name and message of its only task's state; Prefect itself would write "1/1 states failed"."""
-    return State(type=state.type, name=state.name, message=state.message)
-
-
 @contextmanager
 def _polling(events: EventQueue) -> Iterator[None]:
     """Put a `CancellationError` into `events` if this flow run is cancelled on a server while the block runs."""
@@ -117,8 +100,8 @@ def _stop_reason(client: SyncPrefectClient, run: UUID) -> str:
     try:
         state = client.read_flow_run(run).state
     except ObjectNotFound:
-        return "deleted in Prefect's page"
+        return "deleted on Prefect's page"
     if state and state.is_crashed():
-        return f"given up for lost: {state.message}"
+        return f"crashed: {state.message}"
     over = state and (state.is_cancelling() or state.is_final())
-    return "cancelled in Prefect's page" if over else ""
+    return "cancelled on Prefect's page" if over else ""

@@ -1,4 +1,4 @@
-"""The stages and their order, asked from DVC: dvc.yaml says them once."""
+"""The stages of dvc.yaml, read by DVC itself, and the order in which they run."""
 
 import re
 from collections import deque
@@ -22,7 +22,7 @@ from flows.fields import NAME
 FILE = "dvc.yaml"
 PARAMS = "params.yaml"
 RAW = "raw"
-"""The folder of what stages read and nobody wrote: large, and no code."""
+"""The folder of raw data, which stages read: large, and no code."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Stage:
 
     name: str
     cell: Mapping[str, str] = field(default_factory=dict)
-    """Its place in the matrix, as `{"dataset": "paperdoll", "system": "inade"}`; empty without a matrix."""
+    """Its coordinates in the matrix, such as `{"dataset": "paperdoll", "system": "inade"}`; empty without a matrix."""
     upstream: tuple[str, ...] = ()
-    """The stages whose outs it reads."""
+    """The stages whose outs it depends on."""
     present: bool = False
-    """Its outs are on the disk, whether up to date or not."""
+    """Whether its outs exist, up to date or not."""
     outs: tuple[str, ...] = ()
-    """The files and folders that it writes, from the workspace's root."""
+    """The files and folders that it writes, relative to the workspace."""
     code: tuple[str, ...] = ()
-    """The files and folders that it reads and no stage writes, raw data apart."""
+    """The files and folders that it depends on and no stage writes, except raw data."""
     params: tuple[str, ...] = ()
     """The sections and parameters of params.yaml that it depends on."""
 
@@ -48,12 +48,12 @@ def read(root: Path | None = None) -> list[Stage]:
     """Read the DAG of a workspace (default: the current folder), each stage after those that it depends on.
 
     Raises:
-        DagError: if there is no DVC workspace, DVC refuses it, or a cell has a name that a shell would not leave alone.
+        DagError: if there is no DVC workspace, DVC refuses it, or the name of a cell is unsafe in a shell.
     """
     root = root or Path.cwd()
-    for wanted in (FILE, ".dvc"):
-        if not (root / wanted).exists():
-            raise DagError(f"there is no {wanted} in {root}; run this in the folder where {FILE} lies")
+    for name in (FILE, ".dvc"):
+        if not (root / name).exists():
+            raise DagError(f"there is no {name} in {root}; run this in the folder of {FILE}")
     try:
         with Repo(str(root)) as repo:
             return _stages(repo)
@@ -62,22 +62,25 @@ def read(root: Path | None = None) -> list[Stage]:
 
 
 def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[list[Stage], list[Stage]]:
-    """Keep the cells with these values (none given: all); return them, and the rest.
+    """Select the cells with these values (none given: all); return them, and the other stages.
 
-    A stage without a matrix, like the report, stays if all that it reads is selected or was made before.
+    A stage without a matrix, like the report, is selected if its inputs are selected or exist.
 
     Raises:
         DagError: if no cell has such a value.
     """
-    for axis, wanted in axes.items():
-        _check(wanted, axis=axis, known=sorted({stage.cell[axis] for stage in stages if axis in stage.cell}))
-    left = {stage.name for stage in stages if not _wanted(stage, axes)}
-    missing = {stage.name for stage in stages if stage.name in left and not stage.present}
-    for stage in stages:  # in order, so that what misses its input passes the miss on
+    for axis, values in axes.items():
+        _check(values, axis=axis, allowed=sorted({stage.cell[axis] for stage in stages if axis in stage.cell}))
+    others = {stage.name for stage in stages if not _is_selected(stage, axes)}
+    missing = {stage.name for stage in stages if stage.name in others and not stage.present}
+    for stage in stages:  # in order, so that a stage without its inputs makes its downstream miss theirs
         if missing.intersection(stage.upstream) and not stage.cell:
-            left.add(stage.name)
+            others.add(stage.name)
             missing.add(stage.name)
-    return [stage for stage in stages if stage.name not in left], [stage for stage in stages if stage.name in left]
+    return (
+        [stage for stage in stages if stage.name not in others],
+        [stage for stage in stages if stage.name in others],
+    )
 
 
 class Future(Protocol):
@@ -118,26 +121,26 @@ def run_in_order(
     return futures
 
 
-def _wanted(stage: Stage, axes: Mapping[str, Sequence[str]]) -> bool:
-    return all(not wanted or stage.cell.get(axis, wanted[0]) in wanted for axis, wanted in axes.items())
+def _is_selected(stage: Stage, axes: Mapping[str, Sequence[str]]) -> bool:
+    return all(not values or stage.cell.get(axis, values[0]) in values for axis, values in axes.items())
 
 
-def _check(wanted: Iterable[str], *, axis: str, known: Sequence[str]) -> None:
-    for value in wanted:
-        if value not in known:
+def _check(values: Iterable[str], *, axis: str, allowed: Sequence[str]) -> None:
+    for value in values:
+        if value not in allowed:
             raise DagError(
-                f"{axis} {value!r} is not in {FILE}'s matrix; there are: {', '.join(known) or 'none'}"
+                f"{axis} {value!r} is not in {FILE}'s matrix; there are: {', '.join(allowed) or 'none'}"
                 f"; add it to axes.{axis} in params.yaml"
             )
 
 
 def _stages(repo: Repo) -> list[Stage]:
     graph, cells = repo.index.graph, _cells(repo)
-    names = {  # a file that was `dvc add`ed is in DVC's graph too, and is nobody's step
+    names = {  # files that were `dvc add`ed are in DVC's graph too
         stage: stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.name
     }
-    made = {out.def_path for stage in names for out in stage.outs} | {PARAMS, RAW}
-    above = {folder for path in made for folder in _folders(path)}
+    written = {out.def_path for stage in names for out in stage.outs} | {PARAMS, RAW}
+    parents = {folder for path in written for folder in _folders(path)}
     stages = {
         name: Stage(
             name=name,
@@ -145,7 +148,7 @@ def _stages(repo: Repo) -> list[Stage]:
             upstream=tuple(sorted(names[needed] for needed in graph.successors(stage) if needed in names)),
             present=all(out.exists for out in stage.outs),
             outs=tuple(out.def_path for out in stage.outs),
-            code=tuple(path for path in paths if path not in above and made.isdisjoint(_folders(path))),
+            code=tuple(path for path in paths if path not in parents and written.isdisjoint(_folders(path))),
             params=tuple(path for dep in stage.deps if isinstance(dep, ParamsDependency) for path in dep.params),
         )
         for stage, name in names.items()
@@ -156,27 +159,27 @@ def _stages(repo: Repo) -> list[Stage]:
 
 
 def _folders(path: str) -> list[str]:
-    """Name a path and the folders that it lies in."""
+    """Return a path and its parents."""
     parts = path.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
 def _cells(repo: Repo) -> dict[str, dict[str, str]]:
-    """A cell's name joins its values with "-", which they may hold themselves: ask DVC's own resolver."""
+    """Read each cell's coordinates by DVC's own resolver: its name joins them by "-", which they may contain."""
     project = load_file(repo, str(Path(repo.root_dir) / FILE))
     assert isinstance(project, ProjectFile)
     return {
-        f"{name}@{key}": {axis: _named(axis, str(value)) for axis, value in cell.items()}
+        f"{name}@{key}": {axis: _checked(axis, str(value)) for axis, value in cell.items()}
         for name, definition in project.resolver.definitions.items()
         if isinstance(definition, MatrixDefinition)
         for key, cell in definition.normalized_iterable.items()
     }
 
 
-def _named(axis: str, value: str) -> str:
+def _checked(axis: str, value: str) -> str:
     if not re.fullmatch(NAME, value):
         raise DagError(
-            f"axes.{axis} in {PARAMS} has {value!r}, which stands in commands of a shell; "
-            "a name has letters, digits, '_', '.' and '-' only, and begins with none of the latter two"
+            f"axes.{axis} in {PARAMS} has {value!r}, which DVC inserts into shell commands; "
+            "a name has letters, digits, '_', '.' and '-' only, and does not begin with '.' or '-'"
         )
     return value

@@ -1,7 +1,7 @@
-"""`python -m flows.experiment`: the DAG of dvc.yaml as a Prefect flow, one task per stage and cell, side by side.
+"""`python -m flows.experiment`: the DAG of dvc.yaml as a Prefect flow, one task per stage and cell, some concurrently.
 
 It runs with a Prefect server (PREFECT_API_URL, or the one of `make up`) and without. A failing stage fails its own
-branch only. Cancelling, in Prefect's page or by Ctrl-C or SIGTERM, ends every process below.
+branch only. Cancelling, on Prefect's page or by Ctrl-C or SIGTERM, terminates every process below.
 """
 
 from collections import Counter
@@ -21,7 +21,6 @@ from pydantic import BaseModel, Field
 from flows import artifacts, dag
 from flows.cancellation import EventQueue, run_with_cancellation
 from flows.command import exit_on_error, parse_options, run_flow
-from flows.dag import run_in_order
 from flows.exceptions import FlowError
 from flows.fields import DatasetInTable, SystemInTable
 from flows.processes import ChildProcesses
@@ -30,7 +29,7 @@ from flows.stages import find_unchanged, run_stage
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid"):
-    """Which part of the table to bring up to date, and how much of it at a time."""
+    """The part of the table to bring up to date, and how many stages may run at the same time."""
 
     systems: list[SystemInTable] = Field(
         default=[],
@@ -51,7 +50,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid"):
     )
 
     def stages(self) -> tuple[list[dag.Stage], list[dag.Stage]]:
-        """Read the workspace's DAG; return the stages to run in their order, and those left out."""
+        """Read the workspace's DAG; return the selected stages in their order, and the others."""
         return dag.select(dag.read(), {"system": self.systems, "dataset": self.datasets})
 
 
@@ -60,11 +59,11 @@ ALL_STAGES = Experiment()
 
 @flow(name="experiment")
 def experiment(options: Experiment = ALL_STAGES) -> State[None]:
-    """Bring every selected stage up to date, show what came out, and say which cells failed."""
+    """Bring every selected stage up to date, show the results, and say which cells failed."""
     log = get_run_logger().info
-    stages, left = options.stages()
-    if left:
-        log("left out of this run: %s", ", ".join(stage.name for stage in left))
+    stages, others = options.stages()
+    if others:
+        log("not selected: %s", ", ".join(stage.name for stage in others))
     children = ChildProcesses()
 
     def work(events: EventQueue) -> State[None]:
@@ -82,17 +81,15 @@ def experiment(options: Experiment = ALL_STAGES) -> State[None]:
 def _run(
     stages: Sequence[dag.Stage], limit: int, children: ChildProcesses, events: EventQueue
 ) -> dict[str, State[None]]:
-    fresh = find_unchanged(stages, children)
+    unchanged = find_unchanged(stages, children)
 
     def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
-        unchanged = stage.name in fresh
-        return run_stage.submit(
-            stage.name, children, max_concurrent=limit, unchanged=unchanged, wait_for=upstream, return_state=False
-        )
+        options = {"max_concurrent": limit, "unchanged": stage.name in unchanged}
+        return run_stage.submit(stage.name, children, **options, wait_for=upstream, return_state=False)
 
-    futures = run_in_order(stages, limit=limit, start=start, events=events)
+    futures = dag.run_in_order(stages, limit=limit, start=start, events=events)
     for future in futures.values():
-        with suppress(httpx.HTTPError, PrefectException):  # says only that the server was away at its end
+        with suppress(httpx.HTTPError, PrefectException):  # only the server was unavailable at its end
             future.wait()
     return {name: retry(lambda future=future: future.state) for name, future in futures.items()}
 
@@ -109,10 +106,10 @@ def _summary(states: Mapping[str, State[None]]) -> State[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the flow from a command line: exit code 1 if a branch failed, 2 if asked for the impossible, 130 if ended."""
+    """Run the flow from a command line: exit code 1 if a stage failed, 2 for wrong options, 130 if it was cancelled."""
     with exit_on_error():
         options = parse_options(Experiment, "python -m flows.experiment", arguments)
-        options.stages()  # a mistake is told at once, not after Prefect's start
+        options.stages()  # mistakes are reported before Prefect starts
         run_flow(experiment, options)
 
 

@@ -1,4 +1,4 @@
-"""Names that come from forms and end in commands: DVC puts a cell's into its stages' shell lines as they stand."""
+"""Types of form fields for names that end in shell commands: DVC inserts those of a cell into its stages' commands."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,31 +8,28 @@ import yaml
 from pydantic import Field
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""Nothing that a shell or a program takes for more than a word."""
-
+"""One word for a shell, and no option for a program."""
 Name = Annotated[str, Field(pattern=NAME)]
-"""Of a system or a data set."""
-
 StageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")]
 """Of a stage, or of one of its cells."""
 
 
-def offered(*keys: str) -> Callable[[dict[str, Any]], None]:
-    """Let a form offer what params.yaml names there, at the moment when the form is made; nothing where it is not."""
+def choices(*keys: str) -> Callable[[dict[str, Any]], None]:
+    """Let a form offer the names that params.yaml has under these keys when the form is made, if it has any."""
 
-    def add(schema: dict[str, Any]) -> None:
+    def add_enum(schema: dict[str, Any]) -> None:
         try:
-            named = yaml.safe_load(Path("params.yaml").read_text())
+            names = yaml.safe_load(Path("params.yaml").read_text())
             for key in keys:
-                named = named[key]
-            schema["enum"] = [str(name) for name in named]
+                names = names[key]
+            schema["enum"] = [str(name) for name in names]
         except (OSError, yaml.YAMLError, TypeError, KeyError):
-            pass  # whoever runs the flow is told what is wrong with the file
+            pass  # the flow itself reports what is wrong with the file
 
-    return add
+    return add_enum
 
 
-System = Annotated[Name, Field(json_schema_extra=offered("systems"))]
-Dataset = Annotated[Name, Field(json_schema_extra=offered("datasets"))]
-SystemInTable = Annotated[Name, Field(json_schema_extra=offered("axes", "system"))]
-DatasetInTable = Annotated[Name, Field(json_schema_extra=offered("axes", "dataset"))]
+System = Annotated[Name, Field(json_schema_extra=choices("systems"))]
+Dataset = Annotated[Name, Field(json_schema_extra=choices("datasets"))]
+SystemInTable = Annotated[Name, Field(json_schema_extra=choices("axes", "system"))]
+DatasetInTable = Annotated[Name, Field(json_schema_extra=choices("axes", "dataset"))]

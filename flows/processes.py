@@ -1,7 +1,7 @@
-"""Child processes with live lines, and their whole trees' end.
+"""Child processes: their output line by line, and the end of their whole trees.
 
-torchrun's workers lead their own sessions, so that a signal to a process group misses them; and a `dvc` that is ended
-leaves its stage running. So the descendants are collected first, then all are asked, and who stays is killed.
+torchrun's workers lead sessions of their own, so a signal to a process group misses them; and a terminated `dvc` leaves
+its stage running. So all descendants are collected, then terminated, and killed after a grace period.
 """
 
 import os
@@ -46,12 +46,16 @@ class ChildProcesses:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> int:
-        """Run a command to its end, give each line of its output as it comes, return the exit code.
+        """Run a command to its end, pass on each line of its output at once, return the exit code.
 
         Raises:
             StoppedError: if `terminate` was called meanwhile or before.
         """
-        process = self._start(command, env, cwd)
+        with self._lock:
+            if self.stopped:
+                raise StoppedError(f"{command[-1]} was not started: its flow stops")
+            process = start(command, env=env, output=subprocess.PIPE, cwd=cwd)
+            self._running.add(process.pid)
         try:
             for line in process.stdout or ():
                 on_line(line.rstrip())
@@ -59,38 +63,30 @@ class ChildProcesses:
             terminate([process.pid])
             raise
         finally:
-            code = _leave(process)
+            if process.stdout:
+                process.stdout.close()
+            code = process.wait()
             with self._lock:
                 self._running.discard(process.pid)
         if self.stopped:
-            raise StoppedError(f"{command[-1]} was ended with its flow")
+            raise StoppedError(f"{command[-1]} was terminated with its flow")
         return code
 
     def terminate(self) -> None:
-        """End every child with all its descendants, and let no other start."""
+        """Terminate every child with all its descendants, and let no other start."""
         terminate_all([self])
 
     def close(self) -> list[int]:
-        """Let no other start; return those that run."""
+        """Let no other child start; return the process ids of those that run."""
         with self._lock:
             self.stopped = True
             return list(self._running)
-
-    def _start(
-        self, command: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None
-    ) -> "subprocess.Popen[str]":
-        with self._lock:
-            if self.stopped:
-                raise StoppedError(f"{command[-1]} was not started: its flow ends")
-            process = start(command, env=env, output=subprocess.PIPE, cwd=cwd)
-            self._running.add(process.pid)
-        return process
 
 
 def exec_with_parent_death_signal(command: Sequence[str]) -> list[str]:
     """Wrap a command so that the kernel sends it SIGTERM when this process dies (Linux).
 
-    A short script of its own, because Popen's `preexec_fn` is unsafe in a process with threads.
+    The wrapper is a script of its own, because Popen's `preexec_fn` is unsafe in a process with threads.
     """
     return [sys.executable, "-IS", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *command]
 
@@ -102,7 +98,7 @@ def start(
     output: int | IO[str] | None = None,
     cwd: Path | None = None,
 ) -> "subprocess.Popen[str]":
-    """Start a command that dies with this thread, out of the terminal's reach: Ctrl-C comes to us, and we end it."""
+    """Start a command in a session of its own, where Ctrl-C does not reach it; it dies with the calling thread."""
     return subprocess.Popen(
         exec_with_parent_death_signal(command),
         stdin=subprocess.DEVNULL,
@@ -116,48 +112,37 @@ def start(
     )
 
 
-def terminate_all(every: Iterable[ChildProcesses]) -> None:
-    """End the children of many: all are asked before any is waited for."""
-    terminate([pid for children in list(every) for pid in children.close()])
+def terminate_all(groups: Iterable[ChildProcesses]) -> None:
+    """Terminate the children of several flows or trials together, with one grace period."""
+    terminate([pid for children in list(groups) for pid in children.close()])
 
 
 def terminate(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
-    """End these processes and all their descendants: ask all, wait for `grace_s` seconds, kill who is left."""
-    alive = _trees(_processes(pids))
+    """Terminate these processes and all their descendants; kill those that still run after `grace_s` seconds."""
+    alive = set[psutil.Process]()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            alive |= _with_descendants([psutil.Process(pid)])
     try:
         _signal(alive, psutil.Process.terminate)
         deadline = time.monotonic() + grace_s
         while alive and time.monotonic() < deadline:
-            newcomers = _trees(alive) - alive
-            _signal(newcomers, psutil.Process.terminate)
-            alive |= newcomers
+            new = _with_descendants(alive) - alive
+            _signal(new, psutil.Process.terminate)
+            alive |= new
             alive = set(psutil.wait_procs(alive, timeout=0.1)[1])
     finally:  # also when a second Ctrl-C interrupts the waiting
-        alive |= _trees(alive)
+        alive |= _with_descendants(alive)
         _signal(alive, psutil.Process.kill)
     psutil.wait_procs(alive, timeout=2)
 
 
-def _leave(process: "subprocess.Popen[str]") -> int:
-    if process.stdout:
-        process.stdout.close()
-    return process.wait()
-
-
-def _processes(pids: Iterable[int]) -> set[psutil.Process]:
-    found = set()
-    for pid in pids:
+def _with_descendants(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
+    processes = set(roots)
+    for root in list(processes):
         with suppress(psutil.NoSuchProcess):
-            found.add(psutil.Process(pid))
-    return found
-
-
-def _trees(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
-    found = set(roots)
-    for root in list(found):
-        with suppress(psutil.NoSuchProcess):
-            found.update(root.children(recursive=True))
-    return found
+            processes.update(root.children(recursive=True))
+    return processes
 
 
 def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], object]) -> None:

@@ -12,7 +12,7 @@ from dvc.utils.serialize import load_yaml
 
 from flows.exceptions import SweepError
 from flows.processes import ChildProcesses
-from flows.stages import environment, reason
+from flows.stages import child_environment, error_message
 from flows.sweep.config import Dimension, Sweep
 from flows.sweep.space import Space, owners, points
 from flows.sweep.workspace import PARAMS, set_params
@@ -71,8 +71,8 @@ def values(space: Space, base: Path, children: ChildProcesses) -> None:
     lines: list[str] = []
     paths = [f"{_PROBES}/{number}/{PARAMS}" for number in range(len(probes))]
     command = [sys.executable, "-c", _CHECK, *paths]
-    if children.run(command, on_line=lines.append, env=environment(), cwd=base):
-        raise SweepError(f"{CHECKER} ended with an error: {reason(lines)}")
+    if children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
+        raise SweepError(f"{CHECKER} ended with an error: {error_message(lines)}")
     told = dict.fromkeys(line.strip().removeprefix(f"{PARAMS}: ") for line in lines)
     told.pop(f"{PARAMS} does not fit:", None)
     if told:

@@ -20,7 +20,7 @@ from flows import devices
 from flows.cancellation import EventQueue, run_with_cancellation, wait_for_task
 from flows.exceptions import DvcError
 from flows.processes import ChildProcesses
-from flows.stages import environment
+from flows.stages import child_environment
 from flows.sweep import trial as trials
 from flows.sweep import workspace
 from flows.sweep.job import Job, run_trial
@@ -103,7 +103,7 @@ def _push(options: Trial, children: ChildProcesses) -> str:
     command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *options.shared, *options.stages]
     for pause_s in (0.0, *PAUSES_S):
         _pause(children, pause_s)
-        if not children.run(command, on_line=get_run_logger().warning, env=environment(), cwd=options.folder):
+        if not children.run(command, on_line=get_run_logger().warning, env=child_environment(), cwd=options.folder):
             return ""
     return "the DVC remote did not take them"
 

@@ -126,7 +126,7 @@ def run(
         _share(trial, lambda: bring([*restored, *trial.shared]))
         with followed(place, trial.curve, take):
             bring([*restored, *trial.stages])
-        artifacts.publish(children, on_line=on_line, workspace=place, env=env)
+        artifacts.sync_tracking(children, on_line=on_line, workspace=place, env=env)
     return TrialResult(_metrics(trial), time.monotonic() - begin, devices.machine_name())
 
 

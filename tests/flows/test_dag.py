@@ -46,7 +46,7 @@ def test_an_unknown_system_is_told_with_those_that_there_are(workspace: Workspac
 
 
 def test_a_folder_without_a_dag_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DagError, match=r"there is no dvc.yaml in .* run this in the folder where dvc.yaml lies"):
+    with pytest.raises(DagError, match=r"there is no dvc.yaml in .* run this in the folder of dvc.yaml"):
         dag.read(tmp_path)
 
 

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from flows.deployments import DEPLOYMENTS, POOL, PULL, register
+from flows.deployments import load, register
 from flows.sweep.config import Sweep
+from flows.worker import FLOWS, POOL, TRIALS
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT
 
@@ -28,18 +29,11 @@ def registered(server: str) -> tuple[str, dict[str, dict[str, Any]]]:
     return server, {one["name"]: one for one in ask(server, "deployments/filter")}
 
 
-def test_prefect_yaml_says_what_is_registered() -> None:
-    told = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    assert told == [
-        {
-            "name": one.name,
-            "entrypoint": one.entrypoint,
-            "pull": PULL,
-            "enforce_parameter_schema": True,
-            "work_pool": {"name": POOL, "work_queue_name": one.queue},
-        }
-        for one in DEPLOYMENTS
-    ]
+def test_prefect_yaml_names_the_pool_and_the_queues_of_workers_and_each_flow() -> None:
+    deployments = load()
+    assert [flow.name for flow, _ in deployments] == [each["name"] for _, each in deployments]
+    assert {each["work_pool"]["name"] for _, each in deployments} == {POOL}
+    assert {each["work_pool"]["work_queue_name"] for _, each in deployments} == {FLOWS, TRIALS}
 
 
 def test_deployments_are_registered_once_with_their_queues(

@@ -21,7 +21,7 @@ def test_an_experiment_runs_without_a_server_and_leaves_none(workspace: Workspac
         time.sleep(0.2)
     assert process.returncode == 0, workspace.output()
     assert "train two says hello" in workspace.output()
-    assert "left out of this run: train@doll-one-by-one, report" in workspace.output()
+    assert "not selected: train@doll-one-by-one, report" in workspace.output()
     wait_for(lambda: not alive(list(seen)), timeout_s=5)
 
 
@@ -82,7 +82,7 @@ def test_ending_the_experiment_ends_workers_that_lead_their_own_sessions(workspa
     process.terminate()
     assert process.wait(timeout=15) == 130
     wait_for(lambda: not alive(everything), timeout_s=1)
-    assert "ended, with everything that it had started" in workspace.output()
+    assert "interrupted; all processes have ended" in workspace.output()
 
 
 def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: Workspace, server: str) -> None:
@@ -94,7 +94,7 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     cancel(server, run)
     assert process.wait(timeout=15) == 130
     wait_for(lambda: not alive(everything), timeout_s=1)
-    assert "ended: cancelled in Prefect's page" in workspace.output()
+    assert "cancelled on Prefect's page" in workspace.output()
     assert last_run(server)["state_type"] == "CANCELLED"
 
 
@@ -108,7 +108,7 @@ def test_an_experiment_whose_run_is_deleted_in_the_page_ends_with_its_workers(
     delete(server, last_run(server))
     assert process.wait(timeout=15) == 130
     wait_for(lambda: not alive(everything), timeout_s=1)
-    assert workspace.output().endswith("ended: its run was deleted in Prefect's page\n")
+    assert workspace.output().endswith("cancelled: its run was deleted on Prefect's page\n")
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ValidationError
 
 from flows import dag
-from flows.deployments import DEPLOYMENTS
+from flows.deployments import load
 from flows.exceptions import DagError
 from flows.experiment import Experiment, main
 from flows.sweep.config import Sweep
@@ -53,9 +54,9 @@ def test_the_command_line_answers_like_the_form(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("error: --systems 'two; touch pwned': String should match pattern")
 
 
-@pytest.mark.parametrize("one", DEPLOYMENTS, ids=lambda one: one.name)
-def test_prefects_server_knows_the_patterns_too(one: Any) -> None:
-    schema = parameter_schema(one.flow).model_dump_for_openapi()
+@pytest.mark.parametrize("flow", [flow for flow, _ in load()], ids=lambda flow: flow.name)
+def test_prefects_server_knows_the_patterns_too(flow: Flow[..., Any]) -> None:
+    schema = parameter_schema(flow).model_dump_for_openapi()
     forms = [form["properties"] for form in schema["definitions"].values()]
     named = [
         field.get("items", field)

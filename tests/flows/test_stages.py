@@ -11,7 +11,7 @@ import pytest
 from flows import dag
 from flows.exceptions import DvcError, StageError
 from flows.processes import ChildProcesses
-from flows.stages import environment, find_unchanged, reason, repro, reproduce
+from flows.stages import child_environment, error_message, find_unchanged, repro, reproduce
 from tests.flows.workspaces import Workspace
 
 
@@ -56,19 +56,22 @@ def test_dvc_says_at_once_which_stages_no_change_can_reach(inside: Workspace) ->
 
 def test_the_reason_is_the_last_line_that_is_not_dvcs_wrapping() -> None:
     traceback = ["Traceback (most recent call last):", "  File", "ValueError: odd", "ERROR: failed to reproduce 'x'"]
-    assert reason(traceback) == "ValueError: odd"
-    assert reason(["ERROR: 'dvc.yaml' validation failed"]) == "ERROR: 'dvc.yaml' validation failed"
-    assert reason([]) == ""
+    assert error_message(traceback) == "ValueError: odd"
+    assert error_message(["ERROR: 'dvc.yaml' validation failed"]) == "ERROR: 'dvc.yaml' validation failed"
+    assert error_message([]) == ""
 
 
 def test_dvcs_chatter_is_no_reason() -> None:
     wrapped = "ERROR: failed to reproduce 'prepare@doll': missing data 'source': raw/doll"
     lines = ["Stage 'a' didn't change, skipping", "Running stage 'prepare@doll':", "> exec python tool.py", wrapped]
-    assert reason([*lines, "Having any troubles? Hit us up at https://dvc.org/support, we are always happy"]) == wrapped
+    assert (
+        error_message([*lines, "Having any troubles? Hit us up at https://dvc.org/support, we are always happy"])
+        == wrapped
+    )
 
 
 def test_children_find_this_interpreters_programs_first() -> None:
-    assert environment({"PATH": "/elsewhere"})["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/elsewhere"
+    assert child_environment({"PATH": "/elsewhere"})["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/elsewhere"
 
 
 def test_dvc_that_fails_itself_is_told_from_a_stage_that_fails() -> None:

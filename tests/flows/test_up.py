@@ -15,7 +15,7 @@ import pytest
 
 from flows.exceptions import PortError
 from flows.processes import terminate
-from flows.services import MLFLOW, PREFECT, WORKER, chosen_host, chosen_port
+from flows.services import MLFLOW, PREFECT, WORKER
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT, Workspace, answers, wait_for
 
@@ -88,7 +88,7 @@ def test_a_port_that_is_taken_is_told_with_the_way_out(workspace: Workspace) -> 
 def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_PREFECT_PORT", "70000")
     with pytest.raises(PortError, match="SMIS_PREFECT_PORT is '70000', but a port is a number from 1 to 65535"):
-        chosen_port(PREFECT)
+        _ = PREFECT.port
 
 
 def test_beyond_this_machine_there_is_a_warning_with_the_way_to_passwords(workspace: Workspace) -> None:
@@ -117,14 +117,14 @@ def asked(port: str, *, host: str) -> int:
 
 def test_servers_listen_on_this_machine_alone_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SMIS_BIND", raising=False)
-    assert {chosen_host(service) for service in (PREFECT, MLFLOW, WORKER)} == {"127.0.0.1"}
+    assert {service.host for service in (PREFECT, MLFLOW, WORKER)} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("text", ["elsewhere", "203.0.113.7", "127.0.0.1; true"])
 def test_an_address_that_is_not_this_machines_is_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_BIND", text)
     with pytest.raises(PortError, match=f"SMIS_BIND is '{text}', but that is no IPv4 address of this machine; 127"):
-        chosen_host(PREFECT)
+        _ = PREFECT.host
 
 
 def test_a_password_that_clients_do_not_know_is_told_without_it(workspace: Workspace) -> None:

@@ -1,7 +1,8 @@
-"""`python -m flows.worker`, whose worker of Prefect's ends."""
+"""`python -m flows.worker`, whose worker of Prefect exits."""
 
-from contextlib import nullcontext
-from unittest.mock import Mock
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
@@ -9,43 +10,49 @@ from flows import worker
 from flows.exceptions import ServiceError
 
 
-class Workers:
-    """Each ends after as many seconds as it is told, with exit code 3."""
+class Health(BaseHTTPRequestHandler):
+    """A server that is unavailable twice, then healthy."""
 
-    def __init__(self, *seconds: float) -> None:
-        self._now, self._seconds = 0.0, list(seconds)
-        self.sleep = Mock()
+    statuses: list[int]
+    paths: list[str]
 
-    def monotonic(self) -> float:
-        return self._now
+    def do_GET(self) -> None:
+        self.paths.append(self.path)
+        self.send_response(self.statuses.pop(0) if self.statuses else 200)
+        self.end_headers()
 
-    def run(self, *_: object) -> int:
-        self._now += self._seconds.pop(0)
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    Health.statuses, Health.paths = [503, 503], []
+    monkeypatch.setattr(worker, "POLL_S", 0.01)
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api/"
+        server.shutdown()
+
+
+def test_a_worker_that_exits_after_an_outage_starts_again_when_the_server_answers(
+    api: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+
+    def run() -> int:
+        runs.append(len(runs))
+        monkeypatch.setattr(worker, "MIN_UPTIME_S", 3600.0 if len(runs) == 3 else 0.0)
         return 3
 
-
-def serve(workers: Workers, monkeypatch: pytest.MonkeyPatch, *, answers: list[bool]) -> Mock:
-    """Run them until the last has ended; return what asked the server whether it is well."""
-    healthy = Mock(side_effect=answers)
-    monkeypatch.setattr(worker, "exit_on_error", nullcontext)
-    monkeypatch.setattr(worker, "find_api_url", lambda: "http://127.0.0.1:9/api/")
-    monkeypatch.setattr(worker, "is_healthy", healthy)
-    monkeypatch.setattr(worker, "time", workers)
-    monkeypatch.setattr(worker, "_run", workers.run)
     with pytest.raises(ServiceError, match="the worker ended with exit code 3"):
-        worker.main([])
-    return healthy
+        worker.keep_running(run, api=api)
+    assert runs == [0, 1, 2]
+    assert Health.paths == ["/api/health"] * 4
+    assert capsys.readouterr().out.count(f"exit code 3; it starts again when {api} answers") == 2
 
 
-def test_a_worker_that_ends_after_an_outage_starts_again_when_the_server_answers(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    workers = Workers(840.0, 61.0, 1.0)
-    healthy = serve(workers, monkeypatch, answers=[False, False, True, True])
-    healthy.assert_called_with("http://127.0.0.1:9/api/health")
-    assert workers.sleep.call_count == 2
-    assert capsys.readouterr().out.count("exit code 3; it starts again when http://127.0.0.1:9/api/ answers") == 2
-
-
-def test_a_worker_that_ends_at_once_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not serve(Workers(1.0), monkeypatch, answers=[]).called
+def test_a_worker_that_exits_at_once_is_not_started_again(api: str) -> None:
+    with pytest.raises(ServiceError, match="the worker ended with exit code 3"):
+        worker.keep_running(lambda: 3, api=api)
+    assert Health.paths == []

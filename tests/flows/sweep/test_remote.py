@@ -123,6 +123,6 @@ def test_a_training_that_cannot_begin_while_the_server_is_away_has_not() -> None
 
 def test_a_machine_that_is_unfit_hears_that_the_trial_is_cancelled() -> None:
     events: SimpleQueue[Any] = SimpleQueue()
-    events.put(CancellationError("cancelled in Prefect's page"))
+    events.put(CancellationError("cancelled on Prefect's page"))
     with pytest.raises(CancellationError, match="cancelled"):
         remote._hold(events)
