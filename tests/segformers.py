@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from smis.core import weights
-from smis.core.weights import Weights
+from smis.core.weights import WeightsFile
 from smis.metrics import segformer
 from smis.metrics.segformer import Published
 
@@ -50,7 +50,9 @@ def put(
     network.save_pretrained(folder / "saved")
     torch.save(load_file(folder / "saved" / "model.safetensors"), path)
     patch.setenv("SMIS_WEIGHTS", str(folder))
-    patch.setitem(weights.TABLE, name, Weights(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), url="here"))
+    patch.setitem(
+        weights.TABLE, name, WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), url="here")
+    )
     row = Published("made-up classes", frozenset({classes}), ids, side=SIDE, sizes=SIZES)
     patch.setitem(segformer.PUBLISHED, name, row)
     return network

@@ -1,4 +1,4 @@
-"""The one base class of every section of params.yaml."""
+"""The base class of every section of params.yaml."""
 
 from typing import Any, ClassVar, Self
 
@@ -9,9 +9,9 @@ from smis.core.renamed import RENAMED
 
 
 class Config(BaseModel):
-    """Typed, frozen, closed to unknown keys; `preset: NAME` fills in a published setting.
+    """A typed, frozen section that refuses unknown keys; `preset: NAME` fills in a published setting.
 
-    A preset is data beside its class. Keys written next to `preset` win over the preset's own, at every depth.
+    Presets are data beside the class. Keys next to `preset` override the preset's own, at every depth.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -32,7 +32,7 @@ class Config(BaseModel):
 
     @classmethod
     def check(cls, section: Any, *, source: str, at: str = "") -> Self:
-        """Read a section, or name every mistake in it at once.
+        """Validate a section, and report all mistakes at once.
 
         Raises:
             ParamsError: with one line per mistake and its path below `at`.
@@ -40,25 +40,25 @@ class Config(BaseModel):
         try:
             return cls.model_validate(section)
         except ValidationError as error:
-            found = [_mistake(cls, detail, at=at) for detail in error.errors(include_url=False)]
-            raise ParamsError.of(found, source=source) from None
+            mistakes = [_format_mistake(cls, detail, at=at) for detail in error.errors(include_url=False)]
+            raise ParamsError.of(mistakes, source=source) from None
 
 
 def _merged(preset: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Put a section over a preset, and what is inside it over what is inside the preset."""
+    """Override a preset by a section, recursively."""
     merged = dict(preset)
     for key, value in own.items():
-        inside = merged.get(key)
-        merged[key] = _merged(inside, value) if isinstance(inside, dict) and isinstance(value, dict) else value
+        default = merged.get(key)
+        merged[key] = _merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
     return merged
 
 
-def _mistake(cls: type[Config], detail: Any, *, at: str) -> str:
-    """Say a mistake as `path: what is wrong`."""
-    place = [str(part) for part in detail["loc"]]
-    path = ".".join([*([at] if at else []), *place])
+def _format_mistake(cls: type[Config], detail: Any, *, at: str) -> str:
+    """Format a mistake as `path: what is wrong`."""
+    location = [str(part) for part in detail["loc"]]
+    path = ".".join([*([at] if at else []), *location])
     if detail["type"] == "extra_forbidden":
-        keys, new_name = _keys(cls, place[:-1]), RENAMED.get(place[-1])
+        keys, new_name = _keys(cls, location[:-1]), RENAMED.get(location[-1])
         if new_name in keys:
             return f"{path}: was renamed; it is called {new_name} now"
         return f"{path}: there is no such key; there are: {', '.join(keys) or 'none'}"
@@ -69,9 +69,9 @@ def _mistake(cls: type[Config], detail: Any, *, at: str) -> str:
     return f"{path}: {message}" + ("" if isinstance(value, dict | list) else f" (it is {value!r})")
 
 
-def _keys(cls: type[Config], place: list[str]) -> list[str]:
-    """Say which keys a section knows; nothing where it is no section of ours."""
-    for part in place:
+def _keys(cls: type[Config], location: list[str]) -> list[str]:
+    """Return the keys of a section; none where the location is not in a Config."""
+    for part in location:
         kind = cls.model_fields[part].annotation if part in cls.model_fields else None
         if not (isinstance(kind, type) and issubclass(kind, Config)):
             return []

@@ -9,7 +9,7 @@ def usable_device(name: str | torch.device | None = None) -> torch.device:
     """Return the named device; without a name, a GPU if available.
 
     Raises:
-        ParamsError: if this machine has no such device.
+        ParamsError: if the device is not available.
 
     Example:
         >>> usable_device("cpu")

@@ -1,4 +1,4 @@
-"""External weights from the network, when a person asks for them: the whole published file, or nothing."""
+"""Download of external weights: the whole published file, or nothing."""
 
 import urllib.error
 import urllib.request
@@ -10,75 +10,75 @@ from typing import IO, Any
 from smis.core.errors import WeightsError
 from smis.core.files import written
 from smis.core.progress import ProgressBar
-from smis.core.weights import TABLE, Weights, cache, check, find
+from smis.core.weights import TABLE, WeightsFile, cache, check, find
 
 _MIB = 1 << 20
 _TIMEOUT_S = 30.0
 
 
 def fetch(name: str) -> Path:
-    """Return the file of a row of the table; if it is not here yet, download it into the cache and check it.
+    """Return the file of a row of the table; download it into the cache and check it if it is missing.
 
-    A file of that name in the cache that is not the published one is replaced.
+    A file of that name in the cache with another checksum is replaced.
 
     Raises:
-        WeightsError: if a package ships it, the server does not give it, or what came is not the published file.
+        WeightsError: if a package contains it, the download fails, or the file is not the published one.
         DiskError: if the cache cannot be written.
     """
     with suppress(WeightsError):
         return find(name)
-    wanted = TABLE[name]
-    if not wanted.url:
-        return find(name)  # says which package ships it
-    path = cache() / wanted.file
-    with written(path) as beside, _open(name, wanted) as response:
+    weights = TABLE[name]
+    if not weights.url:
+        return find(name)  # raises, naming the package
+    path = cache() / weights.file
+    with written(path) as beside, _open(name, weights) as response:
         expected = int(response.headers.get("Content-Length") or 0)
-        with ProgressBar(f"fetching {wanted.file}", total=-(-expected // _MIB), unit="MiB") as bar:
-            received = _save(name, wanted, response, path=beside, bar=bar)
+        with ProgressBar(f"fetching {weights.file}", total=-(-expected // _MIB), unit="MiB") as bar:
+            received = _save(name, weights, response, path=beside, bar=bar)
             if received < expected:
-                raise _failed(name, wanted, f"it ended after {received} of {expected} bytes")
-            _recognize(name, wanted, beside)
+                raise _failed(name, weights, f"it ended after {received} of {expected} bytes")
+            _check_download(name, weights, beside)
     return path
 
 
-def _save(name: str, wanted: Weights, response: IO[bytes], *, path: Path, bar: ProgressBar) -> int:
+def _save(name: str, weights: WeightsFile, response: IO[bytes], *, path: Path, bar: ProgressBar) -> int:
     with path.open("wb") as file:
-        while piece := _read(name, wanted, response):
-            file.write(piece)
-            bar.advance(-(-len(piece) // _MIB))
+        while chunk := _read(name, weights, response):
+            file.write(chunk)
+            bar.advance(-(-len(chunk) // _MIB))
         return file.tell()
 
 
-def _recognize(name: str, wanted: Weights, path: Path) -> None:
+def _check_download(name: str, weights: WeightsFile, path: Path) -> None:
     try:
-        check(path, wanted)
+        check(path, weights)
     except WeightsError:
-        raise _failed(name, wanted, "what came is not the published file (another SHA-256)") from None
+        raise _failed(name, weights, "the download is not the published file (another SHA-256)") from None
 
 
-def _open(name: str, wanted: Weights) -> Any:
-    """An error of the network is no error of the disk, though both are OSError."""
+def _open(name: str, weights: WeightsFile) -> Any:
+    """Report network errors as WeightsError, since `written` takes an OSError for a disk error."""
     try:
-        return urllib.request.urlopen(wanted.url, timeout=_TIMEOUT_S)
+        return urllib.request.urlopen(weights.url, timeout=_TIMEOUT_S)
     except (OSError, HTTPException, ValueError) as error:
-        raise _failed(name, wanted, _reason(error)) from None
+        raise _failed(name, weights, _reason(error)) from None
 
 
-def _read(name: str, wanted: Weights, response: IO[bytes]) -> bytes:
+def _read(name: str, weights: WeightsFile, response: IO[bytes]) -> bytes:
     try:
         return response.read(_MIB)
     except (OSError, HTTPException) as error:
-        raise _failed(name, wanted, _reason(error)) from None
+        raise _failed(name, weights, _reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
-        return f"the server says {error.code} {error.reason}"
+        return f"the server answered {error.code} {error.reason}"
     return " ".join(str(getattr(error, "reason", "") or error or type(error).__name__).split())
 
 
-def _failed(name: str, wanted: Weights, reason: str) -> WeightsError:
+def _failed(name: str, weights: WeightsFile, reason: str) -> WeightsError:
     return WeightsError(
-        f"the weights {name!r} could not be fetched from {wanted.url}: {reason}; nothing was kept, so try again, "
-        f"or bring {wanted.file} by hand into {cache()}"
+        f"the weights {name!r} could not be fetched from {weights.url}: {reason}; try again, "
+        f"or put {weights.file} by hand into {cache()}"
     )

@@ -1,26 +1,26 @@
-"""What a person can fix. Each ends as one line on stderr and exit code 2; anything else is a traceback."""
+"""Errors that a user can fix: each ends as one line on stderr and exit code 2; all others are tracebacks."""
 
 from collections.abc import Sequence
 from typing import Self
 
 
 class SmisError(Exception):
-    """The message gives the value, what is allowed, and the likely cause or remedy."""
+    """Base class; the message gives the value, what is allowed, and the likely cause or remedy."""
 
     exit_code = 2
 
 
 class ParamsError(SmisError):
-    """params.yaml, a command line or a preset asks for something that is not possible."""
+    """params.yaml, a command line or a preset is invalid."""
 
     mistakes: Sequence[str] = ()
-    """Each by itself, where a file has several."""
+    """The single mistakes of a file that has several."""
 
     @classmethod
     def of(cls, mistakes: Sequence[str], *, source: str) -> Self:
-        """Join all mistakes of one file: a single one in a single line."""
-        several = f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in mistakes)
-        error = cls(several if len(mistakes) > 1 else f"{source}: {mistakes[0]}")
+        """Join the mistakes of one file; a single one stays on one line."""
+        message = f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in mistakes)
+        error = cls(message if len(mistakes) > 1 else f"{source}: {mistakes[0]}")
         error.mistakes = mistakes
         return error
 
@@ -30,11 +30,11 @@ class LabelError(SmisError):
 
 
 class ImageError(SmisError):
-    """A picture cannot be read, or has another size or mode than it should."""
+    """An image cannot be read, or has the wrong size or mode."""
 
 
 class DataError(SmisError):
-    """Files of a data set are missing, cannot be read, or do not fit one another."""
+    """Files of a data set are missing, unreadable, or do not match."""
 
 
 class ShardError(SmisError):
@@ -50,15 +50,15 @@ class CheckpointError(SmisError):
 
 
 class ProtocolError(SmisError):
-    """Values that were measured in different ways cannot be lined up."""
+    """Values measured under different protocols cannot be compared."""
 
 
 class TrainingError(SmisError):
-    """Training cannot go on: a term is no longer finite."""
+    """Training stopped: a loss term or gradient is not finite."""
 
 
 class StyleError(SmisError):
-    """A system cannot do what was asked of its style."""
+    """A style operation is not supported by the system, or does not fit the style."""
 
 
 class DiskError(SmisError):
@@ -66,4 +66,4 @@ class DiskError(SmisError):
 
 
 class ServerError(SmisError):
-    """A server (MLflow, Prefect, S3, PostgreSQL) does not answer as it should."""
+    """A server (MLflow, Prefect, S3, PostgreSQL) is unreachable or fails."""

@@ -1,4 +1,4 @@
-"""How a system was trained where it was published."""
+"""The published training of a system, as data."""
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -6,26 +6,26 @@ from smis.core.config import Config
 
 
 class Recipe(Config):
-    """The released training of one preset, as data: what stands in params.yaml once the number of images is known.
+    """The published training of one preset; with the number of images it gives the section `train` of params.yaml.
 
-    Sizes are (height, width) in pixels. Where `load` is larger than `crop`, images are resized to `load` and a random
-    place of size `crop` is taken; tests use `crop`. `source` says which text or code the numbers are from.
+    Sizes are (height, width) in pixels. Where `load` is larger than `crop`, images are resized to `load` and cropped
+    to `crop` at a random position; test images are resized to `crop`. `source` names the paper or code.
     """
 
     source: str
     batch: PositiveInt
-    """Label maps in one step, over all devices together."""
+    """Global batch size."""
     epochs: PositiveInt
-    """At the full learning rate."""
+    """Epochs at the initial learning rate."""
     decay_epochs: NonNegativeInt = 0
-    """After those, falling linearly."""
+    """Epochs of linear decay after those."""
     lr_generator: PositiveFloat = 1e-4
     lr_discriminator: PositiveFloat = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
     load: tuple[PositiveInt, PositiveInt] = (256, 256)
     crop: tuple[PositiveInt, PositiveInt] = (256, 256)
     flip: bool = True
-    note: str = Field(default="", description="what the numbers leave out")
+    note: str = Field(default="", description="what the numbers do not say")
 
     def steps(self, images: int) -> int:
         """Return the steps of the whole training on a number of images; the last, smaller batch is dropped."""

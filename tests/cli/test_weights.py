@@ -14,7 +14,7 @@ import pytest
 
 from smis.cli import main
 from smis.core import weights
-from smis.core.weights import Weights
+from smis.core.weights import WeightsFile
 
 BODY = bytes(range(256)) * 9000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -60,7 +60,7 @@ def folder(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     places = {"vgg16": "good", "vgg19": "cut", "alexnet": "wrong", "squeezenet": "nothing"}
     for name, place in places.items():
-        monkeypatch.setitem(weights.TABLE, name, Weights(f"{name}.pth", DIGEST, url=f"{server}/{place}"))
+        monkeypatch.setitem(weights.TABLE, name, WeightsFile(f"{name}.pth", DIGEST, url=f"{server}/{place}"))
     return tmp_path / "cache"
 
 
@@ -96,8 +96,8 @@ def test_without_a_variable_files_go_where_torch_looks(folder: Path, monkeypatch
     ("name", "reason"),
     [
         ("vgg19", f"it ended after {len(BODY) // 2} of {len(BODY)} bytes"),
-        ("alexnet", "what came is not the published file"),
-        ("squeezenet", "the server says 404 Not Found"),
+        ("alexnet", "the download is not the published file"),
+        ("squeezenet", "the server answered 404 Not Found"),
     ],
 )
 def test_a_download_that_fails_is_one_line_and_leaves_nothing_behind(
@@ -108,7 +108,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing_behind(
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert reason in printed.err
-    assert f"bring {name}.pth by hand into {folder}" in printed.err
+    assert f"put {name}.pth by hand into {folder}" in printed.err
     assert list(folder.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_a_download_that_is_ended_leaves_nothing_behind(
 import sys
 from smis.cli import main
 from smis.core import weights
-weights.TABLE["vgg16"] = weights.Weights("vgg16.pth", "0" * 64, url="{server}/slow")
+weights.TABLE["vgg16"] = weights.WeightsFile("vgg16.pth", "0" * 64, url="{server}/slow")
 sys.exit(main(["weights", "fetch", "vgg16"]))
 """
     places = {"SMIS_WEIGHTS": str(tmp_path / "cache"), "TORCH_HOME": str(tmp_path / "torch")}
@@ -137,7 +137,7 @@ sys.exit(main(["weights", "fetch", "vgg16"]))
 def test_a_server_that_is_not_there_is_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(weights.TABLE, "vgg16", Weights("vgg16.pth", DIGEST, url="http://127.0.0.1:9/vgg16.pth"))
+    monkeypatch.setitem(weights.TABLE, "vgg16", WeightsFile("vgg16.pth", DIGEST, url="http://127.0.0.1:9/vgg16.pth"))
     assert main(["weights", "fetch", "vgg16"]) == 2
     assert "could not be fetched from http://127.0.0.1:9/vgg16.pth: [Errno" in capsys.readouterr().err
 
