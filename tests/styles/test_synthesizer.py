@@ -160,7 +160,7 @@ def test_without_an_encoder_there_is_no_style_in_a_photograph(
     bare = smis.load(checkpoints.write(tmp_path / "bare.safetensors", "vspade", encoder=False), device="cpu")
     assert "no encoder" in repr(bare)
     assert bare(labels).shape == (2, 3, *checkpoints.SIZE)
-    with pytest.raises(StyleError, match="no encoder's weights; import it again with --encoder FILE, or draw"):
+    with pytest.raises(StyleError, match="no encoder's weights; import it again with --encoder FILE, or sample"):
         bare.encode(photograph, labels)
 
 
