@@ -14,7 +14,7 @@ _SIDE = 8
 """Squares along each side of a map."""
 
 
-def scene(data: DataSet, *, batch: int, parts: int = 1, step: int = 0) -> Batch:
+def scene(data: DataSet, *, batch: int, shares: int = 1, step: int = 0) -> Batch:
     """Return the batch of a step: noise, and squares of a few classes, an instance for each class."""
     draws = generator(0, "bench", step)
     size = data.height, data.width
@@ -24,14 +24,14 @@ def scene(data: DataSet, *, batch: int, parts: int = 1, step: int = 0) -> Batch:
     labels = squares * (len(data.classes) // min(_PRESENT, len(data.classes)))
     image = torch.rand(batch, 3, *size, generator=draws) * 2 - 1
     large, pieces = (ids[:, rows][:, :, columns] for ids in (labels, instances))
-    return Batch(image, large, pieces, tuple(f"{step}-{number}" for number in range(batch)), parts=parts)
+    return Batch(image, large, pieces, tuple(f"{step}-{number}" for number in range(batch)), shares=shares)
 
 
 class Scenes:
     """The same few batches again and again, ready in memory: what a loader costs is measured by itself."""
 
-    def __init__(self, data: DataSet, *, batch: int, parts: int) -> None:
-        self._ready = [scene(data, batch=batch // parts, parts=parts, step=step) for step in range(2)]
+    def __init__(self, data: DataSet, *, batch: int, shares: int) -> None:
+        self._ready = [scene(data, batch=batch // shares, shares=shares, step=step) for step in range(2)]
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Give batches without end."""

@@ -48,7 +48,7 @@ def train(case: Case, distributed: DistributedContext, *, steps: int) -> dict[st
     device = distributed.device
     system, data = built(case.system, case.preset, training=True)
     trainer = Trainer(system.to(device), case.config, distributed)
-    batches = Scenes(data, batch=case.batch, parts=distributed.world_size).from_step(0)
+    batches = Scenes(data, batch=case.batch, shares=distributed.world_size).from_step(0)
     timeline = Timeline(device)
     timeline.follow({part: getattr(system, part, None) for part in PARTS})
     trainer.on_phase(timeline.mark)

@@ -15,15 +15,15 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 class Batch:
     """One process's share of a global batch.
 
-    `parts` is the number of shares of the global batch: processes times micro-batches. Gradients are averaged over
-    them, so a term that is a *sum* over the batch (the released KL divergence) is multiplied by `parts`.
+    `shares` is the number of shares of the global batch: processes times micro-batches. Gradients are averaged over
+    them, so a term that is a *sum* over the batch (the released KL divergence) is multiplied by `shares`.
     """
 
     image: Image
     labels: LabelMap
     instances: InstanceMap
     keys: tuple[str, ...]
-    parts: int = 1
+    shares: int = 1
     sketch: Sketch | None = None
     """Line drawing, for the one system that is conditioned on one."""
 
@@ -33,7 +33,7 @@ class Batch:
         size = len(self.keys) // count
         maps = zip(self.image.chunk(count), self.labels.chunk(count), self.instances.chunk(count), strict=True)
         return [
-            Batch(*each, self.keys[number * size : (number + 1) * size], self.parts * count, sketches[number])
+            Batch(*each, self.keys[number * size : (number + 1) * size], self.shares * count, sketches[number])
             for number, each in enumerate(maps)
         ]
 

@@ -28,23 +28,23 @@ class Noise:
 
     Args:
         generator: Generator of the global batch's noise.
-        part: Index of the share.
-        parts: Number of shares.
+        share: Index of the share.
+        shares: Number of shares.
 
     Example:
         >>> both = Noise(generator(0, "a")).normal(4, 3)
-        >>> second = Noise(generator(0, "a"), part=1, parts=2).normal(2, 3)
+        >>> second = Noise(generator(0, "a"), share=1, shares=2).normal(2, 3)
         >>> bool((both[2:] == second).all())
         True
     """
 
-    def __init__(self, generator: torch.Generator, *, part: int = 0, parts: int = 1) -> None:
+    def __init__(self, generator: torch.Generator, *, share: int = 0, shares: int = 1) -> None:
         self._generator = generator
-        self._part = part
-        self._parts = parts
+        self._share = share
+        self._shares = shares
 
     def normal(self, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Sample noise of a shape; its first size is that of the share."""
         size = shape[0]
-        noise = torch.randn(size * self._parts, *shape[1:], generator=self._generator)
-        return noise[self._part * size : (self._part + 1) * size].to(device)
+        noise = torch.randn(size * self._shares, *shape[1:], generator=self._generator)
+        return noise[self._share * size : (self._share + 1) * size].to(device)

@@ -21,20 +21,20 @@ class DeviceTransformBatch:
     instances: UInt16[Tensor, "b h w"]
     mirrored: Bool[Tensor, " b"]
     keys: tuple[str, ...]
-    parts: int = 1
+    shares: int = 1
 
     @classmethod
     def of(
-        cls, pictures: Pictures, mirrored: Bool[ndarray, " b"], keys: tuple[str, ...], *, parts: int
+        cls, pictures: Pictures, mirrored: Bool[ndarray, " b"], keys: tuple[str, ...], *, shares: int
     ) -> "DeviceTransformBatch":
         """Take pictures that nobody else holds."""
         arrays = (pictures.image, pictures.labels, pictures.instances, mirrored)
-        return cls(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays), keys=keys, parts=parts)
+        return cls(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays), keys=keys, shares=shares)
 
     def pinned(self) -> "DeviceTransformBatch":
         """Copy into memory that a GPU can fetch from while the CPU goes on."""
         tensors = (self.image, self.labels, self.instances, self.mirrored)
-        return DeviceTransformBatch(*(tensor.pin_memory() for tensor in tensors), keys=self.keys, parts=self.parts)
+        return DeviceTransformBatch(*(tensor.pin_memory() for tensor in tensors), keys=self.keys, shares=self.shares)
 
     def to(self, device: torch.device | str) -> Batch:
         """Move, mirror, scale: to the bits of the batch that a CPU finishes, without waiting for the device."""
@@ -46,4 +46,4 @@ class DeviceTransformBatch:
         levels = self.image.to(device, non_blocking=True).permute(0, 3, 1, 2).int()
         levels = torch.where(chosen[:, None], levels.flip(3), levels)
         scale = torch.from_numpy(LEVELS).to(device, non_blocking=True)
-        return Batch(scale[levels], labels, instances, self.keys, self.parts)
+        return Batch(scale[levels], labels, instances, self.keys, self.shares)

@@ -43,7 +43,7 @@ def stream(positions: Int[ndarray, " b"], *, samples: int, seed: int) -> Int[nda
 class Loader:
     """One process's share of the endless stream of batches.
 
-    The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `parts` takes
+    The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `world_size` takes
     the p-th piece of it. A picture is mirrored, and where its file is larger than what is seen, the place that is cut
     from it is drawn, by (seed, position): anew in every epoch, and neither the number of processes, nor of workers,
     nor where a run is resumed changes a pixel.
@@ -62,30 +62,32 @@ class Loader:
         *,
         batch: int,
         seed: int,
-        part: int = 0,
-        parts: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
         workers: int = 0,
         flip: bool = True,
         late: bool = False,
     ) -> None:
-        if batch < 1 or batch % parts:
-            raise ParamsError(f"a batch of {batch} cannot be shared by {parts} processes; take a multiple of {parts}")
+        if batch < 1 or batch % world_size:
+            raise ParamsError(
+                f"a batch of {batch} cannot be shared by {world_size} processes; take a multiple of {world_size}"
+            )
         self._split, self._seed = split, seed
-        self._batch, self._part, self._parts = batch, part, parts
+        self._batch, self._rank, self._world_size = batch, rank, world_size
         self._workers, self._flip, self._late = workers, flip, late
 
     def __getitem__(self, step: int) -> Batch | DeviceTransformBatch:
         """Make this part of global batch `step`; steps count from 0."""
-        share = self._batch // self._parts
-        positions = np.arange(share) + (step * self._batch + self._part * share)
+        share = self._batch // self._world_size
+        positions = np.arange(share) + (step * self._batch + self._rank * share)
         numbers = stream(positions, samples=len(self._split), seed=self._seed)
         where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
         pictures = self._split.pictures(numbers, where=np.stack(where, axis=1))
         keys = tuple(self._split.keys[numbers])
         mirrored = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
         if self._late:
-            return DeviceTransformBatch.of(pictures, mirrored, keys, parts=self._parts)
-        return flip(pictures, mirrored).batch(keys, parts=self._parts)
+            return DeviceTransformBatch.of(pictures, mirrored, keys, shares=self._world_size)
+        return flip(pictures, mirrored).batch(keys, shares=self._world_size)
 
     def from_step(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""

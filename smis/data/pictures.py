@@ -18,14 +18,14 @@ class Pictures:
     labels: UInt8[ndarray, "b h w"]
     instances: UInt16[ndarray, "b h w"]
 
-    def batch(self, keys: tuple[str, ...], *, parts: int = 1) -> Batch:
+    def batch(self, keys: tuple[str, ...], *, shares: int = 1) -> Batch:
         """Turn into what a system takes: colors in -1..1, ids as int64."""
         return Batch(
             image=torch.from_numpy(signed(self.image)),
             labels=torch.from_numpy(self.labels.astype(np.int64)),
             instances=torch.from_numpy(self.instances.astype(np.int64)),
             keys=keys,
-            parts=parts,
+            shares=shares,
         )
 
 

@@ -174,18 +174,18 @@ class BicycleGAN(nn.Module):
             "GAN2": weights.drawn * least_squares(self.discriminator["D2"](other), real=True),
             "L1": weights.reconstruction * F.l1_loss(encoded, real),
             # a sum over the batch, where the other terms are means
-            "KLD": weights.kl * batch.parts * kl_divergence(mean, log_variance),
+            "KLD": weights.kl * batch.shares * kl_divergence(mean, log_variance),
             "z_L1": weights.code * F.l1_loss(self._found_again(other), drawn),
         }
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real, D2_Fake and D2_Real, of the images that were made, or of such made anew.
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real, D2_Fake and D2_Real, of `fakes`, or of images generated anew.
 
         Raises:
             ParamsError: if the batch is not even.
         """
         real, other_real = _halves(batch.image)
-        encoded, other = self._made_anew(batch, real, noise) if made is None else _halves(made)
+        encoded, other = self._made_anew(batch, real, noise) if fakes is None else _halves(fakes)
         on_fake, on_real = _judge(self.discriminator["D"], fake=encoded, real=real)
         on_other, on_other_real = _judge(self.discriminator["D2"], fake=other, real=other_real)
         return {

@@ -199,10 +199,10 @@ class DSCGAN(nn.Module):
         reward = diversity(image, unlike, code=code, other_code=other)
         return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `fakes`; without them, of an image that is generated anew."""
         known = self.semantics(batch.labels, batch.instances)
-        fake = self._made_anew(known, batch, noise) if made is None else made
+        fake = self._made_anew(known, batch, noise) if fakes is None else fakes
         return least_squares.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 
     @torch.no_grad()

@@ -226,12 +226,12 @@ class Inade(nn.Module):
             weights=self.losses,
         )
         # scale and shift count half each; the released sum over the batch is an average over processes here
-        divergence = kl_divergence(mean, log_variance) / 2 * batch.parts
+        divergence = kl_divergence(mean, log_variance) / 2 * batch.shares
         return terms | {"KLD": self.losses.kl * divergence}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return D_Fake and D_Real of `made`; without it, pictures are made anew, as released."""
-        fake = self._made_anew(batch, noise) if made is None else made
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return D_Fake and D_Real of `fakes`; without them, images are generated anew, as released."""
+        fake = self._made_anew(batch, noise) if fakes is None else fakes
         return adversarial.discriminator_terms(
             self.discriminator, semantics=self._semantics(batch), fake=fake, real=batch.image
         )

@@ -201,10 +201,10 @@ class Pix2PixHD(nn.Module):
             weights=self.losses,
         )
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `made` (as in NVIDIA's release); without it, of one made anew."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `fakes` (as NVIDIA's release); without them, of a new image."""
         with torch.no_grad():
-            fake = self._again(batch) if made is None else made
+            fake = self._again(batch) if fakes is None else fakes
         known = self.semantics(batch.labels, batch.instances)
         return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 

@@ -153,10 +153,12 @@ class Spade(nn.Module):
             weights=self.losses,
         )
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `made`; without it, the image is generated anew, as released."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `fakes`; without them, the image is generated anew, as released."""
         with torch.no_grad():
-            fake = self._generate(self.layout(batch.labels, batch.instances, remember=False)) if made is None else made
+            fake = fakes
+            if fake is None:
+                fake = self._generate(self.layout(batch.labels, batch.instances, remember=False))
         known = self.semantics(batch.labels, batch.instances)
         return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
 

@@ -94,8 +94,8 @@ class Trainable(Protocol):
         """Return the loss terms of the generator and encoder."""
         ...
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the loss terms of the discriminator; `made` is the generator's image if it is reused."""
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the loss terms of the discriminator; `fakes` are the generator's images if they are reused."""
         ...
 
 
@@ -229,7 +229,7 @@ class Trainer:
         """Return the noise of each micro-batch: its slice of the noise of the global batch."""
         count = self.config.accumulate
         first, total = self.distributed.rank * count, self.distributed.world_size * count
-        return [Noise(generator(seed, purpose, step), part=first + number, parts=total) for number in range(count)]
+        return [Noise(generator(seed, purpose, step), share=first + number, shares=total) for number in range(count)]
 
 
 def train(

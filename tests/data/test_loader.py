@@ -44,11 +44,11 @@ def test_the_parts_of_a_batch_joined_are_the_batch_of_one_process(make, load_siz
     split = make(load_size=load_size).split("train")
     for step in (0, 3, 11):
         whole = Loader(split, batch=8, seed=3)[step]
-        parts = [Loader(split, batch=8, seed=3, part=part, parts=4)[step] for part in range(4)]
+        parts = [Loader(split, batch=8, seed=3, rank=part, world_size=4)[step] for part in range(4)]
         for name in ("image", "labels", "instances"):
             assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
         assert sum((part.keys for part in parts), ()) == whole.keys
-        assert {part.parts for part in parts} == {4}
+        assert {part.shares for part in parts} == {4}
 
 
 @pytest.mark.parametrize("load_size", [None, (16, 13)])
@@ -89,7 +89,7 @@ def test_a_fault_in_the_thread_reaches_the_one_who_waits(make, monkeypatch):
 
 def test_a_batch_that_cannot_be_shared_says_what_can(make):
     with pytest.raises(ParamsError, match="a batch of 6 cannot be shared by 4 processes; take a multiple of 4"):
-        Loader(make().split("train"), batch=6, seed=0, parts=4)
+        Loader(make().split("train"), batch=6, seed=0, world_size=4)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

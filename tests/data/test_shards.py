@@ -91,7 +91,7 @@ def test_a_batch_is_float_from_minus_one_to_one_and_long_ids(make, samples_of):
     assert batch.image.dtype == torch.float32
     assert torch.equal(batch.image[0], image.float() / 127.5 - 1)
     assert batch.labels.dtype == batch.instances.dtype == torch.int64
-    assert batch.parts == 1
+    assert batch.shares == 1
 
 
 def test_a_prepared_data_set_says_what_it_holds(make):

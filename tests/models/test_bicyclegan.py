@@ -14,8 +14,8 @@ SIDE = 64
 SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "discriminator": {"width": 4}}
 
 
-def noise(*, part: int = 0, parts: int = 1) -> Noise:
-    return Noise(generator(0), part=part, parts=parts)
+def noise(*, share: int = 0, shares: int = 1) -> Noise:
+    return Noise(generator(0), share=share, shares=shares)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_with_dropout_the_terms_of_a_batchs_parts_average_to_those_of_the_whole(
     with torch.no_grad():
         whole = getattr(system, terms_of)(batch, noise())
         parts = [
-            getattr(system, terms_of)(share(batch, slice(2 * part, 2 * part + 2)), noise(part=part, parts=2))
+            getattr(system, terms_of)(share(batch, slice(2 * part, 2 * part + 2)), noise(share=part, shares=2))
             for part in (0, 1)
         ]
     for name, term in whole.items():
@@ -94,7 +94,7 @@ def test_with_dropout_the_terms_of_a_batchs_parts_average_to_those_of_the_whole(
 
 def share(batch: Batch, chosen: slice) -> Batch:
     maps = {name: getattr(batch, name)[chosen] for name in ("image", "labels", "instances", "keys")}
-    return replace(batch, parts=2, **maps)
+    return replace(batch, shares=2, **maps)
 
 
 def test_an_odd_batch_is_refused(system, batch):

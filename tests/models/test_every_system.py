@@ -67,8 +67,8 @@ def system(built) -> Any:
     return built.train()
 
 
-def noise(seed: int = 0, *, part: int = 0, parts: int = 1) -> Noise:
-    return Noise(generator(seed, "test"), part=part, parts=parts)
+def noise(seed: int = 0, *, share: int = 0, shares: int = 1) -> Noise:
+    return Noise(generator(seed, "test"), share=share, shares=shares)
 
 
 def layout(pictures: int, *, classes: int) -> tuple[Tensor, Tensor]:
@@ -189,7 +189,9 @@ def test_what_is_drawn_anew_for_one_class_changes_the_picture(system):
 def test_draws_do_not_depend_on_how_a_batch_is_split(system):
     labels, instances = layout(4, classes=CLASSES)
     whole = codes(system.sample(labels, instances, noise()))
-    parts = [codes(system.sample(labels[n : n + 2], instances[n : n + 2], noise(part=n // 2, parts=2))) for n in (0, 2)]
+    parts = [
+        codes(system.sample(labels[n : n + 2], instances[n : n + 2], noise(share=n // 2, shares=2))) for n in (0, 2)
+    ]
     for key, code in whole.items():
         assert torch.equal(code, torch.cat([part[key] for part in parts]))
 
@@ -197,14 +199,14 @@ def test_draws_do_not_depend_on_how_a_batch_is_split(system):
 def test_in_evaluation_the_terms_of_a_batchs_parts_average_to_those_of_the_whole(system):
     batch = batch_of(4)
     halves = [
-        replace(batch, image=batch.image[n], labels=batch.labels[n], instances=batch.instances[n], parts=2)
+        replace(batch, image=batch.image[n], labels=batch.labels[n], instances=batch.instances[n], shares=2)
         for n in (slice(0, 2), slice(2, 4))
     ]
     system.eval()
     with torch.no_grad():
         for terms_of in (system.generator_terms, system.discriminator_terms):
             whole = terms_of(batch, noise())
-            parts = [terms_of(half, noise(part=part, parts=2)) for part, half in enumerate(halves)]
+            parts = [terms_of(half, noise(share=part, shares=2)) for part, half in enumerate(halves)]
             for name, term in whole.items():
                 torch.testing.assert_close(
                     (parts[0][name] + parts[1][name]) / 2, term, msg=lambda m, n=name: f"{n}: {m}"

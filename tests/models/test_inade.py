@@ -42,8 +42,8 @@ def codes(style):
     return style.global_latent, style.instances
 
 
-def noise(part=0, parts=1):
-    return Noise(generator(0, "test"), part=part, parts=parts)
+def noise(share=0, shares=1):
+    return Noise(generator(0, "test"), share=share, shares=shares)
 
 
 def test_a_slot_has_the_class_of_its_instance_and_an_empty_one_none():
@@ -85,10 +85,10 @@ def test_the_divergence_of_a_part_counts_as_that_of_the_whole_batch():
     trunk = Trunk([torch.nn.Conv2d(3, 2, 3, padding=1), torch.nn.ReLU()], taps=(1,))
     system.perceptual = PerceptualNetwork(trunk, weights=(1.0,))
     whole, half = (
-        system.generator_terms(Batch(image[:n], labels[:n], instances[:n], ("a", "b")[:n], parts=2 // n), noise())
+        system.generator_terms(Batch(image[:n], labels[:n], instances[:n], ("a", "b")[:n], shares=2 // n), noise())
         for n in (2, 1)
     )
-    other = system.generator_terms(Batch(image[1:], labels[1:], instances[1:], ("b",), parts=2), noise())
+    other = system.generator_terms(Batch(image[1:], labels[1:], instances[1:], ("b",), shares=2), noise())
     torch.testing.assert_close((half["KLD"] + other["KLD"]) / 2, whole["KLD"])
 
 

@@ -52,7 +52,7 @@ class Data:
             whole = Batch(image.to(torch.get_default_dtype()), labels, instances, tuple("abcd"))
             share = slice(self._rank * BATCH // self._world, (self._rank + 1) * BATCH // self._world)
             maps = whole.labels[share], whole.instances[share]
-            yield Batch(whole.image[share], *maps, whole.keys[share], parts=self._world)
+            yield Batch(whole.image[share], *maps, whole.keys[share], shares=self._world)
             step += 1
 
 

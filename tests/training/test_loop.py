@@ -208,10 +208,10 @@ def test_the_discriminator_sees_the_images_of_the_generators_step_if_asked(
             seen["made"].append(fake.detach())
             return fake, mean
 
-        def discriminator_terms(self, batch: Batch, noise: Noise, made: Tensor | None = None) -> dict[str, Tensor]:
-            assert made is not None
-            seen["judged"].append(made)
-            return super().discriminator_terms(batch, noise, made)
+        def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Tensor | None = None) -> dict[str, Tensor]:
+            assert fakes is not None
+            seen["judged"].append(fakes)
+            return super().discriminator_terms(batch, noise, fakes)
 
     monkeypatch.setattr(toy, "Toy", Watched)
     trainer = toy.trainer_of(toy.config_of(4, reuse_image=True, **section))

@@ -60,11 +60,11 @@ class Toy(nn.Module):
         near = (fake - batch.image).abs().mean()
         if self._steps == self._broken_at:
             near = near / 0
-        return {"GAN": -self.discriminator(fake).mean(), "L1": near, "KLD": 0.01 * mean.square().sum() * batch.parts}
+        return {"GAN": -self.discriminator(fake).mean(), "L1": near, "KLD": 0.01 * mean.square().sum() * batch.shares}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Tensor | None = None) -> dict[str, Tensor]:
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Tensor | None = None) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake = self._fake(batch, noise)[0] if made is None else made
+            fake = self._fake(batch, noise)[0] if fakes is None else fakes
         of_fake, of_real = self.discriminator(torch.cat([fake, batch.image])).chunk(2)
         return {"D_Fake": relu(1 + of_fake).mean(), "D_Real": relu(1 - of_real).mean()}
 
@@ -95,7 +95,7 @@ class Data:
             whole = batch_of(step)
             share = slice(self._rank * 8 // self._world, (self._rank + 1) * 8 // self._world)
             maps = whole.labels[share], whole.instances[share]
-            yield Batch(whole.image[share], *maps, whole.keys[share], parts=self._world)
+            yield Batch(whole.image[share], *maps, whole.keys[share], shares=self._world)
             step += 1
 
 

@@ -53,9 +53,9 @@ class ClassLatents(nn.Module):
         """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
         return variational.generator_terms(self, batch, noise)
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, made: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
-        return variational.discriminator_terms(self, batch, noise, made)
+    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
+        """Return the terms D_Fake and D_Real of `fakes`; without them, of an image that is generated anew."""
+        return variational.discriminator_terms(self, batch, noise, fakes)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw a code for every class, present or not."""

@@ -58,17 +58,17 @@ def generator_terms(system: Variational, batch: Batch, noise: Noise) -> dict[str
         weights=system.losses,
     )
     # a sum over the batch, where the other terms are means
-    return terms | {"KLD": system.losses.kl * batch.parts * kl_divergence(mean, log_variance)}
+    return terms | {"KLD": system.losses.kl * batch.shares * kl_divergence(mean, log_variance)}
 
 
 def discriminator_terms(
-    system: Variational, batch: Batch, noise: Noise, made: Image | None = None
+    system: Variational, batch: Batch, noise: Noise, fakes: Image | None = None
 ) -> dict[str, Tensor]:
-    """Return the terms D_Fake and D_Real of `made`; without it, the image is encoded and made anew, as released."""
+    """Return the terms D_Fake and D_Real of `fakes`; without them, of a new reconstruction."""
     return adversarial.discriminator_terms(
         system.discriminator,
         semantics=system.semantics(batch.labels, batch.instances),
-        fake=_made_anew(system, batch, noise) if made is None else made,
+        fake=_made_anew(system, batch, noise) if fakes is None else fakes,
         real=batch.image,
     )
 
