@@ -10,9 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from smis.core.download import fetch
 from smis.core.errors import WeightsError
-from smis.core.weights import FOLDER_VARIABLE, TABLE, cache, find
+from smis.core.weights import FOLDER_VARIABLE, TABLE, cache, fetch, find
 
 _STATES = {"yes": "here", "no": "missing", "broken": "broken"}
 

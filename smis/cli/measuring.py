@@ -13,8 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from smis.cli.parts import Maps, Part, ignored, map_names, open_maps, open_parts
-from smis.cli.sources import is_prepared, open_groups, open_named, open_source
+from smis.cli.image_sets import (
+    RegionMaps,
+    ResampledRegion,
+    ignored,
+    is_prepared,
+    map_names,
+    open_groups,
+    open_maps,
+    open_named,
+    open_regions,
+    open_source,
+)
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
 from smis.core.progress import ProgressBar
 from smis.core.shapes import Image
@@ -101,8 +111,8 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
 
 def region_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure the pairs of each label map inside and outside the part that was drawn anew."""
-    parts, (labels, split) = open_parts(chosen.folder), (chosen.labels, chosen.split)
-    maps = Maps(parts, labels, instances=chosen.instances, split=split, ignore=chosen.ignore)
+    parts, (labels, split) = open_regions(chosen.folder), (chosen.labels, chosen.split)
+    maps = RegionMaps(parts, labels, instances=chosen.instances, split=split, ignore=chosen.ignore)
     classes = 1 + max((part.number for part in parts if part.kind == "class"), default=0)
     network = networks.load(chosen.network).to(device_of(chosen.device))
     how: dict[str, Any] = {"pairs": chosen.pairs, "region": chosen.region, "batch": chosen.batch}
@@ -121,11 +131,11 @@ def region_results(chosen: argparse.Namespace) -> list[Result]:
     return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen) for one in results]
 
 
-def _parts(maps: Maps, chosen: argparse.Namespace) -> Iterator[tuple[Part, str, Image, torch.Tensor]]:
+def _parts(maps: RegionMaps, chosen: argparse.Namespace) -> Iterator[tuple[ResampledRegion, str, Image, torch.Tensor]]:
     """Give each label map's pictures with the area of what was drawn anew; one without that part says nothing of it."""
-    sets = [(part, stem) for part in maps.parts for stem in part.groups]
+    sets = [(part, stem) for part in maps.regions for stem in part.groups]
 
-    def read(number: int) -> tuple[Part, str, np.ndarray, torch.Tensor]:
+    def read(number: int) -> tuple[ResampledRegion, str, np.ndarray, torch.Tensor]:
         part, stem = sets[number]
         inside = maps.inside(part, stem)
         found = image_files.of_one_size(part.groups[stem], part.source)

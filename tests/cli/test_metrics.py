@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"there is no picture in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")
     assert "device 'tpu' cannot be used" in refused(capsys, "kid", real, real, "--device", "tpu")
     write_samples(tmp_path / "none.arrow", [], height=32, width=32)
-    assert f"there is no picture in {tmp_path / 'none.arrow'}" in refused(capsys, "fid", tmp_path / "none.arrow", fake)
+    assert f"there is no image in {tmp_path / 'none.arrow'}" in refused(capsys, "fid", tmp_path / "none.arrow", fake)
     (tmp_path / "x.npz").write_bytes(b"no statistics")
     assert "x.npz holds no statistics" in refused(capsys, "fid", tmp_path / "x.npz", fake)
     assert "there is no" in refused(capsys, "fid", tmp_path / "y.npz", fake)
