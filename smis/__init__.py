@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
+    from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_uint8
 
-__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_pictures"]
+__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_uint8"]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,7 +37,7 @@ class Model(PythonModel):
         labels = model_input[..., 0]
         instances = model_input[..., 1] if model_input.shape[3] == 2 else None
         style = self._synth.sample(labels, instances, **asked)
-        return smis.to_pictures(self._synth(labels, style, instances))
+        return smis.to_uint8(self._synth(labels, style, instances))
 
 
 set_model(Model())

@@ -15,7 +15,7 @@ from smis.core.errors import LabelError, ParamsError, StyleError
 from smis.core.files import written
 from smis.core.progress import ProgressBar
 from smis.core.shapes import Picture
-from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_pictures
+from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_uint8
 from smis.styles.inputs import read_image
 
 _BATCH = 8
@@ -136,7 +136,7 @@ def sheet_tile(pixels: Picture, *, smooth: bool = True) -> Pictures.Image:
 
 def photograph(caption: str, path: Path) -> SheetImage:
     """Show a photograph."""
-    return SheetImage(caption, to_pictures(read_image(path))[0])
+    return SheetImage(caption, to_uint8(read_image(path))[0])
 
 
 def colored_map(caption: str, layout: LabelLayout, synth: Synthesizer) -> SheetImage:
@@ -198,4 +198,4 @@ class _OutputFolder:
     def _synthesize(self, style: ImageStyle) -> Iterator[Picture]:
         for start in range(0, len(style), _BATCH):
             batch = style[start : start + _BATCH]
-            yield from to_pictures(self._synth(batch.layout, batch))
+            yield from to_uint8(self._synth(batch.layout, batch))

@@ -102,8 +102,8 @@ def _by_folder(inside: Sequence[Source], path: Path) -> tuple[Source, Mapping[st
 
 def _in_order(names: Sequence[str]) -> Sequence[int]:
     """Order by the last number in the name where all have one, so that 10 comes after 2."""
-    found = [_LAST.fullmatch(name) for name in names]
-    numbers = [int(each[1]) for each in found if each]
+    matches = [_LAST.fullmatch(name) for name in names]
+    numbers = [int(match[1]) for match in matches if match]
     return range(len(names)) if len(numbers) < len(names) else sorted(range(len(names)), key=numbers.__getitem__)
 
 
@@ -117,10 +117,10 @@ def _by_stem(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
 
 
 def _parsed(name: str, path: Path) -> tuple[str, int]:
-    found = _NUMBERED.fullmatch(name)
-    if not found:
+    match = _NUMBERED.fullmatch(name)
+    if not match:
         raise ParamsError(f"{name} of {path} has no number; samples of one label map are STEM_00.png, STEM_01.png, ...")
-    return found["stem"], int(found["number"])
+    return match["stem"], int(match["number"])
 
 
 def _check_even(groups: Mapping[str, Sequence[int]], source: Source) -> None:
@@ -128,10 +128,10 @@ def _check_even(groups: Mapping[str, Sequence[int]], source: Source) -> None:
     for stem, numbers in groups.items():
         if len(numbers) < 2:
             only = source.names[numbers[0]]
-            raise ParamsError(f"{stem} has only 1 picture, {only}; diversity needs 2 or more of each label map")
+            raise ParamsError(f"{stem} has only 1 image, {only}; diversity needs 2 or more of each label map")
         if len(numbers) != len(first[1]):
-            wanted = f"{first[0]} has {len(first[1])}"
-            raise ParamsError(f"{stem} has {len(numbers)} pictures, but {wanted}; give equally many of each label map")
+            expected = f"{first[0]} has {len(first[1])}"
+            raise ParamsError(f"{stem} has {len(numbers)} images, but {expected}; give equally many of each label map")
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,8 @@ class RegionMaps:
 
     def _check(self, region: ResampledRegion) -> None:
         if not any(self._area(region, stem).any() for stem in region.groups):
-            what = f"{region.kind} {region.number}, of which there are pictures in {region.source.title}"
-            raise LabelError(f"no map holds {what}; give the maps that were used")
+            name = f"{region.kind} {region.number}, of which there are images in {region.source.title}"
+            raise LabelError(f"no map has {name}; give the maps that were used")
 
 
 def ignored(labels: Path, given: Sequence[int]) -> list[int]:
@@ -249,5 +249,5 @@ def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str
 
 def _at(places: Mapping[str, T], name: str, path: Path) -> T:
     if name not in places:
-        raise LabelError(f"{path} has no map {name!r}, of which there are pictures; give the maps that were used")
+        raise LabelError(f"{path} has no map {name!r}, of which there are images; give the maps that were used")
     return places[name]

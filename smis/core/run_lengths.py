@@ -6,9 +6,10 @@ from numpy import ndarray
 
 
 def starts_of(*maps: ndarray, pixels: int | None = None) -> Int[ndarray, " runs"]:
-    """Return where, read row by row, one of the maps goes on with another id, and where a picture begins.
+    """Return where, in row-major order, the ids change, and where an image begins.
 
-    A picture has so many `pixels`; if that is not said, the maps are of one picture.
+    Args:
+        pixels: Pixels of an image; by default all maps are of one image.
     """
     is_start = np.zeros(maps[0].size, dtype=bool)
     for ids in map(np.ravel, maps):

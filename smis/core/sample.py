@@ -1,4 +1,4 @@
-"""One labeled picture, as readers of data sets yield it and as the prepared format returns it."""
+"""One labeled image, as readers of data sets yield it and the prepared format returns it; checks of its labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from smis.core.shapes import Picture, PictureInstances, PictureLabels
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Hold a picture (RGB, 0..255), the class of every pixel and the object of every pixel, as they lie on disk."""
+    """An image (RGB, 0..255) with the class and the instance of every pixel, as stored on disk."""
 
     key: str
-    """Names the picture within its data set, for example its file's path without the ending."""
+    """Unique within the data set, for example the path of the file without its suffix."""
     split: str
     image: Picture
     labels: PictureLabels
@@ -24,7 +24,7 @@ class Sample:
 
 
 def check_range(low: int, high: int, *, name: str, classes: int, remedy: str = "") -> None:
-    """Refuse labels that are no class ids.
+    """Refuse labels that are not class ids.
 
     Raises:
         LabelError: with the name, the labels' range, what is allowed, and the remedy.
@@ -37,20 +37,20 @@ def check_range(low: int, high: int, *, name: str, classes: int, remedy: str = "
 
 
 def check_slots(instances: Integer[Tensor, "b h w"], keys: Sequence[str], *, slots: int, system: str) -> None:
-    """Refuse pictures that have more instances than a system has slots for.
+    """Refuse images with more instances than a system has slots for.
 
-    Every pixel is looked at: on a GPU this waits for all work before it, so batches are looked at before they go there.
-    Pictures without keys are numbered.
+    Checks every pixel; on a GPU this would synchronize, so batches are checked before they are moved. Images without
+    keys are numbered.
 
     Raises:
-        LabelError: with the first such picture, its highest id, what is allowed, and the remedy.
+        LabelError: with the first such image, its highest id, what is allowed, and the remedy.
     """
     ids = instances.cpu().numpy()
     if ids.max() < slots:
         return
     highest = ids.max(axis=(1, 2))
     number = int((highest >= slots).argmax())
-    name = keys[number] if keys else f"picture {number}"
+    name = keys[number] if keys else f"image {number}"
     allowed = f"{system} was built for {slots} instances (ids 0 to {slots - 1})"
-    remedy = f"set systems.{system.lower()}.slots to the most that a picture has (`smis data show` counts them)"
+    remedy = f"set systems.{system.lower()}.slots to the most that an image has (`smis data show` counts them)"
     raise LabelError(f"{name} has instance id {highest[number]}, but {allowed}; {remedy}")

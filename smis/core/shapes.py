@@ -1,7 +1,7 @@
 """Shapes and ranges that everyone shares.
 
 Images are float in -1..1 from loader to loss, uint8 (height, width, 3) on disk. Label maps hold class ids
-0..classes-1; instance maps hold ids 0..instances-1 that start anew in every picture and cover every pixel
+0..classes-1; instance maps hold ids 0..instances-1 that start at 0 in every image and cover every pixel
 (a class without instances is one instance).
 """
 

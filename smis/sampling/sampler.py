@@ -98,7 +98,7 @@ def pictures(images: Image) -> UInt8[np.ndarray, "b h w 3"]:
     """Convert images from -1..1 to 0..255.
 
     Example:
-        >>> smis.to_pictures(torch.zeros(1, 3, 2, 4)).shape
+        >>> smis.to_uint8(torch.zeros(1, 3, 2, 4)).shape
         (1, 2, 4, 3)
     """
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -1,8 +1,8 @@
 """What a person does with a trained system: sample, encode, resample, mix, morph, edit, copy."""
 
-from smis.sampling.sampler import pictures as to_pictures
+from smis.sampling.sampler import pictures as to_uint8
 from smis.styles.image_style import ImageStyle
 from smis.styles.label_layout import LabelLayout
 from smis.styles.synthesizer import Synthesizer, load
 
-__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_pictures"]
+__all__ = ["ImageStyle", "LabelLayout", "Synthesizer", "load", "to_uint8"]

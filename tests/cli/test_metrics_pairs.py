@@ -103,12 +103,12 @@ def test_diversity_refuses_names_counts_and_sizes_that_do_not_fit(
     verb = "--network", "stlpips_alex"
     place = save(tmp_path / "x", noise(2), "a_{:02d}".format)
     save(place, noise(3), "b_{:02d}".format)
-    assert "b has 3 pictures, but a has 2" in refused(capsys, "diversity", place, *verb)
+    assert "b has 3 images, but a has 2" in refused(capsys, "diversity", place, *verb)
     (place / "b_02.png").unlink()
     Image.fromarray(noise(1, size=33)[0]).save(place / "b_01.png")
     assert f"b_01 of {place} is 33 x 33, but b_00 of {place} is 32 x 32" in refused(capsys, "diversity", place, *verb)
     (place / "b_01.png").unlink()
-    assert "b has only 1 picture, b_00" in refused(capsys, "diversity", place, *verb)
+    assert "b has only 1 image, b_00" in refused(capsys, "diversity", place, *verb)
     (place / "b_00.png").rename(place / "b.png")
     assert f"b of {place} has no number" in refused(capsys, "diversity", place, *verb)
 

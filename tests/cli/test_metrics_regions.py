@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_named(
     assert "the pictures of b in" in (said := refused(capsys, *given))
     assert "are 32 x 32, but its map is 16 x 32" in said
     (labels / "b.png").unlink()
-    assert "has no map 'b', of which there are pictures" in refused(capsys, *given)
+    assert "has no map 'b', of which there are images" in refused(capsys, *given)
 
 
 def test_a_part_that_is_in_no_map_is_named(
@@ -133,7 +133,7 @@ def test_a_part_that_is_in_no_map_is_named(
     samples, labels, instances = folders
     (samples / "class-1").rename(samples / "class-9")
     said = refused(capsys, samples, labels, "--instances", instances)
-    assert f"no map holds class 9, of which there are pictures in {samples / 'class-9'}; give the maps" in said
+    assert f"no map has class 9, of which there are images in {samples / 'class-9'}; give the maps" in said
     assert "mCSD" in told(capsys, samples, labels, "--instances", instances, "--ignore", 9)
 
 

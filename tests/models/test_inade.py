@@ -109,7 +109,7 @@ def test_more_instances_than_slots_are_refused(kind):
     known = (
         r"has instance id 9, but INADE was built for 6 instances \(ids 0 to 5\); set systems.inade.slots to the most"
     )
-    with pytest.raises(LabelError, match=rf"^picture 1 {known}"):
+    with pytest.raises(LabelError, match=rf"^image 1 {known}"):
         system.check_instances(instances.to(kind))
     with pytest.raises(LabelError, match=rf"^train/b {known}"):
         system.check_instances(instances.to(kind), ("train/a", "train/b"))

@@ -48,13 +48,13 @@ def test_the_registered_model_draws_the_very_pictures_of_smis_load(swept: Swept,
     labels, instances = maps(swept, 0)
     given = np.stack([labels, instances], axis=-1).astype(np.uint16)
     synth = smis.load(checkpoint, device="cpu")
-    own = smis.to_pictures(synth(labels, synth.sample(labels, instances, seed=7, samples=2), instances))
+    own = smis.to_uint8(synth(labels, synth.sample(labels, instances, seed=7, samples=2), instances))
     model = loaded()
     drawn = model.predict(given, params={"seed": 7, "samples": 2})
     assert drawn.dtype == np.uint8
     assert drawn.std() > 1
     np.testing.assert_array_equal(drawn, own)
-    without = smis.to_pictures(synth(labels, synth.sample(labels)))
+    without = smis.to_uint8(synth(labels, synth.sample(labels)))
     np.testing.assert_array_equal(model.predict(given[..., :1]), without)
 
 
@@ -108,7 +108,7 @@ def test_a_fresh_process_loads_it_with_the_code_it_was_trained_with(swept: Swept
     assert Path(done.stdout.splitlines()[-1]).parts[-4:] == ("artifacts", "code", "smis", "__init__.py")
     first = Prepared(swept.folder(0) / "data" / "paperdoll").split("test")[0]
     synth = smis.load(checkpoint, device="cpu")
-    own = smis.to_pictures(synth(first.labels, synth.sample(first.labels, first.instances, seed=3), first.instances))
+    own = smis.to_uint8(synth(first.labels, synth.sample(first.labels, first.instances, seed=3), first.instances))
     np.testing.assert_array_equal(np.load(place / "drawn.npy"), own)
 
 

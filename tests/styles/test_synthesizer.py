@@ -37,7 +37,7 @@ def test_every_system_makes_pictures_of_label_maps(load: Load, labels: Tensor, n
     assert images.dtype == torch.float32
     assert images.abs().max() <= 1
     assert images.std() > 0
-    assert smis.to_pictures(images).shape == (2, *checkpoints.SIZE, 3)
+    assert smis.to_uint8(images).shape == (2, *checkpoints.SIZE, 3)
 
 
 def test_a_synthesizer_says_what_it_is(load: Load) -> None:
