@@ -16,7 +16,7 @@ import smis
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures
 from benchmarks.synthesis import built
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.published.data_sets import data_set_of
 from smis.training.export import description, save_weights, tensors_of
 

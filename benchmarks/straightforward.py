@@ -12,7 +12,7 @@ from torch.nn import functional
 from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.inade_norm import InadeNorm
-from smis.nn.layout import LabelPyramid, one_hot
+from smis.nn.label_maps import LabelPyramid, one_hot
 from smis.nn.spade_norm import SpadeNorm
 
 
@@ -100,8 +100,8 @@ def straightforward() -> Iterator[None]:
     with (
         patch("smis.models.common.class_latents.LabelPyramid", OneHotPyramid),
         patch("smis.models.spade.LabelPyramid", OneHotPyramid),
-        patch("smis.models.spade.SemanticStart.forward", semantic_start),
-        patch("smis.models.inade.InstanceLayout", OneHotInstances),
+        patch("smis.models.spade.LabelMapStart.forward", semantic_start),
+        patch("smis.models.inade.InstancePyramid", OneHotInstances),
         patch.object(SpadeNorm, "forward", spade_norm),
         patch.object(InadeNorm, "forward", inade_norm),
         patch.object(GroupEncoder, "forward", group_encoder),

@@ -16,7 +16,7 @@ from smis.core.files import written, written_folder
 from smis.core.progress import ProgressBar
 from smis.data.shards import Prepared
 from smis.metrics.image.features import device_of
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.training.export import load_system
 
 

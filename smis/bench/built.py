@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from smis.core.errors import ParamsError, WeightsError
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.nn.perceptual import perceptual_network
 from smis.published.data_sets import DataSet, data_set_of
 

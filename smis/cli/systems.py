@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from smis.core.errors import ParamsError
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.published.data_sets import data_set_of
 

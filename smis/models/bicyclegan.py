@@ -16,16 +16,13 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses.kl import kl_divergence
-from smis.losses.least_squares import least_squares
-from smis.nn.coded_unet import CodedUnet
-from smis.nn.gaussian import reparameterize
-from smis.nn.halving_discriminator import halving_discriminator
-from smis.nn.halvings import check_halvings
+from smis.losses.adversarial_losses import least_squares
+from smis.losses.latent_losses import kl_divergence
+from smis.nn.discriminators import DiscriminatorConfig, DiscriminatorOutputs, bicyclegan_discriminator
+from smis.nn.image_encoder import ResidualEncoder, check_encodable, reparameterize
 from smis.nn.initialize import initialize
-from smis.nn.layout import semantics
-from smis.nn.patch_discriminator import DiscriminatorConfig, Verdicts
-from smis.nn.residual_encoder import ResidualEncoder, check_encodable
+from smis.nn.label_maps import label_channels
+from smis.nn.unet_generator import LatentUnet, check_divisible
 
 _NOT_RELEASED = (
     "inferred: the authors of SMIS did not release how they trained BicycleGAN; these are the defaults of its released "
@@ -49,7 +46,7 @@ _FACADES: dict[str, Any] = {
 }
 
 
-class LossWeights(BaseConfig):
+class BicycleGANLossWeights(BaseConfig):
     """Weights of the generator's terms; the defaults are the release's."""
 
     encoded: NonNegativeFloat = 1.0
@@ -101,7 +98,7 @@ class Config(BaseConfig):
     """Of the first weights."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     """Each of the two: one judges pictures of encoded codes, the other pictures of drawn ones."""
-    losses: LossWeights = LossWeights()
+    losses: BicycleGANLossWeights = BicycleGANLossWeights()
 
     def build(self, *, classes: int, height: int, width: int, training: bool) -> "BicycleGAN":
         """Build the networks for a data set.
@@ -109,14 +106,14 @@ class Config(BaseConfig):
         Raises:
             ParamsError: if the sizes do not fit the data set.
         """
-        check_halvings(height, width, halvings=self.levels, least=1, remedy="levels")
+        check_divisible(height, width, downsamplings=self.levels, least=1, remedy="levels")
         check_encodable(height, width, blocks=self.encoder_blocks)
         judges = {
-            name: halving_discriminator(self.discriminator, channels=3, height=height, width=width)
+            name: bicyclegan_discriminator(self.discriminator, channels=3, height=height, width=width)
             for name in ("D", "D2")
         }
         system = BicycleGAN(
-            generator=CodedUnet(classes, code=self.latent, width=self.width, levels=self.levels),
+            generator=LatentUnet(classes, code=self.latent, width=self.width, levels=self.levels),
             encoder=ResidualEncoder(code=self.latent, width=self.encoder_width, blocks=self.encoder_blocks),
             discriminator=nn.ModuleDict(judges),
             classes=classes,
@@ -151,7 +148,7 @@ class BicycleGAN(nn.Module):
         classes: int,
         latent: int,
         dropout: bool,
-        losses: LossWeights,
+        losses: BicycleGANLossWeights,
     ) -> None:
         super().__init__()
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
@@ -209,7 +206,7 @@ class BicycleGAN(nn.Module):
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
         assert style.global_latent is not None
-        known = semantics(labels, None, classes=self.classes)
+        known = label_channels(labels, None, classes=self.classes)
         return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
     def _codes(self, mean: Tensor, log_variance: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
@@ -218,7 +215,7 @@ class BicycleGAN(nn.Module):
 
     def _pictures(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Make the pictures of both codes in one pass: side by side, so that any share drops what the whole drops."""
-        known = semantics(_halves(batch.labels)[0], None, classes=self.classes)
+        known = label_channels(_halves(batch.labels)[0], None, classes=self.classes)
         both = torch.stack([code, drawn], dim=1).flatten(0, 1)
         dropped = noise if self.dropout and self.training else None
         return _halves(self.generator(known.repeat_interleave(2, dim=0), both, dropped))
@@ -249,10 +246,12 @@ def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[::2], x[1::2]
 
 
-def _judge(discriminator: nn.Module, *, fake: Tensor, real: Tensor) -> tuple[Verdicts, Verdicts]:
-    verdicts = discriminator(torch.cat([fake, real]))
+def _judge(
+    discriminator: nn.Module, *, fake: Tensor, real: Tensor
+) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
+    outputs = discriminator(torch.cat([fake, real]))
     count = len(fake)
     return (
-        [[output[:count] for output in scale] for scale in verdicts],
-        [[output[count:] for output in scale] for scale in verdicts],
+        [[output[:count] for output in scale] for scale in outputs],
+        [[output[count:] for output in scale] for scale in outputs],
     )

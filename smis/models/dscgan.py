@@ -14,17 +14,15 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses import adversarial, least_squares
-from smis.losses.diversity import diversity
-from smis.nn.coded_global_generator import CodedGlobalGenerator
-from smis.nn.coded_unet import CodedUnet
-from smis.nn.halving_discriminator import halving_discriminator
-from smis.nn.halvings import check_halvings
+from smis.losses.adversarial_losses import least_squares
+from smis.losses.latent_losses import diversity_loss
+from smis.models.common.loss_terms import LEAST_SQUARES, LossWeights
+from smis.nn.discriminators import DiscriminatorConfig, Pix2PixHDDiscriminator, bicyclegan_discriminator
 from smis.nn.initialize import initialize, initialize_normally
-from smis.nn.layout import semantics
-from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.label_maps import label_channels
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
-from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+from smis.nn.pix2pixhd_generator import LatentGlobalGenerator
+from smis.nn.unet_generator import LatentUnet, check_divisible
 
 _NOT_RELEASED = (
     "inferred: the authors of SMIS did not release how they trained DSCGAN; batch and rates are those of its released "
@@ -50,7 +48,7 @@ _CITYSCAPES: dict[str, Any] = {
 }
 
 
-class LossWeights(adversarial.LossWeights):
+class DSCGANLossWeights(LossWeights):
     """Weights of the generator's terms; the defaults are the release's. It matches features, and compares in those of
     the perceptual network, with the global generator.
     """
@@ -110,7 +108,7 @@ class Config(BaseConfig):
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
     """With the global generator."""
-    losses: LossWeights = LossWeights()
+    losses: DSCGANLossWeights = DSCGANLossWeights()
 
     def build(self, *, classes: int, height: int, width: int, training: bool) -> "DSCGAN":
         """Build the networks for a data set.
@@ -139,18 +137,18 @@ class Config(BaseConfig):
         return system
 
     def _with_unet(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
-        check_halvings(height, width, halvings=self.levels, least=1, remedy="levels")
+        check_divisible(height, width, downsamplings=self.levels, least=1, remedy="levels")
         return (
-            CodedUnet(known, code=self.latent, width=self.width, levels=self.levels),
-            halving_discriminator(self.discriminator, channels=known + 3, height=height, width=width),
+            LatentUnet(known, code=self.latent, width=self.width, levels=self.levels),
+            bicyclegan_discriminator(self.discriminator, channels=known + 3, height=height, width=width),
         )
 
     def _with_global_generator(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
-        check_halvings(height, width, halvings=self.downsamplings, least=2, remedy="downsamplings")
+        check_divisible(height, width, downsamplings=self.downsamplings, least=2, remedy="downsamplings")
         sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
         judge = self.discriminator
         return (
-            CodedGlobalGenerator(known, code=self.latent, **sizes),
+            LatentGlobalGenerator(known, code=self.latent, **sizes),
             Pix2PixHDDiscriminator(known + 3, width=judge.width, layers=judge.layers, scales=judge.scales),
         )
 
@@ -180,7 +178,7 @@ class DSCGAN(nn.Module):
         edges: bool,
         dropout: bool,
         pixels: bool,
-        losses: LossWeights,
+        losses: DSCGANLossWeights,
     ) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
@@ -189,21 +187,21 @@ class DSCGAN(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, L1 (or GAN_Feat and VGG) and NE, the diversity, for the generator."""
-        known = self.semantics(batch.labels, batch.instances)
+        known = self.label_channels(batch.labels, batch.instances)
         code, other = (self.sample(batch.labels, batch.instances, noise).global_latent for _ in range(2))
         assert code is not None
         assert other is not None
         image = self._generate(known, code, noise)
         with torch.no_grad():
             unlike = self._generate(known, other, noise)
-        reward = diversity(image, unlike, code=code, other_code=other)
+        reward = diversity_loss(image, unlike, latent=code, other_latent=other)
         return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `fakes`; without them, of an image that is generated anew."""
-        known = self.semantics(batch.labels, batch.instances)
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+        known = self.label_channels(batch.labels, batch.instances)
         fake = self._made_anew(known, batch, noise) if fakes is None else fakes
-        return least_squares.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+        return LEAST_SQUARES.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     @torch.no_grad()
     def _made_anew(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
@@ -226,12 +224,12 @@ class DSCGAN(nn.Module):
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
         assert style.global_latent is not None
-        known = self.semantics(labels, instances)
+        known = self.label_channels(labels, instances)
         return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
-    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the networks are told of the layout."""
-        return semantics(labels, instances if self.edges else None, classes=self.classes)
+        return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _generate(self, known: Tensor, code: Tensor, noise: Noise) -> Float[Tensor, "b 3 h w"]:
         return self.generator(known, code, noise if self.dropout and self.training else None)
@@ -239,12 +237,12 @@ class DSCGAN(nn.Module):
     def _faithful(self, known: Tensor, image: Tensor, real: Tensor) -> dict[str, Tensor]:
         """Return the terms of one picture."""
         if self.pixels:
-            verdicts = self.discriminator(torch.cat([known, image], dim=1))
+            outputs = self.discriminator(torch.cat([known, image], dim=1))
             distance = F.l1_loss(image, real)
             return {
-                "GAN": least_squares.least_squares(verdicts, real=True),
+                "GAN": least_squares(outputs, real=True),
                 "L1": self.losses.reconstruction * distance,
             }
-        return least_squares.generator_terms(
-            self.discriminator, self.perceptual, semantics=known, fake=image, real=real, weights=self.losses
+        return LEAST_SQUARES.generator_terms(
+            self.discriminator, self.perceptual, label_channels=known, fake=image, real=real, weights=self.losses
         )

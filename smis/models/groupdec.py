@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 from torch import Tensor
 
-from smis.models.common.class_latents import ClassLatents
-from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
+from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import GroupPlan, group_generator, group_schedule

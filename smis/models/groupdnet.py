@@ -8,9 +8,10 @@ from pydantic import PositiveFloat, PositiveInt
 from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
-from smis.losses.adversarial import LossWeights
 from smis.models.common.class_latents import ClassLatents
+from smis.models.common.loss_terms import LossWeights
 from smis.nn.class_crops import class_crops
+from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import (
     Conditioning,
@@ -18,10 +19,9 @@ from smis.nn.group_generator import (
     add_unused_block,
     group_generator,
     group_schedule,
-    up_to,
+    round_up,
 )
 from smis.nn.initialize import initialize
-from smis.nn.patch_discriminator import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, blocks, channels_of, start_size
 
@@ -129,7 +129,7 @@ class Config(BaseConfig):
             crops=partial(class_crops, classes=classes),
             classes=classes,
             latent=self.latent,
-            code_size=partial(start_size, upsamplings=self.upsamplings),
+            latent_size=partial(start_size, upsamplings=self.upsamplings),
             edges=edges,
             losses=self.losses,
         )
@@ -149,7 +149,7 @@ class Config(BaseConfig):
         return (plan if self.groups else plan.fitted()).checked()
 
     def _encoder(self, classes: int) -> GroupEncoder:
-        width = self.encoder_width if self.groups else up_to(self.encoder_width, multiple=classes)
+        width = self.encoder_width if self.groups else round_up(self.encoder_width, multiple=classes)
         if width % classes:
             raise ParamsError(f"encoder_width is {width}; {classes} classes need a multiple of {classes}")
         return GroupEncoder(classes=classes, width=width, latent=self.latent, layers=self.upsamplings)

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 from torch import nn
 
-from smis.models.common.class_latents import ClassLatents
-from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
+from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
 from smis.nn.group_encoder import GroupEncoder
-from smis.nn.group_generator import up_to
+from smis.nn.group_generator import round_up
 from smis.nn.spade_generator import SpadeGenerator, start_size
 from smis.nn.spade_norm import SpadeNorm
 
@@ -34,12 +33,12 @@ class Config(ClassLatentsConfig):
             generator=SpadeGenerator(
                 fc=nn.Conv2d(self.latent * classes, self.channels[0], 3, padding=1),
                 channels=self.channels,
-                make_norm=lambda features, stage: SpadeNorm(features, semantics=classes, hidden=self.hidden),
+                make_norm=lambda features, stage: SpadeNorm(features, label_channels=classes, hidden=self.hidden),
                 upsamplings=self.upsamplings,
             ),
             encoder=GroupEncoder(
                 classes=classes,
-                width=up_to(self.encoder_width, multiple=classes),
+                width=round_up(self.encoder_width, multiple=classes),
                 latent=self.latent,
                 layers=self.upsamplings,
             ),

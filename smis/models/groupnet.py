@@ -4,10 +4,9 @@ from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
-from smis.models.common.class_latents import ClassLatents
-from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
+from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
 from smis.nn.group_encoder import GroupEncoder
-from smis.nn.group_generator import GroupPlan, group_generator, up_to
+from smis.nn.group_generator import GroupPlan, group_generator, round_up
 from smis.nn.spade_generator import start_size
 
 
@@ -34,7 +33,7 @@ class Config(ClassLatentsConfig):
             generator=group_generator(plan, latent=self.latent, upsamplings=self.upsamplings),
             encoder=GroupEncoder(
                 classes=classes,
-                width=up_to(self.encoder_width, multiple=classes),
+                width=round_up(self.encoder_width, multiple=classes),
                 latent=self.latent,
                 layers=self.upsamplings,
             ),

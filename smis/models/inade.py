@@ -20,14 +20,13 @@ from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style, classes_of
-from smis.losses import adversarial
-from smis.losses.adversarial import LossWeights
-from smis.losses.kl import kl_divergence
-from smis.nn.inade_norm import InadeNorm, InstanceLayout
+from smis.losses.latent_losses import kl_divergence
+from smis.models.common.loss_terms import HINGE, LossWeights
+from smis.nn.discriminators import DiscriminatorConfig
+from smis.nn.inade_norm import InadeNorm, InstancePyramid
 from smis.nn.initialize import initialize
 from smis.nn.instance_encoder import FACTOR, InstanceEncoder
-from smis.nn.layout import semantics
-from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.label_maps import label_channels
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 
@@ -209,7 +208,7 @@ class Inade(nn.Module):
         if self.sketched:
             lines = style.global_latent.new_zeros(1, 1, *labels.shape[1:]) if sketch is None else sketch
             lines = lines.expand(count, -1, -1, -1)
-        layout = InstanceLayout(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances, lines)
+        layout = InstancePyramid(labels.expand(count, -1, -1), instances.expand(count, -1, -1), style.instances, lines)
         return self.generator(style.global_latent, layout)
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
@@ -217,10 +216,10 @@ class Inade(nn.Module):
         assert self.perceptual is not None
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
         fake = self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
-        terms = adversarial.generator_terms(
+        terms = HINGE.generator_terms(
             self.discriminator,
             self.perceptual,
-            semantics=self._semantics(batch),
+            label_channels=self._label_channels(batch),
             fake=fake,
             real=batch.image,
             weights=self.losses,
@@ -230,10 +229,10 @@ class Inade(nn.Module):
         return terms | {"KLD": self.losses.kl * divergence}
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return D_Fake and D_Real of `fakes`; without them, images are generated anew, as released."""
+        """Return D_Fake and D_Real of `fakes`; without them, pictures are made anew, as released."""
         fake = self._made_anew(batch, noise) if fakes is None else fakes
-        return adversarial.discriminator_terms(
-            self.discriminator, semantics=self._semantics(batch), fake=fake, real=batch.image
+        return HINGE.discriminator_terms(
+            self.discriminator, label_channels=self._label_channels(batch), fake=fake, real=batch.image
         )
 
     @torch.no_grad()
@@ -248,8 +247,8 @@ class Inade(nn.Module):
             )
         return batch.sketch if self.sketched else None
 
-    def _semantics(self, batch: Batch) -> Float[Tensor, "b k h w"]:
-        return semantics(batch.labels, batch.instances, classes=self.classes)
+    def _label_channels(self, batch: Batch) -> Float[Tensor, "b k h w"]:
+        return label_channels(batch.labels, batch.instances, classes=self.classes)
 
     def _drawn(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw in the released order: the start map's code, then every slot's."""

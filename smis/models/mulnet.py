@@ -7,11 +7,10 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from smis.models.common.class_latents import ClassLatents
-from smis.models.common.class_latents_config import PAPERDOLL, ClassLatentsConfig
+from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.image_encoder import ImageEncoder
-from smis.nn.layout import LabelPyramid
+from smis.nn.label_maps import LabelPyramid
 from smis.nn.spade_generator import LinearStart, SpadeGenerator, start_size
 from smis.nn.spade_norm import SpadeNorm
 
@@ -48,7 +47,7 @@ class Config(ClassLatentsConfig):
                 ImageEncoder(width=self.encoder_width, latent=self.latent, size=self.encoder_size)
                 for _ in range(classes)
             ),
-            code_size=vector,
+            latent_size=vector,
             classes=classes,
             training=training,
         )
@@ -57,7 +56,7 @@ class Config(ClassLatentsConfig):
         return SpadeGenerator(
             fc=LinearStart(self.latent, channels=self.channels[0], height=rows, width=columns),
             channels=self.channels,
-            make_norm=lambda features, stage: SpadeNorm(features, semantics=classes, hidden=self.hidden),
+            make_norm=lambda features, stage: SpadeNorm(features, label_channels=classes, hidden=self.hidden),
             upsamplings=self.upsamplings,
         )
 

@@ -1,7 +1,6 @@
 """pix2pixHD: the label map alone decides the picture, read once, at the generator's entrance."""
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,17 +15,20 @@ from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style, classes_of
-from smis.losses import adversarial, least_squares
-from smis.losses.adversarial import LossWeights
-from smis.nn.feature_encoder import FeatureEncoder, laid_out
-from smis.nn.global_generator import GlobalGenerator, instance_norm, spectral_instance_norm
-from smis.nn.halvings import check_halvings
+from smis.models.common.loss_terms import HINGE, LEAST_SQUARES, LossWeights, Objective
+from smis.nn.discriminators import DiscriminatorConfig, Pix2PixHDDiscriminator
 from smis.nn.initialize import initialize, initialize_normally
-from smis.nn.layout import semantics
-from smis.nn.local_enhancer import LocalEnhancer
-from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.label_maps import label_channels
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
-from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+from smis.nn.pix2pixhd_generator import (
+    FeatureEncoder,
+    GlobalGenerator,
+    LocalEnhancer,
+    features_at_pixels,
+    instance_norm,
+    spectral_instance_norm,
+)
+from smis.nn.unet_generator import check_divisible
 
 _NOT_RELEASED = (
     "inferred: the authors of SMIS did not release how they trained pix2pixHD; optimizer, epochs and batch are the "
@@ -120,14 +122,14 @@ class Config(BaseConfig):
             ParamsError: if the sizes do not fit the data set.
             WeightsError: if `training` and the perceptual network's weights are missing.
         """
-        halvings = self.downsamplings + (self.generator == "enhanced")
-        check_halvings(height, width, halvings=halvings, least=2, remedy="downsamplings")
+        downsamplings = self.downsamplings + (self.generator == "enhanced")
+        check_divisible(height, width, downsamplings=downsamplings, least=2, remedy="downsamplings")
         known = classes + self.edges
         system = Pix2PixHD(
             generator=self._generator(known + self.features),
             encoder=self._encoder(),
             discriminator=self._discriminator(known + 3),
-            objective=adversarial if self.variant == "spade" else least_squares,
+            objective=HINGE if self.variant == "spade" else LEAST_SQUARES,
             classes=classes,
             edges=self.edges,
             slots=self.slots,
@@ -177,7 +179,7 @@ class Pix2PixHD(nn.Module):
         generator: nn.Module,
         encoder: FeatureEncoder | None,
         discriminator: nn.Module,
-        objective: ModuleType,
+        objective: Objective,
         classes: int,
         edges: bool,
         slots: int,
@@ -195,7 +197,7 @@ class Pix2PixHD(nn.Module):
         return self.objective.generator_terms(
             self.discriminator,
             self.perceptual,
-            semantics=self.semantics(batch.labels, batch.instances),
+            label_channels=self.label_channels(batch.labels, batch.instances),
             fake=self._again(batch),
             real=batch.image,
             weights=self.losses,
@@ -205,8 +207,8 @@ class Pix2PixHD(nn.Module):
         """Return the terms D_Fake and D_Real of `fakes` (as NVIDIA's release); without them, of a new image."""
         with torch.no_grad():
             fake = self._again(batch) if fakes is None else fakes
-        known = self.semantics(batch.labels, batch.instances)
-        return self.objective.discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+        known = self.label_channels(batch.labels, batch.instances)
+        return self.objective.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
         """Refuse pictures with more instances than slots, before they go to a device, if instances have features.
@@ -232,15 +234,15 @@ class Pix2PixHD(nn.Module):
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
         assert style.global_latent is not None
-        known = self.semantics(labels, instances)
+        known = self.label_channels(labels, instances)
         if style.instances is None:
             return self.generator(known).expand(len(style.global_latent), -1, -1, -1)
-        features = laid_out(style.instances, instances)
+        features = features_at_pixels(style.instances, instances)
         return self.generator(torch.cat([known.expand(len(features), -1, -1, -1), features], dim=1))
 
-    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the networks are told of the layout."""
-        return semantics(labels, instances if self.edges else None, classes=self.classes)
+        return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _again(self, batch: Batch) -> Image:
         """Make a batch's images from their own layouts and features."""

@@ -13,10 +13,10 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses.adversarial import LossWeights, discriminator_terms, generator_terms
+from smis.models.common.loss_terms import HINGE, LossWeights
+from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.initialize import initialize
-from smis.nn.layout import LabelPyramid, semantics
-from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.label_maps import LabelPyramid, label_channels
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
@@ -96,9 +96,9 @@ class Config(BaseConfig):
         start_size(height, width, upsamplings=self.upsamplings)
         system = Spade(
             generator=SpadeGenerator(
-                fc=SemanticStart(known, channels=channels[0], halvings=self.upsamplings),
+                fc=LabelMapStart(known, channels=channels[0], downsamplings=self.upsamplings),
                 channels=channels,
-                make_norm=lambda features, stage: SpadeNorm(features, semantics=known, hidden=self.hidden),
+                make_norm=lambda features, stage: SpadeNorm(features, label_channels=known, hidden=self.hidden),
                 upsamplings=self.upsamplings,
             ),
             discriminator=self.discriminator.build(channels=known + 3),
@@ -111,18 +111,18 @@ class Config(BaseConfig):
         return system
 
 
-class SemanticStart(nn.Conv2d):
+class LabelMapStart(nn.Conv2d):
     """The start map as a convolution of the label map at its size: the image's, halved so many times."""
 
-    def __init__(self, semantics: int, *, channels: int, halvings: int) -> None:
-        super().__init__(semantics, channels, 3, padding=1)
-        self.halvings = halvings
+    def __init__(self, label_channels: int, *, channels: int, downsamplings: int) -> None:
+        super().__init__(label_channels, channels, 3, padding=1)
+        self.downsamplings = downsamplings
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, input: LabelPyramid
     ) -> Float[Tensor, "b c y x"]:
         """Return the start map."""
-        return super().forward(input.at(*start_size(*input.size, upsamplings=self.halvings)).maps())
+        return super().forward(input.at(*start_size(*input.size, upsamplings=self.downsamplings)).maps())
 
 
 class Spade(nn.Module):
@@ -144,11 +144,11 @@ class Spade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
-        return generator_terms(
+        return HINGE.generator_terms(
             self.discriminator,
             self.perceptual,
-            semantics=self.semantics(batch.labels, batch.instances),
-            fake=self._generate(self.layout(batch.labels, batch.instances, remember=False)),
+            label_channels=self.label_channels(batch.labels, batch.instances),
+            fake=self._generate(self.layout(batch.labels, batch.instances, cache=False)),
             real=batch.image,
             weights=self.losses,
         )
@@ -156,11 +156,9 @@ class Spade(nn.Module):
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
         """Return the terms D_Fake and D_Real of `fakes`; without them, the image is generated anew, as released."""
         with torch.no_grad():
-            fake = fakes
-            if fake is None:
-                fake = self._generate(self.layout(batch.labels, batch.instances, remember=False))
-        known = self.semantics(batch.labels, batch.instances)
-        return discriminator_terms(self.discriminator, semantics=known, fake=fake, real=batch.image)
+            fake = self._generate(self.layout(batch.labels, batch.instances, cache=False)) if fakes is None else fakes
+        known = self.label_channels(batch.labels, batch.instances)
+        return HINGE.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Return a code of no channels: it only says how many pictures there are."""
@@ -174,20 +172,20 @@ class Spade(nn.Module):
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout gives the same image for each code."""
-        return self.synthesize_on(self.layout(labels, instances, remember=False), style)
+        return self.synthesize_on(self.layout(labels, instances, cache=False), style)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
         assert style.global_latent is not None
         return self._generate(layout).expand(len(style.global_latent), -1, -1, -1)
 
-    def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
+    def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
         """Return what the generator is told of the layout."""
-        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, remember=remember)
+        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
 
-    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the discriminator is told of the layout."""
-        return semantics(labels, instances if self.edges else None, classes=self.classes)
+        return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _generate(self, layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:
         return self.generator(layout, layout)

@@ -12,13 +12,11 @@ from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.losses.adversarial import LossWeights
-from smis.models.common import variational
-from smis.nn.gaussian import reparameterize
-from smis.nn.image_encoder import ImageEncoder
+from smis.models.common.loss_terms import LossWeights, variational_discriminator_terms, variational_generator_terms
+from smis.nn.discriminators import DiscriminatorConfig
+from smis.nn.image_encoder import ImageEncoder, reparameterize
 from smis.nn.initialize import initialize
-from smis.nn.layout import LabelPyramid, semantics
-from smis.nn.patch_discriminator import DiscriminatorConfig
+from smis.nn.label_maps import LabelPyramid, label_channels
 from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
@@ -102,7 +100,7 @@ class Config(BaseConfig):
             generator=SpadeGenerator(
                 fc=LinearStart(self.latent, channels=channels[0], height=size[0], width=size[1]),
                 channels=channels,
-                make_norm=lambda features, stage: SpadeNorm(features, semantics=known, hidden=self.hidden),
+                make_norm=lambda features, stage: SpadeNorm(features, label_channels=known, hidden=self.hidden),
                 upsamplings=self.upsamplings,
             ),
             encoder=ImageEncoder(width=self.encoder_width, latent=self.latent, size=self.encoder_size),
@@ -144,11 +142,11 @@ class Vspade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
-        return variational.generator_terms(self, batch, noise)
+        return variational_generator_terms(self, batch, noise)
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `fakes`; without them, of an image that is generated anew."""
-        return variational.discriminator_terms(self, batch, noise, fakes)
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+        return variational_discriminator_terms(self, batch, noise, fakes)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Draw one code for each picture."""
@@ -162,20 +160,20 @@ class Vspade(nn.Module):
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
         """Make the images; one layout serves any number of codes."""
-        return self.synthesize_on(self.layout(labels, instances, remember=False), style)
+        return self.synthesize_on(self.layout(labels, instances, cache=False), style)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Make the images of a layout that may be used again."""
         assert style.global_latent is not None
         return self.generate(layout, style.global_latent)
 
-    def layout(self, labels: LabelMap, instances: InstanceMap, *, remember: bool = True) -> LabelPyramid:
+    def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
         """Return what the generator is told of the layout."""
-        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, remember=remember)
+        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
 
-    def semantics(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
+    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return what the discriminator is told of the layout."""
-        return semantics(labels, instances if self.edges else None, classes=self.classes)
+        return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the code, (b, latent) each."""

@@ -5,8 +5,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from smis.nn.class_crops import Crops
-from smis.nn.group_conv import GroupConv2d
-from smis.nn.spectral import spectral
+from smis.nn.spectral_norm import spectral_norm
+
+
+class GroupConv2d(nn.Conv2d):
+    """Convolve each group by itself; the input may be that of any list of groups instead of all in their order."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: Float[Tensor, "n i h w"], which: Int[Tensor, " g"] | None = None
+    ) -> Float[Tensor, "n o y x"]:
+        """Give the groups `which`, in that order, repeated as there; x has their channels and no other's."""
+        if which is None:
+            return super().forward(x)
+        weight = self.weight.unflatten(0, (self.groups, -1)).index_select(0, which).flatten(0, 1)
+        bias = None if self.bias is None else self.bias.view(self.groups, -1).index_select(0, which).flatten()
+        return F.conv2d(x, weight, bias, self.stride, self.padding, groups=len(which))
 
 
 class GroupEncoder(nn.Module):
@@ -25,7 +38,7 @@ class GroupEncoder(nn.Module):
         channels = 3 * classes
         for layer in range(layers):
             before, channels = channels, width * min(2**layer, 8)
-            conv = spectral(GroupConv2d(before, channels, 3, stride=2, padding=1, bias=False, groups=classes))
+            conv = spectral_norm(GroupConv2d(before, channels, 3, stride=2, padding=1, bias=False, groups=classes))
             self.add_module(f"layer{layer + 1}", nn.Sequential(conv, nn.InstanceNorm2d(channels)))
         self.fc_mu = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)
         self.fc_var = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)

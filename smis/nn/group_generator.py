@@ -7,8 +7,7 @@ from typing import Literal
 from torch import nn
 
 from smis.core.errors import ParamsError
-from smis.nn.residual import SpadeResidualBlock
-from smis.nn.spade_generator import BLOCKS, SpadeGenerator
+from smis.nn.spade_generator import BLOCKS, SpadeGenerator, SpadeResidualBlock
 from smis.nn.spade_norm import SpadeNorm
 
 Conditioning = Literal["grouped", "edged", "classwise"]
@@ -53,7 +52,7 @@ class GroupPlan:
 
     def fitted(self) -> "GroupPlan":
         """Widen the stages that cannot be split into their groups."""
-        channels = tuple(up_to(c, multiple=m) for c, m in zip(self.channels, self.factors(), strict=True))
+        channels = tuple(round_up(c, multiple=m) for c, m in zip(self.channels, self.factors(), strict=True))
         return GroupPlan(channels, self.groups, self.conditioning, self.classes, self.hidden)
 
     def factors(self) -> list[int]:
@@ -67,12 +66,12 @@ class GroupPlan:
         classes, groups = self.classes, self.groups[1 + stage]
         if self.conditioning == "edged":
             hidden = classes * groups
-            return SpadeNorm(channels, semantics=2 * classes, hidden=hidden, shared_groups=classes, groups=classes)
+            return SpadeNorm(channels, label_channels=2 * classes, hidden=hidden, shared_groups=classes, groups=classes)
         if self.conditioning == "classwise":
             hidden = classes * (2 if classes % groups == 0 else groups)
-            return SpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=classes, groups=groups)
-        hidden = up_to(self.hidden, multiple=groups)
-        return SpadeNorm(channels, semantics=classes, hidden=hidden, shared_groups=groups, groups=groups)
+            return SpadeNorm(channels, label_channels=classes, hidden=hidden, shared_groups=classes, groups=groups)
+        hidden = round_up(self.hidden, multiple=groups)
+        return SpadeNorm(channels, label_channels=classes, hidden=hidden, shared_groups=groups, groups=groups)
 
 
 def group_generator(plan: GroupPlan, *, latent: int, upsamplings: int) -> SpadeGenerator:
@@ -102,7 +101,7 @@ def group_schedule(classes: int, *, stages: int) -> tuple[int, ...]:
     return tuple(_divisor(classes, at_most=classes // share) for share in shares)
 
 
-def up_to(count: int, *, multiple: int) -> int:
+def round_up(count: int, *, multiple: int) -> int:
     """Round up to a multiple."""
     return -(-count // multiple) * multiple
 

@@ -1,12 +1,28 @@
-"""The image encoder of SPADE's variational form, one code for the whole image."""
+"""Encoders of a whole image as a Gaussian latent: those of VSPADE and of BicycleGAN."""
+
+from itertools import pairwise
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
+from smis.core.seeding import Noise
 from smis.core.shapes import Image
-from smis.nn.spectral import spectral
+from smis.nn.spectral_norm import spectral_norm
+
+
+def reparameterize(
+    mean: Float[Tensor, "b *code"], log_variance: Float[Tensor, "b *code"], noise: Noise | None
+) -> Float[Tensor, "b *code"]:
+    """Draw a code that gradients pass through; without noise, return the mean.
+
+    Kingma and Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), Eq. 10.
+    """
+    if noise is None:
+        return mean
+    return mean + noise.normal(*mean.shape, device=mean.device) * (0.5 * log_variance).exp()
+
 
 _LAST = 4
 """Side of the map that the linear heads read."""
@@ -25,7 +41,7 @@ class ImageEncoder(nn.Module):
         channels = 3
         for layer in range(self.layers):
             before, channels = channels, width * min(2**layer, 8)
-            conv = spectral(nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False))
+            conv = spectral_norm(nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False))
             self.add_module(f"layer{layer + 1}", nn.Sequential(conv, nn.InstanceNorm2d(channels)))
         self.fc_mu = nn.Linear(channels * _LAST * _LAST, latent)
         self.fc_var = nn.Linear(channels * _LAST * _LAST, latent)
@@ -46,3 +62,60 @@ def _layers(size: int) -> int:
     if layers < 1 or _LAST * 2**layers != size:
         raise ParamsError(f"the encoder's size is {size}; it must be 8, 16, 32, 64, 128, 256 or 512")
     return layers
+
+
+class ResidualEncoder(nn.Module):
+    """Encode an image as mean and log-variance of a short code.
+
+    Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4. The mean over all places stands for the
+    released average of 8 x 8, which is the same at 256 x 256 and serves no other size.
+    """
+
+    def __init__(self, *, code: int = 8, width: int = 64, blocks: int = 4) -> None:
+        super().__init__()
+        widths = [width * min(multiple, 4) for multiple in range(1, blocks + 2)]
+        self.conv = nn.Sequential(
+            nn.Conv2d(3, width, 4, stride=2, padding=1),
+            *(DownsamplingBlock(before, after) for before, after in pairwise(widths)),
+        )
+        self.fc = nn.Sequential(nn.Linear(widths[-1], code))
+        self.fcVar = nn.Sequential(nn.Linear(widths[-1], code))
+
+    def forward(self, image: Image) -> tuple[Float[Tensor, "b z"], Float[Tensor, "b z"]]:
+        """Return mean and log-variance."""
+        x = F.leaky_relu(self.conv(image), 0.2).mean(dim=(2, 3))
+        return self.fc(x), self.fcVar(x)
+
+
+class DownsamplingBlock(nn.Module):
+    """Two convolutions behind normalization and activation beside a shortcut; averages of 2 x 2 halve both."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.InstanceNorm2d(channels_in),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(channels_in, channels_in, 3, padding=1),
+            nn.InstanceNorm2d(channels_in),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.AvgPool2d(2)),
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(channels_in, channels_out, 1))
+
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o y x"]:
+        """Return features of half the size."""
+        return self.conv(x) + self.shortcut(x)
+
+
+def check_encodable(height: int, width: int, *, blocks: int) -> None:
+    """Check that something is left to normalize before the last block.
+
+    Raises:
+        ParamsError: if not.
+    """
+    least = 2 ** (blocks + 1)
+    if min(height, width) < least:
+        raise ParamsError(
+            f"an image of {height} x {width} is too small for an encoder of {blocks} blocks: both sides must be at "
+            f"least {least}; set the system's `encoder_blocks` or the data set's size"
+        )

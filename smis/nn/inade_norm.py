@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smis.nn.batch_norm import BatchNorm
-from smis.nn.nearest import nearest
+from smis.nn.label_maps import resize_nearest
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class InstanceCondition:
     """Rows of tables for every place of every picture at one size, and the noise of every instance."""
 
     labels: Int[Tensor, " places"]
@@ -25,7 +25,7 @@ class Places:
     sketch: Float[Tensor, "b 1 h w"] | None
 
 
-class InstanceLayout:
+class InstancePyramid:
     """Label and instance map at every size that a generator's blocks work at, with the noise of every instance."""
 
     def __init__(
@@ -38,17 +38,17 @@ class InstanceLayout:
         batch, slots = noise.shape[:2]
         self._labels, self._noise, self._sketch = labels, noise, sketch
         self._rows = instances + slots * torch.arange(batch, device=instances.device).view(-1, 1, 1)
-        self._sizes: dict[tuple[int, int], Places] = {}
+        self._sizes: dict[tuple[int, int], InstanceCondition] = {}
 
-    def at(self, height: int, width: int) -> Places:
+    def at(self, height: int, width: int) -> InstanceCondition:
         """Return the places at a size; ids are taken from the nearest pixel."""
         size = (height, width)
         if size not in self._sizes:
-            labels = nearest(self._labels, height=height, width=width).flatten()
-            instances = nearest(self._rows, height=height, width=width).flatten()
+            labels = resize_nearest(self._labels, height=height, width=width).flatten()
+            instances = resize_nearest(self._rows, height=height, width=width).flatten()
             pairs = labels * self._noise[:, :, 0, 0].numel() + instances
-            sketch = None if self._sketch is None else functional.interpolate(self._sketch, size=size, mode="nearest")
-            self._sizes[size] = Places(labels, instances, pairs, self._noise, sketch)
+            sketch = None if self._sketch is None else F.interpolate(self._sketch, size=size, mode="nearest")
+            self._sizes[size] = InstanceCondition(labels, instances, pairs, self._noise, sketch)
         return self._sizes[size]
 
 
@@ -76,7 +76,7 @@ class InadeNorm(nn.Module):
             self.sketch_conv = nn.Conv2d(1, channels, 3, padding=1)
             self.merge_conv = nn.Conv2d(2 * channels, channels, 1, bias=False)
 
-    def forward(self, x: Float[Tensor, "b c h w"], places: Places) -> Float[Tensor, "b c h w"]:
+    def forward(self, x: Float[Tensor, "b c h w"], places: InstanceCondition) -> Float[Tensor, "b c h w"]:
         """Scale and shift; `places` are those at the size of `x`."""
         batch, _, height, width = x.shape
         drawn = self.fc_noise(places.noise).flatten(0, 1)
@@ -90,7 +90,9 @@ class InadeNorm(nn.Module):
             return changed
         return self.merge_conv(torch.cat([changed, self.sketch_conv(places.sketch)], dim=1))
 
-    def _modulation(self, places: Places, kind: int, drawn: Float[Tensor, "rows c"]) -> Float[Tensor, "places c"]:
+    def _modulation(
+        self, places: InstanceCondition, kind: int, drawn: Float[Tensor, "rows c"]
+    ) -> Float[Tensor, "places c"]:
         """Look up the scale (kind 0) or shift (kind 1) of each place.
 
         A table of every (class, slot) is small beside a large map, and then one look-up does. On a small map the

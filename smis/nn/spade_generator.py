@@ -10,8 +10,39 @@ from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.shapes import Image
-from smis.nn.layout import Layout
-from smis.nn.residual import SpadeResidualBlock
+from smis.nn.label_maps import ConditionPyramid
+from smis.nn.spectral_norm import spectral_norm
+
+MakeNorm = Callable[[int], nn.Module]
+"""Makes a normalization layer for a number of channels; the layer is called with (features, condition)."""
+
+
+class SpadeResidualBlock(nn.Module):
+    """Two normalized convolutions beside a shortcut, which is learned if the number of channels changes.
+
+    Park et al. (CVPR 2019), Figure 4. The shortcut is normalized but, as released, not activated. With `groups` it is
+    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, *, make_norm: MakeNorm, groups: int = 1) -> None:
+        super().__init__()
+        middle = min(channels_in, channels_out)
+        self.learned_shortcut = channels_in != channels_out
+        self.conv_0 = spectral_norm(nn.Conv2d(channels_in, middle, 3, padding=1, groups=groups))
+        self.conv_1 = spectral_norm(nn.Conv2d(middle, channels_out, 3, padding=1, groups=groups))
+        self.norm_0 = make_norm(channels_in)
+        self.norm_1 = make_norm(middle)
+        if self.learned_shortcut:
+            self.conv_s = spectral_norm(nn.Conv2d(channels_in, channels_out, 1, bias=False, groups=groups))
+            self.norm_s = make_norm(channels_in)
+
+    def forward(self, x: Float[Tensor, "b i h w"], condition: Any) -> Float[Tensor, "b o h w"]:
+        """Add the block's change to the shortcut."""
+        shortcut = self.conv_s(self.norm_s(x, condition)) if self.learned_shortcut else x
+        change = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
+        change = self.conv_1(F.leaky_relu(self.norm_1(change, condition), 0.2))
+        return shortcut + change
+
 
 BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3")
 MULTIPLES = (16, 16, 16, 16, 8, 4, 2, 1)
@@ -50,7 +81,7 @@ class SpadeGenerator(nn.Module):
         super().__init__()
         self.fc = fc
         self.blocks = blocks(upsamplings)
-        self.doubled = frozenset(self.blocks) - _WITHOUT_DOUBLING[upsamplings]
+        self.upsampled = frozenset(self.blocks) - _WITHOUT_DOUBLING[upsamplings]
         groups = groups or [1] * len(self.blocks)
         for stage, (name, (before, after)) in enumerate(zip(self.blocks, pairwise(channels), strict=True)):
             block = SpadeResidualBlock(
@@ -59,11 +90,11 @@ class SpadeGenerator(nn.Module):
             self.add_module(name, block)
         self.conv_img = nn.Conv2d(channels[-1], 3, 3, padding=1)
 
-    def forward(self, code: Any, layout: Layout) -> Image:
+    def forward(self, code: Any, layout: ConditionPyramid) -> Image:
         """Make the image that a code gives on a layout."""
         x = self.fc(code)
         for name in self.blocks:
-            if name in self.doubled:
+            if name in self.upsampled:
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.get_submodule(name)(x, layout.at(x.shape[-2], x.shape[-1]))
         return self.conv_img(F.leaky_relu(x, 0.2)).tanh()

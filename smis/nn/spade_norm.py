@@ -1,12 +1,12 @@
 """Spatially-adaptive normalization."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smis.nn.batch_norm import BatchNorm
-from smis.nn.layout import Condition
+from smis.nn.label_maps import Condition
 
 _WORTHWHILE = 2
 """A map is worth looking up if it has so many times more places than different neighborhoods."""
@@ -24,30 +24,30 @@ class SpadeNorm(nn.Module):
     """
 
     def __init__(
-        self, channels: int, *, semantics: int, hidden: int = 128, shared_groups: int = 1, groups: int = 1
+        self, channels: int, *, label_channels: int, hidden: int = 128, shared_groups: int = 1, groups: int = 1
     ) -> None:
         super().__init__()
         self.param_free_norm = BatchNorm(channels)
-        shared = nn.Conv2d(semantics, hidden, 3, padding=1, groups=shared_groups)
+        shared = nn.Conv2d(label_channels, hidden, 3, padding=1, groups=shared_groups)
         self.mlp_shared = nn.Sequential(shared, nn.ReLU())
         self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
         self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
 
     def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b c h w"]:
         """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
-        scale, shift = condition.recalled(self, lambda: self._modulation(condition))
+        scale, shift = condition.cached(self, lambda: self._modulation(condition))
         return torch.addcmul(shift, self.param_free_norm(x), scale)
 
     def _modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
         if _countable(condition.symbols):
-            found = condition.patterns()
+            found = condition.neighborhood_table()
             if _WORTHWHILE * len(found.outer) <= found.places.numel():
                 return self._looked_up(condition)
         hidden = self.mlp_shared(condition.maps())
         return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
     def _looked_up(self, condition: Condition) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
-        found = condition.patterns()
+        found = condition.neighborhood_table()
         hidden = self._hidden(found.inner, condition.meanings)
         seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
         scale, shift = self._tables(seen)
@@ -64,8 +64,8 @@ class SpadeNorm(nn.Module):
         nothing = table.new_zeros(9, 1, table.shape[2])
         rows = torch.cat([table, nothing], dim=1).flatten(0, 1)
         taps = torch.arange(9, device=inner.device) * (count + 1)
-        hidden = functional.embedding_bag(inner + taps, rows, mode="sum") + shared.bias
-        return functional.pad(hidden.relu(), (0, 0, 0, 1))
+        hidden = F.embedding_bag(inner + taps, rows, mode="sum") + shared.bias
+        return F.pad(hidden.relu(), (0, 0, 0, 1))
 
     def _tables(self, seen: Float[Tensor, "o 9 h"]) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
         """Convolve every neighborhood's nine hidden vectors to scale - 1 and shift."""
@@ -81,7 +81,7 @@ class SpadeNorm(nn.Module):
 
 
 def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
-    return functional.embedding(places, table).permute(0, 3, 1, 2)
+    return F.embedding(places, table).permute(0, 3, 1, 2)
 
 
 def _countable(symbols: Tensor) -> bool:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smis.nn.initialize import SkipInit
 
@@ -72,8 +72,8 @@ class BlurPool(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
         """Return maps of (n + 3) // 2 positions for n along each side."""
-        padded = functional.pad(x, (2, 2, 2, 2), mode="reflect")
-        return functional.conv2d(padded, self.filt, stride=2, groups=x.shape[1])
+        padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
+        return F.conv2d(padded, self.filt, stride=2, groups=x.shape[1])
 
 
 class Fire(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from smis.core.errors import CheckpointError
 from smis.core.seeding import Noise
 from smis.core.style import Style
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.published.fit import unused
 from smis.training.export import load_system
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError
 from smis.core.files import written
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.published.fit import misfit
 from smis.training.export import build_system, load_weights, part_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smis.core.errors import ParamsError
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.published.data_sets import DataSet, data_set_of
 

@@ -9,7 +9,7 @@ from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
-from smis.losses.diversity import diversity
+from smis.losses.latent_losses import diversity_loss
 from smis.models.dscgan import DSCGAN, Config
 
 SIDE = 64
@@ -77,7 +77,7 @@ def test_two_codes_give_two_pictures_with_either_generator(batch, section):
 def test_only_the_first_picture_learns_to_be_unlike_the_second():
     first, second = (torch.rand(2, 3, 4, 4, generator=generator(seed)).requires_grad_() for seed in (0, 1))
     codes = torch.randn(2, 2, 8, generator=generator(2))
-    diversity(first, second, code=codes[0], other_code=codes[1]).backward()
+    diversity_loss(first, second, latent=codes[0], other_latent=codes[1]).backward()
     assert first.grad is not None
     assert second.grad is None
 

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from smis.core.batch import Batch
 from smis.core.errors import LabelError, ParamsError
 from smis.core.seeding import Noise, generator
+from smis.models.common.loss_terms import HINGE, LEAST_SQUARES
 from smis.models.pix2pixhd import Config, Pix2PixHD
-from smis.nn.patch_discriminator import MultiscaleDiscriminator
-from smis.nn.pix2pixhd_discriminator import Pix2PixHDDiscriminator
+from smis.nn.discriminators import MultiscaleDiscriminator, Pix2PixHDDiscriminator
 
 
 def on_paper(section, *, classes=35, height=256, width=512) -> Pix2PixHD:
@@ -43,8 +43,8 @@ def test_each_variant_has_its_own_discriminator_and_loss():
     nvidia, spade = (on_paper({"variant": variant}) for variant in ("nvidia", "spade"))
     assert isinstance(nvidia.discriminator, Pix2PixHDDiscriminator)
     assert isinstance(spade.discriminator, MultiscaleDiscriminator)
-    assert nvidia.objective.__name__ == "smis.losses.least_squares"
-    assert spade.objective.__name__ == "smis.losses.adversarial"
+    assert nvidia.objective is LEAST_SQUARES
+    assert spade.objective is HINGE
 
 
 def test_the_spectrally_normalized_variant_has_no_bias_but_the_last():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from smis.nn.instance_conv import InstanceAwareConv2d, averaged_taps
+from smis.nn.instance_encoder import InstanceAwareConv2d, averaged_taps
 
 SLOTS = 4
 

@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from smis.nn import spade_norm
-from smis.nn.layout import LabelPyramid
-from smis.nn.neighborhoods import neighborhoods
+from smis.nn.label_maps import LabelPyramid, neighborhoods
 from smis.nn.spade_norm import SpadeNorm
 
 CLASSES = 6
@@ -20,7 +19,7 @@ def made(*, edges: bool, groups: int = 1) -> tuple[SpadeNorm, Tensor, LabelPyram
     labels = functional.interpolate(coarse[:, None].float(), size=(96, 112), mode="nearest")[:, 0].long()
     layout = LabelPyramid(labels, labels if edges else None, classes=CLASSES, interleaved=edges)
     channels = 2 * CLASSES if edges else CLASSES
-    norm = SpadeNorm(12, semantics=channels, hidden=12, shared_groups=groups, groups=groups).double()
+    norm = SpadeNorm(12, label_channels=channels, hidden=12, shared_groups=groups, groups=groups).double()
     return norm, torch.randn(2, 12, 96, 112, dtype=torch.float64), layout
 
 
@@ -33,7 +32,7 @@ def dense(norm: SpadeNorm, x: Tensor, layout: LabelPyramid) -> Tensor:
 @pytest.mark.parametrize("groups", [1, 3])
 def test_looked_up_or_convolved_the_numbers_and_gradients_are_the_same(edges, groups):
     norm, x, layout = made(edges=edges, groups=groups)
-    found = layout.at(96, 112).patterns()
+    found = layout.at(96, 112).neighborhood_table()
     assert len(found.outer) * spade_norm._WORTHWHILE <= found.places.numel()
     x.requires_grad_()
     pull = torch.randn_like(x)
@@ -47,7 +46,7 @@ def test_looked_up_or_convolved_the_numbers_and_gradients_are_the_same(edges, gr
 
 def test_one_layout_serves_many_features_and_is_remembered():
     norm, x, layout = made(edges=False)
-    one = LabelPyramid(layout._symbols[:1], classes=CLASSES, remember=True)
+    one = LabelPyramid(layout._symbols[:1], classes=CLASSES, cache=True)
     twice = LabelPyramid(layout._symbols[[0, 0]], classes=CLASSES)
     with torch.no_grad():
         expected = norm.eval()(x, twice.at(96, 112))
@@ -59,7 +58,7 @@ def test_one_layout_serves_many_features_and_is_remembered():
 def test_a_map_of_noise_is_convolved():
     norm, x, _ = made(edges=False)
     noise = LabelPyramid(torch.randint(0, CLASSES, (2, 96, 112)), classes=CLASSES)
-    assert len(noise.at(96, 112).patterns().outer) > x.shape[0] * 96 * 112 / spade_norm._WORTHWHILE
+    assert len(noise.at(96, 112).neighborhood_table().outer) > x.shape[0] * 96 * 112 / spade_norm._WORTHWHILE
     expected = dense(norm, x, noise).float()
     torch.testing.assert_close(norm.float()(x.float(), noise.at(96, 112)), expected)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from smis.core.seeding import Noise, generator
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.published.data_sets import data_set_of
 from smis.training.export import save_weights, tensors_of
 

@@ -1,6 +1,6 @@
 import pytest
 
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.published.data_sets import PUBLISHED, data_set_of
 from smis.published.palette import distinct_colors
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
 from smis.core.seeding import Noise, generator
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 from smis.published import onnx_model, program
 from smis.published.generation import Traced, trace
 from smis.published.onnx_model import export_onnx

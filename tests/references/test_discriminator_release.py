@@ -2,8 +2,8 @@
 
 import pytest
 
-from smis.losses.hinge import discriminator_hinge, generator_hinge
-from smis.nn.patch_discriminator import MultiscaleDiscriminator
+from smis.losses.adversarial_losses import discriminator_hinge, generator_hinge
+from smis.nn.discriminators import MultiscaleDiscriminator
 from tests.references.released import Released, check_gradients, close, fill, read
 
 
@@ -21,12 +21,12 @@ def test_outputs_losses_and_gradients_are_the_released_ones(released, case, shap
     prefix = f"{case}/"
     fill(discriminator, {k.removeprefix(prefix): v for k, v in released.items() if k.startswith(prefix)}, "D")
     x = released["x"].clone().requires_grad_()
-    verdicts = discriminator(x)
-    for scale, layers in enumerate(verdicts):
+    outputs = discriminator(x)
+    for scale, layers in enumerate(outputs):
         for layer, output in enumerate(layers):
             stride = 4 if layer < len(layers) - 1 else 1
             close(output[:, :, ::stride, ::stride], released[f"{case}/y/{scale}/{layer}"])
-    fake, real = ([[output[part] for output in scale] for scale in verdicts] for part in (slice(2), slice(2, 4)))
+    fake, real = ([[output[part] for output in scale] for scale in outputs] for part in (slice(2), slice(2, 4)))
     losses = {
         "G": generator_hinge(fake),
         "D_fake": discriminator_hinge(fake, real=False),

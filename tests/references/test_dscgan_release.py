@@ -5,7 +5,7 @@ import torch
 
 from smis.core.batch import Batch
 from smis.core.style import Style
-from smis.losses.diversity import diversity
+from smis.losses.latent_losses import diversity_loss
 from smis.models.dscgan import DSCGAN, Config
 from tests.references.released import Released, Tape, close, fill, read
 
@@ -38,7 +38,7 @@ def test_pictures_and_their_diversity_are_the_released_ones(system, released, ba
     close(second[:, :, ::4, ::4], released["gen2_stride4"])
     close((first - second).abs().mean(dim=(1, 2, 3)), released["img_l1"])
     close((codes[0] - codes[1]).abs().mean(dim=1), released["z_l1"])
-    value = diversity(first, second, code=codes[0], other_code=codes[1])
+    value = diversity_loss(first, second, latent=codes[0], other_latent=codes[1])
     assert value.item() == pytest.approx(released["errNE"].item(), rel=1e-5)
 
 

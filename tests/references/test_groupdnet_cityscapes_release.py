@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from smis.core.batch import Batch
-from smis.losses.hinge import discriminator_hinge
-from smis.losses.kl import kl_divergence
+from smis.losses.adversarial_losses import discriminator_hinge
+from smis.losses.latent_losses import kl_divergence
 from smis.models.groupdnet import Config, GroupDNet
 from smis.nn.class_crops import class_crops
 from tests.references.released import SECTIONS, Released, check_verdicts, close, fill, read
@@ -38,7 +38,7 @@ def batch(released) -> Batch:
 
 
 def test_the_layout_has_the_released_classes_and_edges(system, released, batch):
-    known = system.semantics(batch.labels, batch.instances)
+    known = system.label_channels(batch.labels, batch.instances)
     assert torch.equal(known.sum(dim=(2, 3)), released["eval/semantics_channel_sums"])
     edges = np.packbits(known[:, -1:].numpy().astype(np.uint8))
     assert np.array_equal(edges, released["eval/edge_map"].numpy())
@@ -60,8 +60,8 @@ def test_the_encoder_gives_the_released_distributions(system, released, batch):
 
 
 def test_the_discriminator_gives_the_released_verdicts_on_the_real_picture(system, released, batch):
-    known = system.semantics(batch.labels, batch.instances)
+    known = system.label_channels(batch.labels, batch.instances)
     with torch.no_grad():
-        verdicts = system.discriminator(torch.cat([known, batch.image], dim=1))
-    check_verdicts(verdicts, released, "eval/D_real")
-    assert discriminator_hinge(verdicts, real=True).item() == pytest.approx(released["eval/D_losses/D_real"].item())
+        outputs = system.discriminator(torch.cat([known, batch.image], dim=1))
+    check_verdicts(outputs, released, "eval/D_real")
+    assert discriminator_hinge(outputs, real=True).item() == pytest.approx(released["eval/D_losses/D_real"].item())

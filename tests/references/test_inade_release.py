@@ -13,7 +13,7 @@ import torch
 from smis.core.batch import Batch
 from smis.core.style import Style
 from smis.models.inade import Config, Inade, borrow
-from smis.nn.edges import instance_edges
+from smis.nn.label_maps import instance_edges
 from smis.nn.perceptual import perceptual_network
 from tests.references.released import (
     SECTIONS,
@@ -85,10 +85,10 @@ def test_generator_and_discriminator_give_the_released_outputs(system, released,
         fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake, released["eval/fake"])
         for name, image in (("D_fake", fake), ("D_real", batch.image)):
-            verdicts = system.discriminator(torch.cat([system._semantics(batch), image], dim=1))
+            outputs = system.discriminator(torch.cat([system._label_channels(batch), image], dim=1))
             for scale in (0, 1):
                 for layer in (1, 2, 3, 4):
-                    close(verdicts[scale][layer], released[f"eval/{name}/{scale}/{layer}"])
+                    close(outputs[scale][layer], released[f"eval/{name}/{scale}/{layer}"])
 
 
 def test_in_evaluation_every_term_and_gradient_is_the_released_one(precise, released):

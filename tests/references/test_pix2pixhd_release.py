@@ -12,9 +12,9 @@ from torch import Tensor
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.models.pix2pixhd import Config, Pix2PixHD
-from smis.nn.feature_encoder import FeatureEncoder, laid_out
-from smis.nn.layout import one_hot
+from smis.nn.label_maps import one_hot
 from smis.nn.perceptual import perceptual_network
+from smis.nn.pix2pixhd_generator import FeatureEncoder, features_at_pixels
 from tests.references.released import Released, add, check_gradients, check_terms, close, fill, made_up_vgg, read
 
 SMALL = {"preset": "cityscapes", "width": 4, "discriminator": {"width": 8}}
@@ -42,7 +42,7 @@ def system(released, known, monkeypatch) -> Pix2PixHD:
     fill(system.discriminator, released, "hd.D")
     # the fixture has no perceptual term; one slice of a network is enough to leave it out
     system.perceptual = perceptual_network("vgg19", made_up_vgg(), weights=(1.0,))
-    monkeypatch.setattr(system, "semantics", lambda labels, instances: known)
+    monkeypatch.setattr(system, "label_channels", lambda labels, instances: known)
     return system
 
 
@@ -77,15 +77,15 @@ def test_the_encoder_gives_the_released_features_of_each_instance(released, batc
     instances = released["instances"].long()
     with torch.no_grad():
         features = encoder(batch.image, instances, slots=14)
-        laid = laid_out(features, instances)
+        laid = features_at_pixels(features, instances)
     close(features[0], released["features"])
     assert torch.equal(laid[1, :, 5, 7], features[1, instances[1, 5, 7]])
 
 
 def test_the_discriminator_gives_the_released_outputs(system, released, known, batch):
     with torch.no_grad():
-        verdicts = system.discriminator(torch.cat([known, batch.image], dim=1))
-    for scale, layers in enumerate(verdicts):
+        outputs = system.discriminator(torch.cat([known, batch.image], dim=1))
+    for scale, layers in enumerate(outputs):
         for layer, (output, stride) in enumerate(zip(layers, (4, 2, 1, 1, 1), strict=True)):
             close(output[:1, :, ::stride, ::stride], released[f"D_real/{scale}/{layer}"])
 

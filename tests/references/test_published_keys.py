@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from smis.models.registry import SYSTEMS
+from smis.models.systems import SYSTEMS
 
 
 def digest(network: nn.Module) -> str:

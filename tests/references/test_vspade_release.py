@@ -61,7 +61,7 @@ def test_every_network_gives_the_released_outputs(system, released, batch):
         style = system.encode(batch.image, batch.labels, batch.instances, tape(released, "eval", count=1))
         fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake[:, :, ::4, ::4], released["eval/fake"])
-        known = system.semantics(batch.labels, batch.instances)
+        known = system.label_channels(batch.labels, batch.instances)
         for name, image in (("D_fake", fake), ("D_real", batch.image)):
             check_verdicts(system.discriminator(torch.cat([known, image], dim=1)), released, f"eval/{name}")
 

@@ -8,7 +8,7 @@ from torch import nn
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
-def spectral(layer: Layer) -> Layer:
+def spectral_norm(layer: Layer) -> Layer:
     """Divide the layer's weight by its largest singular value.
 
     Miyato et al., "Spectral Normalization for Generative Adversarial Networks" (ICLR 2018). The older of torch's two

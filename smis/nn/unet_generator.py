@@ -1,15 +1,15 @@
-"""The U-Net of BicycleGAN, which reads its code at every level."""
+"""The U-Net of BicycleGAN, which reads a latent at every level."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from smis.core.errors import ParamsError
 from smis.core.seeding import Noise
 from smis.core.shapes import Image
-from smis.nn.masked_dropout import drop_half
 
 
-class CodedUnet(nn.Module):
+class LatentUnet(nn.Module):
     """Turn a label map and a code into an image.
 
     Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4, Figure 3: the code stands at every place
@@ -70,5 +70,29 @@ class UnetLevel(nn.Module):
         if self.outermost:
             return made
         if self.dropped and noise is not None:
-            made = drop_half(made, noise)
+            made = half_dropout(made, noise)
         return torch.cat([made, x], dim=1)
+
+
+def half_dropout(x: Float[Tensor, "b c h w"], noise: Noise) -> Float[Tensor, "b c h w"]:
+    """Set each number to 0 with probability 1/2, and double the others.
+
+    Srivastava et al., "Dropout" (JMLR 2014), 10. Masks are drawn from `noise`, not from torch's own generator, so that
+    a resumed run and many processes drop what one uninterrupted process drops.
+    """
+    kept = noise.normal(*x.shape, device=x.device) > 0
+    return x * (2 * kept.to(x.dtype))
+
+
+def check_divisible(height: int, width: int, *, downsamplings: int, least: int, remedy: str) -> None:
+    """Check that both sides can be halved so many times, and are then at least `least` pixels.
+
+    Raises:
+        ParamsError: if one cannot; `remedy` names the key that sets the number of downsamplings.
+    """
+    factor = 2**downsamplings
+    if height % factor or width % factor or min(height, width) < least * factor:
+        raise ParamsError(
+            f"an image of {height} x {width} cannot be halved {downsamplings} times: both sides must be multiples of "
+            f"{factor}, and at least {least * factor}; set the system's `{remedy}` or the data set's size"
+        )

@@ -1,0 +1,180 @@
+"""Label and instance maps as input of networks, at every size that a generator works at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def instance_edges(instances: Int[Tensor, "b h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Mark with 1 each pixel one of whose four neighbors belongs to another instance: both sides of a boundary.
+
+    Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.3.
+    """
+    edges = torch.zeros_like(instances, dtype=torch.bool)
+    across = instances[:, :, 1:] != instances[:, :, :-1]
+    down = instances[:, 1:, :] != instances[:, :-1, :]
+    edges[:, :, 1:] |= across
+    edges[:, :, :-1] |= across
+    edges[:, 1:, :] |= down
+    edges[:, :-1, :] |= down
+    return edges.unsqueeze(1).float()
+
+
+def resize_nearest(ids: Int[Tensor, "b h w"], *, height: int, width: int) -> Int[Tensor, "b y x"]:
+    """Give each place of the wanted size the id that `interpolate(mode="nearest")` would take.
+
+    The usual case, a whole ratio, is a view: no copy and no trip through float.
+    """
+    rows, columns = ids.shape[1:]
+    if rows % height == 0 and columns % width == 0:
+        return ids[:, :: rows // height, :: columns // width]
+    # Ids stay exact in float32 up to 2**24.
+    return F.interpolate(ids[:, None].float(), size=(height, width), mode="nearest")[:, 0].to(ids.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborhoodTable:
+    """What two 3x3 convolutions in a row can see of a map, each thing that they can see once.
+
+    `inner`: (i, 9), the symbols of every different 3x3 neighborhood. `outer`: (o, 9), the rows of `inner` about every
+    different 5x5 neighborhood's nine middle places. `places`: (b, h, w), each place's row of `outer`. Neighborhoods
+    are read row by row; a place outside the picture has the number after the last.
+    """
+
+    inner: Int[Tensor, "i 9"]
+    outer: Int[Tensor, "o 9"]
+    places: Int[Tensor, "b h w"]
+
+
+def neighborhood_table(symbols: Int[Tensor, "b h w"], *, count: int) -> NeighborhoodTable:
+    """Find the different neighborhoods of a map of symbols 0 .. count - 1."""
+    inner, rows = neighborhoods(symbols, count=count)
+    outer, places = neighborhoods(rows, count=len(inner))
+    return NeighborhoodTable(inner, outer, places)
+
+
+def neighborhoods(ids: Int[Tensor, "b h w"], *, count: int) -> tuple[Int[Tensor, "n 9"], Int[Tensor, "b h w"]]:
+    """Return the different 3x3 neighborhoods of a map of ids 0 .. count - 1, and which one each place has.
+
+    Three ids side by side are counted first, then three of those one below the other: a number of 64 bits holds
+    either if there are fewer than 2**21 ids and places.
+    """
+    padded = F.pad(ids, (1, 1, 1, 1), value=count)
+    lines, which = _different(padded[:, :, :-2], padded[:, :, 1:-1], padded[:, :, 2:])
+    blocks, places = _different(which[:, :-2], which[:, 1:-1], which[:, 2:])
+    return lines[blocks].flatten(1), places
+
+
+def _different(
+    a: Int[Tensor, "b h w"], b: Int[Tensor, "b h w"], c: Int[Tensor, "b h w"]
+) -> tuple[Int[Tensor, "n 3"], Int[Tensor, "b h w"]]:
+    """Number the different triples of ids at the same place."""
+    base = 2**21
+    seen, which = torch.unique((a * base + b) * base + c, return_inverse=True)
+    return torch.stack([seen // base**2, seen // base % base, seen % base], dim=1), which
+
+
+@runtime_checkable
+class ConditionPyramid(Protocol):
+    """Gives the normalization layers of a block their condition, at the block's size."""
+
+    def at(self, height: int, width: int) -> Any:
+        """Return the condition at a size."""
+        ...
+
+
+class Condition:
+    """The label map at one size: a symbol for every place, and what each symbol means to a convolution.
+
+    `symbols`: (b, h, w), rows of `meanings`: (symbols, k), the k channels that a place of this symbol has.
+    """
+
+    def __init__(self, symbols: Int[Tensor, "b h w"], meanings: Float[Tensor, "s k"], *, cache: bool) -> None:
+        self.symbols, self.meanings = symbols, meanings
+        self._memory: dict[object, Any] | None = {} if cache else None
+        self._maps: Tensor | None = None
+        self._table: NeighborhoodTable | None = None
+
+    def maps(self) -> Float[Tensor, "b k h w"]:
+        """Return the channels as a map."""
+        if self._maps is None:
+            self._maps = F.embedding(self.symbols, self.meanings).permute(0, 3, 1, 2).contiguous()
+        return self._maps
+
+    def neighborhood_table(self) -> NeighborhoodTable:
+        """Return the different neighborhoods of the map."""
+        if self._table is None:
+            self._table = neighborhood_table(self.symbols, count=len(self.meanings))
+        return self._table
+
+    def cached(self, key: object, compute: Callable[[], Any]) -> Any:
+        """Compute what depends on the map alone, or cache it if this layout is one that remembers."""
+        if self._memory is None:
+            return compute()
+        if key not in self._memory:
+            self._memory[key] = compute()
+        return self._memory[key]
+
+
+class LabelPyramid:
+    """The label map, and the edges of instances if instances are given, at every size: that of the nearest pixel.
+
+    The channels are one for each class, then the edges; `interleaved` makes them class 0, edges, class 1, edges, ...
+    so that each group of channels has both. A pyramid that is to `cache` keeps what layers compute from it; it is
+    for one set of weights, and for use without gradients.
+    """
+
+    def __init__(
+        self,
+        labels: Int[Tensor, "b h w"],
+        instances: Int[Tensor, "b h w"] | None = None,
+        *,
+        classes: int,
+        interleaved: bool = False,
+        cache: bool = False,
+    ) -> None:
+        self.size = (labels.shape[1], labels.shape[2])
+        self._remember = cache
+        self._sizes: dict[tuple[int, int], Condition] = {}
+        self._meanings = torch.eye(classes, device=labels.device)
+        self._symbols = labels
+        if instances is not None:
+            # a symbol for each class away from edges, and another on them
+            self._symbols = 2 * labels + instance_edges(instances).squeeze(1).to(labels.dtype)
+            self._meanings = _on_and_off_edges(self._meanings, interleaved=interleaved)
+
+    def at(self, height: int, width: int) -> Condition:
+        """Return the map at a size."""
+        size = (height, width)
+        if size not in self._sizes:
+            symbols = resize_nearest(self._symbols, height=height, width=width)
+            self._sizes[size] = Condition(symbols, self._meanings, cache=self._remember)
+        return self._sizes[size]
+
+
+def _on_and_off_edges(classes: Float[Tensor, "k k"], *, interleaved: bool) -> Float[Tensor, "s c"]:
+    """Give each class two rows, the second with the edge channel on."""
+    twice = classes.repeat_interleave(2, dim=0)
+    edge = torch.tensor([0.0, 1.0], device=classes.device).repeat(len(classes)).unsqueeze(1)
+    if not interleaved:
+        return torch.cat([twice, edge], dim=1)
+    return torch.stack([twice, edge.expand_as(twice)], dim=2).flatten(1)
+
+
+def one_hot(labels: Int[Tensor, "b h w"], classes: int) -> Float[Tensor, "b k h w"]:
+    """Give each class a channel that is 1 where the class is."""
+    ids = torch.arange(classes, device=labels.device).view(1, -1, 1, 1)
+    return (labels.unsqueeze(1) == ids).float()
+
+
+def label_channels(
+    labels: Int[Tensor, "b h w"], instances: Int[Tensor, "b h w"] | None, *, classes: int
+) -> Float[Tensor, "b k h w"]:
+    """Give each class a channel, then, if instances are given, one more that is 1 on their edges."""
+    channels = one_hot(labels, classes)
+    return channels if instances is None else torch.cat([channels, instance_edges(instances)], dim=1)
