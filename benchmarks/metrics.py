@@ -27,7 +27,7 @@ from benchmarks.clock import compare, machine
 from smis.core import weights
 from smis.metrics.image import inception, lpips
 from smis.metrics.image.fid import Statistics, frechet_distance
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.sample_diversity import Pairing, diversity, pair_up
 
 SAMPLES = 20

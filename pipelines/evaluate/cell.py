@@ -16,7 +16,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.data.samples import SampleTable, read_samples
 from smis.data.shards import Prepared
 from smis.metrics import cost, segmenter
-from smis.metrics.image import embeddings, networks
+from smis.metrics.image import embeddings, lpips
 from smis.metrics.image.features import image_of
 from smis.metrics.image.fid import FrechetDistance, Statistics
 from smis.metrics.image.result import Bootstrap, Result, ids_of
@@ -47,7 +47,7 @@ class Cell:
         self._config, self._bootstrap, self._device = config, Bootstrap(config.resamples, seed), device
         self._segmenter = segmenter.load(runs / "segmenter.safetensors", device=device)
         self._reference = Statistics.read(runs / "reference.npz")
-        self._network = networks.load(config.network).to(device)
+        self._network = lpips.load(config.network).to(device)
         samples = runs / system / "samples"
         self._single = read_samples(samples / "single.arrow")
         self._everything = read_samples(samples / "everything.arrow")
@@ -90,7 +90,7 @@ class Cell:
         """Add what holds for every value."""
         common = {"split": "test", "resize": "none", "device": cost.device_name(self._device), "precision": "float32"}
         compared = result.protocol.get("network") == self._config.network
-        known = networks.protocol(self._config.network) if compared else {}
+        known = lpips.protocol(self._config.network) if compared else {}
         return replace(result, protocol=common | known | dict(result.protocol))
 
     def _gather_varied(self, varied: Diversity, bar: ProgressBar) -> None:

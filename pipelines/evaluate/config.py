@@ -3,14 +3,14 @@
 from pydantic import PositiveInt
 
 from smis.core.config import Config
-from smis.metrics.image.networks import DistanceName
+from smis.metrics.image.lpips import NetworkName
 from smis.metrics.image.sample_diversity import Pairing, RegionRule
 
 
 class EvaluateConfig(Config):
     """How pairs are made and compared, how intervals are made, how speed is timed."""
 
-    network: DistanceName = "stlpips_alex"
+    network: NetworkName = "stlpips_alex"
     """What compares two images. `lpips_alex` is the papers', for a file that `smis weights fetch alexnet` brings."""
     pairs: Pairing = "consecutive"
     """Neighboring samples of a label map, or all pairs of them."""

@@ -4,7 +4,7 @@ from pydantic import Field, PositiveInt, SerializeAsAny
 
 from smis.core.config import Config
 from smis.metrics.image.embeddings import EmbeddingName
-from smis.metrics.image.networks import DistanceName
+from smis.metrics.image.lpips import NetworkName
 from smis.training.loop import TrainingConfig
 from smis.training.validation import ValidationConfig
 
@@ -20,7 +20,7 @@ class ValidationMetricsConfig(ValidationConfig):
     """Images of each of these label maps."""
     embedding: EmbeddingName = "stlpips_vgg16"
     """Network of the Fréchet distance; `inception_fid` gives FID."""
-    network: DistanceName = "stlpips_alex"
+    network: NetworkName = "stlpips_alex"
     """Network of the diversity."""
     batch: PositiveInt = 16
 

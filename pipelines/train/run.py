@@ -30,7 +30,7 @@ from smis.core.seeding import generator
 from smis.core.shapes import Image
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
-from smis.metrics.image import embeddings, networks
+from smis.metrics.image import embeddings, lpips
 from smis.metrics.image.features import image_of
 from smis.metrics.image.fid import FrechetDistance, Moments
 from smis.metrics.image.result import Bootstrap, gather
@@ -229,7 +229,7 @@ class ValidationMetrics:
         self._config, self._split, self._distributed = config, split, distributed
         self._sampler = Sampler(system, seed=seed, batch=config.batch, device=distributed.device)
         self._embedding = embeddings.load(config.embedding, distributed.device)
-        self._network = networks.load(config.network).to(distributed.device)
+        self._network = lpips.load(config.network).to(distributed.device)
         count = min(len(split), config.images or len(split))
         indices = np.arange(count) * len(split) // count
         self._batches = [indices[start : start + config.batch] for start in range(0, count, config.batch)]

@@ -29,7 +29,7 @@ from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
 from smis.core.progress import ProgressBar
 from smis.core.shapes import Image
 from smis.metrics import cost, image_files
-from smis.metrics.image import fid, inception, networks
+from smis.metrics.image import fid, inception, lpips
 from smis.metrics.image.feature_statistics import Statistics
 from smis.metrics.image.features import device_of, image_of
 from smis.metrics.image.result import Bootstrap, Result
@@ -82,7 +82,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
         image_files.check_sizes([str(first[name]), str(second[name])], pair)
         return np.concatenate(pair, axis=1)
 
-    device, network = device_of(chosen.device), networks.load(chosen.network)
+    device, network = device_of(chosen.device), lpips.load(chosen.network)
     distance = PairedDistance(network.to(device))
     pairs = Source(names, beside, str(chosen.a))
     with _bar(chosen, total=len(names), unit="pairs") as bar:
@@ -97,7 +97,7 @@ def lpips_results(chosen: argparse.Namespace) -> list[Result]:
 def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     """Measure the pairs of each label map."""
     source, groups = open_groups(chosen.folder)
-    device, network = device_of(chosen.device), networks.load(chosen.network)
+    device, network = device_of(chosen.device), lpips.load(chosen.network)
     varied = Diversity(network.to(device), pairs=chosen.pairs, batch=chosen.batch)
     stems = list(groups)
     sets = _ahead(lambda number: image_files.of_one_size(groups[stems[number]], source), len(stems), chosen)
@@ -105,7 +105,7 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
         with _of(f"{stem} in {source.title}"):
             varied.update(stem, image_of(image, device=device))
     result = varied.compute(_bootstrap(chosen))
-    protocol = networks.protocol(chosen.network) | dict(result.protocol)
+    protocol = lpips.protocol(chosen.network) | dict(result.protocol)
     return [_placed(replace(result, protocol=protocol), chosen, resize="none")]
 
 
@@ -114,7 +114,7 @@ def region_results(chosen: argparse.Namespace) -> list[Result]:
     parts, (labels, split) = open_regions(chosen.folder), (chosen.labels, chosen.split)
     maps = RegionMaps(parts, labels, instances=chosen.instances, split=split, ignore=chosen.ignore)
     classes = 1 + max((part.number for part in parts if part.kind == "class"), default=0)
-    network = networks.load(chosen.network).to(device_of(chosen.device))
+    network = lpips.load(chosen.network).to(device_of(chosen.device))
     how: dict[str, Any] = {"pairs": chosen.pairs, "region": chosen.region, "batch": chosen.batch}
     regions, instances = RegionDiversity(network, classes=classes, **how), InstanceDiversity(network, **how)
     for part, stem, image, inside in _parts(maps, chosen):
@@ -126,7 +126,7 @@ def region_results(chosen: argparse.Namespace) -> list[Result]:
     results = [result for found in (regions, instances) if found.values for result in found.compute(_bootstrap(chosen))]
     if not results:
         raise ParamsError(f"all parts in {chosen.folder} are of classes {_listed(maps.ignore)}, which do not count")
-    known = networks.protocol(chosen.network) | ({"ignore": maps.ignore} if maps.ignore else {})
+    known = lpips.protocol(chosen.network) | ({"ignore": maps.ignore} if maps.ignore else {})
     known |= {"resize": "none", **_of_split(chosen, labels)}
     return [_placed(replace(one, protocol=known | dict(one.protocol)), chosen) for one in results]
 

@@ -10,8 +10,8 @@ model_diversity.measure(generate, {"map 1": labels})["mCSD"].value
 from importlib import import_module
 from types import ModuleType
 
-_IMAGE = {"fid", "lpips", "networks", "stlpips"}
-__all__ = ["cost", "fid", "human", "kid", "lpips", "model_diversity", "networks", "segmentation", "stlpips"]
+_IMAGE = {"fid", "lpips"}
+__all__ = ["cost", "fid", "human", "kid", "lpips", "model_diversity", "segmentation"]
 
 
 def __getattr__(name: str) -> ModuleType:

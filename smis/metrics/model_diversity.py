@@ -16,9 +16,9 @@ from torch import Tensor
 from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.metrics.image import networks
+from smis.metrics.image import lpips
 from smis.metrics.image.features import device_name, device_of
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, Pairing, RegionDiversity, RegionRule
 
@@ -64,7 +64,7 @@ def measure(
     """
     if not labels or samples < 2:
         raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
-    network = network if network is not None else networks.load("lpips_alex").to(device_of())
+    network = network if network is not None else lpips.load("lpips_alex").to(device_of())
     classes = classes or 1 + max(int(each.max()) for each in labels.values())
     uncounted = ids_of(ignore)
     varied = Diversity(network, pairs=pairs, batch=batch)
@@ -86,7 +86,7 @@ def measure(
     parts = [each for metric in (of_classes, of_instances) if metric.values for each in metric.compute(bootstrap)]
     device = device_name(network.shift.device)
     known: dict[str, Any] = {"resize": "none", "device": device, "precision": "float32"}
-    known |= networks.protocol(network.name) if network.name in networks.DISTANCES else {}
+    known |= lpips.protocol(network.name) if network.name in lpips.NETWORKS else {}
     of_parts = known | ({"ignore": uncounted} if uncounted else {})
     results = [(varied.compute(bootstrap), known), *((each, of_parts) for each in parts)]
     return {each.name: replace(each, protocol=how | dict(each.protocol)) for each, how in results}

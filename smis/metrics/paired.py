@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from smis.core.shapes import Image
-from smis.metrics.image import networks
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image import lpips
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Result, of_maps
 
 
@@ -33,7 +33,7 @@ class PairedDistance:
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over pairs."""
         values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = networks.protocol(self._network.name) | of_maps(self.values)
+        protocol = lpips.protocol(self._network.name) | of_maps(self.values)
         protocol |= {"samples": 1, "pairs": "two given images", **bootstrap.protocol}
         draws = bootstrap.means(values)
         return Result.drawn(f"paired_{self._network.name}", float(values.mean()), draws=draws, protocol=protocol)

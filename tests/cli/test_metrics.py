@@ -14,7 +14,7 @@ from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics.image import fid, inception, networks
+from smis.metrics.image import fid, inception, lpips
 from smis.metrics.image.features import image_of
 from smis.metrics.image.result import of_maps
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
-    assert NETWORKS == networks.DISTANCES
+    assert NETWORKS == lpips.NETWORKS
 
 
 def test_a_seed_is_a_number_from_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from smis.core.sample_row import SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics.image import networks
+from smis.metrics.image import lpips
 from smis.metrics.image.features import image_of
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import RegionDiversity
@@ -67,7 +67,7 @@ def test_folders_of_pictures_give_all_four(
     samples, labels, instances = folders
     found = told(capsys, samples, labels, "--instances", instances)
     assert list(found) == ["mCSD", "mOCD", "mISD", "mOISD"]
-    regions = RegionDiversity(networks.load("stlpips_alex"), classes=2)
+    regions = RegionDiversity(lpips.load("stlpips_alex"), classes=2)
     for of in (0, 1):
         for number, stem in enumerate("ab"):
             image = image_of(drawn(of, seed=number, leak=of == 0))

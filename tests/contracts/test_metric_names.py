@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smis.core.errors import ParamsError
-from smis.metrics.image import networks
+from smis.metrics.image import lpips
 from smis.metrics.image.embeddings import NAMES
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.metric_names import DERIVED, METRICS
@@ -36,7 +36,7 @@ def test_every_committed_value_is_of_a_registered_metric(path: Path) -> None:
 
 
 def test_every_network_that_may_be_chosen_has_rows_for_what_it_measures() -> None:
-    found = {name for network in networks.DISTANCES for name in (network, f"paired_{network}")}
+    found = {name for network in lpips.NETWORKS for name in (network, f"paired_{network}")}
     found |= {name for pair in NAMES.values() for name in pair}
     assert found <= set(METRICS)
 

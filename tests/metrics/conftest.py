@@ -1,9 +1,9 @@
 import pytest
 
-from smis.metrics.image import stlpips
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image import lpips
+from smis.metrics.image.lpips import PerceptualDistance
 
 
 @pytest.fixture(scope="session")
 def alex() -> PerceptualDistance:
-    return stlpips.load("stlpips_alex")
+    return lpips.load("stlpips_alex")

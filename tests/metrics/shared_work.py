@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from smis.metrics.cost import Cost, Spent
 from smis.metrics.human import SemanticEvaluation, Vote
 from smis.metrics.image.fid import FrechetDistance, Statistics
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Metric, gather
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
 from smis.metrics.kid import KernelDistance

@@ -11,7 +11,7 @@ from smis.core.errors import ImageError, ParamsError
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
 from smis.metrics import model_diversity
 from smis.metrics.image.features import image_of
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 
 SIZE, SAMPLES = 32, 3

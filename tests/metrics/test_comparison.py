@@ -4,7 +4,7 @@ import torch
 
 from smis.core.errors import ProtocolError
 from smis.metrics.comparison import compare
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.image.sample_diversity import Diversity
 from smis.metrics.kid import KernelDistance

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
 from smis.metrics.image.features import image_of
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import (
     Diversity,

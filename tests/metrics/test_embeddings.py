@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from smis.core.errors import WeightsError
-from smis.metrics.image import embeddings, stlpips
+from smis.metrics.image import embeddings, lpips
 
 CPU = torch.device("cpu")
 
@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 def test_an_image_becomes_one_vector_of_the_size_of_inceptions() -> None:
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     embedding = embeddings.load("stlpips_vgg16", CPU)
-    layers = stlpips.load("stlpips_vgg16").layers(image)
+    layers = lpips.load("stlpips_vgg16").layers(image)
     found = embedding.of(image)
     torch.testing.assert_close(found, layers[-1].mean(dim=(2, 3)) / 20, rtol=1e-5, atol=1e-6)
     assert found.shape == (2, embedding.dimensions)

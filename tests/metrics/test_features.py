@@ -3,7 +3,7 @@ import torch
 
 from smis.data.pictures import signed
 from smis.metrics.image.features import image_of, in_batches
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 
 
 def test_pictures_become_what_the_loader_makes_of_them() -> None:

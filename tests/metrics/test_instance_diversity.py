@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import InstanceDiversity, Pairing, pair_up
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from smis.core import weights
 from smis.core.errors import ImageError, ParamsError, WeightsError
-from smis.metrics.image import lpips, networks
+from smis.metrics.image import lpips
 from smis.metrics.image.features import image_of
 
 EXAMPLES = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/imgs/"
@@ -39,28 +39,28 @@ def test_a_missing_trunk_is_named_and_nothing_takes_its_place(
     monkeypatch.setenv("SMIS_WEIGHTS", str(tmp_path_factory.mktemp("empty")))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("hub")))
     with pytest.raises(WeightsError, match=r"'alexnet' .*`smis weights fetch alexnet`"):
-        networks.load("lpips_alex")
+        lpips.load("lpips_alex")
 
 
 def test_another_network_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ParamsError, match="no network named 'lpips'; there are: lpips_alex, lpips_vgg"):
-        networks.load("lpips")
+        lpips.load("lpips")
 
 
 def test_a_protocol_names_both_files() -> None:
-    assert networks.protocol("lpips_squeeze") == {
+    assert lpips.protocol("lpips_squeeze") == {
         "network": "lpips_squeeze",
         "version": "0.1",
         "weights": "4a5350f2",
         "trunk": "b8a52dc0",
     }
-    assert networks.protocol("stlpips_alex") == {"network": "stlpips_alex", "weights": "b356b382"}
+    assert lpips.protocol("stlpips_alex") == {"network": "stlpips_alex", "weights": "b356b382"}
 
 
 @pytest.mark.download
 def test_the_packages_example_pictures_are_as_far_apart_as_is_published() -> None:
     try:
-        network = networks.load("lpips_alex")
+        network = lpips.load("lpips_alex")
     except WeightsError as error:
         pytest.skip(str(error))
     reference, *others = (example(name) for name in ("ex_ref", "ex_p0", "ex_p1"))

@@ -8,7 +8,7 @@ from torch import nn
 
 from smis.core import weights
 from smis.metrics.image import lpips
-from smis.metrics.image.perceptual_distance import distance_maps, distances
+from smis.metrics.image.lpips import distance_maps, distances
 
 NAMES = {"lpips_alex": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}
 

@@ -6,8 +6,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from smis.metrics.image import stlpips
-from smis.metrics.image.perceptual_distance import distance_maps
+from smis.metrics.image import lpips
+from smis.metrics.image.lpips import distance_maps
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_distances_and_maps_equal_the_packages(
 ) -> None:
     first = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     second = (0.6 * first + 0.4 * torch.randn(first.shape, generator=torch.Generator().manual_seed(1))).clamp(-1, 1)
-    network = stlpips.load(ours)
+    network = lpips.load(ours)
     reference = package.LPIPS(net=theirs, variant="shift_tolerant", verbose=False)
     spatial = package.LPIPS(net=theirs, variant="shift_tolerant", verbose=False, spatial=True)
     features = network.features(torch.cat([first, second]))

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from smis.core import weights
 from smis.core.shapes import Image
-from smis.metrics.image import inception, stlpips
-from smis.metrics.image.perceptual_distance import PerceptualDistance
+from smis.metrics.image import inception, lpips
+from smis.metrics.image.lpips import PerceptualDistance
 
 EmbeddingName = Literal["stlpips_vgg16", "inception_fid"]
 NAMES: dict[str, tuple[str, str]] = {
@@ -41,7 +41,7 @@ def load(name: EmbeddingName, device: torch.device) -> Embedding:
     if name == "inception_fid":
         network = inception.load().to(device)
         return Embedding(network.channels, partial(inception.features, network))
-    trunk = stlpips.load(name).to(device)
+    trunk = lpips.load(name).to(device)
     return Embedding(trunk.channels, partial(_pooled, trunk))
 
 

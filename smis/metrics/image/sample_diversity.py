@@ -14,7 +14,7 @@ from torch import Tensor
 
 from smis.core.shapes import Image
 from smis.metrics.image.features import in_batches
-from smis.metrics.image.perceptual_distance import Pairs, PerceptualDistance, distance_maps, distances
+from smis.metrics.image.lpips import Pairs, PerceptualDistance, distance_maps, distances
 from smis.metrics.image.result import Bootstrap, Draws, Result, of_maps
 
 Pairing = Literal["consecutive", "all"]
