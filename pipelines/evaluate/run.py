@@ -1,21 +1,37 @@
-"""Measure one cell of the table: diversity, distance to the real images, faithfulness to the label maps, cost."""
+"""Measure a trained system's samples: diversity, distance to real images, agreement with the label maps, cost."""
 
 import json
 import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+from torch import Tensor
 
-from pipelines.evaluate import costs, tables
-from pipelines.evaluate.cell import Cell
-from pipelines.evaluate.config import Params
-from pipelines.evaluate.plot import draw
+from pipelines.evaluate import tables
+from pipelines.evaluate.config import EvaluateConfig, Params
 from pipelines.params import read
+from smis.core.errors import ParamsError
 from smis.core.files import written, written_folder
 from smis.core.progress import ProgressBar
-from smis.data.shards import Prepared
-from smis.metrics.image.features import device_of
+from smis.core.seeding import Noise, generator
+from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.data.samples import SampleTable, read_samples
+from smis.data.shards import Prepared, Split
+from smis.metrics import segmenter
+from smis.metrics.cost import Cost
+from smis.metrics.image import embeddings, lpips
+from smis.metrics.image.features import compute_protocol, device_of, image_of
+from smis.metrics.image.fid import FrechetDistance, Statistics
+from smis.metrics.image.result import Bootstrap, Result
+from smis.metrics.kid import KernelDistance
+from smis.metrics.model_diversity import SampleMetrics
+from smis.metrics.segmentation import Segmentation
 from smis.models.systems import SYSTEMS
 from smis.training.export import load_system
 
@@ -24,23 +40,178 @@ def main(dataset: str, system: str) -> None:
     """Write metrics/DATASET/SYSTEM.json and runs/DATASET/SYSTEM/tables."""
     params = read(Params)
     config, data, runs = params.evaluate, Prepared(Path("data") / dataset), Path("runs") / dataset
-    device = device_of(os.environ.get("SMIS_DEVICE"))
+    device, bootstrap = device_of(os.environ.get("SMIS_DEVICE")), Bootstrap(config.resamples, params.seed)
     trained = load_system(runs / system / "checkpoint.safetensors", SYSTEMS)
-    spent = costs.measure(trained.system, data.split("test"), config, device=device, seed=params.seed)
-    cell = Cell(data, runs, system, config, device=device, seed=params.seed)
-    with ProgressBar(f"evaluating {system} on {dataset}", total=cell.work, unit="sets of images") as bar:
-        measured = cell.measure(bar)
-    results = [cell.complete(result) for result in (*measured.results, *spent)]
+    cost = _measure_cost(trained.system, data.split("test"), config, device=device, bootstrap=bootstrap)
+    evaluation = SampleEvaluation(data, runs, system, config, device=device)
+    with ProgressBar(f"evaluating {system} on {dataset}", total=evaluation.steps, unit="sets of images") as bar:
+        evaluation.update(bar)
+    common = {"split": "test", "resize": "none", **compute_protocol(device)}
+    results = [result.with_protocol(common) for result in (*evaluation.compute(bootstrap), *cost)]
     metrics = {result.name: result.to_json() for result in results}
-    found = {
-        "per_label_map": tables.per_label_map(measured, data.classes),
-        "per_class": tables.per_class(measured, data.classes),
+    columns = {
+        "per_label_map": tables.per_label_map(evaluation.samples, evaluation.segmentation, data.classes),
+        "per_class": tables.per_class(evaluation.samples, evaluation.segmentation, data.classes, bootstrap=bootstrap),
         "resamples": tables.resamples(results),
     }
     with written_folder(runs / system / "tables") as folder:
-        for name, columns in found.items():
-            pq.write_table(pa.table(dict(columns)), folder / f"{name}.parquet")
-        draw(found["per_class"], folder / "classes.png", title=f"{system} on {dataset}")
+        for name, table in columns.items():
+            pq.write_table(pa.table(dict(table)), folder / f"{name}.parquet")
+        tables.plot_classes(columns["per_class"], folder / "classes.png", title=f"{system} on {dataset}")
     with written(Path("metrics") / dataset / f"{system}.json") as beside:
-        beside.write_text(json.dumps(metrics | cell.real_results, indent=2, allow_nan=False) + "\n")
+        beside.write_text(json.dumps(metrics | evaluation.real_results, indent=2, allow_nan=False) + "\n")
     print(", ".join(f"{name} {entry['value']:.4g}" for name, entry in metrics.items()))
+
+
+def _measure_cost(
+    system: Any, split: Split, config: EvaluateConfig, *, device: torch.device, bootstrap: Bootstrap
+) -> tuple[Result, ...]:
+    """Measure the cost from label maps on the device to images on the device, with new latents in each run.
+
+    Called before the networks of the metrics are loaded: on a CPU, memory is that of the process.
+    """
+    system = system.to(device)
+    cost = Cost(system.generator, system.encoder, batch=config.timed_batch, device=device)
+    noise = Noise(generator(bootstrap.seed, "speed"))
+    for run in range(config.timed_runs):
+        indices = [(run * config.timed_batch + position) % len(split) for position in range(config.timed_batch)]
+        batch = split.batch(indices).to(device)
+
+        @torch.inference_mode()
+        def synthesize(batch: Any = batch) -> Tensor:
+            style = system.sample(batch.labels, batch.instances, noise)
+            return system.synthesize(batch.labels, batch.instances, style)
+
+        cost.update(batch.keys, synthesize)
+    return cost.compute(bootstrap)
+
+
+@dataclass(frozen=True)
+class _SampleSet:
+    """The samples of one label map that differ in one thing."""
+
+    key: str
+    resampled: int
+    image: Image
+
+
+class SampleEvaluation:
+    """All metrics of the samples of one system on one data set.
+
+    Raises:
+        ShardError: if samples or the reference are missing.
+        WeightsError: if the segmenter or the weights of a network are missing.
+        ParamsError: if the reference holds no vectors.
+    """
+
+    def __init__(
+        self, data: Prepared, runs: Path, system: str, config: EvaluateConfig, *, device: torch.device
+    ) -> None:
+        self._data, self._test, self._config, self._device = data, data.split("test"), config, device
+        self._segmenter = segmenter.load(runs / "segmenter.safetensors", device=device)
+        self._reference = Statistics.read(runs / "reference.npz")
+        self.samples = SampleMetrics(
+            lpips.load(config.network).to(device),
+            classes=len(data.classes),
+            ignore=data.ignored,
+            pairs=config.pairs,
+            region=config.region,
+            batch=config.batch,
+        )
+        self.segmentation = Segmentation(
+            classes=len(data.classes), ignore=self._segmenter.ignored, protocol=self._segmenter.protocol
+        )
+        self.frechet, self.kernel = self._distances()
+        folder = runs / system / "samples"
+        self._single = read_samples(folder / "single.arrow")
+        self._everything = read_samples(folder / "everything.arrow")
+        per_class = map(read_samples, sorted(folder.glob("class-*.arrow")))
+        self._classes = [table for table in per_class if len(table) and int(table.resampled[0]) not in data.ignored]
+        self._instances = [read_samples(path) for path in folder.glob("instances.arrow")]
+
+    @property
+    def steps(self) -> int:
+        """Number of calls of `bar.advance` by `update`."""
+        sets = sum(len(_rows(table)) for table in (self._everything, *self._classes, *self._instances))
+        return sets + len(range(0, len(self._single), self._config.batch))
+
+    @property
+    def real_results(self) -> dict[str, Any]:
+        """The segmenter's results on real images, as in its file, with its checksum in the protocol."""
+        results = {name: self._segmenter.facts["results"][name] for name in ("mIoU_real", "accuracy_real")}
+        own = self._segmenter.protocol
+        return {name: entry | {"protocol": own | entry["protocol"]} for name, entry in results.items()}
+
+    def update(self, bar: ProgressBar) -> None:
+        """Measure all samples; the bar advances with every set of images."""
+        for samples in self._sets(self._everything):
+            self.samples.everything.update(samples.key, samples.image)
+            bar.advance(note="samples that vary everything")
+        for table in self._classes:
+            self._update_class(table, bar)
+        for table in self._instances:
+            self._update_instances(table, bar)
+        self._update_single(bar)
+
+    def compute(self, bootstrap: Bootstrap) -> list[Result]:
+        """Return the results in the order of the metrics file."""
+        results = [*self.samples.compute(bootstrap), self.frechet.compute(bootstrap), self.kernel.compute(bootstrap)]
+        return [*results, *self.segmentation.compute(bootstrap)]
+
+    def _distances(self) -> tuple[FrechetDistance, KernelDistance]:
+        protocol = json.loads(self._reference.protocol)
+        frechet, kernel = embeddings.NAMES[protocol["network"]]
+        distances = FrechetDistance(frechet, self._reference, protocol), KernelDistance(kernel, protocol)
+        if self._reference.vectors is None:
+            raise ParamsError("runs/.../reference.npz holds no vectors; run `dvc repro reference` again")
+        distances[1].update_real(self._reference.vectors)
+        return distances
+
+    def _update_class(self, table: SampleTable, bar: ProgressBar) -> None:
+        for samples in self._sets(table):
+            area = self._labels([samples.key])[0] == samples.resampled
+            self.samples.classes.update(samples.key, samples.image, area, resampled=samples.resampled)
+            bar.advance(note=f"samples that vary {self._data.classes[samples.resampled]}")
+
+    def _update_instances(self, table: SampleTable, bar: ProgressBar) -> None:
+        for samples in self._sets(table):
+            area = self._instance_map(samples.key)[0] == samples.resampled
+            if int(self._labels([samples.key])[0][area][0]) not in self._data.ignored:
+                self.samples.instances.update(samples.key, samples.image, area, instance=samples.resampled)
+            bar.advance(note="samples that vary one instance")
+
+    def _update_single(self, bar: ProgressBar) -> None:
+        """Measure one image of each label map: agreement with the map, and distance of all to the real images."""
+        embedding = embeddings.load(json.loads(self._reference.protocol)["network"], self._device)
+        for start in range(0, len(self._single), self._config.batch):
+            keys = self._single.keys[start : start + self._config.batch]
+            image = image_of(self._single.image[start : start + self._config.batch], device=self._device)
+            features = embedding.of(image)
+            self.frechet.update(features, keys)
+            self.kernel.update(features, keys)
+            self.segmentation.update(keys, self._segmenter.predict(image), self._labels(keys))
+            bar.advance(note="one sample of each label map")
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {key: index for index, key in enumerate(self._test.keys)}
+
+    def _labels(self, keys: Iterable[str]) -> LabelMap:
+        return self._test.batch([self._indices[key] for key in keys]).labels.to(self._device)
+
+    def _instance_map(self, key: str) -> InstanceMap:
+        return self._test.batch([self._indices[key]]).instances.to(self._device)
+
+    def _sets(self, table: SampleTable) -> Iterator[_SampleSet]:
+        for (key, resampled), rows in _rows(table).items():
+            if len(rows) < 2:
+                raise ParamsError(f"sample.samples: {len(rows)} gives no pairs to compare; at least 2 are needed")
+            yield _SampleSet(key, resampled, image_of(table.image[rows], device=self._device))
+
+
+def _rows(table: SampleTable) -> dict[tuple[str, int], list[int]]:
+    """Return the rows of a table by label map and by what was resampled."""
+    rows: dict[tuple[str, int], list[int]] = {}
+    for row, group in enumerate(zip(table.keys, table.resampled.tolist(), strict=True)):
+        rows.setdefault(group, []).append(row)
+    return rows

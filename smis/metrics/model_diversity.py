@@ -1,13 +1,11 @@
-"""How far apart the images of one label map are: everywhere, and inside and outside one class.
+"""LPIPS diversity, mCSD, mOCD, mISD and mOISD of any model, or of samples that were generated before.
 
-Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1: LPIPS, mCSD and mOCD. Tan et al.,
-"Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021) put instances for classes: the
-same functions with other regions.
+Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1. Tan et al., "Diverse Semantic Image
+Synthesis via Probability Distribution Modeling" (CVPR 2021) resample instances instead of classes.
 """
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,24 +15,65 @@ from smis.core.errors import ImageError, ParamsError
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics.image import lpips
-from smis.metrics.image.features import device_name, device_of
+from smis.metrics.image.features import compute_protocol, device_of
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, Pairing, RegionDiversity, RegionRule
 
 Generate = Callable[..., Image]
-"""What is asked of a model: `generate(labels, resample=..., samples=n, seed=...)` returns n images, -1..1, of one label
-map (1, height, width), which the seed alone decides.
+"""A model: `generate(labels, resample=..., samples=n, seed=...)` returns n images, -1..1, of one label map (1, h, w),
+which the seed alone decides.
 
-`resample` says what they differ in: None for everything, a class's id for that class alone, ("instance", id) for that
-instance alone; only then the instance map is given too, as `instances`.
+`resample` is what the images differ in: None for everything, the id of one class, or ("instance", id) for one instance;
+only then the instance map is passed too, as `instances`.
 
-One that takes neither `samples` nor `seed` is called once for each image: `generate(labels, resample=...)` returns one,
-drawn anew. No seed holds the rest fixed there: the model itself must give what is not resampled alike in all calls of
-one label map.
+A model that takes neither `samples` nor `seed` is called once per image: `generate(labels, resample=...)` returns one
+new image. No seed fixes the rest there: the model itself must return what is not resampled alike in all calls for one
+label map.
 """
 _RANGE = 1.01
-"""Images end at -1 and 1, but for round-off."""
+"""Images end at -1 and 1, up to round-off."""
+
+
+class SampleMetrics:
+    """All metrics of diversity together; each result names the network and the ignored classes in its protocol.
+
+    Call `everything.update`, `classes.update` and `instances.update` with the samples of a label map.
+
+    Args:
+        network: Compares two images.
+        classes: Number of classes.
+        ignore: Ids of the classes that do not count; the caller leaves their samples out.
+        pairs: Compare neighboring samples (19 pairs of 20), or all (190).
+        region: How the area of a class or instance is cut out, see `region_diversity`.
+        batch: Images in the network at once.
+    """
+
+    def __init__(
+        self,
+        network: PerceptualDistance,
+        *,
+        classes: int,
+        ignore: Ignored = None,
+        pairs: Pairing = "consecutive",
+        region: RegionRule = "mask",
+        batch: int = 32,
+    ) -> None:
+        self._network, self._ignore = network, ids_of(ignore)
+        self.everything = Diversity(network, pairs=pairs, batch=batch)
+        self.classes = RegionDiversity(network, classes=classes, pairs=pairs, region=region, batch=batch)
+        self.instances = InstanceDiversity(network, pairs=pairs, region=region, batch=batch)
+
+    def compute(self, bootstrap: Bootstrap) -> list[Result]:
+        """Return the results of the metrics that have samples, the diversity of everything first."""
+        name = self._network.name
+        network = lpips.protocol(name) if name in lpips.NETWORKS else {}
+        ignored = {"ignore": self._ignore} if self._ignore else {}
+        results = [self.everything.compute(bootstrap).with_protocol(network)] if self.everything.values else []
+        for metric in (self.classes, self.instances):
+            if metric.values:
+                results += [result.with_protocol(network | ignored) for result in metric.compute(bootstrap)]
+        return results
 
 
 def measure(
@@ -52,86 +91,100 @@ def measure(
     seed: int = 0,
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, Result]:
-    """Return diversity (named as the network is: `lpips_alex`), mCSD and mOCD of any model, by name.
+    """Return the LPIPS diversity (named after the network: `lpips_alex`), mCSD and mOCD of a model.
 
-    With instance maps (by the keys of the label maps) also mISD and mOISD. Classes of `ignore` are not resampled, nor
-    is an instance in one; where no part is left, nothing is said of parts.
+    Args:
+        generate: The model.
+        labels: Label maps (1, h, w) by key.
+        instances: Instance maps by the same keys; with them mISD and mOISD are measured too.
+        classes: Number of classes; by default one more than the largest id.
+        ignore: Ids of classes that are not resampled, nor an instance of one. If no class is left, mCSD and mOCD are
+            left out.
+        network: Compares two images; by default `lpips_alex`.
+        samples: Images per label map, and per class and instance of it.
+        pairs: As for `SampleMetrics`, like `region` and `batch`.
+        region: How the area of a class is cut out.
+        batch: Images in the network at once.
+        seed: Of the images and the bootstrap.
+        bootstrap: Makes the intervals; by default 1000 resamples.
 
     Raises:
         WeightsError: if no network is given and the weights of `lpips_alex` are missing.
         ParamsError: if there is no label map, or `samples` is less than 2.
-        ImageError: if the model gives images of another number, size or range.
+        ImageError: if the model returns images of another number, size or range.
+
+    Example:
+        >>> def noise(labels, *, resample, samples, seed):
+        ...     numbers = torch.Generator().manual_seed(seed)
+        ...     return torch.rand(samples, 3, *labels.shape[1:], generator=numbers) * 2 - 1
+        >>> maps = {"map 1": torch.arange(32).repeat(1, 32, 1) // 16}
+        >>> results = measure(noise, maps, network=lpips.load("stlpips_alex"), samples=2)
+        >>> sorted(results)
+        ['mCSD', 'mOCD', 'stlpips_alex']
     """
     if not labels or samples < 2:
         raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
     network = network if network is not None else lpips.load("lpips_alex").to(device_of())
     classes = classes or 1 + max(int(each.max()) for each in labels.values())
-    uncounted = ids_of(ignore)
-    varied = Diversity(network, pairs=pairs, batch=batch)
-    of_classes = RegionDiversity(network, classes=classes, pairs=pairs, region=region, batch=batch)
-    of_instances = InstanceDiversity(network, pairs=pairs, region=region, batch=batch)
+    ignored = ids_of(ignore)
+    metrics = SampleMetrics(network, classes=classes, ignore=ignored, pairs=pairs, region=region, batch=batch)
     for key, each in labels.items():
-        drawn = _Drawn(generate, each, samples=samples, seed=generator(seed, "diversity", key).initial_seed())
-        varied.update(key, drawn.image(network, resample=None))
-        for number in _ids(each, uncounted):
-            image = drawn.image(network, resample=number)
-            of_classes.update(key, image, (each[0] == number).to(image.device), resampled=number)
+        model = _Model(generate, each, samples=samples, seed=generator(seed, "diversity", key).initial_seed())
+        metrics.everything.update(key, model.images(network, resample=None))
+        for number in _ids(each, ignored):
+            image = model.images(network, resample=number)
+            metrics.classes.update(key, image, (each[0] == number).to(image.device), resampled=number)
         areas = instances[key] if instances else each[:0]
         for number in _ids(areas):
-            if int(each[areas == number][0]) in uncounted:
+            if int(each[areas == number][0]) in ignored:
                 continue
-            image = drawn.image(network, resample=("instance", number), instances=areas)
-            of_instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
-    bootstrap = bootstrap or Bootstrap(seed=seed)
-    parts = [each for metric in (of_classes, of_instances) if metric.values for each in metric.compute(bootstrap)]
-    device = device_name(network.shift.device)
-    known: dict[str, Any] = {"resize": "none", "device": device, "precision": "float32"}
-    known |= lpips.protocol(network.name) if network.name in lpips.NETWORKS else {}
-    of_parts = known | ({"ignore": uncounted} if uncounted else {})
-    results = [(varied.compute(bootstrap), known), *((each, of_parts) for each in parts)]
-    return {each.name: replace(each, protocol=how | dict(each.protocol)) for each, how in results}
+            image = model.images(network, resample=("instance", number), instances=areas)
+            metrics.instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
+    where = {"resize": "none", **compute_protocol(network.shift.device)}
+    results = metrics.compute(bootstrap or Bootstrap(seed=seed))
+    return {result.name: result.with_protocol(where) for result in results}
 
 
-def _ids(ids: LabelMap, uncounted: Collection[int] = ()) -> Iterator[int]:
-    return (number for number in ids.unique().tolist() if number not in uncounted)
+def _ids(ids: LabelMap, ignored: Collection[int] = ()) -> Iterator[int]:
+    return (number for number in ids.unique().tolist() if number not in ignored)
 
 
-class _Drawn:
-    """The images of one label map: all from one seed, so that what is not resampled is the same."""
+class _Model:
+    """Generate the images of one label map, all from one seed, so that what is not resampled is the same."""
 
     def __init__(self, generate: Generate, labels: LabelMap, *, samples: int, seed: int) -> None:
         self._generate, self._labels, self._samples, self._seed = generate, labels, samples, seed
 
-    def image(self, network: PerceptualDistance, **what: Any) -> Image:
-        image = self._made(what)
-        wanted = (self._samples, 3, *self._labels.shape[1:])
-        if tuple(image.shape) != wanted:
-            raise ImageError(f"the model gave images {tuple(image.shape)}, but {wanted} were asked for")
+    def images(self, network: PerceptualDistance, **options: Any) -> Image:
+        image = self._call(options)
+        shape = (self._samples, 3, *self._labels.shape[1:])
+        if tuple(image.shape) != shape:
+            raise ImageError(f"the model gave images {tuple(image.shape)}, but {shape} were asked for")
         low, high = image.aminmax()
-        if not (image.is_floating_point() and -_RANGE <= low <= high <= _RANGE):  # which NaN is not either
-            found = f"{image.dtype} images from {low.item():.4g} to {high.item():.4g}"
-            raise ImageError(f"the model gave {found}, but floats of -1 to 1 are asked for")
+        if not (image.is_floating_point() and -_RANGE <= low <= high <= _RANGE):  # also refuses NaN
+            actual = f"{image.dtype} images from {low.item():.4g} to {high.item():.4g}"
+            raise ImageError(f"the model gave {actual}, but floats of -1 to 1 are asked for")
         return image.to(network.shift.device, torch.float32)
 
-    def _made(self, what: Mapping[str, Any]) -> Tensor:
-        if _draws_several(self._generate):
-            return self._generate(self._labels, samples=self._samples, seed=self._seed, **what)
-        return torch.cat([self._generate(self._labels, **what) for _ in range(self._samples)])
+    def _call(self, options: Mapping[str, Any]) -> Tensor:
+        if _takes_samples(self._generate):
+            return self._generate(self._labels, samples=self._samples, seed=self._seed, **options)
+        return torch.cat([self._generate(self._labels, **options) for _ in range(self._samples)])
 
 
-def _draws_several(generate: Generate) -> bool:
-    """Say whether a model takes `samples` and `seed`; one that hides what it takes is asked for what is documented.
+def _takes_samples(generate: Generate) -> bool:
+    """Return whether a model takes `samples` and `seed`; one whose signature is not known is taken to do so.
 
     Raises:
-        ParamsError: if it takes one of them alone.
+        ParamsError: if it takes only one of them.
     """
     try:
-        taken = inspect.signature(generate).parameters
+        parameters = inspect.signature(generate).parameters
     except (TypeError, ValueError):
         return True
-    if any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return True
-    known = {"samples", "seed"} & taken.keys()
+    known = {"samples", "seed"} & parameters.keys()
     if len(known) == 1:
         raise ParamsError(
             f"the model takes {', '.join(known)} alone; let it take both `samples` and `seed`, or neither"

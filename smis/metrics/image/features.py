@@ -34,6 +34,11 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def compute_protocol(device: torch.device) -> dict[str, str]:
+    """Return the fields of a protocol that name the device and the precision."""
+    return {"device": device_name(device), "precision": "float32"}
+
+
 def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
     """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
     return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1

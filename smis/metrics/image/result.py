@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -53,6 +53,10 @@ class Result:
             how = {**protocol, "interval": f"unknown: a single {unit} cannot tell how others would differ"}
             return cls(name, value, (UNKNOWN, UNKNOWN), how)
         return cls(name, value, interval(draws), protocol, draws)
+
+    def with_protocol(self, fields: Mapping[str, Any]) -> "Result":
+        """Return the same result with more fields in front of its protocol; a field that it has stays as it is."""
+        return replace(self, protocol={**fields, **self.protocol})
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry below its name in a metrics file; a value or bound that is not known is null."""

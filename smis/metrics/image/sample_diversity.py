@@ -1,6 +1,8 @@
-"""How far apart the pairs are among the samples of one label map: everywhere, and inside and outside one region.
+"""Diversity of the samples of one label map: of whole images, and inside and outside one class or instance.
 
-Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1.
+Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1: LPIPS, mCSD and mOCD. Tan et al.,
+"Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021) resample instances: mISD and mOISD
+are mCSD and mOCD with instances for classes.
 """
 
 from collections.abc import Collection
@@ -25,7 +27,12 @@ PerClass = Float[ndarray, "maps classes"]
 
 
 def pair_up(samples: int, rule: Pairing = "consecutive") -> tuple[Pairs, Pairs]:
-    """Return both sides of the pairs among `samples` images: neighbors (19 of 20), or all (190 of 20)."""
+    """Return both sides of the pairs among `samples` images: neighbors (19 of 20), or all (190 of 20).
+
+    Example:
+        >>> [side.tolist() for side in pair_up(3, "all")]
+        [[0, 0, 1], [1, 2, 2]]
+    """
     if rule == "all":
         first, second = torch.triu_indices(samples, samples, offset=1)
         return first, second
@@ -35,15 +42,28 @@ def pair_up(samples: int, rule: Pairing = "consecutive") -> tuple[Pairs, Pairs]:
 def diversity(
     image: Image, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32
 ) -> Distances:
-    """Return the distances of the pairs among the samples of one label map."""
+    """Return the distances of the pairs among the samples of one label map, 0 for equal images.
+
+    Args:
+        image: The samples, -1..1.
+        network: Compares two images.
+        pairs: Which images are compared.
+        batch: Images in the network at once.
+
+    Example:
+        >>> from smis.metrics.image import lpips
+        >>> image = torch.rand(1, 3, 32, 32).repeat(3, 1, 1, 1)
+        >>> diversity(image, lpips.load("stlpips_alex")).tolist()
+        [0.0, 0.0]
+    """
     first, second = (side.to(image.device) for side in pair_up(len(image), pairs))
-    found = torch.zeros(len(first), device=image.device)
+    values = torch.zeros(len(first), device=image.device)
     differs = _differ(image, first, second)
-    if differs.any():  # equal images are 0 apart by definition, and need no network
-        needed, places = torch.stack([first[differs], second[differs]]).unique(return_inverse=True)
+    if differs.any():  # the network is not needed for equal images
+        needed, indices = torch.stack([first[differs], second[differs]]).unique(return_inverse=True)
         features = in_batches(network.features, image[needed], batch=batch)
-        found[differs] = distances(features, places[0], places[1])
-    return found
+        values[differs] = distances(features, indices[0], indices[1])
+    return values
 
 
 def region_diversity(
@@ -57,8 +77,14 @@ def region_diversity(
 ) -> tuple[Distances, Distances]:
     """Return the distances of the pairs inside and outside a region of one label map.
 
-    `mask` sets both images to zero (of -1..1) where they do not count and compares whole images: the rule that the
-    published magnitudes follow. `spatial` averages the map of distances over the region.
+    Args:
+        image: The samples, -1..1.
+        inside: The region.
+        network: Compares two images.
+        pairs: Which images are compared.
+        region: `mask` sets both images to zero (of -1..1) outside, or inside, the region and compares whole images: the
+            rule that the published magnitudes follow. `spatial` averages the map of distances over the region.
+        batch: Images in the network at once.
     """
     if region == "mask":
         within = diversity(image * inside, network, pairs=pairs, batch=batch)
@@ -75,12 +101,57 @@ def _differ(image: Image, first: Pairs, second: Pairs) -> Bool[Tensor, " pairs"]
 
 
 def _mean_over(maps: Float[Tensor, "pairs h w"], region: Region) -> Distances:
-    """A region without a place has no distance: 0."""
+    """Average over the region; 0 for an empty one."""
     return (maps * region).sum(dim=(1, 2)) / region.sum().clamp(min=1)
 
 
+class Diversity:
+    """Gather the mean distance of the pairs of each label map.
+
+    Args:
+        network: Compares two images; the result has its name.
+        pairs: Which samples of a label map are compared.
+        batch: Images in the network at once.
+
+    Example:
+        >>> from smis.metrics.image import lpips
+        >>> metric = Diversity(lpips.load("stlpips_alex"))
+        >>> for key in ("map 1", "map 2"):
+        ...     metric.update(key, torch.rand(2, 3, 32, 32) * 2 - 1)
+        >>> metric.compute(Bootstrap(resamples=100)).name
+        'stlpips_alex'
+    """
+
+    def __init__(self, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32) -> None:
+        self.name = network.name
+        self._network, self._batch = network, batch
+        self._pairs: Pairing = pairs
+        self._samples = 0
+        self.values: dict[str, float] = {}
+
+    def update(self, key: str, image: Image) -> None:
+        """Measure the samples of the label map `key`."""
+        self._samples = len(image)
+        self.values[key] = diversity(image, self._network, pairs=self._pairs, batch=self._batch).mean().item()
+
+    def merge(self, other: "Diversity") -> None:
+        """Add the label maps that another process measured."""
+        self._samples = self._samples or other._samples
+        self.values |= other.values
+
+    def compute(self, bootstrap: Bootstrap) -> Result:
+        """Return the mean over label maps."""
+        values = np.array([self.values[key] for key in sorted(self.values)])
+        protocol = {"network": self.name, **of_maps(self.values), "samples": self._samples}
+        protocol |= {"pairs": self._pairs, **bootstrap.protocol}
+        return Result.drawn(self.name, float(values.mean()), draws=bootstrap.means(values), protocol=protocol)
+
+
 class PartDiversity:
-    """Gather the mean distance of the pairs inside and outside the part, by (label map, part)."""
+    """Gather the mean distance of the pairs inside and outside a resampled class or instance, by (label map, id).
+
+    The base of `RegionDiversity` and `InstanceDiversity`.
+    """
 
     def __init__(
         self,
@@ -97,7 +168,7 @@ class PartDiversity:
         self.values: dict[tuple[str, int], tuple[float, float]] = {}
 
     def measure(self, key: str, image: Image, inside: Region, part: int) -> None:
-        """Measure the samples of the label map `key` in which only `part`, at `inside`, was drawn anew."""
+        """Measure the samples of the label map `key` that differ in `part` only, which lies at `inside`."""
         self._samples = len(image)
         within, without = region_diversity(
             image, inside, self._network, pairs=self._pairs, region=self._region, batch=self._batch
@@ -105,46 +176,29 @@ class PartDiversity:
         self.values[key, part] = (within.mean().item(), without.mean().item())
 
     def merge(self, other: "PartDiversity") -> None:
-        """Take over what another process measured."""
+        """Add the label maps that another process measured."""
         self._samples = self._samples or other._samples
         self.values |= other.values
 
     def protocol(self, keys: Collection[str], bootstrap: Bootstrap, **parts: int) -> dict[str, Any]:
-        """Say how it was measured; `parts` counts the classes or the instances."""
+        """Return how it was measured; `parts` is the number of classes or instances."""
         protocol: dict[str, Any] = {"network": self._network.name, **of_maps(keys), "samples": self._samples, **parts}
         return protocol | {"pairs": self._pairs, "region": self._region, **bootstrap.protocol}
 
 
-class Diversity:
-    """Gather the mean distance of the pairs of each label map."""
-
-    def __init__(self, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32) -> None:
-        self._network, self._batch = network, batch
-        self._pairs: Pairing = pairs
-        self._samples = 0
-        self.values: dict[str, float] = {}
-
-    def update(self, key: str, image: Image) -> None:
-        """Measure the samples of the label map `key`."""
-        self._samples = len(image)
-        self.values[key] = diversity(image, self._network, pairs=self._pairs, batch=self._batch).mean().item()
-
-    def merge(self, other: "Diversity") -> None:
-        """Take over what another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
-
-    def compute(self, bootstrap: Bootstrap) -> Result:
-        """Return the mean over label maps."""
-        values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = {"network": self._network.name, **of_maps(self.values), "samples": self._samples}
-        protocol |= {"pairs": self._pairs, **bootstrap.protocol}
-        draws = bootstrap.means(values)
-        return Result.drawn(self._network.name, float(values.mean()), draws=draws, protocol=protocol)
-
-
 class RegionDiversity(PartDiversity):
-    """Gather the mean distance of the pairs inside (mCSD) and outside (mOCD) the one class that was drawn anew."""
+    """Mean class-specific and other-classes diversity, mCSD and mOCD (CVPR 2020, section 4.1).
+
+    The samples of a label map differ in one class only. mCSD is the distance inside the area of that class, mOCD
+    outside it: each is the mean over the label maps that hold a class, then over classes.
+
+    Args:
+        network: Compares two images.
+        classes: Number of classes.
+        pairs: Which samples are compared.
+        region: How the area of a class is cut out, see `region_diversity`.
+        batch: Images in the network at once.
+    """
 
     def __init__(
         self,
@@ -159,11 +213,11 @@ class RegionDiversity(PartDiversity):
         self._classes = classes
 
     def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
-        """Measure the samples of the label map `key` in which only class `resampled`, at `inside`, was drawn anew."""
+        """Measure the samples of the label map `key` that differ in class `resampled` only, which lies at `inside`."""
         self.measure(key, image, inside, resampled)
 
     def tables(self) -> tuple[list[str], PerClass, PerClass]:
-        """Return the keys of the label maps, and inside and outside by (map, class): NaN where it has no such class."""
+        """Return the keys of the label maps, and the values inside and outside by (map, class): NaN without samples."""
         keys = sorted({key for key, _ in self.values})
         inside, outside = np.full((2, len(keys), self._classes), np.nan)
         for (key, resampled), (within, without) in self.values.items():
@@ -172,19 +226,19 @@ class RegionDiversity(PartDiversity):
         return keys, inside, outside
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
-        """Return mCSD and mOCD: over the label maps that hold a class, then over classes."""
+        """Return mCSD and mOCD."""
         keys, inside, outside = self.tables()
         measured = int((~np.isnan(inside)).any(axis=0).sum())
         protocol = self.protocol(keys, bootstrap, classes=measured)
         means = {"mCSD": _mean_of_class_means(inside, bootstrap), "mOCD": _mean_of_class_means(outside, bootstrap)}
         csd, ocd = (
-            Result.drawn(name, float(drawn[0]), draws=drawn[1:], protocol=protocol) for name, drawn in means.items()
+            Result.drawn(name, float(values[0]), draws=values[1:], protocol=protocol) for name, values in means.items()
         )
         return csd, ocd
 
 
 def _mean_of_class_means(table: PerClass, bootstrap: Bootstrap) -> Draws:
-    """Return the value and its resamples, of which one without any map of a class averages over the other classes."""
+    """Return the value, then that of each resample; one without a label map of some class averages over the others."""
     counts = np.concatenate([np.ones((1, len(table))), bootstrap.counts(len(table))])
     sums, maps = counts @ np.nan_to_num(table), counts @ ~np.isnan(table)
     means = np.divide(sums, maps, out=np.full_like(sums, np.nan), where=maps > 0)
@@ -192,10 +246,14 @@ def _mean_of_class_means(table: PerClass, bootstrap: Bootstrap) -> Draws:
 
 
 class InstanceDiversity(PartDiversity):
-    """Gather the mean distance of the pairs inside (mISD) and outside (mOISD) the one instance that was drawn anew."""
+    """Mean instance-specific and other-instances diversity, mISD and mOISD (after CVPR 2021).
+
+    The samples of a label map differ in one instance only. mISD is the distance inside the area of that instance, mOISD
+    outside it: each is the mean over the instances of a label map, then over label maps.
+    """
 
     def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
-        """Measure the samples of the label map `key` in which only `instance`, at `inside`, was drawn anew."""
+        """Measure the samples of the label map `key` that differ in `instance` only, which lies at `inside`."""
         self.measure(key, image, inside, instance)
 
     def per_map(self) -> dict[str, Float[ndarray, "2"]]:
@@ -206,7 +264,7 @@ class InstanceDiversity(PartDiversity):
         return {key: np.mean(each, axis=0) for key, each in values.items()}
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
-        """Return mISD and mOISD: over the instances of a label map, then over label maps."""
+        """Return mISD and mOISD."""
         means = self.per_map()
         protocol = self.protocol(means, bootstrap, instances=len(self.values))
         isd, oisd = (
