@@ -75,6 +75,7 @@ def largest_spectral_norm(network: nn.Module) -> Tensor | None:
 
     Example:
         >>> layer = nn.utils.spectral_norm(nn.Linear(1, 1, bias=False))
+        >>> _ = layer(torch.ones(1, 1))  # one power iteration
         >>> bool(largest_spectral_norm(layer) == layer.weight_orig.abs().max())
         True
     """

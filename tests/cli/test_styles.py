@@ -84,7 +84,7 @@ def test_a_verb_writes_its_pictures_and_a_sheet(
     assert _pixels(tmp_path / "out" / "a_00.png").shape == (HEIGHT, WIDTH, 3)
     assert _columns(tmp_path / "out") == columns
     told = capsys.readouterr().out
-    assert told.startswith(f"{pictures} pictures of {each} label map")
+    assert told.startswith(f"{pictures} images of {each} label map")
     assert told.count("\n") == 1
 
 
@@ -105,13 +105,13 @@ def test_a_label_map_that_cannot_have_the_style_is_left_out_and_named(
     told = capsys.readouterr()
     assert "left out" in told.err
     assert "b.png: the image has no hair; it has: background (0), face (2)" in told.err
-    assert told.out.startswith("2 pictures of 1 label map in ")
+    assert told.out.startswith("2 images of 1 label map in ")
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("resample /spade.safetensors /labels --classes hair", "SPADE makes one picture of a label map"),
+        ("resample /spade.safetensors /labels --classes hair", "SPADE makes one image of a label map"),
         ("resample /vspade.safetensors /labels/a.png --classes hair", "systems that vary classes: "),
         ("resample /groupdnet.safetensors /labels --classes hat", "there is no class 'hat'; there are: background (0)"),
         ("resample /inade.safetensors /labels --instances x", "--instances got 'x'; give ids as numbers"),
