@@ -15,12 +15,12 @@ from smis.cli import (
     published_recipe,
     runs,
     styles,
-    systems,
+    system_table,
 )
 from smis.core.errors import SmisError
 
 _VERBS = (
-    systems,
+    system_table,
     published_recipe,
     external_weights,
     data,
