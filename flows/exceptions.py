@@ -35,15 +35,7 @@ class SweepError(FlowError):
     """A sweep asks for what the workspace does not have."""
 
 
-class TakenOverError(SweepError):
-    """Another sweep goes on with the study of this one."""
-
-
-class UnfitError(FlowError):
-    """This machine cannot run what another could."""
-
-
-class DeviceError(UnfitError):
+class DeviceError(FlowError):
     """A training asks for more devices than the machine has."""
 
 

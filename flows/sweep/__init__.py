@@ -1,4 +1,4 @@
-"""Many trainings at once: which settings to try is Optuna's to say, what runs where is Prefect's."""
+"""Hyperparameter sweeps: Optuna chooses the settings, Prefect runs the trials, DVC restores what was made before."""
 
 from flows.sweep.config import Dimension, Objective, Pruner, Sweep
 from flows.sweep.flow import sweep

@@ -1,4 +1,4 @@
-"""A training's curve, read from its files while it goes on."""
+"""The learning curve of a trial, read from its history.jsonl while it trains."""
 
 import json
 import math
@@ -11,43 +11,54 @@ from flows.retry import call_periodically
 
 POLL_S = 1.0
 Point = tuple[int, float]
-"""A step and the value there."""
-_LIVE = ".scratch/train-*/history.jsonl"
-_FINISHED = "runs/*/*/history.jsonl"
+"""A training step and the value there."""
+_FILES = (".scratch/train-*/history.jsonl", "runs/*/*/history.jsonl")
+"""While the trial trains, and after."""
 
 
 class Curve:
-    """One value of a trial's history: the live file while it trains, the published one afterwards."""
+    """One value of a trial's history."""
 
     def __init__(self, workspace: Path, key: str) -> None:
-        self._workspace, self._key, self._last = workspace, key, -1
+        self._workspace, self._key, self._last_step = workspace, key, -1
 
-    def fresh(self) -> list[Point]:
-        """Return the points that were not there the last time; a step that was trained twice counts once."""
-        found = sorted((step, value) for step, value in self._points().items() if step > self._last)
-        self._last = found[-1][0] if found else self._last
-        return found
-
-    def _points(self) -> dict[int, float]:
-        rows = _rows(self._workspace)
-        return {row["step"]: row[self._key] for row in rows if _is_number(row.get(self._key))}
+    def read_new(self) -> list[Point]:
+        """Return the points since the last call; a step that was trained again after a restart counts once."""
+        values = {row["step"]: row[self._key] for row in _read(self._workspace) if _is_number(row.get(self._key))}
+        points = sorted((step, value) for step, value in values.items() if step > self._last_step)
+        self._last_step = points[-1][0] if points else self._last_step
+        return points
 
 
-def names(workspace: Path) -> list[str]:
-    """Name the values that a trial's history has; none if it lies on another machine."""
-    return sorted({name for row in _rows(workspace) for name in row if name != "step" and _is_number(row[name])})
+def list_keys(workspace: Path) -> list[str]:
+    """List the values in a trial's history; none if it trained on another machine."""
+    return sorted({key for row in _read(workspace) for key in row if key != "step" and _is_number(row[key])})
 
 
-def _rows(workspace: Path) -> list[dict[str, Any]]:
-    files = [path for place in (_LIVE, _FINISHED) for path in workspace.glob(place)]
+@contextmanager
+def watching(workspace: Path, key: str | None, on_points: Callable[[list[Point]], object]) -> Iterator[None]:
+    """Pass new points to `on_points` while the block runs, the last ones at its end."""
+    if key is None:
+        yield
+        return
+    curve = Curve(workspace, key)
+    try:
+        with call_periodically(lambda: on_points(curve.read_new()), interval_s=POLL_S):
+            yield
+    finally:
+        on_points(curve.read_new())
+
+
+def _read(workspace: Path) -> list[dict[str, Any]]:
+    files = [path for pattern in _FILES for path in workspace.glob(pattern)]
     try:
         newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-        return [_row(line) for line in newest.read_text().splitlines()] if newest else []
-    except FileNotFoundError:  # published, or cleared away, since it was listed: the next look finds the other
+        return [_parse(line) for line in newest.read_text().splitlines()] if newest else []
+    except FileNotFoundError:  # moved or removed since it was listed: the next call finds the other
         return []
 
 
-def _row(line: str) -> dict[str, Any]:
+def _parse(line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError:
@@ -57,17 +68,3 @@ def _row(line: str) -> dict[str, Any]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-@contextmanager
-def followed(workspace: Path, key: str | None, take: Callable[[list[Point]], object]) -> Iterator[None]:
-    """Meanwhile, hand new points of the curve to `take`, the last ones at the end."""
-    if key is None:
-        yield
-        return
-    curve = Curve(workspace, key)
-    try:
-        with call_periodically(lambda: take(curve.fresh()), interval_s=POLL_S):
-            yield
-    finally:
-        take(curve.fresh())

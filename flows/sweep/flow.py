@@ -1,10 +1,9 @@
-"""The sweep as a Prefect flow: as many trials side by side as it may, each a task, until the study has enough.
+"""The sweep as a Prefect flow: trainings run concurrently, each a task, until the study is complete.
 
-A trial that fails, is killed or lost is repeated, then reported; it never takes the sweep with it. The sweep itself
-may be killed at any time: started again, it goes on.
+A trial that fails, is killed or lost is retried, then reported; the others go on. A sweep that was killed resumes when
+it is started again.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,161 +16,117 @@ from prefect.states import Failed
 
 from flows import artifacts
 from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_cancellation
-from flows.exceptions import FlowError, StageError, TakenOverError
+from flows.exceptions import FlowError, StageError
 from flows.processes import ChildProcesses, terminate_all
 from flows.retry import retry
-from flows.sweep import check, checkout, pool, summary, trial, workspace
+from flows.sweep import curve, remote, summary, trial, workspace
 from flows.sweep.config import Sweep
-from flows.sweep.curve import names
-from flows.sweep.job import Job, Work, run_trial
-from flows.sweep.lock import alone
-from flows.sweep.plan import Plan
-from flows.sweep.scheduler import TrialScheduler, TrialSeed
-from flows.sweep.study import Study, other_code
+from flows.sweep.lock import exclusive
+from flows.sweep.scheduler import TrialBuilder, TrialScheduler, TrialSeed
+from flows.sweep.space import Space
+from flows.sweep.study import Study
+from flows.sweep.trial import RunTrial, TrialJob, checkout, run_job
 
-SWEEP_TRACKING = "pipelines.tracking.sweep"
+TRACKING = "pipelines.tracking.sweep"
 
 
 @flow(name="sweep", flow_run_name="{options.name}")
 def sweep(options: Sweep) -> State[None]:
-    """Try settings, say which were the best, and how each of them is brought back."""
-    trials, log = _Trials(options), get_run_logger()
+    """Search for the best settings; the summary names them, with the command that applies each of them."""
     try:
-        with alone(options.name):
-            return run_with_cancellation(partial(trials.run, say=log.info, warn=log.warning), cleanup=trials.end)
+        with exclusive(options):
+            run = SweepRun(options, get_run_logger())
+            return run_with_cancellation(run.run, cleanup=run.stop)
     except FlowError as error:
         return Failed(message=str(error), data=error)
 
 
-class _Trials:
-    """The trials that go on at this moment."""
+class SweepRun:
+    """One run of a sweep, and the trainings that it has started."""
 
-    def __init__(self, options: Sweep) -> None:
-        self._options = options
-        self._jobs: dict[TrialSeed, Job] = {}
-        self._futures: dict[TrialSeed, PrefectFuture[Any]] = {}
-        self._checking = ChildProcesses()
+    def __init__(self, options: Sweep, log: Any) -> None:
+        self._options, self._log = options, log
+        self._children = ChildProcesses()
+        self._jobs: dict[TrialSeed, tuple[TrialJob, PrefectFuture[Any]]] = {}
         self._tag = ""
+        self._warned = False
 
-    def run(self, events: EventQueue, *, say: Callable[[str], object], warn: Callable[[str], object]) -> State[None]:
-        """Run trials until the study has enough."""
-        options = self._options
-        space = check.space(options, Path())
-        plan = Plan(options, space, Path())
-        check.values(space, plan.base, self._checking)
-        study = Study(options, space, plan.common, code=plan.code, ended=lambda: self._checking.stopped)
-        _tell_other_code(options.name, study, warn)
-        with study.held(events.put):
-            try:
-                return self._until_enough(plan, study, events, say=say, warn=warn)
-            except BaseException as error:
-                if isinstance(error, TakenOverError):
-                    self._tag = ""  # its runs are the other's now
-                self.end()  # before the study is given back
-                raise
-
-    def _until_enough(
-        self,
-        plan: Plan,
-        study: Study,
-        events: EventQueue,
-        *,
-        say: Callable[[str], object],
-        warn: Callable[[str], object],
-    ) -> State[None]:
-        options = self._options
-        scheduler = TrialScheduler(options, study, seed=plan.seed, say=say)
-        watched = _Pruning(options, study, warn)
-        start = self._starter(plan, study, scheduler, events)
+    def run(self, events: EventQueue) -> State[None]:
+        """Run trials until the study is complete."""
+        options, root = self._options, Path()
+        space = Space.load(options, root)
+        builder = TrialBuilder(options, space, root)
+        space.check_values(builder.base, self._children)
+        study = Study(options, space, builder.identity, should_stop=lambda: self._children.stopped)
+        scheduler = TrialScheduler(options, study, seed=builder.seed, log=self._log.info)
+        run_trial = self._executor(builder, study)
         while True:
-            while len(self._futures) < options.max_concurrent and (trial_seed := scheduler.next()) is not None:
-                start(trial_seed)
-            if not self._futures:
-                state = summary.show(options, study, say=say)
-                run_in_thread(partial(self._publish, plan, study, say=say, warn=warn), events)
+            while len(self._jobs) < options.max_concurrent and (training := scheduler.next()) is not None:
+                setting = study.setting(training.number)
+                trial = builder.build(training.number, setting, seed=training.seed)
+                job = TrialJob(trial, run_trial, should_prune=partial(scheduler.should_prune, training))
+                self._start(training, job, events)
+            if not self._jobs:
+                state = summary.write(options, study.snapshot(), log=self._log.info)
+                run_in_thread(partial(self._publish, builder, study), events)
                 return state
-            job = self._ended(next_event(events))
-            scheduler.ended(job)
-            watched.ended(job)
+            job = self._collect(next_event(events))
+            scheduler.finish(job)
+            self._warn_without_curve(job, study)
 
-    def _publish(
-        self, plan: Plan, study: Study, *, say: Callable[[str], object], warn: Callable[[str], object]
-    ) -> None:
-        if self._options.executor == "pool" and workspace.has_remote(plan.base):
-            self._fetch_winner(plan, study, warn)
-        artifacts.show_tracking(self._checking, SWEEP_TRACKING, self._options.name, on_line=say)
-
-    def _fetch_winner(self, plan: Plan, study: Study, warn: Callable[[str], object]) -> None:
-        """Bring here what the best trial has made on another machine: it is to be registered."""
-        best = summary.winner(self._options, study.recorded)
-        if best is None or best.number in other_code(study.recorded):  # there is no copy of that code
-            return
-        made = plan.trial(best.number, study.setting(best.number), seed=plan.seed)
-        try:
-            checkout.fetch(made, self._checking, base=plan.base)
-        except StageError as error:
-            warn(f"{made.name}, the best, was not brought here: {error}")
-
-    def end(self) -> None:
-        """End every process of every trial, here and elsewhere."""
-        terminate_all([self._checking, *(job.children for job in self._jobs.values())])
+    def stop(self) -> None:
+        """Terminate all processes of all trials, here and on other machines."""
+        terminate_all([self._children, *(job.children for job, _ in self._jobs.values())])
         if self._tag:
-            pool.end_at_last(self._tag, warn=get_run_logger().warning)
-            self._tag = ""
+            remote.cancel_runs_or_warn(self._tag, self._log.warning)
 
-    def _starter(
-        self, plan: Plan, study: Study, scheduler: TrialScheduler, events: EventQueue
-    ) -> Callable[[TrialSeed], None]:
-        work = self._work(plan, study)
+    def _executor(self, builder: TrialBuilder, study: Study) -> RunTrial:
+        if self._options.executor == "local":
+            return partial(trial.run, source=builder.base)
+        self._tag = f"sweep:{self._options.name}-{study.id}"
+        remote.cancel_runs(self._tag)  # those of a sweep that was killed
+        return partial(remote.run_on_pool, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s)
 
-        def start(trial_seed: TrialSeed) -> None:
-            number, seed = trial_seed
-            made = plan.trial(number, study.setting(number), seed=seed)
-            made.write()
-            job = self._jobs[trial_seed] = Job(made, work, partial(scheduler.judge, trial_seed))
-            future = self._futures[trial_seed] = run_trial.submit(made.title, job, return_state=False)
-            future.add_done_callback(lambda _: events.put(trial_seed))
+    def _start(self, training: TrialSeed, job: TrialJob, events: EventQueue) -> None:
+        job.trial.write()
+        future = run_job.submit(job.trial.title, job, return_state=False)
+        self._jobs[training] = job, future
+        future.add_done_callback(lambda _: events.put(training))
 
-        return start
-
-    def _work(self, plan: Plan, study: Study) -> Work:
-        if self._options.executor == "pool":
-            self._tag = f"sweep:{self._options.name}-{study.id}"
-            pool.end_tagged(self._tag)  # what a sweep that was killed left
-            return partial(pool.run, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s)
-        return partial(trial.run, source=plan.base)
-
-    def _ended(self, trial_seed: TrialSeed) -> Job:
-        job, future = self._jobs.pop(trial_seed), self._futures.pop(trial_seed)
-        if job.measured is None and not job.why:  # Prefect ended it
-            job.why = str(retry(lambda: future.state).message)
+    def _collect(self, training: TrialSeed) -> TrialJob:
+        job, future = self._jobs.pop(training)
+        if job.result is None and not job.reason:  # Prefect ended the task
+            job.reason = str(retry(lambda: future.state).message)
         return job
 
-
-class _Pruning:
-    """Says once if pruning is asked for and a trial has nothing that it could be judged by."""
-
-    def __init__(self, options: Sweep, study: Study, warn: Callable[[str], object]) -> None:
-        self._curve = options.pruner.metric if options.pruner else None
-        self._study, self._warn = study, warn
-
-    def ended(self, job: Job) -> None:
-        """Look at a training that was measured."""
-        curve, number = self._curve, job.trial.number
-        if curve is None or job.measured is None or self._study.trials[number].intermediate_values:
+    def _warn_without_curve(self, job: TrialJob, study: Study) -> None:
+        """Warn once if trials are to be pruned by what they do not write."""
+        pruner = self._options.pruner
+        if pruner is None or self._warned or job.result is None:
             return
-        there = ", ".join(names(job.trial.folder))
-        self._warn(
-            f"{job.trial.name} has no {curve} in its history, so that nothing prunes it"
-            f"{f'; there are: {there}' if there else ''}; name in pruner.metric what training writes "
+        if study.trials[job.trial.number].intermediate_values:
+            return
+        keys = ", ".join(curve.list_keys(job.trial.folder))
+        self._log.warning(
+            f"{job.trial.name} has no {pruner.metric} in its history.jsonl, so that nothing is pruned"
+            f"{f'; there are: {keys}' if keys else ''}; set pruner.metric to a value that training writes "
             "(validation_fd: set validation.every in params.yaml)"
         )
-        self._curve = None
+        self._warned = True
 
+    def _publish(self, builder: TrialBuilder, study: Study) -> None:
+        if self._options.executor == "pool" and workspace.has_remote(builder.base):
+            self._pull_best(builder, study)
+        artifacts.show_tracking(self._children, TRACKING, self._options.name, on_line=self._log.info)
 
-def _tell_other_code(name: str, study: Study, warn: Callable[[str], object]) -> None:
-    if other := other_code(study.recorded):
-        warn(
-            f"sweep {name} goes on with other code than before, with which {len(other)} of its trials ended; the "
-            f"summary marks them as {summary.OTHER_CODE}; a sweep of another name would start afresh"
-        )
+    def _pull_best(self, builder: TrialBuilder, study: Study) -> None:
+        """Pull the outputs of the best trial, which ran on another machine: MLflow's registry takes its weights."""
+        best = summary.find_best(self._options, study.snapshot())
+        if best is None:
+            return
+        trial = builder.build(best.number, study.setting(best.number), seed=builder.seed)
+        try:
+            trial.prepare(builder.base)
+            checkout(trial, self._children, options=trial.pull_options(pull=True), folder=trial.folder)
+        except StageError as error:
+            self._log.warning("%s, the best, was not pulled: %s", trial.name, error)

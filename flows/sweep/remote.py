@@ -1,114 +1,311 @@
-"""A trial that a worker has taken: `trial`, the deployment that a sweep sends to other machines."""
+"""Trials on other machines: each is a run of the `trial` deployment, which any worker of the pool may take.
+
+Machines share nothing but servers. A trial reports to its sweep (curve, heartbeat, result) by one artifact of its run,
+and sends its outputs to the DVC remote.
+"""
 
 import sys
 import time
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from queue import Empty
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 from prefect import flow
-from prefect.client.schemas.objects import State
-from prefect.exceptions import PrefectException
-from prefect.futures import PrefectFuture
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from flows import devices
-from flows.cancellation import EventQueue, run_with_cancellation, wait_for_task
-from flows.exceptions import DvcError
+from flows.cancellation import EventQueue, run_in_thread, run_with_cancellation
+from flows.exceptions import ConnectionLostError, DvcError, RefusedError, StageError, StoppedError
 from flows.processes import ChildProcesses
-from flows.stages import child_environment
+from flows.retry import call_periodically, is_prefect_outage, retry
+from flows.stages import child_environment, error_message
 from flows.sweep import trial as trials
 from flows.sweep import workspace
-from flows.sweep.job import Job, run_trial
-from flows.sweep.report import UNFIT, TrialReport, published
-from flows.sweep.trial import Trial
+from flows.sweep.curve import Point
+from flows.sweep.trial import Trial, TrialJob, TrialResult
 
-HERE = Path()
-POLL_S = 0.5
-PAUSES_S = (10.0, 60.0)
-"""How long to wait before outputs are sent to the DVC remote again, or asked for."""
-HOLD_S = 30.0
-"""How long a machine that cannot run a trial keeps it, and takes no other: else it would take the repeated one too."""
+DEPLOYMENT = "trial/trial"
+POLL_S = 2.0
+START_S = 60.0
+"""How much longer than its heartbeat timeout a trial may take from being taken by a worker to its first heartbeat."""
+CANCEL_TIMEOUT_S = 60.0
+HEARTBEAT_S = 3.0
+RESULT_TIMEOUT_S = 3600.0
+"""How long Prefect's server may be away when a trial ends, before its result is lost."""
+REMOTE_TIMEOUT_S = 120.0
+"""How long the DVC remote may be away."""
+_TYPE = "trial"
+_UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+
+
+@dataclass
+class TrialReport:
+    """What a trial on another machine tells its sweep: the curve so far and, at the end, the result."""
+
+    points: list[Point] = field(default_factory=list)
+    result: TrialResult | None = None
+
+    @classmethod
+    def load(cls, data: Any) -> "TrialReport":
+        """Read it from an artifact, in which NaN became null."""
+        points = [(step, value) for step, value in data["points"] if value is not None]
+        return cls(points, TrialResult.load(data["result"]) if data["result"] else None)
+
+
+def run_on_pool(
+    trial: Trial,
+    children: ChildProcesses,
+    *,
+    tag: str,
+    heartbeat_timeout_s: float,
+    on_line: Callable[[str], object],
+    on_points: Callable[[list[Point]], object],
+) -> TrialResult:
+    """Run a trial on whichever machine of the pool takes it.
+
+    Args:
+        trial: The trial.
+        children: Terminated if the sweep stops; the run is then cancelled.
+        tag: Marks all runs of the sweep.
+        heartbeat_timeout_s: Seconds without a heartbeat after which the trial counts as lost.
+        on_line: Called with lines for the log.
+        on_points: Called with new points of the curve by which trials are pruned.
+
+    Raises:
+        StageError: if the trial fails, with its message.
+        ConnectionLostError: if there is no heartbeat, or the run was deleted.
+        RefusedError: if there is no such deployment, or the server refuses to show its runs.
+        StoppedError: if `children` were terminated.
+    """
+    run = _create_run(trial, tag, children)
+    on_line(f"{trial.name} waits for a worker: python -m flows.worker")
+    with get_client(sync_client=True) as client:
+        return WatchedRun(client, run, heartbeat_timeout_s).wait(children, on_points)
+
+
+def cancel_runs(tag: str, *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
+    """Cancel all runs with a tag; Prefect does not cancel them with the flow run that created them.
+
+    Raises:
+        ConnectionLostError: if the server is away for that long.
+    """
+    retry(partial(_cancel_runs, tag), timeout_s=timeout_s)
+
+
+def cancel_runs_or_warn(tag: str, warn: Callable[[str], object], *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
+    """Cancel them because the sweep stops, whose reason to stop must not be hidden by another error."""
+    try:
+        cancel_runs(tag, timeout_s=timeout_s)
+    except (ConnectionLostError, RefusedError) as error:
+        warn(f"trials on other machines may go on: {error}; cancel those with the tag {tag} on Prefect's page")
+
+
+class WatchedRun:
+    """A flow run on another machine that is polled until it ends."""
+
+    def __init__(self, client: SyncPrefectClient, run: UUID, heartbeat_timeout_s: float) -> None:
+        self._client, self._run, self._timeout_s = client, run, heartbeat_timeout_s
+        self._heartbeat: Any = None
+        self._silence_s = 0.0
+        self._points = 0
+
+    def wait(self, children: ChildProcesses, on_points: Callable[[list[Point]], object]) -> TrialResult:
+        """Wait for the result."""
+        while True:
+            try:
+                result = self._poll(children, on_points)
+                if result:
+                    return result
+            except ObjectNotFound as error:
+                if not children.stopped:
+                    raise ConnectionLostError("its run was deleted") from error
+            except (httpx.HTTPError, PrefectException) as error:
+                is_prefect_outage(error)  # raises if the server refuses
+                self._silence_s = 0.0  # a server that is away says nothing of a trial
+            if children.stopped:  # and the server is away or the run is deleted
+                raise StoppedError("the trial was stopped with its sweep")
+            time.sleep(POLL_S)
+
+    def _poll(self, children: ChildProcesses, on_points: Callable[[list[Point]], object]) -> TrialResult | None:
+        run = self._client.read_flow_run(self._run)
+        report, heartbeat = self._read_report()
+        if run.state_type not in (StateType.SCHEDULED, StateType.PENDING):
+            on_points(report.points[self._points :])
+            self._points = len(report.points)
+        if children.stopped:
+            _cancel(self._client, self._run, run.state_type)
+            raise StoppedError("the trial was stopped with its sweep")
+        if run.state and run.state.is_final():
+            if run.state.is_completed() and report.result:
+                return report.result
+            raise StageError(run.state.message or f"its run ended as {run.state.name}")
+        self._check_heartbeat(run, heartbeat)
+        return None
+
+    def _check_heartbeat(self, run: FlowRun, heartbeat: Any) -> None:
+        """Sum up the polls that brought nothing new: time in which the server is away does not count."""
+        seen = (run.state_type, heartbeat)
+        waiting = run.state_type == StateType.SCHEDULED  # for a worker
+        self._silence_s = 0.0 if waiting or seen != self._heartbeat else self._silence_s + POLL_S
+        self._heartbeat = seen
+        starting = START_S if run.state_type == StateType.PENDING else 0.0
+        if self._silence_s > self._timeout_s + starting:
+            message = f"no heartbeat for {self._timeout_s:.0f} s"
+            self._client.set_flow_run_state(self._run, Crashed(message=message), force=True)
+            raise ConnectionLostError(message)
+
+    def _read_report(self) -> tuple[TrialReport, Any]:
+        """Read the latest report and when it was written; there are two where the server's answer was lost."""
+        of_run = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[self._run]), type=ArtifactFilterType(any_=[_TYPE])
+        )
+        reports = self._client.read_artifacts(artifact_filter=of_run, sort=ArtifactSort.UPDATED_DESC, limit=1)
+        return (TrialReport.load(reports[0].data), reports[0].updated) if reports else (TrialReport(), None)
 
 
 @flow(name="trial")
 def trial(options: Trial) -> State[None]:
-    """Train and measure one setting of a sweep on this machine, in a copy of the folder where its worker runs."""
-    report = TrialReport()
-    job = Job(options, _work, lambda points: report.points.extend(points) or False)
+    """Train and evaluate one trial of a sweep on this machine, in a copy of its worker's folder."""
+    report, log = TrialReport(), get_run_logger()
+    job = TrialJob(options, run_and_push, should_prune=lambda points: report.points.extend(points) or False)
+    states: list[State[None]] = []
 
     def work(events: EventQueue) -> State[None]:
-        with published(report):
-            message = _end(run_trial.submit(options.title, job, return_state=False), job, events)
-            report.measured = job.measured
-            if job.unfit:
-                _hold(events)
-        return _said(job, message)
+        with uploading(report):
+            run_in_thread(lambda: states.append(job.run(log.info)), events)
+            report.result = job.result
+        return states[0]
 
     return run_with_cancellation(work, cleanup=job.children.terminate)
 
 
-def _end(future: PrefectFuture[Any], job: Job, events: EventQueue) -> str:
-    """Wait for the training's end; say what Prefect says of it, which it cannot while its server is away."""
+@contextmanager
+def uploading(report: TrialReport) -> Iterator[None]:
+    """Upload this flow run's report every few seconds while the block runs, and at its end.
+
+    Raises:
+        ConnectionLostError: if the server is away for too long at the beginning or the end; in between it may be.
+    """
+    artifact = retry(partial(_create_artifact, report))
+
+    def upload() -> None:
+        with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
+            _update_artifact(artifact, report)
+
+    with call_periodically(upload, interval_s=HEARTBEAT_S):
+        yield
+    retry(partial(_update_artifact, artifact, report), timeout_s=RESULT_TIMEOUT_S)
+
+
+def push(trial: Trial, children: ChildProcesses) -> str:
+    """Send a trial's outputs to the DVC remote, the only way to other machines; return why that failed."""
     try:
-        return str(wait_for_task(future, events).message)
-    except (httpx.HTTPError, PrefectException):
-        if job.measured is None and not job.why:  # it did not begin
-            raise
-        return "Prefect's server was away at its end"
+        _retry_dvc(lambda: _push(trial, children), children)
+    except ConnectionLostError as error:
+        return str(error)
+    return ""
 
 
-def _hold(events: EventQueue) -> None:
-    """Wait, and hear meanwhile that the flow is cancelled."""
-    with suppress(Empty):
-        reason = events.get(timeout=HOLD_S)
-        if isinstance(reason, BaseException):
-            raise reason
+def run_and_push(trial: Trial, children: ChildProcesses, **callbacks: Any) -> TrialResult:
+    """Run a trial in the current folder's workspace and send its outputs to the DVC remote, if there is one.
 
-
-def _said(job: Job, message: str) -> State[None]:
-    if job.measured:
-        return Completed(message=message)
-    return Failed(name=UNFIT if job.unfit else "Failed", message=job.why or message)
-
-
-def _work(trial: Trial, children: ChildProcesses, **hands: Any) -> trials.TrialResult:
-    remote = workspace.has_remote(HERE)
-    measured = _run(trial, children, pull=remote, **hands)
-    why = _push(trial, children) if remote else "there is no default DVC remote"
-    if not why:
-        return measured
-    warning = f"its outputs stay on {devices.machine_name()}: {why}"
+    What fails by DVC, and not by a stage, is repeated: its remote may be away for a while.
+    """
+    root = Path()
+    has_remote = workspace.has_remote(root)
+    run = partial(trials.run, trial, children, source=root, pull=has_remote, **callbacks)
+    result = _retry_dvc(run, children)
+    problem = push(trial, children) if has_remote else "there is no default DVC remote"
+    if not problem:
+        return result
+    warning = f"its outputs stay on {devices.machine_name()}: {problem}"
     get_run_logger().warning("%s: %s", trial.name, warning)
-    return replace(measured, warning=warning)
+    return replace(result, warning=warning)
 
 
-def _run(trial: Trial, children: ChildProcesses, *, pull: bool, **hands: Any) -> trials.TrialResult:
-    """Run it, again where DVC has failed and no stage: a remote that is away for a minute costs no try."""
-    for pause_s in PAUSES_S:
-        try:
-            return trials.run(trial, children, source=HERE, pull=pull, **hands)
-        except DvcError as error:
-            get_run_logger().warning("%s: %s; it goes on in %.0f s", trial.name, error, pause_s)
-            _pause(children, pause_s)
-    return trials.run(trial, children, source=HERE, pull=pull, **hands)
+def _retry_dvc(call: Callable[[], Any], children: ChildProcesses) -> Any:
+    return retry(
+        call,
+        is_outage=lambda error: isinstance(error, DvcError),
+        server="the DVC remote",
+        should_stop=lambda: children.stopped,
+        timeout_s=REMOTE_TIMEOUT_S,
+    )
 
 
-def _push(options: Trial, children: ChildProcesses) -> str:
-    """Send the outputs to the DVC remote: other machines have no other way to them. Return why that is not so."""
-    command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *options.shared, *options.stages]
-    for pause_s in (0.0, *PAUSES_S):
-        _pause(children, pause_s)
-        if not children.run(command, on_line=get_run_logger().warning, env=child_environment(), cwd=options.folder):
-            return ""
-    return "the DVC remote did not take them"
+def _push(trial: Trial, children: ChildProcesses) -> None:
+    command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *trial.shared, *trial.stages]
+    lines: list[str] = []
+    if children.run(command, on_line=lines.append, env=child_environment(), cwd=trial.folder):
+        raise DvcError(error_message(lines) or "dvc push failed")
 
 
-def _pause(children: ChildProcesses, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not children.stopped and time.monotonic() < until:
-        time.sleep(POLL_S)
+def _create_run(trial: Trial, tag: str, children: ChildProcesses) -> UUID:
+    """Create one run, even if the server is away for a while or its answer is lost; return its id."""
+    create = partial(
+        run_deployment,
+        DEPLOYMENT,
+        parameters={"options": trial.model_dump(mode="json")},
+        flow_run_name=f"{trial.sweep} {trial.name}",
+        tags=[tag],
+        timeout=0,
+        idempotency_key=str(uuid4()),
+    )
+    try:
+        run: Any = retry(create, should_stop=lambda: children.stopped)
+    except RefusedError as error:
+        raise RefusedError(
+            f"Prefect runs no deployment {DEPLOYMENT} ({error}); register it with `python -m flows.deployments`"
+        ) from error
+    return run.id
+
+
+def _cancel_runs(tag: str) -> None:
+    unfinished = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[tag]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED)),
+    )
+    with get_client(sync_client=True) as client:
+        while runs := client.read_flow_runs(flow_run_filter=unfinished, limit=200):
+            for run in runs:
+                _cancel(client, run.id, run.state_type)
+
+
+def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:
+    waiting = state == StateType.SCHEDULED  # no worker has it that would react to Cancelling
+    with suppress(ObjectNotFound):  # deleted meanwhile
+        client.set_flow_run_state(run, Cancelled() if waiting else Cancelling(), force=waiting)
+
+
+def _create_artifact(report: TrialReport) -> UUID:
+    with get_client(sync_client=True) as client:
+        artifact = ArtifactCreate(type=_TYPE, data=asdict(report), flow_run_id=UUID(flow_run.id))
+        return client.create_artifact(artifact).id
+
+
+def _update_artifact(artifact: UUID, report: TrialReport) -> None:
+    """Update it by a new client: one that has seen an outage would wait longer each time, up to 30 s."""
+    with get_client(sync_client=True) as client:
+        client.update_artifact(artifact, ArtifactUpdate(data=asdict(report)))

@@ -1,122 +1,221 @@
-"""Which training comes next, and what follows from one that has ended: no Prefect here."""
+"""Which training runs next: the trials of a sweep with their seeds, retries and pruning. No Prefect here."""
 
-import time
+import json
+import shutil
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from dvc.utils.serialize import load_yaml
+
+from flows import dag
 from flows.exceptions import ConnectionLostError, StoppedError, SweepError
-from flows.sweep.config import Sweep
+from flows.sweep import workspace
+from flows.sweep.config import Choice, Sweep
 from flows.sweep.curve import Point
-from flows.sweep.job import Job
+from flows.sweep.space import DATASET, SYSTEM, Setting, Space
 from flows.sweep.study import Study
+from flows.sweep.trial import Trial, TrialJob
+from flows.sweep.workspace import BASE, PARAMS, SWEEPS
 
-TrialSeed = tuple[int, int]
-"""A trial's number and a seed."""
-UNFIT_S = 600.0
-"""How long only machines that cannot run a sweep may take its trainings, before a trial is given up."""
-UNFIT_SAYS_S = 120.0
-"""What has gone on for longer is at work: a machine that is unfit says so sooner."""
+
+class TrialSeed(NamedTuple):
+    """One training: a trial with one of its seeds."""
+
+    number: int
+    seed: int
 
 
 class TrialScheduler:
-    """Hands out trainings: every setting with every seed, failed ones again, until the study has enough.
+    """Hands out trainings: every trial with every seed, failed ones again, until the study is complete.
 
-    With pruning, a setting's first seed goes ahead alone: the others are not worth their time if it is bad.
+    With pruning, a trial's first seed trains alone; the others follow if it is not pruned.
     """
 
-    def __init__(self, sweep: Sweep, study: Study, *, seed: int, say: Callable[[str], object]) -> None:
-        self._sweep, self._study, self._say = sweep, study, say
+    def __init__(self, sweep: Sweep, study: Study, *, seed: int, log: Callable[[str], object]) -> None:
+        self._sweep, self._study, self._log = sweep, study, log
         self._seeds = range(seed, seed + sweep.seeds)
         self._queue: deque[TrialSeed] = deque()
         self._later: dict[int, list[TrialSeed]] = {}
         self._failures: Counter[TrialSeed] = Counter()
         self._closed: set[int] = set()
-        self._begun: dict[TrialSeed, float] = {}
-        self._unfit_since: float | None = None
-        self._reasons: set[str] = set()
 
     def next(self) -> TrialSeed | None:
-        """Return what to train next; nothing if all is done or going on."""
+        """Return what to train next; None if all is done or running."""
         while not self._queue:
             number = self._study.next()
             if number is None:
                 return None
-            known = self._study.measured(number)
-            trial_seeds = [(number, seed) for seed in self._seeds if seed not in known]
-            ahead = 1 if self._sweep.pruner else len(trial_seeds)
-            self._queue.extend(trial_seeds[:ahead])
-            self._later[number] = trial_seeds[ahead:]
+            done = self._study.results(number)
+            trainings = [TrialSeed(number, seed) for seed in self._seeds if seed not in done]
+            first = 1 if self._sweep.pruner else len(trainings)
+            self._queue.extend(trainings[:first])
+            self._later[number] = trainings[first:]
         return self._queue.popleft()
 
-    def judge(self, trial_seed: TrialSeed, points: list[Point]) -> bool:
-        """Say whether a training that goes on should be ended early; only a setting's first seed's curve is kept."""
-        self._begun.setdefault(trial_seed, time.monotonic())
-        number, seed = trial_seed
+    def should_prune(self, training: TrialSeed, points: list[Point]) -> bool:
+        """Store new points of a running training's curve, and return whether to stop it; the first seed decides."""
+        if not points or training.seed != self._seeds[0]:
+            return False
         try:
-            return bool(points) and seed == self._seeds[0] and self._study.report(number, points)
-        except (ConnectionLostError, StoppedError):  # of the study's database, which the sweep itself will hear
+            return self._study.report(training.number, points)
+        except (ConnectionLostError, StoppedError):  # of the study's database, which the sweep itself will see
             return False
 
-    def ended(self, job: Job) -> None:
-        """Take in what became of a training."""
-        trial_seed = number, _ = job.trial.number, job.trial.seed
-        self._begun.pop(trial_seed, None)
-        unfit = job.unfit and self._sweep.executor == "pool"
-        if not unfit:
-            self._unfit_since = None  # somebody can run this sweep, even if there is a queue for them
-        if number in self._closed:
+    def finish(self, job: TrialJob) -> None:
+        """Store what became of a training, and queue what follows."""
+        training = TrialSeed(job.trial.number, job.trial.seed)
+        if training.number in self._closed:
             return
-        if job.measured is not None:
-            self._finish(job)
+        if job.result is not None:
+            self._complete(job)
         elif job.pruned:
-            self._say(f"{job.trial.name} is worse than others and was ended early")
-            self._study.prune(number)
-            self._close(number)
-        elif unfit:
-            self._wait_for_another_machine(trial_seed, job.why)
+            self._log(f"{job.trial.name} is worse than others and was pruned")
+            self._study.prune(training.number)
+            self._close(training.number)
         else:
-            self._repeat_or_fail(trial_seed, job.why)
+            self._retry_or_fail(training, job.reason)
 
-    def _finish(self, job: Job) -> None:
-        number, seed = job.trial.number, job.trial.seed
-        assert job.measured
+    def _complete(self, job: TrialJob) -> None:
+        number = job.trial.number
+        assert job.result
         try:
-            self._study.add(number, seed, job.measured)
+            self._study.add(number, job.trial.seed, job.result)
         except SweepError as error:
             self._fail(number, str(error))
             return
-        values = job.measured.values
-        told = ", ".join(f"{one.metric} {values[one.metric]:.4g}" for one in self._sweep.objectives)
-        self._say(f"{job.trial.name} has {told}")
+        metrics = [objective.metric for objective in self._sweep.objectives]
+        values = ", ".join(f"{metric} {job.result.values[metric]:.4g}" for metric in metrics)
+        self._log(f"{job.trial.name} has {values}")
         self._queue.extend(self._later.pop(number, []))
 
-    def _repeat_or_fail(self, trial_seed: TrialSeed, why: str) -> None:
-        self._failures[trial_seed] += 1
-        if self._failures[trial_seed] > self._sweep.retries:
-            self._fail(trial_seed[0], why)
+    def _retry_or_fail(self, training: TrialSeed, reason: str) -> None:
+        self._failures[training] += 1
+        if self._failures[training] > self._sweep.retries:
+            self._fail(training.number, reason)
             return
-        self._say(f"trial {trial_seed[0]} with seed {trial_seed[1]} is repeated: {why}")
-        self._queue.append(trial_seed)
+        self._log(f"trial {training.number} with seed {training.seed} is retried: {reason}")
+        self._queue.append(training)
 
-    def _wait_for_another_machine(self, trial_seed: TrialSeed, why: str) -> None:
-        """Give the training away again, which counts as no failure, unless nobody seems to be fit for it."""
-        now = time.monotonic()
-        if self._unfit_since is None:
-            self._unfit_since = now
-        at_work = any(now - begun > UNFIT_SAYS_S for begun in list(self._begun.values()))
-        if now - self._unfit_since > UNFIT_S and not at_work:
-            self._fail(trial_seed[0], why)
-            return
-        if why not in self._reasons:
-            self._reasons.add(why)
-            self._say(f"trial {trial_seed[0]} with seed {trial_seed[1]} waits for another machine: {why}")
-        self._queue.append(trial_seed)
-
-    def _fail(self, number: int, why: str) -> None:
-        self._say(f"trial {number} failed: {why}")
-        self._study.fail(number, why)
+    def _fail(self, number: int, reason: str) -> None:
+        self._log(f"trial {number} failed: {reason}")
+        self._study.fail(number, reason)
         self._close(number)
 
     def _close(self, number: int) -> None:
         self._closed.add(number)
-        self._queue = deque(trial_seed for trial_seed in self._queue if trial_seed[0] != number)
+        self._queue = deque(training for training in self._queue if training.number != number)
+
+
+class TrialBuilder:
+    """Makes trials from settings, with code and parameters as they were when the sweep was started.
+
+    Editing the workspace meanwhile changes no trial: they copy the sweep's own copy.
+    """
+
+    def __init__(self, sweep: Sweep, space: Space, root: Path) -> None:
+        self._sweep, self._space = sweep, space
+        self.base = SWEEPS / sweep.name / BASE
+        shutil.rmtree(self.base, ignore_errors=True)
+        outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
+        workspace.copy(root, self.base, outs=outs)
+        axes = {"axes.dataset": list(space.datasets), "axes.system": list(space.systems)}
+        workspace.set_params(self.base / PARAMS, axes)
+        self._params: dict[str, Any] = load_yaml(str(self.base / PARAMS))
+        self._stages = dag.read(self.base)
+        self._digests: dict[tuple[str, ...], str] = {}
+
+    @property
+    def seed(self) -> int:
+        """Return the first seed: the workspace's own."""
+        return int(self._params.get("seed", 0))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what all trials have in common: parameters by path, and the digest of each cell's code as `code`.
+
+        A sweep with another identity needs another name.
+        """
+        params = workspace.flat(self._read([stage for stage in self._stages if stage.cell]))
+        varied = {dimension.path for dimension in self._sweep.space}
+        shared = {path: value for path, value in params if path not in varied and not path.startswith("axes.")}
+        cells = self._space.cells()
+        return shared | {
+            "code": {f"{cell[DATASET]}/{cell[SYSTEM]}": self._digest(self._code(self._own(cell))) for cell in cells}
+        }
+
+    def build(self, number: int, setting: Setting, *, seed: int) -> Trial:
+        """Make the trial of a setting with a seed."""
+        values: dict[str, Choice] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
+        own = self._own(setting)
+        shared = self._upstream(own)
+        code = self._code(own)
+        return Trial(
+            sweep=self._sweep.name,
+            number=number,
+            seed=seed,
+            dataset=str(setting[DATASET]),
+            system=str(setting[SYSTEM]),
+            values=values,
+            params=self._read([*shared, *own]),
+            datasets_tried=len(self._space.datasets),
+            shared=[stage.name for stage in shared],
+            stages=[stage.name for stage in own],
+            inputs=self._inputs(shared, values | {"seed": seed}),
+            code=list(code),
+            digest=self._digest(code),
+            pruning_metric=self._sweep.pruner.metric if self._sweep.pruner else None,
+            gpus=self._sweep.gpus,
+            max_concurrent=self._sweep.max_concurrent,
+        )
+
+    def _own(self, setting: Setting) -> list[dag.Stage]:
+        cell = {DATASET: setting[DATASET], SYSTEM: setting[SYSTEM]}
+        own = [stage for stage in self._stages if stage.cell == cell]
+        if not own:
+            raise SweepError(f"no stage of {dag.FILE} has a matrix of dataset and system, so that nothing is a trial")
+        return own
+
+    def _upstream(self, own: Sequence[dag.Stage]) -> list[dag.Stage]:
+        """Return what these stages read, directly or not, in the DAG's order."""
+        names = {name for stage in own for name in stage.upstream}
+        for stage in reversed(self._stages):
+            if stage.name in names:
+                names.update(stage.upstream)
+        names -= {stage.name for stage in own}
+        return [stage for stage in self._stages if stage.name in names]
+
+    def _code(self, own: Sequence[dag.Stage]) -> tuple[str, ...]:
+        """Return the files and folders that these stages and those upstream depend on."""
+        return tuple(sorted({dag.FILE, *(path for stage in (*self._upstream(own), *own) for path in stage.code)}))
+
+    def _inputs(self, shared: Sequence[dag.Stage], values: Mapping[str, Any]) -> str:
+        """Identify what the shared stages depend on: trials that agree in it share them."""
+        read = {path for stage in shared for path in stage.params}
+        params = {path: value for path, value in values.items() if any(_overlap(path, section) for section in read)}
+        code = self._digest(tuple(sorted({path for stage in shared for path in stage.code})))
+        return json.dumps([[stage.name for stage in shared], params, code], sort_keys=True)
+
+    def _read(self, stages: Sequence[dag.Stage]) -> dict[str, Any]:
+        """Return what these stages read of params.yaml, by path."""
+        paths = sorted({path for stage in stages for path in stage.params})
+        return {path: value for path in paths for value in _lookup(self._params, path)}
+
+    def _digest(self, code: tuple[str, ...]) -> str:
+        if code not in self._digests:
+            self._digests[code] = workspace.digest(self.base, code)
+        return self._digests[code]
+
+
+def _lookup(params: Any, path: str) -> Iterator[Any]:
+    """Yield the value at a path, if there is one."""
+    for key in path.split("."):
+        if not isinstance(params, Mapping) or key not in params:
+            return
+        params = params[key]
+    yield params
+
+
+def _overlap(path: str, section: str) -> bool:
+    return f"{path}.".startswith(f"{section}.") or f"{section}.".startswith(f"{path}.")

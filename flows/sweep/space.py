@@ -1,100 +1,174 @@
-"""The settings that a sweep may try: the combinations of systems, data sets and dimensions."""
+"""The search space: the settings that a sweep may try, checked against params.yaml before anything starts."""
 
+import difflib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, Protocol
 
-from flows.sweep.config import Choice, Dimension
+from dvc.utils.serialize import load_yaml
+
+from flows.exceptions import SweepError
+from flows.processes import ChildProcesses
+from flows.stages import child_environment, error_message
+from flows.sweep.config import Choice, Dimension, Sweep
+from flows.sweep.workspace import PARAMS, set_params
 
 SYSTEM, DATASET = "system", "dataset"
-_AXES = {"systems": SYSTEM, "datasets": DATASET}
-Coded = str | bool | int | float | None
-"""A value as Optuna keeps it, which knows no lists."""
+OptunaValue = str | bool | int | float | None
+"""A value in Optuna's storage, which has no lists."""
 Setting = Mapping[str, Choice]
 """A value for `dataset`, `system` and each path that applies to them."""
 
+_OWNERS = {"systems": SYSTEM, "datasets": DATASET}
+_AXES = {"axes": "systems and datasets", "axes.system": "systems", "axes.dataset": "datasets"}
+_CHECKER = "pipelines.params"
+_PROBES = ".scratch/probes"
+_CHECK = f"""\
+import sys
+from pathlib import Path
+from {_CHECKER} import check
+for path in sys.argv[1:]:
+    try:
+        check(Path(path))
+    except Exception as error:
+        print(error)
+"""
 
-class Suggesting(Protocol):
-    """What the space needs of Optuna's trial; asked twice, it answers the same."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Coded], /) -> Any:
-        """Choose."""
+class Suggester(Protocol):
+    """The part of `optuna.Trial` that suggests values; asked twice, it answers the same."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[OptunaValue], /) -> Any:
+        """Suggest one of the choices."""
         ...
 
     def suggest_int(self, name: str, low: int, high: int, /, *, log: bool) -> int:
-        """Choose a whole number."""
+        """Suggest a whole number."""
         ...
 
     def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float:
-        """Choose a number."""
+        """Suggest a number."""
         ...
 
 
 @dataclass(frozen=True)
 class Space:
-    """All settings; a dimension of one system or data set applies to its own trials only."""
+    """All settings; a dimension of one system or data set applies to the trials of that one only."""
 
     systems: Sequence[str]
     datasets: Sequence[str]
     dimensions: Sequence[Dimension]
 
-    def suggest(self, trial: Suggesting) -> dict[str, Choice]:
+    @classmethod
+    def load(cls, sweep: Sweep, root: Path) -> "Space":
+        """Read a sweep's space, with the systems and data sets of params.yaml where the sweep names none.
+
+        Raises:
+            SweepError: with all names and paths that params.yaml does not have, and metrics never measured before.
+        """
+        params: dict[str, Any] = load_yaml(str(root / PARAMS))
+        axes = params.get("axes", {})
+        space = cls(sweep.systems or axes["system"], sweep.datasets or axes["dataset"], sweep.space)
+        metrics = {name for path in root.glob("metrics/*/*.json") for name in json.loads(path.read_text())}
+        mistakes = [
+            *_unknown("system", space.systems, known=params.get("systems", {})),
+            *_unknown("dataset", space.datasets, known=params.get("datasets", axes["dataset"])),
+            *(line for dimension in sweep.space for line in _check_path(dimension.path, params, space, root)),
+            *_unknown("metric", [objective.metric for objective in sweep.objectives], known=metrics),
+        ]
+        if mistakes:
+            raise SweepError("\n  ".join([f"sweep {sweep.name} does not fit {PARAMS}:", *mistakes]))
+        return space
+
+    def suggest(self, trial: Suggester) -> dict[str, Choice]:
         """Let Optuna choose a setting."""
         setting: dict[str, Choice] = {
             DATASET: trial.suggest_categorical(DATASET, list(self.datasets)),
             SYSTEM: trial.suggest_categorical(SYSTEM, list(self.systems)),
         }
         for dimension in self._applying(setting):
-            setting[dimension.path] = _suggested(dimension, trial)
+            setting[dimension.path] = _suggest(dimension, trial)
         return setting
 
     def grid(self) -> Iterator[dict[str, Choice]]:
-        """Give every combination, the first dimension varying slowest."""
-        for dataset, system in product(self.datasets, self.systems):
-            cell: dict[str, Choice] = {DATASET: dataset, SYSTEM: system}
+        """Yield every combination, the first dimension varying slowest."""
+        for cell in self.cells():
             dimensions = self._applying(cell)
-            for values in product(*(points(dimension) for dimension in dimensions)):
-                yield cell | dict(zip((dimension.path for dimension in dimensions), values, strict=True))
+            for values in product(*(grid_values(dimension) for dimension in dimensions)):
+                yield {**cell, **dict(zip((dimension.path for dimension in dimensions), values, strict=True))}
+
+    def cells(self) -> Iterator[dict[str, str]]:
+        """Yield every pair of a data set and a system."""
+        for dataset, system in product(self.datasets, self.systems):
+            yield {DATASET: dataset, SYSTEM: system}
+
+    def check_values(self, base: Path, children: ChildProcesses) -> None:
+        """Let the project's own checker read params.yaml with every value of the space, ends of ranges included.
+
+        Args:
+            base: A copy of the workspace, into which files are written.
+            children: Runs the checker.
+
+        Raises:
+            SweepError: with the checker's messages.
+        """
+        probes = _probes(self.dimensions) if _has_checker(base) else []
+        paths = [f"{_PROBES}/{number}/{PARAMS}" for number in range(len(probes))]
+        for path, probe in zip(paths, probes, strict=True):
+            (base / path).parent.mkdir(parents=True)
+            shutil.copyfile(base / PARAMS, base / path)
+            set_params(base / path, probe)
+        if not probes:
+            return
+        lines: list[str] = []
+        command = [sys.executable, "-c", _CHECK, *paths]
+        if children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
+            raise SweepError(f"{_CHECKER} ended with an error: {error_message(lines)}")
+        messages = dict.fromkeys(line.strip().removeprefix(f"{PARAMS}: ") for line in lines)
+        messages.pop(f"{PARAMS} does not fit:", None)
+        if messages:
+            raise SweepError("\n  ".join([f"the space does not fit {PARAMS}:", *messages]))
 
     def _applying(self, cell: Mapping[str, Choice]) -> list[Dimension]:
-        return [one for one in self.dimensions if all(cell[axis] == name for axis, name in owners(one.path).items())]
+        return [one for one in self.dimensions if all(cell[axis] == name for axis, name in owner(one.path).items())]
 
 
-def cell(setting: Setting) -> str:
-    """Name a setting's data set and system."""
-    return f"{setting[DATASET]}/{setting[SYSTEM]}"
-
-
-def owners(path: str) -> dict[str, str]:
-    """Say whose a parameter is: `{"system": "inade"}` for systems.inade.width, nothing for what all trials share."""
+def owner(path: str) -> dict[str, str]:
+    """Return whose a parameter is: `{"system": "inade"}` for systems.inade.width, `{}` for a shared one."""
     section, name, *_ = [*path.split("."), "", ""]
-    return {_AXES[section]: name} if section in _AXES else {}
+    return {_OWNERS[section]: name} if section in _OWNERS else {}
 
 
-def points(dimension: Dimension) -> list[Choice]:
-    """Return the values that a grid tries: the choices, or points of the range at even distances."""
+def grid_values(dimension: Dimension) -> list[Choice]:
+    """Return the values that a grid tries: the choices, or evenly spaced points of the range."""
     if dimension.choices:
-        return list({coded(choice): choice for choice in dimension.choices}.values())
+        return list({to_optuna(choice): choice for choice in dimension.choices}.values())
     low, high = _ends(dimension)
-    to, back = (math.log, math.exp) if dimension.log else (_same, _same)
+    scale, unscale = (math.log, math.exp) if dimension.log else (float, float)
     steps = dimension.points - 1
-    inner = [back(to(low) + (to(high) - to(low)) * step / steps) for step in range(1, steps)]
+    inner = [unscale(scale(low) + (scale(high) - scale(low)) * step / steps) for step in range(1, steps)]
     values = [low, *inner, high]
-    return list(dict.fromkeys(round(value) for value in values)) if dimension.integer else [*map(_short, values)]
+    if dimension.integer:
+        return list(dict.fromkeys(round(value) for value in values))
+    return [float(f"{value:.6g}") for value in values]
 
 
-def coded(value: Choice) -> Coded:
-    """Return a value as Optuna keeps it: a list as its JSON text."""
+def to_optuna(value: Choice) -> OptunaValue:
+    """Return a value as Optuna stores it: a list as JSON."""
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _suggested(dimension: Dimension, trial: Suggesting) -> Choice:
+def _suggest(dimension: Dimension, trial: Suggester) -> Choice:
     if dimension.choices:
-        found = trial.suggest_categorical(dimension.path, [coded(choice) for choice in dimension.choices])
-        return {coded(choice): choice for choice in dimension.choices if isinstance(choice, list)}.get(found, found)
+        value = trial.suggest_categorical(dimension.path, [to_optuna(choice) for choice in dimension.choices])
+        lists = {to_optuna(choice): choice for choice in dimension.choices if isinstance(choice, list)}
+        return lists.get(value, value)
     low, high = _ends(dimension)
     if dimension.integer:
         return trial.suggest_int(dimension.path, int(low), int(high), log=dimension.log)
@@ -107,8 +181,43 @@ def _ends(dimension: Dimension) -> tuple[float, float]:
     return dimension.low, dimension.high
 
 
-_same: Callable[[float], float] = float
+def _probes(dimensions: Iterable[Dimension]) -> list[dict[str, Any]]:
+    """Return few settings that together hold every value: the checker takes a second for each."""
+    columns = {one.path: grid_values(one.model_copy(update={"points": 2})) for one in dimensions}
+    rows = max(map(len, columns.values()), default=0)
+    return [{path: column[min(row, len(column) - 1)] for path, column in columns.items()} for row in range(rows)]
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+def _check_path(path: str, params: Mapping[str, Any], space: Space, root: Path) -> list[str]:
+    *parents, leaf = path.split(".")
+    if path in _AXES:
+        return [f"{path}: cannot be a dimension; list the values in {_AXES[path]}"]
+    for axis, name in owner(path).items():
+        names = {SYSTEM: space.systems, DATASET: space.datasets}[axis]
+        if name not in names:
+            return [f"{path}: no trial has {axis} {name!r}; there are: {', '.join(names)}"]
+    section: Any = params
+    for depth, key in enumerate(parents):
+        section = section.get(key) if isinstance(section, Mapping) else None
+        if not isinstance(section, Mapping):
+            return [f"{path}: there is no section {'.'.join(parents[: depth + 1])}{_nearest(key, params)}"]
+    if isinstance(section.get(leaf), Mapping):
+        return [f"{path}: is a section; name one of its parameters: {', '.join(section[leaf]) or 'none'}"]
+    if leaf in section or (parents and _has_checker(root)):  # may have a default in the code: the checker knows
+        return []
+    return [f"{path}: there is no such parameter{_nearest(leaf, section)}"]
+
+
+def _unknown(kind: str, names: Iterable[str], *, known: Iterable[str]) -> list[str]:
+    known = list(known)
+    allowed = f"; there are: {', '.join(sorted(known))}"
+    return [f"{kind} {name!r} is unknown{allowed}" for name in names if known and name not in known]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; there are: {', '.join(known)}"
+
+
+def _has_checker(root: Path) -> bool:
+    return (root / Path(*_CHECKER.split("."))).with_suffix(".py").exists()

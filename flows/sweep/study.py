@@ -1,239 +1,253 @@
-"""The sweep's memory: an Optuna study, in which every trial is written down as soon as anything is known of it.
+"""The Optuna study of a sweep: every trial is stored as soon as anything is known of it.
 
-A trial that was running when its sweep died is taken up again with its number, and so with its workspace and states.
+A trial that was running when its sweep was killed is run again under its number, and so in its workspace.
 """
 
 import json
 import logging
+import os
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
-from flows.exceptions import SweepError, TakenOverError
-from flows.sweep import storage
-from flows.sweep.config import Sweep
+from flows.exceptions import SweepError
+from flows.retry import TIMEOUT_S, retry
+from flows.sweep.config import Direction, Sweep
 from flows.sweep.curve import Point
-from flows.sweep.lock import Lease
-from flows.sweep.space import Setting, Space, cell, coded
+from flows.sweep.space import Setting, Space, to_optuna
 from flows.sweep.trial import TrialResult, finite
+from flows.sweep.workspace import SWEEPS
 
-_MEANT, _SETTING, _SEED, _WHY, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
-_AGAIN, _ID, _CODE = "again", "id", "code"
+DATABASE = "SMIS_STUDIES"
+"""The environment variable with the address of a database that several machines or workspaces share."""
+_IDENTITY, _SETTING, _SEED, _REASON, _PRUNED_AT = "sweep", "setting", "seed-", "why", "pruned_at"
+_RETRY_OF, _ID = "again", "id"
 _MAY_CHANGE = {"trials", "max_concurrent", "retries", "executor", "gpus", "heartbeat_timeout_s"}
+_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
+"""When PostgreSQL's client gives up a server that is silent: by default, after many minutes."""
+T = TypeVar("T")
 
 optuna.logging.set_verbosity(logging.WARNING)
 
 
+class DatabaseOutageError(Exception):
+    """The database of studies does not answer."""
+
+
 class Study:
-    """Which settings were tried, which come next, and what became of each."""
+    """Which settings were tried, which comes next, and what became of each.
+
+    Each method is idempotent and is repeated while the database is away.
+    """
 
     def __init__(
         self,
         sweep: Sweep,
         space: Space,
-        common: Mapping[str, Any] | None = None,
+        identity: Mapping[str, Any] | None = None,
         *,
-        code: Mapping[str, str] | None = None,
-        ended: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], bool] = lambda: False,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Open the study, or go on with it; `common` is what all its trials have in common.
+        """Create the study, or resume it.
 
-        `code` has a digest for each data set and system, named by `cell`, of what their trials are made of now.
-        Once the sweep has `ended`, nothing waits for a database that is away.
+        Args:
+            sweep: The options.
+            space: The settings to try.
+            identity: What all trials have in common, such as other parameters and the digest of the code.
+            should_stop: Whether the sweep has stopped, so that nothing waits for the database any more.
+            timeout_s: Seconds for which the database may be away.
 
         Raises:
-            SweepError: if the name belongs to a sweep that asks for something else, or goes on elsewhere.
+            SweepError: if the name belongs to a sweep with other options or another identity.
         """
         self._sweep, self._space = sweep, space
-        self._study = optuna.create_study(
-            storage=storage.opened(ended=ended),
-            study_name=sweep.name,
-            directions=[objective.direction for objective in sweep.objectives],
-            pruner=_pruner(sweep),
-            load_if_exists=True,
-        )
-        self._check_meaning(common or {})
-        self._lease = Lease(self._study) if storage.shared() else None
-        if self._lease:
-            self._lease.take()
-        self._study.set_user_attr(_CODE, dict(code or {}))
-        # Another seed each time: a sampler that starts anew would else draw the settings that it drew before.
+        self._should_stop, self._timeout_s = should_stop, timeout_s
+        self._handed_out: set[int] = set()
+        self._directions: list[Direction] = [objective.direction for objective in sweep.objectives]
+        create = partial(optuna.create_study, storage=open_storage(), study_name=sweep.name, pruner=_pruner(sweep))
+        self._study = self._retry(lambda: create(directions=self._directions, load_if_exists=True))
+        self._retry(lambda: self._check_identity(identity or {}))
+        # Another seed each time: a resumed sampler would otherwise draw the same settings again.
         self._study.sampler = _sampler(sweep, seed=len(self.trials))
-        self._unfinished = [trial.number for trial in self.trials if trial.state == TrialState.RUNNING]
-        self._again()
+        self._retry(self._enqueue_failed)
         if sweep.sampler == "grid":
-            self._enqueue_grid()
-
-    def held(self, lost: Callable[[TakenOverError], object]) -> AbstractContextManager[None]:
-        """Meanwhile, keep the study from sweeps of the same name elsewhere; `lost` hears that one has taken it over."""
-        return self._lease.held(lost) if self._lease else nullcontext()
+            self._retry(self._enqueue_grid)
 
     @property
     def id(self) -> str:
-        """Tell this study from another person's of the same name."""
+        """Distinguish this study from one of the same name in another database."""
+        return self._retry(self._read_id)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trials by number."""
+        return self._retry(lambda: self._study.get_trials(deepcopy=False))
+
+    def snapshot(self) -> optuna.Study:
+        """Return a copy in memory, for what only reads."""
+        copy = optuna.create_study(study_name=self._sweep.name, directions=self._directions)
+        copy.add_trials(self.trials)
+        return copy
+
+    def next(self) -> int | None:
+        """Return the number of the next trial: first those that a killed sweep left running, then new ones."""
+        return self._retry(self._next)
+
+    def setting(self, number: int) -> Setting:
+        """Return a trial's data set, system and values."""
+        return setting(self.trials[number])
+
+    def results(self, number: int) -> dict[int, TrialResult]:
+        """Return a trial's results by seed."""
+        return results(self.trials[number])
+
+    def add(self, number: int, seed: int, result: TrialResult) -> None:
+        """Store the result of one seed of a trial; with the last seed, the trial is complete.
+
+        Raises:
+            SweepError: if an objective is missing.
+        """
+        values = finite(result.values)
+        for objective in self._sweep.objectives:
+            if objective.metric not in values:
+                measured = ", ".join(values) or "none"
+                raise SweepError(f"{objective.metric} was not measured, or is not finite; there are: {measured}")
+        self._retry(lambda: self._add(number, seed, asdict(result) | {"values": values}))
+
+    def fail(self, number: int, reason: str) -> None:
+        """Store that a trial has failed for good."""
+        self._retry(lambda: self._tell(number, TrialState.FAIL, {_REASON: reason}))
+
+    def prune(self, number: int) -> None:
+        """Store that a trial was stopped early."""
+        step = max(self.trials[number].intermediate_values)
+        self._retry(lambda: self._tell(number, TrialState.PRUNED, {_PRUNED_AT: step}))
+
+    def report(self, number: int, points: Sequence[Point]) -> bool:
+        """Store new points of a trial's curve; return whether to prune it."""
+        return self._retry(lambda: self._report(number, points))
+
+    def _retry(self, call: Callable[[], T]) -> T:
+        return retry(
+            lambda: _raise_outage(call),
+            is_outage=lambda error: isinstance(error, DatabaseOutageError),
+            server="the database of studies",
+            should_stop=self._should_stop,
+            timeout_s=self._timeout_s,
+        )
+
+    def _read_id(self) -> str:
         if _ID not in self._study.user_attrs:
             self._study.set_user_attr(_ID, uuid4().hex[:8])
         return self._study.user_attrs[_ID]
 
-    @property
-    def recorded(self) -> optuna.Study:
-        """Return Optuna's own study."""
-        return self._study
+    def _next(self) -> int | None:
+        trials = self._study.get_trials(deepcopy=False)
+        running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
+        left = [number for number in running if number not in self._handed_out]
+        if not left:
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if not waiting and (self._sweep.sampler == "grid" or len(last_tries(trials)) >= self._sweep.trials):
+                return None
+            left = [self._study.ask().number]
+        trial = self._trial(left[0])
+        trial.set_user_attr(_SETTING, self._space.suggest(trial))
+        self._handed_out.add(left[0])
+        return left[0]
 
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """Return all trials, in their order."""
-        return self._study.get_trials(deepcopy=False)
-
-    def next(self) -> int | None:
-        """Return the number of the next trial to run: first those that a dead sweep left, then new ones."""
-        self._unfinished += self._unheard()
-        if self._unfinished:
-            number = self._unfinished.pop(0)
-            self._suggest(optuna.Trial(self._study, self.trials[number]._trial_id))
-            return number
-        waiting = any(trial.state == TrialState.WAITING for trial in self.trials)
-        if not waiting and (self._sweep.sampler == "grid" or len(last_tries(self.trials)) >= self._sweep.trials):
-            return None
-        trial = self._study.ask()
-        self._suggest(trial)
-        return trial.number
-
-    def setting(self, number: int) -> Setting:
-        """Return a trial's data set, system and values."""
-        return self.trials[number].user_attrs[_SETTING]
-
-    def measured(self, number: int) -> dict[int, TrialResult]:
-        """Return what is known of a trial, by seed."""
-        return measured(self.trials[number])
-
-    def add(self, number: int, seed: int, found: TrialResult) -> None:
-        """Write down what one seed of a trial gave; with the last seed, the trial is finished.
-
-        Raises:
-            SweepError: if an objective was not measured.
-        """
-        if self.trials[number].state.is_finished():
+    def _add(self, number: int, seed: int, result: Mapping[str, Any]) -> None:
+        trial = self._study.get_trials(deepcopy=False)[number]
+        if trial.state.is_finished():
             return
-        there = finite(found.values)
-        for objective in self._sweep.objectives:
-            if objective.metric not in there:
-                raise SweepError(
-                    f"{objective.metric} was not measured, or is no number; there are: {', '.join(there) or 'none'}"
-                )
-        self._note_code(number)
-        self._note(number, f"{_SEED}{seed}", asdict(found) | {"values": there})
-        results = self.measured(number).values()
-        if len(results) == self._sweep.seeds:
-            means = [
-                statistics.fmean(one.values[wanted.metric] for one in results) for wanted in self._sweep.objectives
-            ]
-            self._study.tell(number, means)
+        self._trial(number).set_user_attr(f"{_SEED}{seed}", result)
+        stored = results(self._study.get_trials(deepcopy=False)[number]).values()
+        if len(stored) == self._sweep.seeds:
+            metrics = [objective.metric for objective in self._sweep.objectives]
+            means = [statistics.fmean(result.values[metric] for result in stored) for metric in metrics]
+            self._study.tell(number, means, skip_if_finished=True)
 
-    def fail(self, number: int, why: str) -> None:
-        """Write down that a trial failed for good."""
-        self._note(number, _WHY, why)
-        self._study.tell(number, state=TrialState.FAIL)
+    def _tell(self, number: int, state: TrialState, attributes: Mapping[str, Any]) -> None:
+        if self._study.get_trials(deepcopy=False)[number].state.is_finished():
+            return
+        for name, value in attributes.items():
+            self._trial(number).set_user_attr(name, value)
+        self._study.tell(number, state=state, skip_if_finished=True)
 
-    def report(self, number: int, points: Sequence[Point]) -> bool:
-        """Write down new points of a trial's curve; say whether it should be ended."""
+    def _report(self, number: int, points: Sequence[Point]) -> bool:
+        assert self._sweep.pruner
+        sign = 1 if self._sweep.pruner.direction == self._sweep.objectives[0].direction else -1
         trial = self._trial(number)
-        known = self.trials[number].intermediate_values
+        known = self._study.get_trials(deepcopy=False)[number].intermediate_values
         for step, value in points:
             if step not in known:
-                trial.report(self._sign() * value, step)
+                trial.report(sign * value, step)
         return bool(points) and trial.should_prune()
 
-    def prune(self, number: int) -> None:
-        """Write down that a trial was ended early."""
-        self._note_code(number)
-        self._note(number, _PRUNED_AT, max(self.trials[number].intermediate_values))
-        self._study.tell(number, state=TrialState.PRUNED)
-
-    def _unheard(self) -> list[int]:
-        """Find trials that the database has made, though its answer was lost: they have no setting."""
-        running = (trial for trial in self.trials if trial.state == TrialState.RUNNING)
-        return [one.number for one in running if not setting(one) and one.number not in self._unfinished]
-
-    def _suggest(self, trial: optuna.Trial) -> None:
-        trial.set_user_attr(_SETTING, self._space.suggest(trial))
-
     def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self._study, self.trials[number]._trial_id)
+        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
 
-    def _note(self, number: int, name: str, value: Any) -> None:
-        self._trial(number).set_user_attr(name, value)
-
-    def _note_code(self, number: int) -> None:
-        """Note what a trial is made of: several things, if its seeds are of different code."""
-        now = self._study.user_attrs[_CODE].get(cell(self.setting(number)))
-        known = self.trials[number].user_attrs.get(_CODE, [])
-        if now is not None and now not in known:
-            self._note(number, _CODE, [*known, now])
-
-    def _sign(self) -> int:
-        assert self._sweep.pruner
-        return 1 if self._sweep.pruner.direction == self._sweep.objectives[0].direction else -1
-
-    def _check_meaning(self, common: Mapping[str, Any]) -> None:
-        meant = self._sweep.model_dump(mode="json", exclude=_MAY_CHANGE)
-        meant |= {"systems": list(self._space.systems), "datasets": list(self._space.datasets), **common}
-        before = self._study.user_attrs.get(_MEANT, meant)
-        other = [name for name in meant | before if before.get(name) != meant.get(name)]
-        if other:
+    def _check_identity(self, identity: Mapping[str, Any]) -> None:
+        now = self._sweep.model_dump(mode="json", exclude=_MAY_CHANGE)
+        now |= {"systems": list(self._space.systems), "datasets": list(self._space.datasets), **identity}
+        before = self._study.user_attrs.get(_IDENTITY, now)
+        changed = [name for name in now | before if before.get(name) != now.get(name)]
+        if changed == ["code"]:
+            cells = sorted(cell for cell, digest in now["code"].items() if before["code"].get(cell) != digest)
             raise SweepError(
-                f"sweep {meant['name']} was begun with other {', '.join(other)}; choose another name, "
-                f"or go on with what was meant then: {', '.join(f'{name} {before.get(name)}' for name in other)}"
+                f"sweep {now['name']} was started with other code for {', '.join(cells)}, whose trials do not "
+                "compare; choose another name, or go back to that code"
             )
-        self._study.set_user_attr(_MEANT, meant)
+        if changed:
+            values = ", ".join(f"{name} {before.get(name)}" for name in changed if name != "code")
+            raise SweepError(
+                f"sweep {now['name']} was started with other {', '.join(changed)}; choose another name, "
+                f"or go back to the values of then: {values}"
+            )
+        self._study.set_user_attr(_IDENTITY, now)
 
-    def _again(self) -> None:
-        """Queue trials that failed in an earlier run of the sweep: somebody may have mended the cause."""
-        for trial in last_tries(self.trials):
+    def _enqueue_failed(self) -> None:
+        """Queue trials that failed in an earlier run of the sweep: their cause may have been removed."""
+        for trial in last_tries(self._study.get_trials(deepcopy=False)):
             if trial.state == TrialState.FAIL:
-                self._study.enqueue_trial(trial.params, user_attrs={_AGAIN: trial.number, _SETTING: setting(trial)})
+                attributes = {_RETRY_OF: trial.number, _SETTING: setting(trial)}
+                self._study.enqueue_trial(trial.params, user_attrs=attributes)
 
     def _enqueue_grid(self) -> None:
-        known = {_key(setting(trial)) for trial in self.trials}
+        known = {_key(setting(trial)) for trial in self._study.get_trials(deepcopy=False)}
         for one in self._space.grid():
             if _key(one) not in known:
-                params = {path: coded(value) for path, value in one.items()}
+                params = {path: to_optuna(value) for path, value in one.items()}
                 self._study.enqueue_trial(params, user_attrs={_SETTING: one})
 
 
-def measured(trial: FrozenTrial) -> dict[int, TrialResult]:
-    """Return what is known of a trial, by seed."""
-    return {
-        int(name.removeprefix(_SEED)): TrialResult(**found | {"values": finite(found["values"])})
-        for name, found in _seeds(trial.user_attrs)
-    }
+def results(trial: FrozenTrial) -> dict[int, TrialResult]:
+    """Return a trial's results by seed."""
+    stored = {name: value for name, value in trial.user_attrs.items() if name.startswith(_SEED)}
+    return {int(name.removeprefix(_SEED)): TrialResult.load(value) for name, value in stored.items()}
 
 
 def last_tries(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Leave out trials that failed and were queued again under another number."""
-    repeated = {trial.user_attrs.get(_AGAIN) for trial in trials}
+    repeated = {trial.user_attrs.get(_RETRY_OF) for trial in trials}
     return [trial for trial in trials if trial.number not in repeated]
 
 
-def other_code(study: optuna.Study) -> set[int]:
-    """Return the finished and pruned trials of other code than the sweep has now; of old ones nothing is known."""
-    now: Mapping[str, str] = study.user_attrs.get(_CODE, {})
-    over = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return {trial.number for trial in over if set(trial.user_attrs.get(_CODE, [])) - {now.get(cell(setting(trial)))}}
-
-
-def why(trial: FrozenTrial) -> str:
-    """Return why a trial failed, or where it was pruned."""
-    at = trial.user_attrs.get(_PRUNED_AT)
-    return trial.user_attrs.get(_WHY, "") if at is None else f"ended at step {at}"
+def reason(trial: FrozenTrial) -> str:
+    """Return why a trial failed, or the step at which it was pruned."""
+    step = trial.user_attrs.get(_PRUNED_AT)
+    return trial.user_attrs.get(_REASON, "") if step is None else f"pruned at step {step}"
 
 
 def setting(trial: FrozenTrial) -> Setting:
@@ -241,25 +255,64 @@ def setting(trial: FrozenTrial) -> Setting:
     return trial.user_attrs.get(_SETTING, {})
 
 
-def _key(setting: Setting) -> str:
-    return json.dumps(setting, sort_keys=True)
-
-
 def load(name: str) -> optuna.Study:
-    """Open the study of a sweep that was begun.
+    """Open the study of an existing sweep.
 
     Raises:
         SweepError: if there is none.
     """
-    there = storage.opened()
-    names = optuna.get_all_study_names(there)
+    storage = open_storage()
+    names = optuna.get_all_study_names(storage)
     if name not in names:
         raise SweepError(f"there is no sweep {name!r}; there are: {', '.join(sorted(names)) or 'none'}")
-    return optuna.load_study(study_name=name, storage=there)
+    return optuna.load_study(study_name=name, storage=storage)
 
 
-def _seeds(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((name, value) for name, value in attributes.items() if name.startswith(_SEED))
+def open_storage() -> RDBStorage:
+    """Open the database that `$SMIS_STUDIES` names, or the workspace's own SQLite file.
+
+    Raises:
+        SweepError: if there is no database at that address.
+    """
+    address = os.environ.get(DATABASE)
+    if not address:
+        SWEEPS.mkdir(parents=True, exist_ok=True)
+        # Concurrent sweeps wait for one another's writes.
+        return RDBStorage(f"sqlite:///{SWEEPS / 'studies.db'}", engine_kwargs={"connect_args": {"timeout": 60}})
+    timeouts = _TIMEOUTS if address.startswith("postgresql") else {}
+    try:
+        return RDBStorage(address, engine_kwargs={"pool_pre_ping": True, "connect_args": timeouts})
+    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, StorageInternalError, RuntimeError) as error:
+        raise SweepError(
+            f"the database that {DATABASE} names does not open ({_message(error)}); "
+            "an address is like postgresql+psycopg2://USER:PASSWORD@HOST:5432/optuna"
+        ) from None
+
+
+def _raise_outage(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (StorageInternalError, OperationalError, InterfaceError) as error:
+        if _is_outage(error):
+            raise DatabaseOutageError(_message(error)) from error
+        raise
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    if isinstance(error, StorageInternalError):
+        return _is_outage(error.__cause__)
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def _message(error: BaseException) -> str:
+    """Return the database's own first line, without SQLAlchemy's words around it."""
+    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+def _key(setting: Setting) -> str:
+    return json.dumps(setting, sort_keys=True)
 
 
 def _sampler(sweep: Sweep, *, seed: int) -> BaseSampler:

@@ -1,51 +1,58 @@
-"""One training of a sweep: a setting with a seed, in its own workspace, and what was measured of it."""
+"""One trial with one seed: what a machine must know to run it, its run in its own workspace, and its result."""
 
 import fcntl
 import hashlib
 import json
 import math
 import os
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import BaseModel, Field
 
 from flows import artifacts, devices
 from flows.dag import RAW
-from flows.exceptions import StageError, UnfitError
+from flows.exceptions import FlowError, StageError, StoppedError, SweepError
 from flows.fields import Name, StageName
 from flows.processes import ChildProcesses
 from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.config import Choice
-from flows.sweep.curve import Point, followed
+from flows.sweep.curve import Point, watching
 from flows.sweep.workspace import SWEEPS
 
 FILE = "trial.json"
+_RUNNING = "Running stage '"
 NAME = r"^[a-z0-9][a-z0-9-]*$"
 
 
-class Trial(BaseModel, frozen=True, extra="forbid"):
-    """What a machine must know to run it: parameters of the `trial` deployment, so that everything is plain."""
+class Trial(BaseModel, frozen=True, extra="ignore"):
+    """The parameters of the `trial` deployment, so that all values are plain."""
 
-    sweep: str = Field(pattern=NAME, max_length=50, title="Sweep", description="Its name.")
-    number: int = Field(ge=0, title="Number", description="Optuna's number of the setting.")
+    sweep: str = Field(pattern=NAME, max_length=50, title="Sweep", description="The sweep's name.")
+    number: int = Field(ge=0, title="Number", description="The trial's number in Optuna's study.")
     seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
     dataset: Name = Field(title="Data set")
     system: Name = Field(title="System")
-    values: dict[str, Choice] = Field(default={}, title="Values", description="Paths of params.yaml, and their values.")
-    params: dict[str, Any] = Field(default={}, title="Parameters", description="All that its stages read.")
+    values: dict[str, Choice] = Field(default={}, title="Values", description="What the sweep varies, by path.")
+    params: dict[str, Any] = Field(default={}, title="Parameters", description="All that its stages read, by path.")
     datasets_tried: int = Field(default=1, ge=1, title="Data sets", description="How many the sweep has.")
-    shared: list[StageName] = Field(default=[], title="Shared stages", description="Made once for all trials.")
+    shared: list[StageName] = Field(default=[], title="Shared stages", description="Run once for all trials.")
     stages: list[StageName] = Field(min_length=1, title="Stages", description="The trial's own.")
-    inputs: str = Field(default="", title="Inputs", description="Names all that the shared stages depend on.")
-    code: list[str] = Field(default=[], title="Code", description="The files that the stages are made of.")
-    digest: str | None = Field(default=None, title="Digest", description="Of that code; another machine must have it.")
-    curve: str | None = Field(default=None, title="Curve", description="What pruning looks at.")
+    inputs: str = Field(default="", title="Inputs", description="Identifies what the shared stages depend on.")
+    code: list[str] = Field(default=[], title="Code", description="The files that the stages depend on.")
+    digest: str | None = Field(default=None, title="Digest", description="SHA-256 of that code.")
+    pruning_metric: str | None = Field(default=None, title="Pruning metric", description="A value in history.jsonl.")
     gpus: int = Field(default=1, ge=1, title="GPUs")
     max_concurrent: int = Field(default=1, ge=1, title="Maximum concurrent", description="Trials that share the cores.")
 
@@ -56,42 +63,105 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def title(self) -> str:
-        """Return what the pages of Prefect and MLflow call it: number, what was set, without its section, and seed.
-
-        The data set is named where the sweep has several.
-        """
+        """Return its name on the pages of Prefect and MLflow, such as `rates 3: inade, ema 0.99, seed 0`."""
         cell = [self.dataset, self.system] if self.datasets_tried > 1 else [self.system]
-        told = [*cell, *(f"{path.rsplit('.', 1)[-1]} {shown(value)}" for path, value in self.values.items())]
-        return f"{self.sweep} {self.number}: {', '.join(told)}, seed {self.seed}"
+        values = (f"{path.rsplit('.', 1)[-1]} {shown(value)}" for path, value in self.values.items())
+        return f"{self.sweep} {self.number}: {', '.join([*cell, *values])}, seed {self.seed}"
 
     @property
     def folder(self) -> Path:
-        """Where its workspace lies."""
+        """Return its workspace."""
         return SWEEPS / self.sweep / self.name
 
     def write(self) -> None:
-        """Write it down in its folder, from where it is brought back: all of it or nothing."""
+        """Write its trial.json, from which `apply` reads it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{FILE}.part"
         part.write_text(self.model_dump_json(indent=2) + "\n")
         part.replace(self.folder / FILE)
 
+    def prepare(self, source: Path) -> None:
+        """Copy the small files of a workspace into the trial's own, with its parameters."""
+        cell = {"dataset": self.dataset, "system": self.system}
+        workspace.prepare(source, self.folder, cell=cell, values=self.params | self.values, seed=self.seed)
 
-def shown(value: Choice) -> str:
-    """Write a value as params.yaml does, but for far decimals."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    def pull_options(self, *, pull: bool) -> list[str]:
+        """Return the options with which `dvc repro` restores outputs: from the cache, or with `pull` the remote too.
+
+        Raw files that DVC tracks are not copied to trials; what was made of them comes from the remote in any case.
+        """
+        raw = self.folder / RAW / self.dataset
+        if raw.with_name(f"{raw.name}.dvc").exists() and not raw.exists():
+            return ["--pull", "--allow-missing"]
+        return ["--pull"] if pull else []
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came out: every metric's value, how long it took, and what a person should know of it."""
+    """Every metric's value, the duration, the machine, and a warning for the summary."""
 
     values: Mapping[str, float]
     seconds: float
     machine: str = ""
     warning: str = ""
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> "TrialResult":
+        """Read a result that was stored as JSON, in which NaN became null."""
+        return cls(**{**data, "values": finite(data["values"])})
+
+
+class RunTrial(Protocol):
+    """Runs a trial, on this machine or another."""
+
+    def __call__(
+        self,
+        trial: Trial,
+        children: ChildProcesses,
+        *,
+        on_line: Callable[[str], object],
+        on_points: Callable[[list[Point]], object],
+    ) -> TrialResult:
+        """Run it to its end, pass on its output and its curve."""
+        ...
+
+
+class TrialJob:
+    """A trial that runs, and what became of it: `result`, `pruned`, or the `reason` of its failure."""
+
+    def __init__(
+        self, trial: Trial, run: RunTrial, *, should_prune: Callable[[list[Point]], bool] = lambda points: False
+    ) -> None:
+        self.trial, self.children = trial, ChildProcesses()
+        self.result: TrialResult | None = None
+        self.reason = ""
+        self.pruned = False
+        self._run, self._should_prune = run, should_prune
+
+    def run(self, on_line: Callable[[str], object]) -> State[None]:
+        """Run the trial; its failure is a state, not an exception."""
+        try:
+            self.result = self._run(self.trial, self.children, on_line=on_line, on_points=self._check_pruning)
+        except StoppedError as error:
+            self.reason = str(error)
+            if self.pruned:
+                return Completed(name="Pruned", message="worse than others")
+            return Cancelled(message=self.reason)
+        except FlowError as error:
+            self.reason = str(error)
+            return Failed(message=self.reason, data=error)
+        return Completed(message=", ".join(f"{name} {value:.4g}" for name, value in self.result.values.items()))
+
+    def _check_pruning(self, points: list[Point]) -> None:
+        if not self.pruned and self._should_prune(points):
+            self.pruned = True
+            self.children.terminate()
+
+
+@task(name="trial", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
+def run_job(name: str, job: TrialJob) -> State[None]:
+    """Run a trial as a Prefect task, its output in Prefect's log."""
+    return job.run(get_run_logger().info)
 
 
 def run(
@@ -101,85 +171,114 @@ def run(
     source: Path,
     pull: bool = False,
     on_line: Callable[[str], object],
-    take: Callable[[list[Point]], object],
+    on_points: Callable[[list[Point]], object],
 ) -> TrialResult:
-    """Train and measure a trial in a copy of `source`; a trial that was ended before goes on from its last state.
+    """Train and evaluate a trial on this machine; one that was stopped before resumes from its last checkpoint.
 
-    `pull` asks the DVC remote first for what another machine has made.
+    Args:
+        trial: The trial.
+        children: Runs its stages.
+        source: The workspace to copy.
+        pull: Whether to look in the DVC remote first for what other machines have made.
+        on_line: Called with each line of output.
+        on_points: Called with new points of the curve by which trials are pruned.
 
     Raises:
-        StageError: with a stage's last words.
-        UnfitError: if `source` has other code than the sweep, or the machine too few GPUs.
-        StoppedError: if `children` were ended meanwhile.
+        StageError: if a stage fails.
+        SweepError: if `source` has other code than the sweep.
+        DeviceError: if the machine has too few GPUs.
+        StoppedError: if `children` were terminated.
     """
     begin = time.monotonic()
     _check_code(trial, source)
-    place = trial.folder
-    cell = {"dataset": trial.dataset, "system": trial.system}
-    workspace.prepare(source, place, cell=cell, values=trial.params | trial.values, seed=trial.seed)
-    with devices.locked(
-        trial.gpus, max_concurrent=trial.max_concurrent, should_stop=lambda: children.stopped
-    ) as device:
-        env = device | _tracking(trial)
-        bring = partial(repro, children=children, on_line=on_line, env=env, cwd=place)
-        restored = restoring(trial, pull=pull)
-        _share(trial, lambda: bring([*restored, *trial.shared]))
-        with followed(place, trial.curve, take):
-            bring([*restored, *trial.stages])
-        artifacts.sync_tracking(children, on_line=on_line, workspace=place, env=env)
-    return TrialResult(_metrics(trial), time.monotonic() - begin, devices.machine_name())
+    trial.prepare(source)
+    lock = devices.locked(trial.gpus, max_concurrent=trial.max_concurrent, should_stop=lambda: children.stopped)
+    with lock as device:
+        env = device | _environment(trial)
+        reproduce = partial(repro, children=children, on_line=on_line, env=env, cwd=trial.folder)
+        options = trial.pull_options(pull=pull)
+        _run_shared(trial, lambda: reproduce([*options, *trial.shared]))
+        with watching(trial.folder, trial.pruning_metric, on_points):
+            reproduce([*options, *trial.stages])
+        artifacts.sync_tracking(children, on_line=on_line, workspace=trial.folder, env=env)
+    return TrialResult(read_metrics(trial), time.monotonic() - begin, devices.machine_name())
+
+
+def checkout(
+    trial: Trial,
+    children: ChildProcesses,
+    *,
+    options: Sequence[str],
+    folder: Path,
+    on_output: Callable[[str], object] = lambda output: None,
+) -> str | None:
+    """Restore a trial's outputs in a workspace with its code and parameters; return the first stage that DVC lacks.
+
+    `dvc repro` would run what it cannot restore, so that it is given a shell that runs nothing.
+
+    Raises:
+        StageError: if DVC fails.
+    """
+    lines: list[str] = []
+    no_shell = {"SHELL": shutil.which("false") or "/bin/false"}
+    try:
+        repro([*options, *trial.stages], children, on_line=lines.append, env=no_shell, cwd=folder)
+    except StageError:
+        missing = [line.removeprefix(_RUNNING).partition("'")[0] for line in lines if line.startswith(_RUNNING)]
+        if not missing:
+            raise
+        return missing[-1]
+    on_output("\n".join(lines))
+    return None
+
+
+def read_metrics(trial: Trial) -> dict[str, float]:
+    """Read the finite metrics that a trial's stages have written."""
+    path = Path("metrics", trial.dataset, f"{trial.system}.json")
+    if not (trial.folder / path).exists():
+        raise StageError(f"{trial.name} has no {path}; do its stages write it?")
+    metrics = json.loads((trial.folder / path).read_text())
+    return finite({name: metric.get("value") for name, metric in metrics.items()})
+
+
+def finite(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Leave out NaN, infinity and None."""
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
+def shown(value: Choice) -> str:
+    """Write a value as params.yaml does, floats with four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _check_code(trial: Trial, source: Path) -> None:
     if trial.digest is not None and workspace.digest(source, trial.code) != trial.digest:
-        raise UnfitError(
+        raise SweepError(
             f"{source.resolve()} on {devices.machine_name()} has other code than sweep {trial.sweep}; "
             "bring it to the same state, for example with git pull, and start the sweep again"
         )
 
 
-def restoring(trial: Trial, *, pull: bool) -> list[str]:
-    """Return how `dvc repro` is to restore what others have made: from the cache, or with `pull` from the remote too.
-
-    What was made of raw files that DVC tracks comes from there in any case: these need not come to every trial.
-    """
-    raw = trial.folder / RAW / trial.dataset
-    if raw.with_name(f"{raw.name}.dvc").exists() and not raw.exists():
-        return ["--pull", "--allow-missing"]
-    return ["--pull"] if pull else []
-
-
-def _share(trial: Trial, make: Callable[[], object]) -> None:
-    """Make what trials share once: DVC restores it for the others, but would not hinder them from making it too."""
+def _run_shared(trial: Trial, run_stages: Callable[[], object]) -> None:
+    """Run the stages that trials share in one trial only; DVC's cache restores them for the others."""
     if not trial.shared:
         return
     folder = SWEEPS / trial.sweep / "shared"
     folder.mkdir(parents=True, exist_ok=True)
-    made = folder / hashlib.sha256(trial.inputs.encode()).hexdigest()[:16]
-    with made.with_suffix(".lock").open("w") as lock:
+    done = folder / hashlib.sha256(trial.inputs.encode()).hexdigest()[:16]
+    with done.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            make()
-            made.touch()
+        if not done.exists():
+            run_stages()
+            done.touch()
 
 
-def _tracking(trial: Trial) -> dict[str, str]:
-    """Tell the stages whose trial they are, how many processes they have, and that MLflow's file is the main one."""
-    own = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
-    own["SMIS_RUN"] = trial.title
+def _environment(trial: Trial) -> dict[str, str]:
+    """Tell the stages their trial, how many processes they have, and where MLflow is (default: the main workspace)."""
+    values = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
+    values["SMIS_RUN"] = trial.title
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        own["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
-    return own
-
-
-def _metrics(trial: Trial) -> dict[str, float]:
-    path = trial.folder / "metrics" / trial.dataset / f"{trial.system}.json"
-    if not path.exists():
-        raise StageError(f"{trial.name} has no {path.relative_to(trial.folder)}; do its stages write it?")
-    results = json.loads(path.read_text())
-    return finite({name: result.get("value") for name, result in results.items()})
-
-
-def finite(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Leave out what is no number: on its way from another machine, through Prefect, NaN becomes nothing."""
-    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+        values["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
+    return values

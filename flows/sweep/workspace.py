@@ -1,6 +1,6 @@
-"""An isolated copy of the workspace's small files for each trial, which shares the main workspace's DVC cache.
+"""An isolated copy of the workspace's small files for each trial, with the main workspace's DVC cache.
 
-Links to outs would let one trial write into another's, so that what is big comes from the cache, through DVC.
+Large outputs come from the cache through DVC: by links to them, one trial could write into another's.
 """
 
 import filecmp
@@ -21,21 +21,27 @@ from flows.dag import RAW
 PARAMS = "params.yaml"
 SWEEPS = Path(".scratch/sweeps")
 BASE = "base"
-"""A sweep's folder with the code of the moment when it was started."""
-_NEVER = {".git", ".dvc", ".scratch", ".venv", "__pycache__", "mlartifacts", "mlruns"}
+"""The folder of a sweep with its copy of the code."""
+_EXCLUDED = {".git", ".dvc", ".scratch", ".venv", "__pycache__", "mlartifacts", "mlruns"}
 _LINKED_BYTES = 2**20
 
 
 def copy(source: Path, target: Path, *, outs: Collection[str] = ()) -> Path:
-    """Bring the small files of a workspace to another folder; what ran there before keeps its own dvc.lock and states.
+    """Copy the small files of a workspace; a target that exists keeps its own dvc.lock and checkpoints.
 
-    Returns the target, a DVC workspace without git whose cache is the source's. `outs` are the stages', left out.
+    Args:
+        source: The workspace.
+        target: The copy: a DVC workspace without git, with the source's cache.
+        outs: The outputs of stages, which are left out.
+
+    Returns:
+        The target.
     """
     names = set(_files(source, outs))
     linked = set(_linked(source, names))
     for name in names:
         if "/".join(name.split("/")[:2]) not in linked:
-            _bring(source / name, target / name)
+            _copy_file(source / name, target / name)
     for name in linked:
         _link(source / name, target / name)
     _configure(source, target)
@@ -43,7 +49,7 @@ def copy(source: Path, target: Path, *, outs: Collection[str] = ()) -> Path:
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
-    """Set dotted paths in a params.yaml, comments kept; a section is then the given one, with nothing else in it."""
+    """Set values by path in a params.yaml, keeping comments; a section is replaced as a whole."""
     with modify_yaml(str(path)) as params:
         for dotted, value in values.items():
             section = params
@@ -54,11 +60,20 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def prepare(source: Path, target: Path, *, cell: Mapping[str, str], values: Mapping[str, Any], seed: int) -> None:
-    """Make a trial's workspace: its own params.yaml, its own cell alone in the table."""
+    """Make a trial's workspace: a copy with its own params.yaml, whose axes have its own cell only."""
     copy(source, target)
     shutil.copy2(source / PARAMS, target / PARAMS)
     own = {f"axes.{axis}": [name] for axis, name in cell.items()}
     set_params(target / PARAMS, own | dict(values) | {"seed": seed})
+
+
+def flat(params: Mapping[str, Any], *parents: str) -> Iterator[tuple[str, Any]]:
+    """Yield every value of nested sections with its path, such as `train.ema`."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, *parents, str(key))
+        else:
+            yield ".".join([*parents, str(key)]), value
 
 
 def _section(params: MutableMapping[str, Any], key: str) -> MutableMapping[str, Any]:
@@ -69,19 +84,19 @@ def _section(params: MutableMapping[str, Any], key: str) -> MutableMapping[str, 
 
 def _put(section: MutableMapping[str, Any], key: str, value: Any) -> None:
     if not isinstance(value, Mapping):
-        section[key] = _written(value)
+        section[key] = _yaml_value(value)
         return
     inner = _section(section, key)
-    for gone in set(inner) - set(value):
-        del inner[gone]
-    for name, one in value.items():
-        _put(inner, name, one)
+    for removed in set(inner) - set(value):
+        del inner[removed]
+    for name, item in value.items():
+        _put(inner, name, item)
 
 
-def _written(value: Any) -> Any:
-    """Write 1e-05 as 1.0e-05, which every YAML reader takes for a number."""
+def _yaml_value(value: Any) -> Any:
+    """Write 1e-05 as 1.0e-05, which every YAML reader reads as a number."""
     if isinstance(value, list):
-        return [_written(one) for one in value]
+        return [_yaml_value(item) for item in value]
     text = repr(value)
     if isinstance(value, float) and "e" in text and "." not in text:
         return parse_yaml_for_update(f"value: {text.replace('e', '.0e')}", "")["value"]
@@ -89,52 +104,52 @@ def _written(value: Any) -> Any:
 
 
 def digest(root: Path, code: Sequence[str]) -> str:
-    """Return the SHA-256 of the files and folders that stages are made of: equal on two machines if the code is."""
-    found = hashlib.sha256()
-    for path in below(root, code):
-        found.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+    """Return the SHA-256 of the files and folders that stages depend on, equal on all machines."""
+    total = hashlib.sha256()
+    for path in _below(root, code):
+        total.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def has_remote(root: Path) -> bool:
-    """Say whether a workspace has a default DVC remote."""
+    """Return whether a workspace has a default DVC remote."""
     return "remote" in Config(str(root / ".dvc"), validate=False)["core"]
 
 
-def below(root: Path, names: Iterable[str]) -> list[Path]:
-    """Return the files that these names mean: themselves, or all in a folder."""
-    found = {path for name in names for path in (root / name, *(root / name).rglob("*"))}
-    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+def _below(root: Path, names: Iterable[str]) -> list[Path]:
+    """Return these files, and all files in these folders."""
+    paths = {path for name in names for path in (root / name, *(root / name).rglob("*"))}
+    return sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _files(root: Path, outs: Collection[str]) -> Iterator[str]:
-    """What git would carry, committed or not; without git, all but what stages, DVC or Python made."""
+    """Yield the files that git does not ignore; without git, all but what stages, DVC or Python made."""
     if (root / ".git").exists():
-        names = _listed(root, "--cached", "--others", "--exclude-standard")
+        names = _git_files(root, "--cached", "--others", "--exclude-standard")
         yield from (name for name in names if name.split("/")[0] != ".dvc" and (root / name).is_file())
         return
-    for at, folders, files in os.walk(root):
-        here = Path(at).relative_to(root)
-        folders[:] = [name for name in folders if name not in _NEVER and str(here / name) not in outs]
-        yield from (str(here / name) for name in files if str(here / name) not in outs)
+    for folder, folders, files in os.walk(root):
+        parent = Path(folder).relative_to(root)
+        folders[:] = [name for name in folders if name not in _EXCLUDED and str(parent / name) not in outs]
+        yield from (str(parent / name) for name in files if str(parent / name) not in outs)
 
 
-def _listed(root: Path, *which: str) -> list[str]:
-    asked = ["git", "ls-files", "-z", *which]
-    told = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=True).stdout
-    return [name for name in told.split("\0") if name]
+def _git_files(root: Path, *options: str) -> list[str]:
+    command = ["git", "ls-files", "-z", *options]
+    output = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return [name for name in output.split("\0") if name]
 
 
 def _linked(root: Path, names: Collection[str]) -> Iterator[str]:
-    """What lies in raw/ and is read where it lies: folders and links to them, and files that git ignores.
+    """Yield what is linked and not copied from raw/: folders, links to folders, and files that git ignores.
 
-    Not what DVC tracks, which need not come, nor folders in which git keeps something, which come like all its files.
+    Not what DVC tracks, which trials do not need, nor folders with files of git, which are copied like all of those.
     """
-    tracked = _listed(root, RAW) if (root / ".git").exists() else []
-    kept = {"/".join(name.split("/")[:2]) for name in tracked if name.count("/") > 1}
+    tracked = _git_files(root, RAW) if (root / ".git").exists() else []
+    in_git = {"/".join(name.split("/")[:2]) for name in tracked if name.count("/") > 1}
     for path in sorted((root / RAW).glob("*")):
         name = f"{RAW}/{path.name}"
-        if name in kept or path.with_name(f"{path.name}.dvc").exists():
+        if name in in_git or path.with_name(f"{path.name}.dvc").exists():
             continue
         if path.is_dir() or (path.is_file() and name not in names):
             yield name
@@ -148,30 +163,30 @@ def _link(source: Path, target: Path) -> None:
     target.symlink_to(source.resolve())
 
 
-def _bring(source: Path, target: Path) -> None:
-    own = source.name == "dvc.lock"  # each trial's DVC has its own
-    if target.exists() and (own or filecmp.cmp(source, target)):
+def _copy_file(source: Path, target: Path) -> None:
+    is_lock = source.name == "dvc.lock"  # each trial's DVC has its own
+    if target.exists() and (is_lock or filecmp.cmp(source, target)):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    if source.stat().st_size > _LINKED_BYTES:  # raw pictures, say: only read
+    if source.stat().st_size > _LINKED_BYTES:  # raw images, for example: only read
         target.symlink_to(source.resolve())
     else:
         shutil.copy2(source, target)
 
 
 def _configure(source: Path, target: Path) -> None:
-    """Give the copy the source's remotes and credentials, and its cache.
+    """Give the copy the source's remotes, credentials and cache.
 
-    By a path from the copy: DVC writes no letter into this file that is not ASCII, and an absolute path may have some.
+    The cache by a relative path: DVC writes this file as ASCII, and an absolute path may have other letters.
     """
-    theirs, ours = source.resolve() / ".dvc", target.resolve() / ".dvc"
-    ours.mkdir(parents=True, exist_ok=True)
-    merged: Any = Config(str(theirs), validate=False)
-    cache = merged.get("cache", {}).get("dir") or RelPath((theirs / "cache").resolve())
-    with Config(str(ours), validate=False).edit("local") as opened:
+    source_config, target_config = source.resolve() / ".dvc", target.resolve() / ".dvc"
+    target_config.mkdir(parents=True, exist_ok=True)
+    merged: Any = Config(str(source_config), validate=False)
+    cache = merged.get("cache", {}).get("dir") or RelPath((source_config / "cache").resolve())
+    with Config(str(target_config), validate=False).edit("local") as opened:
         config: Any = opened
         config["core"] = {**merged["core"], "no_scm": True}
         config["remote"] = merged.get("remote", {})
         config["cache"] = {"dir": cache, "type": "reflink,symlink,copy"}
-    (ours / "config.local").chmod(0o600)
+    (target_config / "config.local").chmod(0o600)

@@ -9,9 +9,10 @@ import pytest
 
 from flows import dag
 from flows.exceptions import SweepError
-from flows.sweep import Sweep, check
+from flows.sweep import Sweep
 from flows.sweep.apply import find
-from flows.sweep.plan import Plan
+from flows.sweep.scheduler import TrialBuilder
+from flows.sweep.space import Space
 from flows.sweep.trial import Trial
 from tests.flows.sweeps import DVC, PARAMS, RATE, SWEEP, SweepWorkspace
 
@@ -50,40 +51,13 @@ def test_a_sweep_runs_where_the_path_is_not_ascii(swept: SweepWorkspace) -> None
     assert [row["state"] for row in swept.rows()] == ["finished"] * 2
 
 
-def test_a_file_that_the_trial_had_not_is_other_code_too_and_moved_away_when_asked(swept: SweepWorkspace) -> None:
-    before = len(swept.told("begins"))
-    (swept.path / "lib" / "new.py").write_text("2")
-    (swept.path / "lib" / "a.py").write_text("3")
+@pytest.mark.parametrize("file", ["a.py", "new.py"], ids=["changed", "added"])
+def test_a_trial_of_other_code_is_refused(swept: SweepWorkspace, file: str) -> None:
+    (swept.path / "lib" / file).write_text("3")
     refused = swept.run("flows.sweep.apply", "small", "1")
     assert refused.returncode == 2
-    assert "than this workspace has now: lib/a.py, lib/new.py (it had none); --code" in refused.stderr
-    brought = swept.run("flows.sweep.apply", "small", "1", "--code")
-    assert brought.returncode == 0, brought.stderr
-    assert "brought lib/a.py\nmoved lib/new.py, which trial-0001-seed-0 had not, to .scratch/" in brought.stdout
-    assert not (swept.path / "lib" / "new.py").exists()
-    assert (swept.path / ".scratch/sweeps/small/aside/lib/new.py").read_text() == "2"
-    assert model(swept) == "one 0.2 0"
-    assert len(swept.told("begins")) == before
-
-
-def test_the_code_of_a_trial_that_ran_elsewhere_comes_from_the_sweep(swept: SweepWorkspace) -> None:
-    (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
-    aside = trial.with_name("elsewhere")
-    trial.rename(aside)
-    trial.mkdir()
-    shutil.copy(aside / "trial.json", trial)
-    (swept.path / "lib" / "a.py").write_text("3")
-    brought = swept.run("flows.sweep.apply", "small", "1", "--code")
-    (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("4")
-    (swept.path / "lib" / "a.py").write_text("3")
-    gone = swept.run("flows.sweep.apply", "small", "1", "--code")
-    (swept.path / ".scratch/sweeps/small/base/lib/a.py").write_text("1")
-    shutil.rmtree(trial)
-    aside.rename(trial)
-    assert brought.returncode == 0, brought.stderr
-    assert "brought lib/a.py" in brought.stdout
-    assert gone.returncode == 2
-    assert "and the sweep's copy of it is gone since it was started anew; go to that state with git" in gone.stderr
+    assert "trial-0001-seed-0 ran with other code than this workspace has now; go back to that code" in refused.stderr
+    assert (swept.path / "params.yaml").read_text() == PARAMS
 
 
 def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_are_named(
@@ -130,7 +104,7 @@ def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swep
     finally:
         (trial / "kept").rename(kept)
     assert brought.returncode == 0, brought.stderr
-    assert "evaluate@doll-one runs again, from what was restored" in brought.stdout
+    assert "evaluate@doll-one runs again, on restored inputs" in brought.stdout
     assert len(swept.told("begins", stage="train")) == trained
     assert len(swept.told("begins", stage="evaluate")) == measured + 1
 
@@ -153,7 +127,7 @@ def test_a_trial_that_is_half_written_keeps_no_other_from_coming_back(
     whole, half = write(1), write(2).folder / "trial.json"
     half.write_text(half.read_text()[:40])
     assert find("small", 0) == whole
-    assert capsys.readouterr().err.startswith(f"left out: {half} cannot be read; ")
+    assert capsys.readouterr().err.startswith(f"skipped: {half} cannot be read; ")
     with pytest.raises(SweepError, match=r"no trial 0 with seed 2 here; there are: trial-0000-seed-1$"):
         find("small", 0, seed=2)
 
@@ -174,10 +148,9 @@ def test_a_trial_is_written_whole_or_not_at_all(inside: SweepWorkspace, monkeypa
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
 def test_a_trial_knows_all_that_its_stages_read(inside: SweepWorkspace) -> None:
-    asked = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "space": {RATE: [0.2]}})
-    made = Plan(asked, check.space(asked, Path()), Path()).trial(
-        0, {"dataset": "doll", "system": "one", RATE: 0.2}, seed=4
-    )
+    options = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "space": {RATE: [0.2]}})
+    builder = TrialBuilder(options, Space.load(options, Path()), Path())
+    made = builder.build(0, {"dataset": "doll", "system": "one", RATE: 0.2}, seed=4)
     assert made.params == {
         "datasets.doll": {"size": 8},
         "seed": 0,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sweep.curve import Curve, names
+from flows.sweep.curve import Curve, list_keys
 
 KEY = "validation_fd"
 
@@ -14,14 +14,14 @@ def test_points_come_once_and_what_is_half_written_later(tmp_path: Path) -> None
     live = tmp_path / ".scratch" / "train-1" / "history.jsonl"
     live.parent.mkdir(parents=True)
     curve = Curve(tmp_path, KEY)
-    assert curve.fresh() == []
+    assert curve.read_new() == []
     rows = [{"step": 1, KEY: 5.0}, {"step": 2, "GAN": 1.0}, {"step": 3, KEY: float("nan")}, {"step": 4, KEY: 4}]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     live.write_text(text + '{"step": 5, "valid')
-    assert curve.fresh() == [(1, 5.0), (4, 4)]
+    assert curve.read_new() == [(1, 5.0), (4, 4)]
     live.write_text(text + json.dumps({"step": 5, KEY: 3.0}))
-    assert curve.fresh() == [(5, 3.0)]
-    assert curve.fresh() == []
+    assert curve.read_new() == [(5, 3.0)]
+    assert curve.read_new() == []
 
 
 def test_a_file_that_vanishes_while_it_is_looked_at_has_no_points(
@@ -29,12 +29,12 @@ def test_a_file_that_vanishes_while_it_is_looked_at_has_no_points(
 ) -> None:
     gone = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
     monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
-    assert Curve(tmp_path, KEY).fresh() == []
+    assert Curve(tmp_path, KEY).read_new() == []
 
 
 def test_what_a_history_has_is_named(tmp_path: Path) -> None:
-    assert names(tmp_path) == []
+    assert list_keys(tmp_path) == []
     published = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
     published.parent.mkdir(parents=True)
     published.write_text('{"step": 1, "hinge": 2.0}\n{"step": 2, "hinge": 1.0, "GAN": 1, "note": "x"}\n')
-    assert names(tmp_path) == ["GAN", "hinge"]
+    assert list_keys(tmp_path) == ["GAN", "hinge"]

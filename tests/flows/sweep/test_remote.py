@@ -1,128 +1,434 @@
-"""A trial that a worker has taken, as its sweep hears of it."""
+"""Trials on other machines: workers in separate folders that share nothing but servers."""
 
-from collections.abc import Callable
-from queue import SimpleQueue
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import Mock
+from uuid import UUID, uuid4
 
 import httpx
+import psutil
 import pytest
-from prefect.futures import PrefectFuture
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Failed
 
-from flows.cancellation import CancellationError
-from flows.exceptions import DvcError, StoppedError
+from flows import retry
+from flows.exceptions import ConnectionLostError, DvcError, RefusedError, StageError, StoppedError
+from flows.processes import ChildProcesses
 from flows.sweep import remote
+from flows.sweep.remote import TrialReport, WatchedRun
 from flows.sweep.trial import Trial, TrialResult
-from tests.flows.sweeps import SweepWorkspace
+from tests.flows.api import alive, ask, cancel, last_run, running, send_all
+from tests.flows.sweeps import RATE, SWEEP, SweepWorkspace
+from tests.flows.workspaces import answers, end, wait_for
+from tests.servers import S3, free_port
 
-UNFIT = """\
-import time
+pytestmark = pytest.mark.timeout(600)
 
+
+def trial(**values: Any) -> Trial:
+    defaults = {"sweep": "small", "number": 0, "seed": 0, "dataset": "doll", "system": "one", "stages": ["train"]}
+    return Trial.model_validate(defaults | values)
+
+
+class Machine:
+    """A clone of a workspace with a worker of its own, and room for one training."""
+
+    def __init__(self, small: SweepWorkspace, name: str, *, server: str) -> None:
+        self.name, self.path = name, small.path.parent / name
+        shutil.copytree(small.path, self.path, ignore=shutil.ignore_patterns(".scratch", "cache", "tmp", "output"))
+        own = {"SMIS_DEVICES": "cpu:1", "SMIS_MACHINE": name, "TMPDIR": str(self.path), "PREFECT_API_URL": server}
+        with (self.path / "output").open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows.worker"],
+                cwd=self.path,
+                env=small.env | own,
+                stdout=out,
+                stderr=out,
+                text=True,
+            )
+
+    def stages(self) -> list[psutil.Process]:
+        """Return what trains or evaluates now."""
+        return running(self.process.pid, "tool.py")
+
+    def kill(self) -> None:
+        """Cut its power."""
+        send_all(self.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def machines(small: SweepWorkspace, server: str) -> Iterator[list[Machine]]:
+    small.env["PREFECT_API_URL"] = server
+    done = small.run("flows.deployments")
+    assert "registered trial/trial" in done.stdout, done.stderr
+    started: list[Machine] = []
+    yield started
+    for machine in started:
+        end(machine.process)
+
+
+@pytest.fixture
+def s3(small: SweepWorkspace) -> Iterator[S3]:
+    """The workspace's DVC remote."""
+    made = S3(small.path.parent / "s3")
+    made.start()
+    with made.client() as client:
+        client.create_bucket(Bucket="machines")
+    with (small.path / ".dvc" / "config").open("a") as config:
+        config.write("    remote = shared\n['remote \"shared\"']\n    url = s3://machines/dvc\n")
+    small.env |= made.environment
+    yield made
+    made.kill()
+
+
+@pytest.mark.usefixtures("s3")
+def test_every_trial_ends_once_though_a_machine_is_killed(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(seconds=2)
+    space = small.write(space={RATE: [0.1, 0.2, 0.3]}, executor="pool", heartbeat_timeout_s=15, retries=2)
+    process = small.start(SWEEP, "--space", space)
+    machines.append(Machine(small, "right", server=server))
+    wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=200)
+    for one in machines[0].stages():
+        one.suspend()  # it is in the middle of its trial, however long the other takes to begin
+    machines.append(Machine(small, "left", server=server))
+    wait_for(lambda: small.told("begins", stage="train", machine="left"), timeout_s=200)
+    machines[0].kill()
+    assert process.wait(timeout=300) == 0, small.output()
+    assert [row["state"] for row in small.rows()] == ["finished"] * 3, small.output()
+    assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
+    assert "is retried: no heartbeat for 15 s" in small.output()
+    assert small.told(stage="train", machine="left")
+    best = small.path / ".scratch/sweeps/small/trial-0000-seed-0"
+    assert (best / "runs/doll/one/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
+    brought = small.run("flows.sweep.apply", "small", "2", "--pull")
+    assert brought.returncode == 0, brought.stderr
+    assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
+    assert len(small.told(stage="train", rate=0.3)) == 1
+
+
+def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(how="hangs")
+    space = small.write("stopped", space={RATE: [0.3, 0.4]}, executor="pool")
+    machines.append(Machine(small, "left", server=server))
+    process = small.start(SWEEP, "--space", space)
+    wait_for(lambda: small.told("hangs"), timeout_s=200)
+    training = machines[0].stages()
+    assert training
+    cancel(server, last_run(server, "sweep"))
+    assert process.wait(timeout=30) == 130
+    wait_for(lambda: not alive(training), timeout_s=30)
+    trials = {"name": {"like_": "stopped trial"}, "state": {"type": {"not_any_": ["CANCELLED", "CANCELLING"]}}}
+    assert ask(server, "flow_runs/filter", flow_runs=trials) == []
+
+
+def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
+    small: SweepWorkspace, machines: list[Machine], server: str
+) -> None:
+    small.change(how="learns", steps=5)
+    with (small.path / ".dvc" / "config").open("a") as config:
+        config.write(f"    remote = shared\n['remote \"shared\"']\n    url = {small.path.parent / 'remote'}\n")
+    space = small.write(
+        "judged", space={RATE: [0.1, 0.2, 0.4]}, executor="pool", max_concurrent=1, pruner={"startup_trials": 2}
+    )
+    machines.append(Machine(small, "left", server=server))
+    config = small.path / ".dvc" / "config"
+    config.write_text(config.read_text().replace(f"{small.path.parent / 'remote'}", f"{small.path.parent / 'empty'}"))
+    done = small.run(SWEEP, "--space", space)
+    assert done.returncode == 0, done.stderr
+    assert "trial-0000-seed-0, the best, was not pulled: " in done.stdout + done.stderr  # from an empty remote
+    assert [row["state"] for row in small.rows("judged")] == ["finished", "finished", "pruned"]
+    assert not small.told(stage="train", rate=0.4)
+
+
+class Prefect:
+    """A server of its own, which comes back with what it knew."""
+
+    def __init__(self, home: Path) -> None:
+        self._port, self._home = free_port(), home
+        self.api = f"http://127.0.0.1:{self._port}/api"
+
+    def start(self) -> None:
+        own = {"PREFECT_HOME": str(self._home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
+        with (self._home / "restarted.log").open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *command], env=os.environ | own, stdout=log, stderr=log, text=True
+            )
+        wait_for(lambda: answers(f"{self.api}/health"), timeout_s=90)
+
+    def stop(self) -> None:
+        end(self._process)
+
+
+@pytest.fixture
+def prefect(small: SweepWorkspace, tmp_path: Path) -> Iterator[Prefect]:
+    made = Prefect(tmp_path)  # a database of its own: that of the session has a server already
+    made.start()
+    small.env["PREFECT_API_URL"] = made.api
+    yield made
+    made.stop()
+
+
+@pytest.mark.slow
+def test_a_trial_ends_once_though_the_server_is_away_for_a_while(small: SweepWorkspace, prefect: Prefect) -> None:
+    assert small.run("flows.deployments").returncode == 0
+    small.change(seconds=4)
+    space = small.write(space={RATE: [0.1]}, executor="pool", heartbeat_timeout_s=25, retries=0)
+    machine = Machine(small, "left", server=prefect.api)
+    try:
+        process = small.start(SWEEP, "--space", space)
+        wait_for(lambda: small.told("begins", stage="train"), timeout_s=100)
+        prefect.stop()
+        wait_for(lambda: small.told("ends", stage="evaluate"), timeout_s=60)  # its end falls into the outage
+        time.sleep(3)
+        prefect.start()
+        assert process.wait(timeout=200) == 0, small.output()
+    finally:
+        end(machine.process)
+    assert [row["state"] for row in small.rows()] == ["finished"], small.output()
+    assert len(small.told("begins", stage="train")) == 1
+
+
+def run_on_pool() -> TrialResult:
+    return remote.run_on_pool(
+        trial(), ChildProcesses(), tag="sweep:small", heartbeat_timeout_s=9, on_line=print, on_points=print
+    )
+
+
+def test_a_run_is_created_once_though_the_server_is_away_at_first(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+
+    def create(*_: object, idempotency_key: str, **__: object) -> SimpleNamespace:
+        keys.append(idempotency_key)
+        if len(keys) < 3:
+            raise httpx.ReadTimeout("away")
+        return SimpleNamespace(id=uuid4())
+
+    monkeypatch.setattr(remote, "run_deployment", create)
+    monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
+    for _ in range(2):
+        with (
+            temporary_settings({PREFECT_API_URL: server}),
+            pytest.raises(ConnectionLostError, match=r"^its run was deleted$"),
+        ):
+            run_on_pool()
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_a_deployment_that_is_not_registered_is_reported_at_once(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "DEPLOYMENT", "nobody/nobody")
+    with (
+        temporary_settings({PREFECT_API_URL: server}),
+        pytest.raises(RefusedError, match=r"^Prefect runs no deployment nobody/nobody \(.*\); register it"),
+    ):
+        run_on_pool()
+
+
+def test_a_trial_that_failed_elsewhere_fails_with_its_message() -> None:
+    run = SimpleNamespace(state_type=StateType.FAILED, state=Failed(message="why"))
+    client = SimpleNamespace(read_flow_run=lambda _: run, read_artifacts=lambda **_: [])
+    watched = WatchedRun(cast("SyncPrefectClient", client), uuid4(), heartbeat_timeout_s=9)
+    with pytest.raises(StageError, match=r"^why$"):
+        watched.wait(ChildProcesses(), lambda points: None)
+
+
+def test_a_run_that_was_deleted_is_lost_and_no_outage(server: str) -> None:
+    with (
+        temporary_settings({PREFECT_API_URL: server}),
+        get_client(sync_client=True) as client,
+        pytest.raises(ConnectionLostError, match=r"^its run was deleted$"),
+    ):
+        WatchedRun(client, uuid4(), heartbeat_timeout_s=9).wait(ChildProcesses(), lambda points: None)
+
+
+def test_a_server_that_refuses_to_show_a_run_is_no_outage() -> None:
+    answer = httpx.Response(403, request=httpx.Request("GET", "http://server/api/flow_runs/1"))
+    refused = httpx.HTTPStatusError("403 Forbidden", request=answer.request, response=answer)
+    client = Mock(read_flow_run=Mock(side_effect=refused))
+    with pytest.raises(RefusedError, match=r"^403 Forbidden$"):
+        WatchedRun(client, uuid4(), heartbeat_timeout_s=9).wait(ChildProcesses(), lambda points: None)
+
+
+class Away:
+    """A server that is away for longer than a trial may be silent, and a trial that says nothing new at first."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        self.looks += 1
+        if 2 < self.looks < 8:
+            raise httpx.ConnectError("away")
+        ended = self.looks > 9
+        state = SimpleNamespace(is_final=lambda: ended, is_completed=lambda: ended)
+        return SimpleNamespace(state_type=StateType.RUNNING, state=state)
+
+    def read_artifacts(self, **_: object) -> list[SimpleNamespace]:
+        result = {"values": {"FD": 1.0}, "seconds": 1.0} if self.looks > 9 else None
+        return [SimpleNamespace(data={"points": [], "result": result}, updated=5)]
+
+
+def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "POLL_S", 0.1)
+    watched = WatchedRun(cast("SyncPrefectClient", Away()), uuid4(), heartbeat_timeout_s=0.4)
+    assert watched.wait(ChildProcesses(), lambda points: None).values == {"FD": 1.0}
+
+
+class Slow(Away):
+    """A server that is away for as long, while Prefect's client itself waits for it."""
+
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        if self.looks == 2:
+            time.sleep(1.0)
+            self.looks = 8
+        return super().read_flow_run(_)
+
+
+def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "POLL_S", 0.1)
+    watched = WatchedRun(cast("SyncPrefectClient", Slow()), uuid4(), heartbeat_timeout_s=0.4)
+    assert watched.wait(ChildProcesses(), lambda points: None).values == {"FD": 1.0}
+
+
+def test_a_server_that_is_away_when_a_sweep_stops_hides_no_other_reason() -> None:
+    warn = Mock()
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        remote.cancel_runs_or_warn("sweep:small-7", warn, timeout_s=0)
+    (warning,) = warn.call_args.args
+    assert warning.startswith("trials on other machines may go on: Prefect's server has not answered for 0 s")
+    assert warning.endswith("; cancel those with the tag sweep:small-7 on Prefect's page")
+
+
+RUN = """\
 from flows.sweep import remote
 
-remote.HOLD_S = 3.0
-begin = time.monotonic()
 state = remote.trial(options=remote.Trial.model_validate_json('''{options}'''), return_state=True)
-print(state.type.value, state.name, state.message, time.monotonic() - begin > remote.HOLD_S)
+print(state.type.value, state.message)
 """
 
 
-def trial(**said: Any) -> Trial:
-    values = {"sweep": "small", "number": 0, "seed": 0, "dataset": "doll", "system": "one", "stages": ["train"]}
-    return Trial.model_validate(values | said)
-
-
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("values", "told"),
     [
         ({"digest": "0", "code": ["tool.py"]}, "on left has other code than sweep small"),
         ({"gpus": 4}, "a training needs 4 GPUs, but this machine has 2: 0, 1"),
     ],
     ids=["code", "gpus"],
 )
-def test_a_machine_that_is_unfit_says_so_and_takes_nothing_else_for_a_while(
-    small: SweepWorkspace, server: str, asked: dict[str, Any], why: str
+def test_a_machine_that_cannot_run_a_trial_fails_it_with_the_reason(
+    small: SweepWorkspace, server: str, values: dict[str, Any], told: str
 ) -> None:
-    (small.path / "unfit.py").write_text(UNFIT.format(options=trial(**asked).model_dump_json()))
-    done = small.run("unfit", PREFECT_API_URL=server, SMIS_MACHINE="left", SMIS_DEVICES="0,1")
-    told = done.stdout.splitlines()[-1]
-    assert told.startswith("FAILED Unfit "), done.stderr
-    assert why in told
-    assert told.endswith("True")
+    (small.path / "once.py").write_text(RUN.format(options=trial(**values).model_dump_json()))
+    done = small.run("once", PREFECT_API_URL=server, SMIS_MACHINE="left", SMIS_DEVICES="0,1")
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("FAILED "), done.stderr
+    assert told in last
 
 
 @pytest.fixture
-def pushes(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """What runs `dvc push`, after a training; its `run` returns exit codes."""
+def children(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """What runs `dvc push` after a training; its `run` returns exit codes."""
     monkeypatch.setattr(remote, "get_run_logger", Mock())
-    monkeypatch.setattr(remote, "PAUSES_S", (0.1, 0.2))
+    monkeypatch.setattr(remote, "REMOTE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
     monkeypatch.setattr(remote.trials, "run", lambda *_, **__: TrialResult({"FD": 1.0}, 2.0, "left"))
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
     monkeypatch.setenv("SMIS_MACHINE", "left")
     return Mock(stopped=False)
 
 
-def test_outputs_are_sent_again_to_a_remote_that_was_away(pushes: Mock) -> None:
-    pushes.run.side_effect = [1, 1, 0]
-    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left")
+def test_outputs_are_sent_again_to_a_remote_that_was_away(children: Mock) -> None:
+    children.run.side_effect = [1, 1, 0]
+    assert remote.run_and_push(trial(), children) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
-def test_outputs_that_the_remote_did_not_take_are_told_with_what_was_measured(pushes: Mock) -> None:
-    pushes.run.side_effect = [1, 1, 1]
-    warning = "its outputs stay on left: the DVC remote did not take them"
-    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left", warning)
+def test_outputs_that_the_remote_did_not_take_are_reported_with_the_result(children: Mock) -> None:
+    children.run.return_value = 1
+    result = remote.run_and_push(trial(), children)
+    assert result.values == {"FD": 1.0}
+    assert result.warning.startswith("its outputs stay on left: the DVC remote has not answered for ")
 
 
-def test_outputs_that_have_no_remote_are_told_with_what_was_measured(
-    pushes: Mock, monkeypatch: pytest.MonkeyPatch
+def test_outputs_that_have_no_remote_are_reported_with_the_result(
+    children: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: False)
-    assert remote._work(trial(), pushes).warning == "its outputs stay on left: there is no default DVC remote"
+    warning = "its outputs stay on left: there is no default DVC remote"
+    assert remote.run_and_push(trial(), children).warning == warning
 
 
-def test_who_is_cancelled_does_not_wait_to_send_outputs_again(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "PAUSES_S", (3600.0,))
-    pushes.stopped, pushes.run.side_effect = True, [1, StoppedError("dvc was not started: its flow ends")]
-    with pytest.raises(StoppedError, match="its flow ends"):
-        remote._work(trial(), pushes)
+def test_a_trial_that_is_cancelled_does_not_wait_for_the_remote(children: Mock) -> None:
+    children.stopped, children.run.return_value = True, 1
+    with pytest.raises(StoppedError, match="the flow stops"):
+        remote.run_and_push(trial(), children)
 
 
-def test_a_remote_that_is_away_when_a_trial_begins_costs_no_try(pushes: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    pushes.run.return_value = 0
-    answers = iter([DvcError("unexpected error - Could not connect"), TrialResult({"FD": 1.0}, 2.0, "left")])
-
-    def run(*_: object, **__: object) -> TrialResult:
-        answer = next(answers)
-        if isinstance(answer, DvcError):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(remote.trials, "run", run)
-    assert remote._work(trial(), pushes) == TrialResult({"FD": 1.0}, 2.0, "left")
+def test_a_remote_that_is_away_when_a_trial_begins_costs_no_retry(
+    children: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children.run.return_value = 0
+    answers = [DvcError("unexpected error - Could not connect"), TrialResult({"FD": 1.0}, 2.0, "left")]
+    monkeypatch.setattr(remote.trials, "run", Mock(side_effect=answers))
+    assert remote.run_and_push(trial(), children) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
-class Away:
-    """Prefect's future of a task whose end its server does not hear."""
-
-    def add_done_callback(self, say: Callable[[object], object]) -> None:
-        say(self)
-
-    def wait(self) -> None:
-        raise httpx.ConnectError("away")
+def test_what_is_no_number_comes_through_prefect_as_null_and_is_left_out() -> None:
+    sent = {"points": [[1, 2.0], [2, None]], "result": asdict(TrialResult({"FD": 1.0}, 3.0, "left"))}
+    sent["result"]["values"]["extra"] = None
+    report = TrialReport.load(sent)
+    assert report.points == [(1, 2.0)]
+    assert report.result == TrialResult({"FD": 1.0}, 3.0, "left")
 
 
-def test_a_training_that_ends_while_the_server_is_away_has_ended() -> None:
-    job = Mock(measured=TrialResult({"FD": 1.0}, 2.0), why="")
-    assert remote._end(cast("PrefectFuture[Any]", Away()), job, SimpleQueue()) == "Prefect's server was away at its end"
+class Outage:
+    """A server that is away at the beginning and at the end of a training."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.data: Any = None
+
+    def __enter__(self) -> "Outage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def create_artifact(self, _: ArtifactCreate) -> SimpleNamespace:
+        self._come_and_go()
+        return SimpleNamespace(id=uuid4())
+
+    def update_artifact(self, _: UUID, artifact: ArtifactUpdate) -> None:
+        self._come_and_go()
+        self.data = artifact.data
+
+    def _come_and_go(self) -> None:
+        self.calls += 1
+        if self.calls % 4:
+            raise httpx.ConnectError("away")
 
 
-def test_a_training_that_cannot_begin_while_the_server_is_away_has_not() -> None:
-    with pytest.raises(httpx.ConnectError, match="away"):
-        remote._end(cast("PrefectFuture[Any]", Away()), Mock(measured=None, why=""), SimpleQueue())
-
-
-def test_a_machine_that_is_unfit_hears_that_the_trial_is_cancelled() -> None:
-    events: SimpleQueue[Any] = SimpleQueue()
-    events.put(CancellationError("cancelled on Prefect's page"))
-    with pytest.raises(CancellationError, match="cancelled"):
-        remote._hold(events)
+def test_an_outage_at_the_end_loses_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Outage()
+    monkeypatch.setattr(remote, "get_client", lambda **_: outage)
+    monkeypatch.setattr(remote, "flow_run", SimpleNamespace(id=str(uuid4())))
+    monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
+    report = TrialReport()
+    with remote.uploading(report):
+        report.result = TrialResult({"FD": 1.0}, 2.0)
+    assert TrialReport.load(outage.data).result == report.result

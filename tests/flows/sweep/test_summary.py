@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.sweep import plots, summary
+from flows.sweep import summary
 from flows.sweep.trial import TrialResult
 
 from .test_scheduler import GRID, RANGE, Small
@@ -17,7 +17,7 @@ TWO = {"FD": "minimize", "mCSD": "maximize"}
 def drawn(small: Small) -> set[str]:
     """Draw the plots; each must be a picture of some size."""
     folder = Path("plots")
-    plots.draw(small.sweep, small.study.recorded, folder)
+    summary.draw_plots(small.sweep, small.study.snapshot(), folder)
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 300
@@ -46,9 +46,9 @@ def test_plots_of_before_do_not_stay_when_no_trial_has_finished() -> None:
 def test_the_winner_is_the_best_by_the_first_objective() -> None:
     small = Small(GRID, objectives=TWO | {"mCSD": "minimize"})
     small.run()
-    found = summary.plain(small.sweep, small.study.recorded)
+    found = summary.to_dict(small.sweep, small.study.snapshot())
     assert (found["best"], sorted(found["front"])) == (2, [0, 1, 2])
-    page = summary.markdown(small.sweep, small.study.recorded)
+    page = summary.markdown(small.sweep, small.study.snapshot())
     assert "that of the Pareto front (bold) with the best FD" in page
     assert page.endswith("python -m flows.sweep.apply small 2\n")
 
@@ -56,17 +56,17 @@ def test_the_winner_is_the_best_by_the_first_objective() -> None:
 def test_what_ran_on_another_machine_is_brought_from_the_remote_unless_it_never_got_there() -> None:
     small = Small(GRID, executor="pool")
     small.run()
-    assert summary.markdown(small.sweep, small.study.recorded).endswith("flows.sweep.apply small 2 --pull\n")
+    assert summary.markdown(small.sweep, small.study.snapshot()).endswith("flows.sweep.apply small 2 --pull\n")
     kept = Small(GRID, executor="pool", name="kept")
     kept.scheduler.next()
     kept.study.add(0, 0, TrialResult({"FD": 1.0}, 60.0, warning="its outputs stay on her laptop"))
-    assert summary.markdown(kept.sweep, kept.study.recorded).endswith("flows.sweep.apply kept 0\n")
+    assert summary.markdown(kept.sweep, kept.study.snapshot()).endswith("flows.sweep.apply kept 0\n")
 
 
 def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> None:
     small = Small(RANGE, objectives=TWO, sampler="random", trials=12)
     small.run()
-    found = summary.plain(small.sweep, small.study.recorded)
+    found = summary.to_dict(small.sweep, small.study.snapshot())
     assert found["importance"] == {metric: {"train.rate": 1.0} for metric in TWO}
     assert found["objectives"][0] == {"metric": "FD", "direction": "minimize"}
     assert len(found["trials"]) == 12
@@ -78,22 +78,22 @@ def test_a_finished_trial_shows_its_warning_once_and_a_line_counts_them() -> Non
         assert small.study.next() == number
         for seed in range(2):
             small.study.add(number, seed, TrialResult({"FD": number}, 60.0, warning=warning))
-    page = summary.markdown(small.sweep, small.study.recorded)
+    page = summary.markdown(small.sweep, small.study.snapshot())
     assert "| **0** | 0.1 | 0 ± 0 | 2.0 | its outputs stay on there |\n" in page
     assert "| 1 | 0.2 | 1 ± 0 | 2.0 |  |\n" in page
     assert "\n\nFinished with a warning, in the last column: 1.\n" in page
-    rows = summary.plain(small.sweep, small.study.recorded)["trials"]
+    rows = summary.to_dict(small.sweep, small.study.snapshot())["trials"]
     assert [row["warning"] for row in rows] == ["its outputs stay on\n  there", "", ""]
 
 
 def test_without_warnings_no_line_counts_them() -> None:
     small = Small(GRID)
     small.run()
-    assert "warning" not in summary.markdown(small.sweep, small.study.recorded)
+    assert "warning" not in summary.markdown(small.sweep, small.study.snapshot())
 
 
 def test_a_bar_in_a_reason_is_no_new_column() -> None:
     small = Small(GRID, retries=0)
     small.scheduler.next()
     small.study.fail(0, "use a|b")
-    assert r"| failed: use a\|b |" in summary.markdown(small.sweep, small.study.recorded)
+    assert r"| failed: use a\|b |" in summary.markdown(small.sweep, small.study.snapshot())

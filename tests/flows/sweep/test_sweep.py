@@ -23,7 +23,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, home: Path, server: str) -> 
     small = SweepWorkspace(tmp_path_factory.mktemp("swept") / "main", home=home)
     small.change(how="fails")
     space = small.write(space={RATE: [0.1, 0.2, 0.3, 0.4]}, retries=1, max_concurrent=2)
-    room = {"SMIS_DEVICES": "cpu:4", "SMIS_MACHINE": "roomy"}  # with a name, and so a limit, of its own
+    room = {"SMIS_DEVICES": "cpu:4"}
     yield small, small.run(SWEEP, "--space", space, PREFECT_API_URL=server, **room), server
     small.end()
 
@@ -128,4 +128,29 @@ def test_a_trial_that_learns_worse_than_others_is_ended_early(small: SweepWorksp
         0.4: "pruned",
     }
     assert not small.told(stage="train", rate=0.4)
-    assert small.rows()[2]["why"].startswith("ended at step")
+    assert small.rows()[2]["why"].startswith("pruned at step")
+
+
+def test_a_curve_that_no_history_has_is_reported_once_with_those_that_there_are(
+    small: SweepWorkspace, server: str
+) -> None:
+    small.change(how="learns", steps=2)
+    space = small.write(space={RATE: [0.1, 0.2]}, max_concurrent=1, pruner={"metric": "validation_fid"})
+    done = small.run(SWEEP, "--space", space, PREFECT_API_URL=server)
+    assert done.returncode == 0, done.stderr
+    (warning,) = [line for line in (done.stdout + done.stderr).splitlines() if "nothing is pruned" in line]
+    assert "trial-0000-seed-0 has no validation_fid in its history.jsonl, so that" in warning
+    assert "; there are: validation_fd; set pruner.metric to a value that training writes" in warning
+    assert [row["state"] for row in small.rows()] == ["finished"] * 2
+
+
+def test_a_sweep_with_other_code_than_before_is_refused(swept: Swept) -> None:
+    small, _, server = swept
+    tool = small.path / "tool.py"
+    text = tool.read_text()
+    tool.write_text(text + "# changed\n")
+    refused = small.run(SWEEP, "--space", "small.yaml", PREFECT_API_URL=server)
+    tool.write_text(text)
+    assert refused.returncode == 1
+    assert "sweep small was started with other code for doll/one, whose trials do not compare" in refused.stderr
+    assert "choose another name" in refused.stderr

@@ -1,16 +1,18 @@
 """One trial: how pages call it, and what its stages are told."""
 
+import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from flows.exceptions import DeviceError, StageError, UnfitError
-from flows.sweep import Sweep, check
-from flows.sweep.job import Job
-from flows.sweep.plan import Plan
-from flows.sweep.trial import Trial, _tracking
+from flows.exceptions import StageError, SweepError
+from flows.processes import ChildProcesses
+from flows.sweep import Sweep
+from flows.sweep.scheduler import TrialBuilder
+from flows.sweep.space import Space
+from flows.sweep.trial import Trial, TrialJob, read_metrics, run
 from tests.flows.sweeps import RATE, SweepWorkspace
 
 
@@ -19,11 +21,23 @@ def trial(**said: Any) -> Trial:
     return Trial.model_validate(values | {"values": {RATE: 0.0005}} | said)
 
 
-def test_a_job_tells_a_machine_that_is_unfit_from_a_trial_that_fails() -> None:
-    for error, unfit in ((UnfitError("other code"), True), (DeviceError("too few"), True), (StageError("x"), False)):
-        job = Job(trial(), Mock(side_effect=error))
-        assert job.run(print).is_failed()
-        assert (job.why, job.unfit) == (str(error), unfit)
+def test_a_failure_of_a_trial_is_a_state_with_its_message() -> None:
+    job = TrialJob(trial(), Mock(side_effect=StageError("rate is too high")))
+    state = job.run(print)
+    assert (state.is_failed(), state.message, job.reason) == (True, "rate is too high", "rate is too high")
+
+
+def test_a_trial_is_refused_by_a_workspace_with_other_code(inside: SweepWorkspace) -> None:
+    with pytest.raises(SweepError, match=r"has other code than sweep rates; bring it to the same state, for example"):
+        run(trial(digest="0", code=["tool.py"]), ChildProcesses(), source=Path(), on_line=print, on_points=print)
+
+
+def test_metrics_are_finite_numbers(inside: SweepWorkspace) -> None:
+    path = trial().folder / "metrics/doll/one.json"
+    path.parent.mkdir(parents=True)
+    values = {"FD": 1, "extra": float("nan"), "none": None}
+    path.write_text(json.dumps({name: {"value": value} for name, value in values.items()}))
+    assert read_metrics(trial()) == {"FD": 1.0}
 
 
 def test_the_data_set_is_in_the_title_where_the_sweep_has_several() -> None:
@@ -44,15 +58,18 @@ def test_a_plan_tells_its_trials_how_many_data_sets_there_are(inside: SweepWorks
     text = (inside.path / "params.yaml").read_text()
     (inside.path / "params.yaml").write_text(text.replace("{doll: {size: 8}}", "{doll: {size: 8}, tree: {size: 4}}"))
     asked = Sweep.model_validate({"name": "a", "objectives": {"FD": "minimize"}, "datasets": ["doll", "tree"]})
-    plan = Plan(asked, check.space(asked, Path()), Path())
-    assert plan.trial(0, {"dataset": "tree", "system": "one"}, seed=0).title == "a 0: tree, one, seed 0"
+    builder = TrialBuilder(asked, Space.load(asked, Path()), Path())
+    assert builder.build(0, {"dataset": "tree", "system": "one"}, seed=0).title == "a 0: tree, one, seed 0"
 
 
-@pytest.mark.parametrize(("said", "own"), [(None, True), ("", True), ("http://there", False)])
+@pytest.mark.parametrize(("address", "told"), [("", "sqlite:////"), ("http://there", "http://there")])
 def test_mlflow_is_the_mains_file_unless_an_address_is_given(
-    said: str | None, own: bool, monkeypatch: pytest.MonkeyPatch
+    inside: SweepWorkspace, address: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    if said is not None:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", said)
-    assert ("MLFLOW_TRACKING_URI" in _tracking(trial())) is own
+    stages = "stages: {train: {cmd: 'echo MLflow: $MLFLOW_TRACKING_URI'}}"
+    (inside.path / "dvc.yaml").write_text(stages)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    lines: list[str] = []
+    with pytest.raises(StageError, match=r"trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it"):
+        run(trial(), ChildProcesses(), source=Path(), on_line=lines.append, on_points=print)
+    assert [line for line in lines if line.startswith(f"MLflow: {told}")]
