@@ -26,7 +26,7 @@ from benchmarks.clock import machine
 from pipelines.prepare import prepare
 from pipelines.prepare.chunks import encode_chunk
 from pipelines.stage import end_with_parent
-from smis.data.encoding import Encoding
+from smis.core.images import Encoding
 from smis.data.rows import Rows
 from smis.data.schema import Header
 from smis.data.writer import CHUNK, PrepareConfig, ShardWriter

@@ -18,6 +18,7 @@ from pipelines.evaluate.config import EvaluateConfig, Params
 from pipelines.params import read
 from smis.core.errors import ParamsError
 from smis.core.files import written, written_folder
+from smis.core.images import to_image
 from smis.core.progress import ProgressBar
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
@@ -26,7 +27,7 @@ from smis.data.shards import Prepared, Split
 from smis.metrics import segmenter
 from smis.metrics.cost import Cost
 from smis.metrics.image import embeddings, lpips
-from smis.metrics.image.features import compute_protocol, device_of, image_of
+from smis.metrics.image.features import compute_protocol, device_of
 from smis.metrics.image.fid import FrechetDistance, Statistics
 from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.kid import KernelDistance
@@ -185,7 +186,7 @@ class SampleEvaluation:
         embedding = embeddings.load(json.loads(self._reference.protocol)["network"], self._device)
         for start in range(0, len(self._single), self._config.batch):
             keys = self._single.keys[start : start + self._config.batch]
-            image = image_of(self._single.image[start : start + self._config.batch], device=self._device)
+            image = to_image(self._single.image[start : start + self._config.batch], device=self._device)
             features = embedding.of(image)
             self.frechet.update(features, keys)
             self.kernel.update(features, keys)
@@ -206,7 +207,7 @@ class SampleEvaluation:
         for (key, resampled), rows in _rows(table).items():
             if len(rows) < 2:
                 raise ParamsError(f"sample.samples: {len(rows)} gives no pairs to compare; at least 2 are needed")
-            yield _SampleSet(key, resampled, image_of(table.image[rows], device=self._device))
+            yield _SampleSet(key, resampled, to_image(table.image[rows], device=self._device))
 
 
 def _rows(table: SampleTable) -> dict[tuple[str, int], list[int]]:

@@ -25,13 +25,13 @@ from smis.core.batch import Batch
 from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.history import HistoryLogger
+from smis.core.images import to_image
 from smis.core.sample_row import SampleRow
 from smis.core.seeding import generator
 from smis.core.shapes import Image
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
 from smis.metrics.image import embeddings, lpips
-from smis.metrics.image.features import image_of
 from smis.metrics.image.fid import FrechetDistance, Moments
 from smis.metrics.image.result import Bootstrap, gather
 from smis.metrics.image.sample_diversity import Diversity
@@ -257,4 +257,4 @@ class ValidationMetrics:
         return self._distributed.all_gather_object(metrics)[0]
 
     def _images(self, rows: Sequence[SampleRow]) -> Image:
-        return image_of(np.stack([row.image for row in rows]), device=self._distributed.device)
+        return to_image(np.stack([row.image for row in rows]), device=self._distributed.device)

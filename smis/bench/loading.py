@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from smis.bench.scene import scene
+from smis.core.images import to_uint8
 from smis.core.sample import Sample
 from smis.data.loader import Loader
 from smis.data.schema import Header
@@ -50,7 +51,7 @@ def _made_up(folder: Path, data: DataSet) -> None:
     samples = []
     for number in range(_IMAGES):
         one = scene(data, batch=1, step=number)
-        image = ((one.image[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        image = to_uint8(one.image)[0]
         maps = one.labels[0].numpy().astype(np.uint8), one.instances[0].numpy().astype(np.uint16)
         samples.append(Sample(f"{number:06d}", "train", image, *maps))
     write(folder, samples, header=header)

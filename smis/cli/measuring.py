@@ -26,12 +26,13 @@ from smis.cli.image_sets import (
     open_source,
 )
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
+from smis.core.images import to_image
 from smis.core.progress import ProgressBar
 from smis.core.shapes import Image
 from smis.metrics import cost, image_files
 from smis.metrics.image import fid, inception, lpips
 from smis.metrics.image.feature_statistics import Statistics
-from smis.metrics.image.features import device_of, image_of
+from smis.metrics.image.features import device_of
 from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
 from smis.metrics.image_files import Source
@@ -103,7 +104,7 @@ def diversity_results(chosen: argparse.Namespace) -> list[Result]:
     sets = _ahead(lambda number: image_files.of_one_size(groups[stems[number]], source), len(stems), chosen)
     for stem, image in zip(stems, sets, strict=True):
         with _of(f"{stem} in {source.title}"):
-            varied.update(stem, image_of(image, device=device))
+            varied.update(stem, to_image(image, device=device))
     result = varied.compute(_bootstrap(chosen))
     protocol = lpips.protocol(chosen.network) | dict(result.protocol)
     return [_placed(replace(result, protocol=protocol), chosen, resize="none")]
@@ -147,7 +148,7 @@ def _parts(maps: RegionMaps, chosen: argparse.Namespace) -> Iterator[tuple[Resam
     device = device_of(chosen.device)
     for part, stem, found, inside in _ahead(read, len(sets), chosen):
         if inside.any():
-            yield part, stem, image_of(found, device=device), inside.to(device)
+            yield part, stem, to_image(found, device=device), inside.to(device)
 
 
 def segmentation_results(chosen: argparse.Namespace) -> list[Result]:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
-from smis.data.late import DeviceTransformBatch
+from smis.data.image_batch import DeviceTransformBatch
 from smis.data.shards import Split
 from smis.data.transforms import flip, uniform
 
@@ -44,7 +44,7 @@ class Loader:
     """One process's share of the endless stream of batches.
 
     The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `world_size` takes
-    the p-th piece of it. A picture is mirrored, and where its file is larger than what is seen, the place that is cut
+    the p-th piece of it. A picture is flipped, and where its file is larger than what is seen, the place that is cut
     from it is drawn, by (seed, position): anew in every epoch, and neither the number of processes, nor of workers,
     nor where a run is resumed changes a pixel.
 
@@ -84,10 +84,10 @@ class Loader:
         where = [uniform(self._seed, positions, purpose) for purpose in ("crop row", "crop column")]
         pictures = self._split.pictures(numbers, where=np.stack(where, axis=1))
         keys = tuple(self._split.keys[numbers])
-        mirrored = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
+        flipped = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
         if self._late:
-            return DeviceTransformBatch.of(pictures, mirrored, keys, shares=self._world_size)
-        return flip(pictures, mirrored).batch(keys, shares=self._world_size)
+            return DeviceTransformBatch.of(pictures, flipped, keys, shares=self._world_size)
+        return flip(pictures, flipped).to_batch(keys, shares=self._world_size)
 
     def from_step(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""

@@ -9,9 +9,9 @@ import pyarrow as pa
 from numpy import ndarray
 
 from smis.core.errors import ImageError, LabelError
+from smis.core.images import encode_image, encode_map
 from smis.core.run_lengths import lengths_of, starts_of
 from smis.core.sample import Sample, check_range
-from smis.data.encoding import encode_image, encode_map
 from smis.data.schema import Header, shard_schema
 
 

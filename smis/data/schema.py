@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from smis.core.errors import ShardError
-from smis.data.encoding import Encoding
+from smis.core.images import Encoding
 
 VERSION = 1
 TRAIN = "train"

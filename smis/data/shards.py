@@ -14,10 +14,10 @@ from numpy import ndarray
 
 from smis.core.batch import Batch
 from smis.core.errors import ShardError
+from smis.core.images import decode
 from smis.core.sample import Sample
 from smis.data import index
-from smis.data.encoding import decode
-from smis.data.pictures import Pictures
+from smis.data.image_batch import ByteImages
 from smis.data.schema import REMEDY, Header, ShardEntry, checksum, shard_schema
 from smis.data.transforms import corners_of, renumbered
 
@@ -66,12 +66,12 @@ class Shard:
         """Name the pictures."""
         return self._batch.column("key").to_pylist()
 
-    def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> Pictures:
+    def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> ByteImages:
         """Read rows, in the order given: whole, or what is seen of them from a corner (top, left) on."""
         size = self._header.size_of(self._entry.split)
         windows = None if corners is None else self._windows(corners)
         instances = self._pixels("instances", np.dtype("<u2"), size, rows=rows, windows=windows)
-        return Pictures(
+        return ByteImages(
             image=self._pixels("image", np.uint8, (*size, 3), rows=rows, windows=windows),
             labels=self._pixels("labels", np.uint8, size, rows=rows, windows=windows),
             instances=instances if windows is None else renumbered(instances),
@@ -140,7 +140,7 @@ class Split:
         """Count the pixels of each class on each picture in its file, as the index has them."""
         return index.read_pixels(self.folder, self.name)
 
-    def pictures(self, numbers: Int[ndarray, " b"], *, where: Float64[ndarray, "b 2"] | None = None) -> Pictures:
+    def pictures(self, numbers: Int[ndarray, " b"], *, where: Float64[ndarray, "b 2"] | None = None) -> ByteImages:
         """Read pictures by number, in the order given and of the size that is seen.
 
         Of those that are larger in their files, this is the place at `where` (down and across, 0..1), or the middle.
@@ -157,7 +157,7 @@ class Split:
             for shard, at in found
         ]
         order = np.argsort(np.concatenate([at for _, at in found]))
-        return Pictures(
+        return ByteImages(
             image=np.concatenate([part.image for part in parts])[order],
             labels=np.concatenate([part.labels for part in parts])[order],
             instances=np.concatenate([part.instances for part in parts])[order],
@@ -172,7 +172,7 @@ class Split:
     def batch(self, numbers: Sequence[int] | Int[ndarray, " b"]) -> Batch:
         """Read pictures by number as a batch, as they are, or the middle of them."""
         chosen = np.asarray(numbers, dtype=np.int64)
-        return self.pictures(chosen).batch(tuple(self.keys[chosen]))
+        return self.pictures(chosen).to_batch(tuple(self.keys[chosen]))
 
     def verify(self) -> None:
         """Read everything once and compare checksums.

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64, Int, UInt16
 from numpy import ndarray
 
 from smis.core.run_lengths import lengths_of, starts_of
-from smis.data.pictures import Pictures
+from smis.data.image_batch import ByteImages
 
 
 def uniform(seed: int, positions: Int[ndarray, " b"], purpose: str) -> Float64[ndarray, " b"]:
@@ -23,7 +23,7 @@ def uniform(seed: int, positions: Int[ndarray, " b"], purpose: str) -> Float64[n
     return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
-def flip(pictures: Pictures, chosen: Bool[ndarray, " b"]) -> Pictures:
+def flip(pictures: ByteImages, chosen: Bool[ndarray, " b"]) -> ByteImages:
     """Mirror the chosen pictures left to right."""
 
     def mirror(array: ndarray) -> ndarray:
@@ -31,7 +31,7 @@ def flip(pictures: Pictures, chosen: Bool[ndarray, " b"]) -> Pictures:
         mirrored[chosen] = array[chosen, :, ::-1]
         return mirrored
 
-    return Pictures(mirror(pictures.image), mirror(pictures.labels), mirror(pictures.instances))
+    return ByteImages(mirror(pictures.image), mirror(pictures.labels), mirror(pictures.instances))
 
 
 def corners_of(where: Float64[ndarray, "b 2"], *, size: tuple[int, int], seen: tuple[int, int]) -> Int[ndarray, "b 2"]:

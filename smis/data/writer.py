@@ -11,10 +11,10 @@ from pydantic import Field
 
 from smis.core.config import Config
 from smis.core.files import written, written_folder
+from smis.core.images import Encoding
 from smis.core.sample import Sample
 from smis.data import closed_shards, index, row_cache
 from smis.data.closed_shards import SOURCE, ClosedShard
-from smis.data.encoding import Encoding
 from smis.data.rows import Rows, encode_rows
 from smis.data.schema import Header, ShardEntry, checksum, shard_schema
 

@@ -18,16 +18,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
-from smis.core.pictures import open_picture
+from smis.core.images import ids_of, opaque_rgb, open_image, to_image
 from smis.core.shapes import Picture
-from smis.metrics.image.features import AnyImage, image_of
+from smis.metrics.image.features import AnyImage
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Those that pytorch-fid reads."""
 _SHEET = "sheet.png"
 """The contact sheet that `smis generate` writes beside its pictures."""
-_DEEP = ("I;16", "I;16B", "I;16L")
-_BEHIND = ("RGBA", "LA", "PA", "La", "RGBa")
 
 T = TypeVar("T")
 
@@ -90,22 +88,13 @@ def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[P
 def read_picture(path: Path) -> Picture:
     """Read a picture as 8-bit RGB.
 
-    Gray becomes three equal channels, a palette its colors, of 16 bits the upper 8 are kept; an alpha channel is left
-    out if nothing shows through it.
+    It is turned upright as its EXIF says. Gray becomes three equal channels, a palette its colors, of 16 bits the upper
+    8 are kept; an alpha channel is dropped if the image is opaque.
 
     Raises:
         ImageError: if the file is missing, broken, transparent somewhere, or of floats.
     """
-    picture = open_picture(path, ImageError)
-    if picture.mode in _DEEP:
-        return np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
-    if picture.mode in {"I", "F"}:
-        raise ImageError(f"{path} has mode {picture.mode}, whose range is not known; save it with 8 or 16 bits")
-    if picture.mode in _BEHIND or "transparency" in picture.info:
-        clear = int((np.asarray(picture.convert("RGBA"))[:, :, 3] < 255).sum())
-        if clear:
-            raise ImageError(f"{path} is transparent at {clear} pixels; put it on the background that you mean")
-    return np.array(picture.convert("RGB"))
+    return opaque_rgb(open_image(path), title=path)
 
 
 def read_ids(path: Path) -> Int[Tensor, "h w"]:
@@ -114,12 +103,8 @@ def read_ids(path: Path) -> Int[Tensor, "h w"]:
     Raises:
         LabelError: if the file is missing or broken, or has colors instead of ids.
     """
-    picture = open_picture(path, LabelError)
-    if picture.mode not in ("L", "P", "1", "I", *_DEEP):
-        raise LabelError(
-            f"{path} has mode {picture.mode}, but a map has one channel of ids: save it as gray or palette"
-        )
-    return torch.from_numpy(np.asarray(picture).astype(np.int64))
+    ids = ids_of(open_image(path, LabelError), title=path)
+    return torch.from_numpy(ids.astype(np.int64))
 
 
 def image_batches(
@@ -135,7 +120,7 @@ def image_batches(
 
     def prepared(number: int) -> tuple[str, AnyImage]:
         with torch.inference_mode():
-            image = image_of(source.read(number)[None])
+            image = to_image(source.read(number)[None])
             return source.names[number], image if resize is None else resize(image)
 
     for part in read_ahead(prepared, len(source), workers=workers, batch=batch):

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from smis.core import weights
 from smis.core.errors import ParamsError, WeightsError
+from smis.core.images import to_levels
 from smis.core.shapes import Image, LabelMap
 
 B5 = {
@@ -114,8 +115,7 @@ def prepare(image: Image, *, side: int) -> Float[Tensor, "b 3 rows columns"]:
     """
     from torchvision.transforms.v2.functional import normalize, resize
 
-    levels = ((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    resized = resize(levels, list(fed(*image.shape[-2:], side=side)), antialias=True)
+    resized = resize(to_levels(image), list(fed(*image.shape[-2:], side=side)), antialias=True)
     return normalize(resized.float() / 255, _MEAN, _DEVIATION)
 
 

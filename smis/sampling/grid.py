@@ -6,8 +6,9 @@ import numpy as np
 
 from smis.core.batch import Batch
 from smis.core.contact_sheet import Group, color_labels, tile
+from smis.core.images import to_uint8
 from smis.core.shapes import PictureLabels
-from smis.sampling.sampler import Samplable, Sampler, pictures
+from smis.sampling.sampler import Samplable, Sampler
 
 
 def sample_groups(
@@ -21,7 +22,7 @@ def sample_groups(
     shown, everything, one_class = [], [], []
     for one in label_maps:
         labels = one.labels[0].cpu().numpy().astype(np.uint8)
-        shown.append([tile(color_labels(labels, palette), smooth=False), tile(pictures(one.image)[0])])
+        shown.append([tile(color_labels(labels, palette), smooth=False), tile(to_uint8(one.image)[0])])
         everything.append([tile(made.image) for made in sampler.vary_all(one, samples=samples)])
         drawn = sampler.vary_class(one, chosen=_varied(labels), samples=samples)
         one_class.append([tile(made.image) for made in drawn])

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import UInt8
 
 from smis.core.batch import Batch, to_device
+from smis.core.images import to_uint8
 from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
@@ -91,18 +92,7 @@ class Sampler:
     @torch.inference_mode()
     def _synthesize(self, batch: Batch, style: Style) -> UInt8[np.ndarray, "b h w 3"]:
         batch = batch.to(self._device)
-        return pictures(self._system.synthesize(batch.labels, batch.instances, style))
-
-
-def pictures(images: Image) -> UInt8[np.ndarray, "b h w 3"]:
-    """Convert images from -1..1 to 0..255.
-
-    Example:
-        >>> smis.to_uint8(torch.zeros(1, 3, 2, 4)).shape
-        (1, 2, 4, 3)
-    """
-    levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return to_uint8(self._system.synthesize(batch.labels, batch.instances, style))
 
 
 def covering(present: Sequence[Collection[int]], count: int) -> list[int]:

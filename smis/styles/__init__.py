@@ -1,6 +1,6 @@
 """What a person does with a trained system: sample, encode, resample, mix, morph, edit, copy."""
 
-from smis.sampling.sampler import pictures as to_uint8
+from smis.core.images import to_uint8
 from smis.styles.image_style import ImageStyle
 from smis.styles.label_layout import LabelLayout
 from smis.styles.synthesizer import Synthesizer, load

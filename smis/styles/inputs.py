@@ -9,13 +9,11 @@ from PIL import Image as Pictures
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError
-from smis.core.pictures import open_picture
+from smis.core.images import ids_of, open_image, to_signed
 from smis.core.shapes import Image, LabelMap, Sketch
-from smis.data.pictures import signed
 
 Given = Tensor | ndarray | Pictures.Image | str | Path
 
-_ID_MODES = ("L", "P", "1", "I", "I;16")
 _OVERSHOOT = 1e-3
 """By how much a float picture may leave -1..1: round-off, not another range."""
 
@@ -27,13 +25,9 @@ def read_ids(given: Given, *, name: str) -> LabelMap:
         LabelError: if it is no map of ids; `name` says which it is.
     """
     if isinstance(given, str | Path):
-        name, given = str(given), open_picture(Path(given), LabelError)
+        name, given = str(given), open_image(Path(given), LabelError)
     if isinstance(given, Pictures.Image):
-        if given.mode not in _ID_MODES:
-            raise LabelError(
-                f"{name} has mode {given.mode}, but a map has one channel of ids: save it as gray or palette"
-            )
-        given = np.asarray(given)
+        given = ids_of(given, title=name)
     if isinstance(given, ndarray):
         # torch knows neither every unsigned type nor arrays that run backwards or are not to be written to
         given = np.array(given, dtype=np.int64 if given.dtype.kind in "uib" else None, order="C")
@@ -50,13 +44,13 @@ def read_image(given: Given) -> Image:
         ImageError: if it is none of these.
     """
     if isinstance(given, str | Path):
-        given = open_picture(Path(given))
+        given = open_image(Path(given))
     if isinstance(given, Pictures.Image):
         given = np.asarray(given.convert("RGB"))
     image = torch.as_tensor(np.array(given, order="C") if isinstance(given, ndarray) else given)
     image = image if image.dim() == 4 else image[None]
     if image.dtype == torch.uint8 and image.dim() == 4 and image.shape[3] == 3:
-        return torch.from_numpy(signed(image.cpu().numpy()))
+        return torch.from_numpy(to_signed(image.cpu().numpy()))
     if not image.is_floating_point() or image.dim() != 4 or image.shape[1] != 3:
         raise ImageError(f"the picture: {_what(image)}, but it is (3, h, w) of floats -1..1, or (h, w, 3) of uint8")
     low, high = float(image.min()), float(image.max())
@@ -72,7 +66,7 @@ def read_sketch(given: Given) -> Sketch:
         ImageError: if it is none of these.
     """
     if isinstance(given, str | Path):
-        given = open_picture(Path(given))
+        given = open_image(Path(given))
     if isinstance(given, Pictures.Image):
         given = np.asarray(given.convert("L"))
     lines = torch.as_tensor(np.array(given, order="C") if isinstance(given, ndarray) else given)

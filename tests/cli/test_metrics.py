@@ -9,13 +9,13 @@ from torch import nn
 
 from smis.cli import main
 from smis.cli.metrics import NETWORKS
+from smis.core.images import to_image
 from smis.core.sample import Sample
 from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics.image import fid, inception, lpips
-from smis.metrics.image.features import image_of
 from smis.metrics.image.result import of_maps
 
 from .noise import noise, refused, save, told
@@ -42,7 +42,7 @@ def test_fid_of_folders_and_of_saved_statistics_is_one_number(
 ) -> None:
     real, fake = save(tmp_path / "real", noise(8)), save(tmp_path / "fake", noise(6, size=40, seed=1))
     (found,) = told(capsys, "fid", real, fake, "--save", tmp_path / "real.npz", "--batch", 3, "--workers", 2)
-    expected = fid.measure(image_of(noise(8)), image_of(noise(6, size=40, seed=1)), network=Means())
+    expected = fid.measure(to_image(noise(8)), to_image(noise(6, size=40, seed=1)), network=Means())
     assert found["value"] == pytest.approx(expected.value, rel=1e-6)
     assert found["interval"][0] < found["value"] < found["interval"][1]
     assert found["name"] == "fid"
@@ -83,8 +83,8 @@ def test_kid_is_measured_on_arrow_samples_too(tmp_path: Path, capsys: pytest.Cap
 
 def test_kid_takes_the_vectors_of_a_file_that_holds_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     real, fake = save(tmp_path / "real", noise(8)), save(tmp_path / "fake", noise(6, seed=1))
-    vectors = inception.features(Means(), image_of(noise(8)))
-    statistics = replace(fid.statistics(image_of(noise(8)), network=Means()), vectors=vectors)
+    vectors = inception.features(Means(), to_image(noise(8)))
+    statistics = replace(fid.statistics(to_image(noise(8)), network=Means()), vectors=vectors)
     statistics.write(tmp_path / "real.npz")
     (found,) = told(capsys, "kid", tmp_path / "real.npz", fake)
     assert found["value"] == pytest.approx(told(capsys, "kid", real, fake)[0]["value"], rel=1e-6)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smis.core.images import to_image
 from smis.core.sample_row import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.metrics.image import lpips
-from smis.metrics.image.features import image_of
 from smis.metrics.image.sample_diversity import diversity
 
 from .noise import noise, refused, save, told
@@ -18,7 +18,7 @@ def test_lpips_is_the_mean_over_pairs_of_one_name(tmp_path: Path, capsys: pytest
     first, second = noise(3), noise(3, seed=1)
     a, b = save(tmp_path / "a", first), save(tmp_path / "b", second)
     (found,) = told(capsys, "lpips", a, b, "--network", "stlpips_alex")
-    expected = lpips.load("stlpips_alex")(image_of(first), image_of(second)).mean().item()
+    expected = lpips.load("stlpips_alex")(to_image(first), to_image(second)).mean().item()
     assert found["value"] == pytest.approx(expected, rel=1e-4)
     assert (found["name"], found["protocol"]["label_maps"]) == ("paired_stlpips_alex", 3)
     for folder, seed in ((a, 2), (b, 3)):  # pairs of another size than the rest are fine
@@ -43,7 +43,7 @@ def test_lpips_pairs_two_files_of_samples(tmp_path: Path, capsys: pytest.Capture
     assert f"{a}/map 0_00 has no partner of that name in {b}" in line
     write_samples(b, [replace(row, key=f"map {n}") for n, row in enumerate(rows)], height=32, width=32)
     (found,) = told(capsys, "lpips", a, b, "--network", "stlpips_alex")
-    expected = lpips.load("stlpips_alex")(image_of(noise(3)), image_of(noise(3, seed=1))).mean().item()
+    expected = lpips.load("stlpips_alex")(to_image(noise(3)), to_image(noise(3, seed=1))).mean().item()
     assert found["value"] == pytest.approx(expected, rel=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_diversity_is_over_the_pictures_of_each_label_map(
         write_samples(place, rows, height=32, width=32)
     (found,) = told(capsys, "diversity", place, "--network", "stlpips_alex", "--pairs", "all")
     network = lpips.load("stlpips_alex")
-    expected = np.mean([diversity(image_of(each), network, pairs="all").mean().item() for each in drawn.values()])
+    expected = np.mean([diversity(to_image(each), network, pairs="all").mean().item() for each in drawn.values()])
     assert found["value"] == pytest.approx(expected, rel=1e-5)
     facts = {"network": "stlpips_alex", "label_maps": 2, "samples": 3, "pairs": "all", "weights": "b356b382"}
     assert facts.items() <= found["protocol"].items()
@@ -89,7 +89,7 @@ def test_neighbors_are_those_of_the_next_number(tmp_path: Path, capsys: pytest.C
     place = save(tmp_path / "x" / ("" if form == "numbered" else "a"), pictures, "a_{}".format)
     (tmp_path / "x" / ".ipynb_checkpoints").mkdir()
     (found,) = told(capsys, "diversity", tmp_path / "x", "--network", "stlpips_alex")
-    expected = diversity(image_of(pictures), lpips.load("stlpips_alex")).mean().item()
+    expected = diversity(to_image(pictures), lpips.load("stlpips_alex")).mean().item()
     assert found["value"] == pytest.approx(expected, rel=1e-5)
     if form == "folders":
         save(place.parent, noise(1), "b_{:02d}".format)

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from smis.cli import main
+from smis.core.images import to_image
 from smis.core.sample import Sample
 from smis.core.sample_row import SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.metrics.image import lpips
-from smis.metrics.image.features import image_of
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import RegionDiversity
 
@@ -70,7 +70,7 @@ def test_folders_of_pictures_give_all_four(
     regions = RegionDiversity(lpips.load("stlpips_alex"), classes=2)
     for of in (0, 1):
         for number, stem in enumerate("ab"):
-            image = image_of(drawn(of, seed=number, leak=of == 0))
+            image = to_image(drawn(of, seed=number, leak=of == 0))
             regions.update(stem, image, torch.from_numpy(of == LABELS), resampled=of)
     for result in regions.compute(Bootstrap()):
         assert found[result.name]["value"] == pytest.approx(result.value, rel=1e-6)

@@ -12,7 +12,7 @@ import torch
 from smis.core.batch import Batch, LimitedInstances, to_device
 from smis.core.errors import LabelError
 from smis.core.sample import check_slots
-from smis.data.late import DeviceTransformBatch
+from smis.data.image_batch import DeviceTransformBatch
 from smis.sampling.grid import sample_groups
 from smis.sampling.sampler import Sampler
 from smis.training.checkpoints import CheckpointManager

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smis.core.images import Encoding
 from smis.core.sample import Sample
-from smis.data.encoding import Encoding
 from smis.data.schema import Header
 from smis.data.shards import Prepared
 from smis.data.writer import write

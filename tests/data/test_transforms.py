@@ -1,6 +1,6 @@
 import numpy as np
 
-from smis.data.pictures import Pictures
+from smis.data.image_batch import ByteImages
 from smis.data.transforms import corners_of, flip, renumbered, uniform
 
 
@@ -8,7 +8,7 @@ def pictures(count=3, height=6, width=5):
     """Each pixel of each array tells its picture, row and column."""
     place = np.arange(count * height * width).reshape(count, height, width)
     image = np.repeat(place[..., None], 3, axis=3).astype(np.uint8)
-    return Pictures(image, place.astype(np.uint8), place.astype(np.uint16))
+    return ByteImages(image, place.astype(np.uint8), place.astype(np.uint16))
 
 
 def test_draws_depend_on_seed_position_and_purpose_alone():

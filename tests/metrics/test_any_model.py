@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from smis.core.errors import ImageError, ParamsError
+from smis.core.images import to_image
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
 from smis.metrics import model_diversity
-from smis.metrics.image.features import image_of
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 
@@ -38,7 +38,7 @@ class Renderer:
                 :, slice(None) if resample is None else resample
             ]
             drawn.append(self.reader.render(layout, changed, hard=True))
-        return image_of(np.stack(drawn))
+        return to_image(np.stack(drawn))
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from smis.core.images import to_image
 from smis.datasets.paperdoll.config import Config as PaperDollConfig
-from smis.metrics.image.features import image_of
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import (
@@ -149,7 +149,7 @@ def test_a_perfect_generator_has_an_mocd_of_0_on_paperdoll(alex: PerceptualDista
                 changed[:, resampled] = reader.appearance(numbers)[:, resampled]
                 drawn.append(reader.render(layout, changed, hard=True))
             inside = torch.from_numpy(layout.labels == resampled)
-            gathered.update(str(index), image_of(np.stack(drawn)), inside, resampled=resampled)
+            gathered.update(str(index), to_image(np.stack(drawn)), inside, resampled=resampled)
     mcsd, mocd = gathered.compute(Bootstrap(10))
     assert (mocd.value, mocd.interval) == (0, (0, 0))
     assert mcsd.value > 0

@@ -1,14 +1,14 @@
 import numpy as np
 import torch
 
-from smis.data.pictures import signed
-from smis.metrics.image.features import image_of, in_batches
+from smis.core.images import to_image
+from smis.metrics.image.features import in_batches
 from smis.metrics.image.lpips import PerceptualDistance
 
 
 def test_pictures_become_what_the_loader_makes_of_them() -> None:
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(2, 16, 8, 3)
-    assert torch.equal(image_of(pictures), torch.from_numpy(signed(pictures)))
+    assert torch.equal(to_image(pictures), torch.from_numpy(to_signed(pictures)))
 
 
 def test_batches_make_no_difference(alex: PerceptualDistance) -> None:

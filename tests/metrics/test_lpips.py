@@ -8,8 +8,8 @@ from PIL import Image
 
 from smis.core import weights
 from smis.core.errors import ImageError, ParamsError, WeightsError
+from smis.core.images import to_image
 from smis.metrics.image import lpips
-from smis.metrics.image.features import image_of
 
 EXAMPLES = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/imgs/"
 """The package's example pictures, which its wheel does not ship."""
@@ -71,4 +71,4 @@ def test_the_packages_example_pictures_are_as_far_apart_as_is_published() -> Non
 def example(name: str) -> torch.Tensor:
     with urlopen(f"{EXAMPLES}{name}.png", timeout=30) as response:
         picture = Image.open(BytesIO(response.read())).convert("RGB")
-    return image_of(np.asarray(picture)[None])
+    return to_image(np.asarray(picture)[None])

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from smis.core.batch import Batch
+from smis.core.images import to_uint8
 from smis.core.sample_row import RESAMPLED_ALL
 from smis.core.seeding import Noise
 from smis.core.style import Style
-from smis.sampling.sampler import Samplable, Sampler, covering, pictures
+from smis.sampling.sampler import Samplable, Sampler, covering
 
 
 @pytest.fixture
@@ -119,8 +120,8 @@ def test_one_seed_gives_one_set_of_pictures_and_two_seeds_two(toy: ModuleType) -
 
 def test_pictures_are_bytes_from_black_to_white() -> None:
     images = torch.tensor([-2.0, -1.0, 0.0, 1.0]).view(1, 1, 2, 2).expand(1, 3, 2, 2)
-    assert pictures(images)[0, :, :, 0].tolist() == [[0, 0], [128, 255]]
-    assert pictures(images).dtype == np.uint8
+    assert to_uint8(images)[0, :, :, 0].tolist() == [[0, 0], [128, 255]]
+    assert to_uint8(images).dtype == np.uint8
 
 
 def test_covering_shows_every_class_with_as_few_label_maps_as_it_can() -> None:

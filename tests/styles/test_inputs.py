@@ -58,7 +58,7 @@ def test_pictures_come_as_files(file: Path) -> None:
 
 def test_what_is_no_map_of_ids_is_refused(file: Path) -> None:
     Image.fromarray(COLOURS).save(file)
-    with pytest.raises(LabelError, match=r"file\.png has mode RGB, but a map has one channel of ids: save it as gray"):
+    with pytest.raises(LabelError, match=r"file\.png has mode RGB, but a map has one channel of ids; save it as gray"):
         read_ids(file, name="map")
     with pytest.raises(LabelError, match=r"map: \(3, 2\) of float32, but a map is \(height, width\) or"):
         read_ids(torch.zeros(3, 2), name="map")

@@ -11,8 +11,8 @@ from smis.datasets.celebamask.classes import NAMES
 from smis.datasets.celebamask.division import LIST, as_celeba, last
 from smis.datasets.io.files import Files, Several, is_junk
 from smis.datasets.io.pairing import compiled_at_end
-from smis.datasets.io.pictures import read_ids
 from smis.datasets.io.problems import Problem
+from smis.datasets.io.raw_images import read_map
 from smis.datasets.io.section import TRAIN
 from smis.datasets.io.table import Entry, Table
 
@@ -29,7 +29,7 @@ def merged(files: Files, names: Sequence[str]) -> ndarray:
     Raises:
         LabelError: if a part is broken, or of another size than the others.
     """
-    masks = [read_ids(files, name) != 0 for name in names]
+    masks = [read_map(files, name) != 0 for name in names]
     labels = np.zeros(masks[0].shape, dtype=np.uint8)
     for name, mask in zip(names, masks, strict=True):
         if mask.shape != labels.shape:

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from smis.core.errors import ImageError
-from smis.datasets.io import pictures
+from smis.datasets.io import raw_images
 from smis.datasets.io.files import Several
-from smis.datasets.io.geometry import Box
 from smis.datasets.io.problems import Problem
+from smis.datasets.io.raw_images import Box
 from smis.datasets.io.table import Entry, Table
 
 
@@ -41,7 +41,7 @@ class Pieces:
 
 
 def _corners(files: Several, entry: Entry, *, tile: int, stride: int) -> list[tuple[int, int]]:
-    height, width = pictures.size(files, entry.image, upright=True)
+    height, width = raw_images.image_size(files, entry.image, upright=True)
     if min(height, width) < tile:
         title = files.title(entry.image)
         raise ImageError(f"{title} is {height} x {width}, too small for a tile of {tile}; make tile smaller")

@@ -9,10 +9,10 @@ from smis.datasets.folder.classes import classes_file, described
 from smis.datasets.folder.config import Config
 from smis.datasets.folder.pairing import WHOLE, pairs
 from smis.datasets.folder.splits import split_up, unpaired
-from smis.datasets.io import pictures
+from smis.datasets.io import raw_images
 from smis.datasets.io.files import open_files
-from smis.datasets.io.geometry import resized_ids, resized_image
 from smis.datasets.io.maps import Maps
+from smis.datasets.io.raw_images import resize_ids, resize_image
 from smis.datasets.io.section import OF_FILES, TRAIN
 from smis.datasets.io.table import Entry
 
@@ -65,12 +65,12 @@ class Reader:
         (key, entry, box), config = self._pieces[split][index], self._config
         size = config.load_size if split == TRAIN and config.load_size else config.size
         image, labels, given = self._opened(entry)
-        labels = resized_ids(labels, size, box=box)
-        given = None if given is None else resized_ids(given, size, box=box)
+        labels = resize_ids(labels, size, box=box)
+        given = None if given is None else resize_ids(given, size, box=box)
         return Sample(
             key=key,
             split=split,
-            image=resized_image(image, size, box=box),
+            image=resize_image(image, size, box=box),
             labels=labels.astype(np.uint8),
             instances=self._maps.instances(labels, given, entry),
         )
@@ -88,6 +88,6 @@ class Reader:
     def _opened(self, entry: Entry) -> tuple[Image.Image, ndarray, ndarray | None]:
         """Read a picture's files, it upright; the last ones are kept, for the next tile of the same picture."""
         if self._latest is None or self._latest[0] != entry.key:
-            image = pictures.read_image(self._files, entry.image, upright=True)
+            image = raw_images.read_image(self._files, entry.image, upright=True)
             self._latest = entry.key, (image, *self._maps.read(entry, size=(image.height, image.width)))
         return self._latest[1]

@@ -23,7 +23,9 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, struct.error, zlib.error, 
 
 
 class PackedError(OSError):
-    """A file is encrypted, or packed in a way that Python does not know; it may well be whole."""
+    """A file is encrypted, or compressed in a way that Python does not know; it may well be complete."""
+
+    remedy = "pack it anew, deflated and without a password"
 
 
 class Archive:

@@ -10,14 +10,13 @@ from smis.core.errors import LabelError
 from smis.core.sample import check_range
 from smis.datasets.io import instances
 from smis.datasets.io.files import Files
-from smis.datasets.io.geometry import Size
-from smis.datasets.io.pictures import read_ids
+from smis.datasets.io.raw_images import Size, read_map
 from smis.datasets.io.table import Entry
 
 
 def one_map(files: Files, names: Sequence[str]) -> ndarray:
     """Read the label map of a data set that has one file for it."""
-    return read_ids(files, names[0])
+    return read_map(files, names[0])
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Maps:
         low, high = int(labels.min()), int(labels.max())
         title, remedy = self.files.title(entry.labels[0]), self.remedy.format(high=high)
         check_range(low, high, name=title, classes=self.classes, remedy=remedy if high >= self.classes else "")
-        given = read_ids(self.files, entry.instances) if entry.instances else None
+        given = read_map(self.files, entry.instances) if entry.instances else None
         self._check_sizes({entry.labels[0]: labels, entry.instances or "": given}, image=entry.image, size=size)
         return labels, given
 

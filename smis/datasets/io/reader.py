@@ -11,10 +11,9 @@ from numpy import ndarray
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
 from smis.datasets.io.files import Files, Several
-from smis.datasets.io.geometry import resized_ids, resized_image
 from smis.datasets.io.maps import Maps, one_map
-from smis.datasets.io.pictures import read_image
 from smis.datasets.io.problems import Problem, as_error
+from smis.datasets.io.raw_images import read_image, resize_ids, resize_image
 from smis.datasets.io.section import OF_FILES, TEST, TRAIN, VALIDATION, Section
 from smis.datasets.io.table import Table
 
@@ -93,12 +92,12 @@ class Reader:
         size = section.load_size if split == TRAIN and section.load_size else section.size
         image = read_image(self._files, entry.image)
         labels, given = self._maps.read(entry, size=(image.height, image.width))
-        labels = resized_ids(labels, size)
-        given = None if given is None else resized_ids(given, size)
+        labels = resize_ids(labels, size)
+        given = None if given is None else resize_ids(given, size)
         return Sample(
             key=entry.key,
             split=split,
-            image=resized_image(image, size),
+            image=resize_image(image, size),
             labels=labels.astype(np.uint8),
             instances=self._maps.instances(labels, given, entry),
         )

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
-from numpy import ndarray
+from jaxtyping import Float
 from torch import Tensor
 
 from smis.core.device import usable_device
@@ -37,11 +36,6 @@ def device_name(device: torch.device) -> str:
 def compute_protocol(device: torch.device) -> dict[str, str]:
     """Return the fields of a protocol that name the device and the precision."""
     return {"device": device_name(device), "precision": "float32"}
-
-
-def image_of(pictures: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
-    """Turn bytes 0..255 into floats -1..1, exactly as the loader does."""
-    return torch.tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch: int) -> list[Float[Tensor, "b _ _ _"]]:

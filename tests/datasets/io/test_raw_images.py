@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from smis.core.errors import ImageError, LabelError
-from smis.datasets.io import pictures
+from smis.datasets.io import raw_images
 from smis.datasets.io.files import open_files
 from tests.datasets.releases import packed, photograph
 
@@ -31,10 +31,10 @@ def test_a_picture_is_upright_as_viewers_show_it_or_as_it_is_stored(tmp_path, or
     files, name = saved(tmp_path, f"a.{ending}", picture, exif=exif(orientation))
     with Image.open(tmp_path / f"a.{ending}") as stored:
         pixels, shown = np.asarray(stored), np.asarray(ImageOps.exif_transpose(stored))
-    assert np.array_equal(np.asarray(pictures.read_image(files, name)), pixels)
-    assert np.array_equal(np.asarray(pictures.read_image(files, name, upright=True)), shown)
-    assert pictures.size(files, name) == (48, 64)
-    assert pictures.size(files, name, upright=True) == shown.shape[:2]
+    assert np.array_equal(np.asarray(raw_images.read_image(files, name)), pixels)
+    assert np.array_equal(np.asarray(raw_images.read_image(files, name, upright=True)), shown)
+    assert raw_images.image_size(files, name) == (48, 64)
+    assert raw_images.image_size(files, name, upright=True) == shown.shape[:2]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_a_picture_is_upright_as_viewers_show_it_or_as_it_is_stored(tmp_path, or
 def test_a_picture_with_damaged_exif_stands_as_it_is_stored(tmp_path, damaged):
     picture = Image.fromarray(photograph(0, height=48, width=64))
     files, name = saved(tmp_path, "a.jpg", picture, exif=damaged)
-    assert pictures.size(files, name, upright=True) == (48, 64)
-    one, other = pictures.read_image(files, name, upright=True), pictures.read_image(files, name)
+    assert raw_images.image_size(files, name, upright=True) == (48, 64)
+    one, other = raw_images.read_image(files, name, upright=True), raw_images.read_image(files, name)
     assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
-@pytest.mark.parametrize(("kind", "read"), [(ImageError, pictures.read_image), (LabelError, pictures.read_ids)])
+@pytest.mark.parametrize(("kind", "read"), [(ImageError, raw_images.read_image), (LabelError, raw_images.read_map)])
 def test_colors_of_16_bits_are_refused_before_8_of_them_are_dropped(tmp_path, kind, read):
     rows = zlib.compress(4 * (b"\0" + 4 * 3 * b"\x01\x02"))
     chunks = ((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
@@ -63,26 +63,26 @@ def test_colors_of_16_bits_are_refused_before_8_of_them_are_dropped(tmp_path, ki
 def test_a_large_picture_is_read_without_a_warning_and_one_too_large_says_to_cut_it(tmp_path, monkeypatch):
     files, name = saved(tmp_path, "a.png", Image.fromarray(photograph(0, height=48, width=64)))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 48 * 64 - 1)
-    assert pictures.read_image(files, name).size == (64, 48)
+    assert raw_images.read_image(files, name).size == (64, 48)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ImageError, match=r"\(Image size \(3072 pixels\) exceeds limit of 2000 pixels\); cut it into"):
-        pictures.read_image(files, name)
+        raw_images.read_image(files, name)
 
 
 def test_the_size_of_a_picture_in_a_folder_is_read_from_its_head(tmp_path):
     files, name = saved(tmp_path, "a.jpg", Image.fromarray(photograph(0, height=480, width=640)))
     path = tmp_path / "a.jpg"
     path.write_bytes(path.read_bytes()[:1000])
-    assert pictures.size(files, name) == (480, 640)
+    assert raw_images.image_size(files, name) == (480, 640)
     with pytest.raises(ImageError, match=r"a\.jpg \(image file is truncated.*\); is the file whole\?"):
-        pictures.read_image(files, name)
+        raw_images.read_image(files, name)
 
 
 def test_a_picture_has_the_same_size_in_an_archive(tmp_path):
     saved(tmp_path, "a.jpg", Image.fromarray(photograph(0, height=480, width=640)))
-    assert pictures.size(open_files(packed(tmp_path, tmp_path / "all.zip")), "0:a.jpg") == (480, 640)
+    assert raw_images.image_size(open_files(packed(tmp_path, tmp_path / "all.zip")), "0:a.jpg") == (480, 640)
 
 
 def test_a_picture_that_is_away_says_so_when_its_size_is_asked_for(tmp_path):
     with pytest.raises(ImageError, match=r"cannot read .*a\.jpg \(.*No such file or directory: 'it'\)"):
-        pictures.size(open_files(str(tmp_path)), "0:a.jpg")
+        raw_images.image_size(open_files(str(tmp_path)), "0:a.jpg")

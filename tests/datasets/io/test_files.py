@@ -9,7 +9,7 @@ import pytest
 
 from smis.core.errors import LabelError, ParamsError
 from smis.datasets.io.files import open_files
-from smis.datasets.io.pictures import read_ids
+from smis.datasets.io.raw_images import read_map
 from tests.datasets.releases import packed
 
 
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_unpacked_is_named_and_says_what_to_do(tmp_path, c
         archive.writestr("labels/a.png", b"1234567890")
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(LabelError, match=rf"cannot read .*maps\.zip:labels/a\.png \(.*{reason}.*\); {remedy}"):
-        read_ids(open_files(str(path)), "0:labels/a.png")
+        read_map(open_files(str(path)), "0:labels/a.png")
 
 
 def test_a_link_that_leads_nowhere_is_named_where_it_is_read_and_not_before(tree):
@@ -111,7 +111,7 @@ def test_a_link_that_leads_nowhere_is_named_where_it_is_read_and_not_before(tree
     files = open_files(str(tree))
     before = files.stamp(["0:a.png"])
     with pytest.raises(LabelError, match=r"cannot read .*a\.png \(.*No such file.*; is the file whole\?"):
-        read_ids(files, "0:a.png")
+        read_map(files, "0:a.png")
     (tree / "nowhere.png").touch()
     assert files.stamp(["0:a.png"]) != before
 
@@ -132,7 +132,7 @@ def test_links_in_a_tar_file_are_followed_and_those_that_lead_out_of_it_are_name
     assert files.read(f"0:{below}z.txt") == files.read(f"0:{below}a/y.txt") == b"b.txt"
     for name in ("out.png", "round.png"):
         with pytest.raises(LabelError, match=r"cannot read .*\(a link to a file that is not in the archive\)"):
-            read_ids(files, f"0:{below}{name}")
+            read_map(files, f"0:{below}{name}")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_named(tree, monkeypatch):

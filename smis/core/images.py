@@ -1,0 +1,227 @@
+"""The one place where images change type: files -> pixels, bytes 0..255 <-> floats -1..1, EXIF orientation, ids."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
+from torch import Tensor
+
+from smis.core.errors import ImageError, LabelError, SmisError
+from smis.core.shapes import Image, Picture
+
+Encoding = Literal["raw", "png", "jpeg"]
+
+_FAULTS = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
+"""What Pillow raises for a file that it cannot decode."""
+_ID_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "I;16L")
+_DEEP_MODES = ("I", "I;16", "F")
+_ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
+_TRANSPOSE = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its EXIF orientation; from 5 on width and height are swapped."""
+
+LEVELS: Float32[ndarray, "256"] = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+"""The value in -1..1 of each byte 0..255."""
+
+
+def to_signed(image: UInt8[ndarray, "b h w 3"]) -> Float32[ndarray, "b 3 h w"]:
+    """Scale 0..255 to -1..1, channels first.
+
+    In NumPy, which starts no threads beside those that train.
+
+    Example:
+        >>> to_signed(np.full((1, 2, 4, 3), 255, np.uint8)).max()
+        np.float32(1.0)
+    """
+    scaled = np.ascontiguousarray(image.transpose(0, 3, 1, 2)).astype(np.float32)
+    scaled /= 127.5
+    scaled -= 1
+    return scaled
+
+
+def to_image(image: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
+    """Scale 0..255 to -1..1 on a device, to the bits of `to_signed`."""
+    return torch.tensor(image).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_levels(image: Tensor) -> UInt8[Tensor, "b 3 h w"]:
+    """Clamp and scale -1..1 to bytes 0..255."""
+    return ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def to_uint8(image: Image) -> UInt8[ndarray, "b h w 3"]:
+    """Convert images of -1..1 to bytes 0..255, channels last, on the CPU.
+
+    Example:
+        >>> to_uint8(torch.zeros(1, 3, 2, 4)).shape
+        (1, 2, 4, 3)
+    """
+    return to_levels(image).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def open_image(path: Path, error: type[ImageError] | type[LabelError] = ImageError) -> Pillow.Image:
+    """Read a whole image file in the mode that it has; images are turned upright as their EXIF says, maps are not.
+
+    Raises:
+        ImageError, LabelError: as asked for, if there is no such file or it cannot be read.
+    """
+    try:
+        with Pillow.open(path) as image:
+            turn = _TRANSPOSE.get(_orientation(image)) if error is ImageError else None
+            image.load()
+            return image if turn is None else image.transpose(turn)
+    except FileNotFoundError:
+        raise error(f"there is no file {path}") from None
+    except (UnidentifiedImageError, *_FAULTS):
+        raise error(f"{path} is no picture that can be read; give a whole PNG or JPEG") from None
+
+
+def opaque_rgb(image: Pillow.Image, *, title: object) -> Picture:
+    """Convert to 8-bit RGB: gray becomes three equal channels, a palette its colors, of 16 bits the upper 8 are kept.
+
+    Raises:
+        ImageError: if the image is transparent somewhere, or of floats or 32-bit integers.
+    """
+    if image.mode in ("I;16", "I;16B", "I;16L"):
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+    if image.mode in {"I", "F"}:
+        raise ImageError(f"{title} has mode {image.mode}, whose range is not known; save it with 8 or 16 bits")
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        transparent = int((np.asarray(image.convert("RGBA"))[:, :, 3] < 255).sum())
+        if transparent:
+            raise ImageError(f"{title} is transparent at {transparent} pixels; put it on the background that you mean")
+    return np.array(image.convert("RGB"))
+
+
+def ids_of(image: Pillow.Image, *, title: object) -> ndarray:
+    """Return the ids of a label or instance map (height x width): gray of 8 or 16 bits, or palette indices.
+
+    Raises:
+        LabelError: if the image has colors instead of ids.
+    """
+    if image.mode not in _ID_MODES:
+        raise LabelError(f"{title} has mode {image.mode}, but a map has one channel of ids; save it as gray or palette")
+    return np.asarray(image)
+
+
+def read_size(stream: Callable[[], IO[bytes]], *, title: str, upright: bool = False) -> tuple[int, int]:
+    """Return height and width from the head of a file, as stored or `upright` as viewers show it.
+
+    Raises:
+        ImageError: if it is no image.
+    """
+    with _decoder(stream, title, error=ImageError) as image:
+        swapped = upright and _orientation(image) >= 5
+        return (image.width, image.height) if swapped else (image.height, image.width)
+
+
+def read_rgb(stream: Callable[[], IO[bytes]], *, title: str, upright: bool = False) -> Pillow.Image:
+    """Read an image of a data set; gray and palette become RGB, alpha is dropped, as in the released code.
+
+    That code takes pixels as they are stored. Labels that were drawn over what a viewer shows fit the image
+    `upright`, turned as its EXIF says.
+
+    Raises:
+        ImageError: if the file is broken, or has more than 8 bits in a channel.
+    """
+    with _decoder(stream, title, error=ImageError) as image:
+        turn = _TRANSPOSE.get(_orientation(image)) if upright else None
+        image.load()
+        mode, colors = image.mode, image if image.mode == "RGB" else image.convert("RGB")
+    if mode in _DEEP_MODES:
+        raise ImageError(f"{title} has mode {mode}, but pictures have 8 bits a channel; save it as RGB")
+    return colors if turn is None else colors.transpose(turn)
+
+
+def read_ids(stream: Callable[[], IO[bytes]], *, title: str) -> ndarray:
+    """Read a map of a data set (height x width, uint8 or int32): as `ids_of`, or three equal channels of gray.
+
+    Raises:
+        LabelError: if the file is broken, or has colors instead of ids.
+    """
+    with _decoder(stream, title, error=LabelError) as image:
+        pixels = np.asarray(image)
+        if image.mode == "RGB" and (pixels == pixels[..., :1]).all():
+            return np.ascontiguousarray(pixels[..., 0])
+        ids = ids_of(image, title=title)
+    return ids if ids.dtype == np.uint8 else ids.astype(np.int32)
+
+
+def encode_image(image: Picture, encoding: Encoding) -> bytes:
+    """Encode colors; JPEG is lossy (quality 95, chroma at full resolution)."""
+    return _encode(image, encoding, **({"quality": 95, "subsampling": 0} if encoding == "jpeg" else {}))
+
+
+def encode_map(ids: ndarray) -> bytes:
+    """Encode a label or instance map without loss, as PNG."""
+    return _encode(ids, "png")
+
+
+def decode(data: bytes) -> ndarray:
+    """Return the pixels of `encode_image` or `encode_map`."""
+    return np.asarray(Pillow.open(BytesIO(data)))
+
+
+def _encode(pixels: ndarray, encoding: str, **options: int) -> bytes:
+    file = BytesIO()
+    Pillow.fromarray(pixels).save(file, format=encoding, **options)
+    return file.getvalue()
+
+
+@contextmanager
+def _decoder(stream: Callable[[], IO[bytes]], title: str, *, error: type[SmisError]) -> Iterator[Pillow.Image]:
+    """Open an image of which only the head is decoded at first."""
+    try:
+        # Pillow warns of large images and damaged EXIF, and reads them all the same
+        with warnings.catch_warnings(action="ignore"), stream() as content:
+            _check_depth(content.read(26), title=title, error=error)
+            content.seek(0)
+            with Pillow.open(content) as image:
+                yield image
+    except _FAULTS as fault:
+        raise _unreadable(title, fault, error=error) from None
+
+
+def _check_depth(head: bytes, *, title: str, error: type[SmisError]) -> None:
+    """Refuse a PNG of several channels of 16 bits, of which Pillow would silently drop 8."""
+    if head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25:] != b"\0":
+        raise error(f"{title} has many channels of 16 bits, but they have 8 bits here; save it with 8 bits a channel")
+
+
+def _orientation(image: Pillow.Image) -> int:
+    """Return the EXIF orientation (1 to 8) of an image that was just opened; 1 if there is none."""
+    try:
+        # PngImageFile's own getexif would decode all pixels to look for EXIF behind them
+        orientation = Pillow.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF raises nearly anything, and is not needed to see the image
+        return 1
+    return orientation if orientation in _TRANSPOSE else 1
+
+
+def _unreadable(title: str, fault: Exception, *, error: type[SmisError]) -> SmisError:
+    # Pillow names the buffer in memory by its address, which would differ from run to run.
+    unknown = isinstance(fault, UnidentifiedImageError)
+    reason = "it is no picture" if unknown else " ".join(str(fault).replace(title, "it").split())
+    return error(f"cannot read {title} ({reason.partition(', could be')[0]}); {_remedy(fault)}")
+
+
+def _remedy(fault: Exception) -> str:
+    if isinstance(fault, Pillow.DecompressionBombError):
+        return "cut it into parts first"
+    return getattr(fault, "remedy", "is the file whole? copy it again or take it away")

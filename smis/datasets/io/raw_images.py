@@ -1,0 +1,45 @@
+"""Image files of a data set: read by name, resized with Pillow's bicubic filter for colors and nearest for ids."""
+
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image
+
+from smis.core import images
+from smis.datasets.io.files import Files, Several
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels."""
+Size = tuple[int, int]
+"""Height and width, in pixels."""
+
+
+def image_size(files: Several, name: str, *, upright: bool = False) -> Size:
+    """Return height and width of an image; of a file in a folder only the head is read."""
+    return images.read_size(lambda: files.opened(name), title=files.title(name), upright=upright)
+
+
+def read_image(files: Files, name: str, *, upright: bool = False) -> Image.Image:
+    """Read an image as RGB (see `smis.core.images.read_rgb`)."""
+    return images.read_rgb(lambda: BytesIO(files.read(name)), title=files.title(name), upright=upright)
+
+
+def read_map(files: Files, name: str) -> ndarray:
+    """Read the ids of a map (see `smis.core.images.read_ids`)."""
+    return images.read_ids(lambda: BytesIO(files.read(name)), title=files.title(name))
+
+
+def resize_image(image: Image.Image, size: Size, *, box: Box | None = None) -> UInt8[ndarray, "h w 3"]:
+    """Resize colors, or the part of them in `box`, as torchvision's `Resize` does on Pillow images."""
+    if (image.height, image.width) == size and box is None:
+        return np.asarray(image)
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box))
+
+
+def resize_ids(ids: ndarray, size: Size, *, box: Box | None = None) -> ndarray:
+    """Resize a map (uint8 or int32), or the part of it in `box`; no id appears that was not there."""
+    if ids.shape == size and box is None:
+        return ids
+    return np.asarray(Image.fromarray(ids).resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))
