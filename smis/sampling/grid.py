@@ -1,4 +1,4 @@
-"""The samples that a training shows: rows are label maps, columns are what the system makes of them."""
+"""The sample grid of a training run: one row per label map, columns of images that the system generates."""
 
 from collections.abc import Sequence
 
@@ -14,21 +14,25 @@ from smis.sampling.sampler import Samplable, Sampler
 def sample_groups(
     system: Samplable, label_maps: Sequence[Batch], *, palette: Sequence[Sequence[int]], seed: int, samples: int = 3
 ) -> list[Group]:
-    """Make the columns labels, real, `samples` that vary everything, `samples` that vary one class; one row a map.
+    """Return columns of labels, real images, `samples` that vary all latents, and `samples` that vary one class.
 
-    The class that varies is the largest one of the map but for the very largest, which is often the background.
+    The varied class is the second largest of the label map; the largest is often the background.
     """
     sampler = Sampler(system, seed=seed, batch=samples, device="cpu" if not label_maps else label_maps[0].image.device)
-    shown, everything, one_class = [], [], []
-    for one in label_maps:
-        labels = one.labels[0].cpu().numpy().astype(np.uint8)
-        shown.append([tile(color_labels(labels, palette), smooth=False), tile(to_uint8(one.image)[0])])
-        everything.append([tile(made.image) for made in sampler.vary_all(one, samples=samples)])
-        drawn = sampler.vary_class(one, chosen=_varied(labels), samples=samples)
-        one_class.append([tile(made.image) for made in drawn])
-    return [Group("labels, real", shown), Group("everything varies", everything), Group("one class varies", one_class)]
+    inputs, all_varied, class_varied = [], [], []
+    for label_map in label_maps:
+        labels = label_map.labels[0].cpu().numpy().astype(np.uint8)
+        inputs.append([tile(color_labels(labels, palette), smooth=False), tile(to_uint8(label_map.image)[0])])
+        all_varied.append([tile(row.image) for row in sampler.vary_all(label_map, samples=samples)])
+        rows = sampler.vary_class(label_map, chosen=_second_largest(labels), samples=samples)
+        class_varied.append([tile(row.image) for row in rows])
+    return [
+        Group("labels, real", inputs),
+        Group("everything varies", all_varied),
+        Group("one class varies", class_varied),
+    ]
 
 
-def _varied(labels: PictureLabels) -> int:
+def _second_largest(labels: PictureLabels) -> int:
     classes, pixels = np.unique(labels, return_counts=True)
     return int(classes[np.argsort(pixels)[-2:][0]])

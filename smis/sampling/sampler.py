@@ -50,39 +50,41 @@ class Sampler:
             for key, image in zip(batch.keys, self._synthesize(batch, style), strict=True):
                 yield SampleRow(key, 0, RESAMPLED_ALL, image)
 
-    def vary_all(self, one: Batch, *, samples: int) -> Iterator[SampleRow]:
-        """Generate images of one label map (a batch of 1), each with latents of its own."""
-        for start, repeated in self._repeats(one, samples):
-            style = self._sample(repeated, "everything", one.keys[0], start)
-            for number, image in enumerate(self._synthesize(one, style), start):
-                yield SampleRow(one.keys[0], number, RESAMPLED_ALL, image)
+    def vary_all(self, label_map: Batch, *, samples: int) -> Iterator[SampleRow]:
+        """Generate images of one label map (a batch of 1), each with its own latents."""
+        for start, repeated in self._repeats(label_map, samples):
+            style = self._sample(repeated, "everything", label_map.keys[0], start)
+            for number, image in enumerate(self._synthesize(label_map, style), start):
+                yield SampleRow(label_map.keys[0], number, RESAMPLED_ALL, image)
 
-    def vary_class(self, one: Batch, *, chosen: int, samples: int) -> Iterator[SampleRow]:
+    def vary_class(self, label_map: Batch, *, chosen: int, samples: int) -> Iterator[SampleRow]:
         """Generate images of one label map that share a style, except for the latents of one class."""
-        yield from self._vary(one, "class", chosen=chosen, samples=samples)
+        yield from self._vary(label_map, "class", chosen=chosen, samples=samples)
 
-    def vary_instance(self, one: Batch, *, chosen: int, samples: int) -> Iterator[SampleRow]:
+    def vary_instance(self, label_map: Batch, *, chosen: int, samples: int) -> Iterator[SampleRow]:
         """Generate images of one label map that share a style, except for the latents of one instance.
 
         A system with one latent per class resamples the class of the instance.
         """
-        yield from self._vary(one, "instance", chosen=chosen, samples=samples)
+        yield from self._vary(label_map, "instance", chosen=chosen, samples=samples)
 
-    def _vary(self, one: Batch, kind: str, *, chosen: int, samples: int) -> Iterator[SampleRow]:
-        base = self._sample(one, "base", one.keys[0])
+    def _vary(self, label_map: Batch, kind: str, *, chosen: int, samples: int) -> Iterator[SampleRow]:
+        base = self._sample(label_map, "base", label_map.keys[0])
         if kind == "instance" and base.instances is not None:
             resampled = {"instances": [chosen]}
         else:
-            resampled = {"classes": [chosen if kind == "class" else int(one.labels[one.instances == chosen][0])]}
-        for start, repeated in self._repeats(one, samples):
-            fresh = self._sample(repeated, kind, one.keys[0], chosen, start)
+            resampled = {
+                "classes": [chosen if kind == "class" else int(label_map.labels[label_map.instances == chosen][0])]
+            }
+        for start, repeated in self._repeats(label_map, samples):
+            fresh = self._sample(repeated, kind, label_map.keys[0], chosen, start)
             style = base.repeated(len(repeated.keys)).replaced(fresh, **resampled)
-            for number, image in enumerate(self._synthesize(one, style), start):
-                yield SampleRow(one.keys[0], number, chosen, image)
+            for number, image in enumerate(self._synthesize(label_map, style), start):
+                yield SampleRow(label_map.keys[0], number, chosen, image)
 
-    def _repeats(self, one: Batch, samples: int) -> Iterator[tuple[int, Batch]]:
+    def _repeats(self, label_map: Batch, samples: int) -> Iterator[tuple[int, Batch]]:
         for start in range(0, samples, self._batch):
-            yield start, _repeated(one, min(self._batch, samples - start))
+            yield start, _repeated(label_map, min(self._batch, samples - start))
 
     @torch.inference_mode()
     def _sample(self, batch: Batch, *purpose: int | str) -> Style:
@@ -123,10 +125,10 @@ def covering(present: Sequence[Collection[int]], count: int) -> list[int]:
     return chosen
 
 
-def _repeated(one: Batch, times: int) -> Batch:
+def _repeated(label_map: Batch, times: int) -> Batch:
     return Batch(
-        image=one.image.expand(times, -1, -1, -1),
-        labels=one.labels.expand(times, -1, -1),
-        instances=one.instances.expand(times, -1, -1),
-        keys=one.keys * times,
+        image=label_map.image.expand(times, -1, -1, -1),
+        labels=label_map.labels.expand(times, -1, -1),
+        instances=label_map.instances.expand(times, -1, -1),
+        keys=label_map.keys * times,
     )

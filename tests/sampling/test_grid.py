@@ -21,5 +21,5 @@ def test_rows_are_label_maps_and_columns_what_is_made_of_them(toy: ModuleType) -
 
 def test_the_second_largest_class_is_the_one_that_varies() -> None:
     labels = np.array([[0, 0, 0], [0, 2, 2], [1, 2, 2]], dtype=np.uint8)
-    assert grid._varied(labels) in {0, 2}
-    assert grid._varied(np.ones((2, 2), dtype=np.uint8)) == 1
+    assert grid._second_largest(labels) in {0, 2}
+    assert grid._second_largest(np.ones((2, 2), dtype=np.uint8)) == 1
