@@ -55,8 +55,9 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
 
     Example:
         >>> save_weights(Path("linear.safetensors"), nn.Linear(1, 1).state_dict(), metadata={"step": "7"})
-        >>> load_weights(Path("linear.safetensors"))[1]
-        {'format': '1', 'step': '7'}
+        >>> tensors, metadata = load_weights(Path("linear.safetensors"))
+        >>> metadata["step"]
+        '7'
     """
     ready = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     with written(path) as temporary:
