@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from smis.cli import (
     bench,
     data,
-    export_checkpoint,
     external_weights,
-    import_checkpoint,
     metrics,
     published_recipe,
+    released_checkpoints,
     runs,
     styles,
     system_table,
@@ -28,8 +27,7 @@ _VERBS = (
     metrics,
     bench,
     runs,
-    import_checkpoint,
-    export_checkpoint,
+    released_checkpoints,
 )
 
 

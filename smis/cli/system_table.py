@@ -16,7 +16,7 @@ from smis.published.data_sets import data_set_of
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("systems", help="list the systems")
+    parser = verbs.add_parser("systems", help="list the systems, what each varies and its size")
     parser.add_argument(
         "--preset", metavar="PRESET", default="deepfashion", help="sizes of a data set (default: deepfashion)"
     )
