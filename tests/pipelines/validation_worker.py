@@ -1,4 +1,4 @@
-"""`python measuring_share.py FILE` in a workspace, alone or under torchrun: measure an untrained system."""
+"""`python validation_worker.py FILE` in a workspace, alone or under torchrun: measure an untrained system."""
 
 import json
 import sys
@@ -21,8 +21,8 @@ def main(path: Path) -> None:
     size = {"classes": len(data.classes), "height": data.height, "width": data.width}
     system = params.system.build(**size, training=False).eval()  # pyright: ignore[reportAttributeAccessIssue]
     with distributed_context("cpu") as distributed:
-        found = ValidationMetrics(params.validation, data.split("validation"), system, distributed, seed=0)()
-        path.with_suffix(f".{distributed.rank}.json").write_text(json.dumps(found))
+        metrics = ValidationMetrics(params.validation, data.split("validation"), system, distributed, seed=0)()
+        path.with_suffix(f".{distributed.rank}.json").write_text(json.dumps(metrics))
 
 
 if __name__ == "__main__":

@@ -51,15 +51,15 @@ class Perfect:
 def test_images_that_are_the_real_ones_are_no_distance_away_and_not_diverse() -> None:
     split = Prepared(Path("data/paperdoll")).split("validation")
     system = Perfect(split.batch(range(len(split))))
-    found = ValidationMetrics(
+    metrics = ValidationMetrics(
         read(Params, system="groupdnet").validation, split, system, DistributedContext(), seed=0
     )()
-    assert found["fd"] == pytest.approx(0, abs=1e-9)
-    assert found["lpips"] == 0
+    assert metrics["fd"] == pytest.approx(0, abs=1e-9)
+    assert metrics["lpips"] == 0
 
 
 def test_two_processes_measure_what_one_does(folder: Path) -> None:
-    script = str(Path(__file__).with_name("measuring_share.py"))
+    script = str(Path(__file__).with_name("validation_worker.py"))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for launcher, name in ([], "alone.json"), (torchrun, "shared.json"):
