@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smis.core.errors import StyleError
 from smis.styles import style_file
-from smis.styles.inputs import Given
+from smis.styles.inputs import ArrayOrFile
 from smis.styles.label_layout import ABSENT, LabelLayout
 from smis.styles.latents import (
     check_same_shapes,
@@ -144,7 +144,7 @@ class ImageStyle(StyleBatch):
         parts[:, style._part(target)] = exemplar._parts[:, exemplar._part(source)]
         return style._with_parts(parts)
 
-    def on(self, labels: Given | LabelLayout, instances: Given | None = None) -> "ImageStyle":
+    def on(self, labels: ArrayOrFile | LabelLayout, instances: ArrayOrFile | None = None) -> "ImageStyle":
         """Transfer the latents to other label maps: semantic manipulation (Zhu et al., CVPR 2020).
 
         Latents follow their classes, or where both layouts have instance maps, their instances by id. Parts without a

@@ -19,7 +19,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
 from smis.models.systems import SYSTEMS
 from smis.nn.initialize import SkipInit
-from smis.styles.inputs import Given, read_ids
+from smis.styles.inputs import ArrayOrFile, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
 from smis.styles.latents import PARTS, concatenate, count, map_latents
 from smis.training.export import build_system, load_weights, part_of
@@ -115,7 +115,7 @@ class InferenceModel:
         self.title, self.classes, self.varies = networks.title, networks.classes, networks.trained.varies
 
     def read_layout(
-        self, labels: Given | LabelLayout, instances: Given | None, *, like: LabelLayout | None = None
+        self, labels: ArrayOrFile | LabelLayout, instances: ArrayOrFile | None, *, like: LabelLayout | None = None
     ) -> LabelLayout:
         """Read and check maps; maps without instances that equal those of `like` get its instances.
 

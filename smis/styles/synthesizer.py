@@ -11,7 +11,7 @@ from smis.core.shapes import Image
 from smis.styles import style_file
 from smis.styles.image_style import ImageStyle
 from smis.styles.inference import InferenceModel, Precision, SizedNetworks
-from smis.styles.inputs import Given, read_image, read_sketch
+from smis.styles.inputs import ArrayOrFile, read_image, read_sketch
 from smis.styles.label_layout import LabelLayout
 from smis.styles.style_batch import expand_seeds
 
@@ -98,7 +98,7 @@ class Synthesizer:
         summary = f"{self._model.title}, varies {self.varies}{encoder}, {len(self.classes)} classes"
         return f"Synthesizer({summary}, {height} x {width}, {self.device}, {self._model.precision})"
 
-    def layout(self, labels: Given | LabelLayout, instances: Given | None = None) -> LabelLayout:
+    def layout(self, labels: ArrayOrFile | LabelLayout, instances: ArrayOrFile | None = None) -> LabelLayout:
         """Check maps and compute what depends on them alone, once for many styles.
 
         It replaces the labels in every call: `synth(layout, style)`, `synth.sample(layout)`.
@@ -115,8 +115,8 @@ class Synthesizer:
 
     def sample(
         self,
-        labels: Given | LabelLayout,
-        instances: Given | None = None,
+        labels: ArrayOrFile | LabelLayout,
+        instances: ArrayOrFile | None = None,
         *,
         seed: int | Sequence[int] = 0,
         samples: int = 1,
@@ -140,7 +140,12 @@ class Synthesizer:
         return ImageStyle(self._model, layout, latents, seeds, sampled=True)
 
     def encode(
-        self, image: Given, labels: Given | LabelLayout, instances: Given | None = None, *, seed: int | None = None
+        self,
+        image: ArrayOrFile,
+        labels: ArrayOrFile | LabelLayout,
+        instances: ArrayOrFile | None = None,
+        *,
+        seed: int | None = None,
     ) -> ImageStyle:
         """Encode photographs: the most likely style, or with a seed, a sample of its distribution.
 
@@ -172,11 +177,11 @@ class Synthesizer:
 
     def __call__(
         self,
-        labels: Given | LabelLayout,
+        labels: ArrayOrFile | LabelLayout,
         style: ImageStyle | None = None,
-        instances: Given | None = None,
+        instances: ArrayOrFile | None = None,
         *,
-        sketch: Given | None = None,
+        sketch: ArrayOrFile | None = None,
     ) -> Image:
         """Synthesize images, (b, 3, h, w) float32 in -1..1; without a style, that of seed 0.
 

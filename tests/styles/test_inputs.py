@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from smis.core.errors import ImageError, LabelError
-from smis.styles.inputs import Given, read_ids, read_image
+from smis.styles.inputs import ArrayOrFile, read_ids, read_image
 
 IDS = np.array([[0, 1, 2], [44, 4, 5]], dtype=np.uint8)
 COLOURS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3) * 10
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
         Image.fromarray(IDS.astype(np.uint16)),
     ],
 )
-def test_maps_come_as_arrays_and_pictures(given: Given) -> None:
+def test_maps_come_as_arrays_and_pictures(given: ArrayOrFile) -> None:
     assert torch.equal(read_ids(given, name="map"), torch.from_numpy(IDS.astype(np.int64))[None])
 
 
@@ -47,7 +47,7 @@ def test_maps_come_as_files_of_ids_whatever_their_palette(file: Path, kind: Any)
     "given",
     [COLOURS, COLOURS[None], torch.from_numpy(COLOURS), SIGNED, SIGNED[0], SIGNED.numpy(), Image.fromarray(COLOURS)],
 )
-def test_pictures_come_as_arrays_and_pictures(given: Given) -> None:
+def test_pictures_come_as_arrays_and_pictures(given: ArrayOrFile) -> None:
     torch.testing.assert_close(read_image(given), SIGNED)
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_picture_is_refused(file: Path) -> None:
     file.write_bytes(b"no picture")
     with pytest.raises(ImageError, match=r"file\.png is no picture that can be read; give a whole PNG or JPEG"):
         read_image(file)
-    with pytest.raises(ImageError, match=r"\(1, 3, 4, 4\) of int64, but it is \(3, h, w\) of floats -1\.\.1"):
+    with pytest.raises(ImageError, match=r"\(1, 3, 4, 4\) of int64; give \(3, h, w\) of floats -1\.\.1"):
         read_image(torch.zeros(3, 4, 4, dtype=torch.long))
     with pytest.raises(ImageError, match=r"values run from 0 to 255, allowed are floats -1\.\.1; scale or clamp"):
         read_image(torch.tensor([0.0, 255.0]).expand(3, 4, 2))

@@ -199,7 +199,7 @@ def test_a_sketch_is_followed_by_a_system_that_was_trained_with_them(tmp_path: P
     assert not torch.equal(synth(labels, sketch=lines), synth(labels))
     with pytest.raises(ImageError, match=r"the sketch is \(1, 1, 16, 64\), label maps \(2, 32, 64\)"):
         synth(labels, sketch=nothing[::2])
-    with pytest.raises(ImageError, match=r"the sketch: .* but it is \(h, w\) of floats 0..1 or of uint8"):
+    with pytest.raises(ImageError, match=r"the sketch is .*; give \(h, w\) of floats 0..1 or of uint8"):
         synth(labels, sketch=torch.full(checkpoints.SIZE, 2.0))
 
 
