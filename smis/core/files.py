@@ -1,4 +1,4 @@
-"""Files are written beside and renamed: a reader sees the old one or the new one, never a half."""
+"""Atomic writes: a reader sees the old file or the new one, never a part."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from smis.core.errors import DiskError
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; rename it at the end, or leave nothing.
+    """Yield a temporary path; rename it to `path` on success, delete it on failure.
 
     Raises:
         DiskError: if the disk is full or the folder cannot be written.
@@ -32,7 +32,7 @@ def written(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written_folder(path: Path) -> Iterator[Path]:
-    """Like `written`, for a folder that takes the place of an old one as a whole."""
+    """Like `written`, for a folder that replaces an old one as a whole."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.mkdir(parents=True)
@@ -46,7 +46,7 @@ def written_folder(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> DiskError:
-    """Say why a path cannot be written, and what to do; an error of another kind goes on as it is."""
+    """Convert an OSError to a DiskError with reason and remedy; a missing file is re-raised."""
     if error.errno == errno.ENOENT:
         raise error
     reason = error.strerror or str(error)
@@ -56,6 +56,6 @@ def unwritable(path: Path, error: OSError) -> DiskError:
 
 
 def _flush(path: Path) -> None:
-    """A rename is only as safe as the bytes that are on the disk before it."""
+    """Flush the bytes to disk before the rename, so that a crash leaves no empty file."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
