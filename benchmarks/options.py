@@ -16,8 +16,8 @@ import smis
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures
 from benchmarks.synthesis import built
-from smis.models.systems import SYSTEMS
-from smis.published.data_sets import data_set_of
+from smis.models.system_registry import SYSTEMS
+from smis.published.published_datasets import dataset_of
 from smis.training.export import description, save_weights, tensors_of
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def waited(synth: smis.Synthesizer, labels: torch.Tensor, style: smis.ImageStyle
 
 def write(path: Path, name: str, preset: str, labels: torch.Tensor) -> None:
     """Write a checkpoint of made-up weights."""
-    data = data_set_of(preset)
+    data = dataset_of(preset)
     system = built(name, {"preset": preset}, len(data.classes), labels)
     metadata = description(
         system=name,

@@ -21,7 +21,7 @@ from benchmarks.layouts import figures, photographs, squares
 from benchmarks.straightforward import straightforward
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 SHARE = 4
 

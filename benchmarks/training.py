@@ -22,8 +22,7 @@ import torch
 from benchmarks import straightforward
 from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures, photographs, squares
-from smis.bench.built import built
-from smis.bench.scene import scene
+from smis.bench.synthetic import build_synthetic, synthetic_batch
 from smis.core.batch import Batch
 from smis.core.memory import MALLOC_ENVIRONMENT
 from smis.training.distributed import DistributedContext
@@ -119,8 +118,8 @@ class Step:
 
 def step_of(name: str, preset: str, device: str, *, precision: str) -> Step:
     more = {"slots": INSTANCES} if name == "inade" else {}
-    system, data = built(name, preset, training=True, **more)
-    batch = scene(data, batch=1)
+    system, data = build_synthetic(name, preset, training=True, **more)
+    batch = synthetic_batch(data, batch=1)
     if name == "inade":
         ids = squares(8, size=256) % INSTANCES
         batch = replace(batch, labels=ids % len(data.classes), instances=ids)

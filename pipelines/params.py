@@ -16,7 +16,7 @@ from smis.core.errors import ParamsError
 from smis.core.files import written
 from smis.core.registry import Registry
 from smis.datasets.registry import DATASETS
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 PATH = Path("params.yaml")
 STAGES = ("prepare", "reference", "segmenter", "train", "sample", "evaluate", "report")

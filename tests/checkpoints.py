@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.training.export import description, save_weights, tensors_of
 from tests.models.test_every_system import CLASSES, HEIGHT, TINY, WIDTH
 

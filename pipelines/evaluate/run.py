@@ -33,7 +33,7 @@ from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.kid import KernelDistance
 from smis.metrics.model_diversity import SampleMetrics
 from smis.metrics.segmentation import Segmentation
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.training.export import load_system
 
 

@@ -16,7 +16,7 @@ from smis.core.sample_row import SampleRow
 from smis.core.seeding import generator
 from smis.data.samples import write_samples
 from smis.data.shards import Prepared, Split
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.sampling.sampler import Sampler, covering
 from smis.training.export import Trained, load_system
 

@@ -63,21 +63,22 @@ def run(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.what == "loader":
-        from smis.bench.loading import load
+        from smis.bench.loading_speed import measure_loading
 
         settings = {"batch": options.batch, "workers": options.workers, "repeats": options.repeats}
-        return load(options.data, options.preset, **settings)
+        return measure_loading(options.data, options.preset, **settings)
     if options.what == "train":
-        from smis.bench.scaling import trained
-        from smis.bench.training import Case
+        from smis.bench.training_speed import TrainingCase, measure_scaling
 
         flags = {flag: getattr(options, flag) for flag in _FLAGS}
-        case = Case(options.system, options.preset, options.batch, options.precision, options.accumulate, **flags)
-        return trained(case, device=options.device, processes=options.processes, steps=options.repeats)
-    from smis.bench import drawing
+        case = TrainingCase(
+            options.system, options.preset, options.batch, options.precision, options.accumulate, **flags
+        )
+        return measure_scaling(case, device=options.device, processes=options.processes, steps=options.repeats)
+    from smis.bench import sampling_speed
     from smis.core.device import usable_device
 
-    measure = {"sample": drawing.draw, "encode": drawing.encode}[options.what]
+    measure = {"sample": sampling_speed.measure_sampling, "encode": sampling_speed.measure_encoding}[options.what]
     settings = {"batch": options.batch, "precision": options.precision, "repeats": options.repeats}
     return measure(options.system, options.preset, device=usable_device(options.device), **settings)
 

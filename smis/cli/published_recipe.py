@@ -7,7 +7,7 @@ from typing import Any
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
 from smis.datasets.registry import DATASETS
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 
 def add(verbs: Any) -> None:

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from smis.cli.arguments import positive
-from smis.published.importer import import_checkpoint
-from smis.published.onnx_model import export_onnx
-from smis.published.program import export_program
-from smis.published.released import export_released
-from smis.published.releases import RELEASES
+from smis.published.generator_export import export_onnx, export_program
+from smis.published.importer import RELEASES, import_checkpoint
+from smis.published.release_files import export_released
 
 
 def add(verbs: Any) -> None:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from smis.core.errors import ParamsError
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
-from smis.published.data_sets import data_set_of
+from smis.published.published_datasets import dataset_of
 
 
 def add(verbs: Any) -> None:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
 def describe(name: str, preset: str) -> dict[str, Any]:
     """Describe a system; parameters are counted without memory for their values."""
     config = SYSTEMS.load(name)
-    data = data_set_of(preset)
+    data = dataset_of(preset)
     with SkipInit():
         system = config(preset=preset).build(
             classes=len(data.classes), height=data.height, width=data.width, training=False

@@ -15,7 +15,7 @@ from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style, classes_of
-from smis.models.common.loss_terms import HINGE, LEAST_SQUARES, LossWeights, Objective
+from smis.models.common.loss_terms import HINGE, LEAST_SQUARES, AdversarialObjective, LossWeights
 from smis.nn.discriminators import DiscriminatorConfig, Pix2PixHDDiscriminator
 from smis.nn.initialize import initialize, initialize_normally
 from smis.nn.label_maps import label_channels
@@ -179,7 +179,7 @@ class Pix2PixHD(nn.Module):
         generator: nn.Module,
         encoder: FeatureEncoder | None,
         discriminator: nn.Module,
-        objective: Objective,
+        objective: AdversarialObjective,
         classes: int,
         edges: bool,
         slots: int,

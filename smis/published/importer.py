@@ -1,4 +1,4 @@
-"""An authors' checkpoint to a checkpoint of ours."""
+"""An authors' checkpoint to a checkpoint of this package."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,68 @@ from typing import Any
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
-from smis.published.fit import misfit, unused
-from smis.published.reader import read_tensors
-from smis.published.releases import Candidate, candidates
+from smis.models.system_registry import SYSTEMS
+from smis.nn.initialize import SkipInit
+from smis.published.published_datasets import PublishedDataset, dataset_of
+from smis.published.release_files import count_unused, first_mismatch, read_tensors
 from smis.training.export import description, save_weights
+
+RELEASES = {
+    "smis": ("groupdnet", "vspade"),
+    "inade": ("inade",),
+    "spade": ("spade", "vspade", "pix2pixhd"),
+}
+"""The systems of each code base, in the order in which a file is taken for one of them."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A system at a preset: what a released file may hold."""
+
+    system: str
+    preset: str
+
+    @property
+    def config(self) -> Any:
+        """The preset, spelled out."""
+        return SYSTEMS.load(self.system)(preset=self.preset)
+
+    @property
+    def data_set(self) -> PublishedDataset:
+        """The data set of the preset."""
+        return dataset_of(self.preset)
+
+    def networks(self) -> Any:
+        """Build the system without memory for its weights: names, shapes and kinds of numbers only."""
+        data = self.data_set
+        with SkipInit():
+            return self.config.build(classes=len(data.classes), height=data.height, width=data.width, training=False)
+
+
+def candidates(release: str, *, preset: str, system: str | None = None) -> list[Candidate]:
+    """List what a file of a release may hold, most likely first.
+
+    Where one system was released by two groups at other sizes, `PRESET_RELEASE` goes before `PRESET`.
+
+    Raises:
+        ParamsError: if there is no such release, the release has no such system, or no system such a preset.
+    """
+    if release not in RELEASES:
+        raise ParamsError(f"there is no release {release!r}; there are: {', '.join(RELEASES)}")
+    systems = RELEASES[release]
+    if system is not None and system not in systems:
+        raise ParamsError(f"the release {release!r} has no system {system!r}; it has: {', '.join(systems)}")
+    presets = {name: SYSTEMS.load(name).presets for name in ([system] if system else systems)}
+    found = [
+        Candidate(name, variant)
+        for name, known in presets.items()
+        for variant in (f"{preset}_{release}", preset)
+        if variant in known
+    ]
+    if not found:
+        known = ", ".join(sorted(set().union(*presets.values())))
+        raise ParamsError(f"there is no preset {preset!r} of {' or '.join(presets)}; there are: {known}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -57,7 +115,7 @@ def import_checkpoint(
         system=chosen.system,
         preset=chosen.preset,
         tensors={name: len(own) for name, own in files.items()},
-        unused=unused(networks.generator),
+        unused=count_unused(networks.generator),
         encoder_missing=networks.encoder is not None and encoder is None,
     )
 
@@ -83,7 +141,7 @@ def _complaint(
         network = getattr(networks, name)
         if network is None:
             return f"{candidate.system} has no {name}; leave --{name} {paths[name]} out"
-        difference = misfit(network, tensors)
+        difference = first_mismatch(network, tensors)
         if difference is not None:
             return (
                 f"{paths[name]} is not the {name} of {candidate.system} at preset {candidate.preset!r}: {difference}; "

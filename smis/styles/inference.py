@@ -17,7 +17,7 @@ from smis.core.sample import check_range
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.styles.inputs import ArrayOrFile, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes

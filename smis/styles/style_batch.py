@@ -10,7 +10,7 @@ from torch import Tensor
 from smis.core.errors import StyleError
 from smis.core.shapes import InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.styles import latents
 from smis.styles.inference import InferenceModel
 from smis.styles.label_layout import ABSENT, LabelLayout

@@ -16,6 +16,8 @@ from smis.styles.style_batch import B, StyleBatch
 from smis.training.export import load_weights, save_weights
 
 _PREFIX = "code."
+_OLD_FIELDS = {"everything": "global_latent"}
+"""Fields of files that were written before December 2026."""
 
 
 def save(path: Path, style: StyleBatch) -> None:
@@ -39,6 +41,7 @@ def read(path: Path, model: InferenceModel) -> dict[str, Any]:
     """
     tensors, metadata = _read_tensors(path)
     latents = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
+    latents = {_OLD_FIELDS.get(name, name): value for name, value in latents.items()}
     maps = tensors["labels"], tensors.get("instances")
     return {
         **_fields_on(model, Style(**latents), *maps, system=metadata["style_of"]),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smis.cli import main
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 
 @pytest.fixture

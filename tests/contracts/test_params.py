@@ -7,7 +7,7 @@ import yaml
 
 from pipelines import params
 from smis.core.errors import ParamsError
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "params.yaml").read_text())

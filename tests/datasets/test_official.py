@@ -9,7 +9,7 @@ from PIL import Image
 
 from smis.core.errors import DataError, LabelError, ParamsError
 from smis.datasets.registry import DATASETS
-from smis.published.data_sets import PUBLISHED, data_set_of
+from smis.published.published_datasets import PUBLISHED, dataset_of
 from tests.datasets import releases
 
 FOLDERS = {
@@ -39,7 +39,7 @@ def same(one, other):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_release_is_read_in_its_published_geometry_and_classes(name, tmp_path):
     read = reader(name, FOLDERS[name](tmp_path))
-    published = data_set_of(name.removesuffix("_stuff"))
+    published = dataset_of(name.removesuffix("_stuff"))
     assert read.splits == ("train", "validation", "test")
     assert tuple(read.classes) == published.classes
     assert (len(read.classes), *PUBLISHED[published.name][1:]) == PUBLISHED[published.name]

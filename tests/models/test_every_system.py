@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 CLASSES, HEIGHT, WIDTH = 6, 32, 64
 TINY = {

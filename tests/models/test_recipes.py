@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smis.core.recipe import Recipe
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.training.loop import TrainingConfig
 
 PRESETS = [(name, preset) for name in sorted(SYSTEMS) for preset in SYSTEMS.load(name).presets]

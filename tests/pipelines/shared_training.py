@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from smis.core.batch import Batch
 from smis.core.seeding import Noise, generator
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.training import loop
 from smis.training.checkpoints import CheckpointManager
 from smis.training.distributed import DistributedContext, distributed_context

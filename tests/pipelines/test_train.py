@@ -17,7 +17,7 @@ from pipelines.params import read
 from pipelines.train.config import Params
 from pipelines.train.run import TrainingRun
 from smis.core.errors import ParamsError
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.training.distributed import DistributedContext
 from smis.training.export import load_system, load_weights
 from smis.training.launch import parse_processes

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from smis.core.seeding import Noise, generator
-from smis.models.systems import SYSTEMS
-from smis.published.data_sets import data_set_of
+from smis.models.system_registry import SYSTEMS
+from smis.published.published_datasets import dataset_of
 from smis.training.export import save_weights, tensors_of
 
 NETWORKS = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
@@ -51,7 +51,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     @cache
     def make(name: str, *, classes: int = 8, **changes: Any) -> Path:
         config = SYSTEMS.load(name)(preset="paperdoll", **changes)
-        system, data = _built(config, classes=classes), data_set_of("paperdoll")
+        system, data = _built(config, classes=classes), dataset_of("paperdoll")
         metadata = {
             "system": name,
             "config": config.model_dump_json(),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.published.importer import import_checkpoint
 from smis.training.export import load_system, load_weights
 

@@ -7,7 +7,7 @@ import torch
 
 from smis.core.errors import CheckpointError
 from smis.published.importer import import_checkpoint
-from smis.published.released import export_released
+from smis.published.release_files import export_released
 from smis.training.export import load_weights, save_weights
 
 

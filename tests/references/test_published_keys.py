@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 
 
 def digest(network: nn.Module) -> str:

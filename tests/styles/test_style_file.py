@@ -6,6 +6,7 @@ from torch import Tensor
 
 import smis
 from smis.core.errors import StyleError
+from smis.training.export import load_weights, save_weights
 from tests import checkpoints
 from tests.styles.conftest import Load
 
@@ -49,3 +50,13 @@ def test_another_checkpoint_of_the_same_system_takes_the_style_over(load: Load, 
     assert torch.equal(other(labels, style), synth(labels, style))
     with pytest.raises(StyleError, match="this is a style of INADE, but the checkpoint is of VSPADE"):
         load("vspade")(labels, style)
+
+
+def test_a_file_with_the_old_name_of_the_global_latent_is_read(load: Load, labels: Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "style.safetensors"
+    style = load("vspade").sample(labels, seed=3)
+    style.save(path)
+    tensors, metadata = load_weights(path)
+    tensors["code.everything"] = tensors.pop("code.global_latent")
+    save_weights(path, tensors, metadata=metadata)
+    assert torch.equal(load("vspade")(labels, load("vspade").style(path)), load("vspade")(labels, style))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import smis
 from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
-from smis.models.systems import SYSTEMS
+from smis.models.system_registry import SYSTEMS
 from smis.styles.latents import filled_fields
 from tests import checkpoints
 from tests.styles.conftest import Load

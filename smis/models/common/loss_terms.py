@@ -29,7 +29,7 @@ class LossWeights(Config):
     kl: NonNegativeFloat = 0.05
 
 
-class Objective(NamedTuple):
+class AdversarialObjective(NamedTuple):
     """The two sides of an adversarial objective; each returns weighted terms by name."""
 
     generator_terms: Callable[..., dict[str, Tensor]]
@@ -108,8 +108,8 @@ def least_squares_discriminator_terms(
     }
 
 
-HINGE = Objective(hinge_generator_terms, hinge_discriminator_terms)
-LEAST_SQUARES = Objective(least_squares_generator_terms, least_squares_discriminator_terms)
+HINGE = AdversarialObjective(hinge_generator_terms, hinge_discriminator_terms)
+LEAST_SQUARES = AdversarialObjective(least_squares_generator_terms, least_squares_discriminator_terms)
 
 
 @runtime_checkable

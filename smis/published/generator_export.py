@@ -1,18 +1,20 @@
-"""The generator as a function of tensors alone, so that other programs can run it."""
+"""The generator as an ONNX model or a program of torch.export, which run without this package."""
 
 import json
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from smis.core.errors import CheckpointError
+from smis.core.errors import CheckpointError, ParamsError
+from smis.core.files import written
 from smis.core.seeding import Noise
 from smis.core.style import Style
-from smis.models.systems import SYSTEMS
-from smis.published.fit import unused
+from smis.models.system_registry import SYSTEMS
+from smis.published.release_files import count_unused
 from smis.training.export import load_system
 
 Inputs = dict[str, Tensor]
@@ -118,7 +120,7 @@ def _strip(system: Any) -> None:
     for name, _ in list(system.named_children()):
         if name != "generator":
             setattr(system, name, None)
-    for name in unused(system.generator):
+    for name in count_unused(system.generator):
         delattr(system.generator, name)
     for layer in system.generator.modules():
         if hasattr(layer, "weight_orig"):
@@ -127,3 +129,60 @@ def _strip(system: Any) -> None:
 
 def _reads_instances(program: torch.export.ExportedProgram) -> bool:
     return any(node.name == "instances" and node.users for node in program.graph.nodes)
+
+
+ONNX_TOLERANCE = 1e-4
+"""From eager, in an image of -1..1: another library adds in another order."""
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def export_onnx(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
+    """Write an ONNX model from `labels`, `instances` (where they are read) and `style_...` to `image`.
+
+    Its metadata are the checkpoint's: classes, palette, system.
+
+    Raises:
+        ParamsError: if a package that this needs is not installed.
+        CheckpointError: if the checkpoint cannot be read, or the model computes something else than eager.
+        DiskError: if the file cannot be written.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ParamsError(f"--to onnx needs {', '.join(missing)}; install it with: pip install 'smis[export]'")
+    traced = trace(checkpoint, batch=batch)
+    model = torch.onnx.export(traced.program, output_names=["image"], verbose=False)
+    assert model is not None
+    model.model.metadata_props.update(traced.metadata)
+    with written(out) as beside:
+        model.save(str(beside), external_data=False)
+        return traced.compared(_run(beside, traced.inputs), allowed=ONNX_TOLERANCE).checked(out)
+
+
+def _run(path: Path, inputs: Inputs) -> Tensor:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
+    return torch.from_numpy(session.run(["image"], arrays)[0])
+
+
+PROGRAM_TOLERANCE = 1e-5
+"""From eager, in an image of -1..1."""
+
+
+def export_program(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
+    """Write a `.pt2` file for `torch.export.load(...).module()(labels=..., style_...=...)`.
+
+    Its extra file `checkpoint.json` says what the checkpoint says about itself: classes, palette, system.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be read, or the program computes something else than eager.
+        DiskError: if the file cannot be written.
+    """
+    traced = trace(checkpoint, batch=batch)
+    with written(out) as beside:
+        with beside.open("wb") as file:
+            torch.export.save(traced.program, file, extra_files={"checkpoint.json": json.dumps(traced.metadata)})
+        with beside.open("rb") as file, torch.no_grad():
+            image = torch.export.load(file).module()(**traced.inputs)
+        return traced.compared(image, allowed=PROGRAM_TOLERANCE).checked(out)

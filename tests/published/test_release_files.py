@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smis.core.errors import CheckpointError
-from smis.published.reader import read_tensors
+from smis.published.release_files import read_tensors
 
 
 class Command:

@@ -1,13 +1,12 @@
 import pytest
 
-from smis.models.systems import SYSTEMS
-from smis.published.data_sets import PUBLISHED, data_set_of
-from smis.published.palette import distinct_colors
+from smis.models.system_registry import SYSTEMS
+from smis.published.published_datasets import PUBLISHED, dataset_of, distinct_colors
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_every_class_of_a_data_set_has_a_name_of_its_own_and_a_color(name: str) -> None:
-    data = data_set_of(name)
+    data = dataset_of(name)
     assert (len(data.classes), data.height, data.width) == PUBLISHED[name]
     assert len(set(data.classes)) == len(data.classes) == len(data.palette)
     assert all(known == known.strip() and known for known in data.classes)
@@ -33,15 +32,15 @@ def test_every_class_of_a_data_set_has_a_name_of_its_own_and_a_color(name: str) 
     ],
 )
 def test_classes_are_numbered_as_in_the_label_maps(name: str, number: int, called: str) -> None:
-    assert data_set_of(name).classes[number] == called
+    assert dataset_of(name).classes[number] == called
 
 
 def test_a_variant_has_the_data_set_of_its_first_word() -> None:
-    assert data_set_of("ade20k_spade") == data_set_of("ade20k")
+    assert dataset_of("ade20k_spade") == dataset_of("ade20k")
 
 
 def test_cityscapes_has_its_official_colors() -> None:
-    data = data_set_of("cityscapes")
+    data = dataset_of("cityscapes")
     assert dict(zip(data.classes, data.palette, strict=True))["road"] == (128, 64, 128)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from smis.bench.timeline import OTHER, Timeline
+from smis.bench.step_timeline import OTHER, Timeline
 
 CPU = torch.device("cpu")
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from smis.bench.built import built
-from smis.bench.scene import scene
+from smis.bench.synthetic import build_synthetic, synthetic_batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise, generator
 from smis.metrics import cost
@@ -17,11 +16,13 @@ from smis.training.acceleration import Precision, autocast
 _WARM_UP = 3
 
 
-def draw(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:
+def measure_sampling(
+    system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int
+) -> Any:
     """Time from label maps on the device to images on the device, codes drawn anew."""
-    network, data = built(system, preset, training=False)
+    network, data = build_synthetic(system, preset, training=False)
     network.to(device).eval()
-    given, noise = scene(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
+    given, noise = synthetic_batch(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
 
     def synthesize() -> object:
         return network.synthesize(given.labels, given.instances, network.sample(given.labels, given.instances, noise))
@@ -29,17 +30,19 @@ def draw(system: str, preset: str, *, batch: int, precision: Precision, device: 
     return _measured(synthesize, batch=batch, precision=precision, device=device, repeats=repeats)
 
 
-def encode(system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int) -> Any:
+def measure_encoding(
+    system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int
+) -> Any:
     """Time from images and label maps on the device to codes.
 
     Raises:
         ParamsError: if the system has no encoder.
     """
-    network, data = built(system, preset, training=False)
+    network, data = build_synthetic(system, preset, training=False)
     if network.encoder is None:
         raise ParamsError(f"{system} has no encoder; ask for `sample`")
     network.to(device).eval()
-    given = scene(data, batch=batch).to(device)
+    given = synthetic_batch(data, batch=batch).to(device)
 
     def codes() -> object:
         return network.encode(given.image, given.labels, given.instances, None)

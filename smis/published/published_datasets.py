@@ -1,4 +1,4 @@
-"""The data sets that systems were published on: how many classes, how large, what they are called."""
+"""The data sets that systems were published on: number of classes, size, names and colors of classes."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,32 @@ from smis.datasets.cityscapes import classes as cityscapes
 from smis.datasets.coco_stuff import classes as coco
 from smis.datasets.deepfashion import classes as deepfashion
 from smis.datasets.paperdoll import classes as paperdoll
-from smis.published import facades
-from smis.published.palette import Color, distinct_colors
+
+Color = tuple[int, int, int]
+
+
+def distinct_colors(count: int) -> tuple[Color, ...]:
+    """Return as many different colors (RGB, 0 to 255) as asked for, up to 256; the first is black.
+
+    The rule of the PASCAL VOC challenge: the bits of the number, from the lowest on, are dealt out to red, green and
+    blue, from the highest on.
+    """
+    return tuple(_color(number) for number in range(count))
+
+
+def _color(number: int) -> Color:
+    red, green, blue = (
+        sum((number >> 3 * place + channel & 1) << 7 - place for place in range(3)) for channel in range(3)
+    )
+    return red, green, blue
+
+
+_FACADES = (
+    *("unlabeled", "background", "facade", "window", "door", "cornice", "sill"),
+    *("balcony", "blind", "deco", "molding", "pillar", "shop"),
+)
+"""Of the CMP Facade Database, which counts its twelve classes from 1."""
+
 
 PUBLISHED = {
     "ade20k": (151, 256, 256),
@@ -29,7 +53,7 @@ _NAMES = {
     "cityscapes": cityscapes.NAMES,
     "coco": coco.NAMES,
     "deepfashion": deepfashion.NAMES,
-    "facades": facades.NAMES,
+    "facades": _FACADES,
     "paperdoll": paperdoll.NAMES,
 }
 _OWN_PALETTES: dict[str, tuple[Color, ...]] = {
@@ -42,7 +66,7 @@ _OWN_PALETTES: dict[str, tuple[Color, ...]] = {
 
 
 @dataclass(frozen=True)
-class DataSet:
+class PublishedDataset:
     """What a checkpoint says about the data set that it was trained on."""
 
     name: str
@@ -52,9 +76,9 @@ class DataSet:
     width: int
 
 
-def data_set_of(preset: str) -> DataSet:
+def dataset_of(preset: str) -> PublishedDataset:
     """Return the data set that a preset is for."""
     name = preset.split("_")[0]
     count, height, width = PUBLISHED[name]
     palette = _OWN_PALETTES.get(name) or distinct_colors(count)
-    return DataSet(name=name, classes=_NAMES[name], palette=palette, height=height, width=width)
+    return PublishedDataset(name=name, classes=_NAMES[name], palette=palette, height=height, width=width)

@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from smis.bench.scene import scene
+from smis.bench.synthetic import scene
 from smis.core.images import to_uint8
 from smis.core.sample import Sample
 from smis.data.loader import Loader
 from smis.data.schema import Header
 from smis.data.shards import Prepared
 from smis.data.writer import write
-from smis.published.data_sets import DataSet, data_set_of
+from smis.published.published_datasets import PublishedDataset, dataset_of
 
 _IMAGES = 256
 
 
-def load(folder: Path | None, preset: str, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
+def measure_loading(folder: Path | None, preset: str, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
     """Time batches of the training split, shuffled and mirrored, in order and ready in memory."""
     if folder is not None:
         return _timed(Prepared(folder), batch=batch, workers=workers, repeats=repeats)
     with tempfile.TemporaryDirectory() as place:
-        _made_up(Path(place), data_set_of(preset))
+        _made_up(Path(place), dataset_of(preset))
         return _timed(Prepared(Path(place)), batch=batch, workers=workers, repeats=repeats)
 
 
@@ -46,7 +46,7 @@ def _timed(data: Prepared, *, batch: int, workers: int, repeats: int) -> dict[st
     return {"images_per_second": rate, "megabytes_per_second": rate * bytes_each / 1e6, "images": len(split)}
 
 
-def _made_up(folder: Path, data: DataSet) -> None:
+def _made_up(folder: Path, data: PublishedDataset) -> None:
     header = Header(data.name, data.classes, data.palette, data.height, data.width)
     samples = []
     for number in range(_IMAGES):

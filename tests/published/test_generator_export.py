@@ -12,11 +12,9 @@ from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
 from smis.core.seeding import Noise, generator
-from smis.models.systems import SYSTEMS
-from smis.published import onnx_model, program
-from smis.published.generation import Traced, trace
-from smis.published.onnx_model import export_onnx
-from smis.published.program import export_program
+from smis.models.system_registry import SYSTEMS
+from smis.published import generator_export
+from smis.published.generator_export import Traced, export_onnx, export_program, trace
 from smis.training.export import load_system
 
 CODES = {
@@ -28,14 +26,13 @@ CODES = {
 
 
 EXPORTS = {"program": export_program, "onnx": export_onnx}
-MODULES = {"program": program, "onnx": onnx_model}
+TOLERANCES = {"program": "PROGRAM_TOLERANCE", "onnx": "ONNX_TOLERANCE"}
 
 
 @pytest.fixture
 def traced_once(checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Give a checkpoint of two classes, whose graph is made once for all tests: that takes most of the time."""
-    for module in MODULES.values():
-        monkeypatch.setattr(module, "trace", _traced)
+    monkeypatch.setattr(generator_export, "trace", _traced)
     return lambda name: checkpoint(name, classes=2)
 
 
@@ -112,7 +109,7 @@ def test_parts_that_are_never_run_are_not_exported(
 def test_what_is_too_far_from_eager_is_not_written(
     traced_once: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(MODULES[kind], "ALLOWED", -1.0)
+    monkeypatch.setattr(generator_export, TOLERANCES[kind], -1.0)
     with pytest.raises(
         CheckpointError, match=r"X was not written: it would be up to \S+ from eager, -1e\+00 is allowed"
     ):
@@ -123,7 +120,7 @@ def test_what_is_too_far_from_eager_is_not_written(
 def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_model, "find_spec", lambda name: None if name == "onnxscript" else name)
+    monkeypatch.setattr(generator_export, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ParamsError, match=r"--to onnx needs onnxscript; install it with: pip install 'smis\[export\]'"):
         export_onnx(tmp_path / "X.safetensors", tmp_path / "X.onnx")
 

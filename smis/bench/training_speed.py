@@ -1,0 +1,157 @@
+"""Speed of training steps: images per second, where the time goes, utilization, memory, and scaling over processes."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from smis.bench.step_timeline import Timeline
+from smis.bench.synthetic import SyntheticBatches, build_synthetic, check_preset
+from smis.core.errors import ParamsError
+from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.metrics import cost
+from smis.training.acceleration import DTYPES, Precision
+from smis.training.distributed import DistributedContext, distributed_context
+from smis.training.loop import Trainer, TrainingConfig
+
+_SIDE = {"cpu": 2048, "cuda": 8192}
+
+
+def matrix_product_flops(device: torch.device, precision: Precision, *, repeats: int = 5) -> float:
+    """Return floating-point operations per second of a large square product, the median of warm runs."""
+    side = _SIDE.get(device.type, 2048)
+    a, b = (torch.randn(side, side, device=device).to(DTYPES[precision]) for _ in range(2))
+    taken = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        a @ b
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    return 2 * side**3 / statistics.median(taken[1:])
+
+
+_WARM_UP = 2
+_BUILT = ("system", "preset")
+PARTS = ("generator", "encoder", "discriminator", "perceptual")
+
+
+@dataclass(frozen=True)
+class TrainingCase:
+    """What is trained, and how."""
+
+    system: str
+    preset: str
+    batch: int
+    """Label maps of a step, over all processes together."""
+    precision: Precision = "float32"
+    accumulate: int = 1
+    channels_last: bool = False
+    compile: bool = False
+    reuse_image: bool = False
+
+    @property
+    def config(self) -> TrainingConfig:
+        """What of it a training is told."""
+        return TrainingConfig.model_validate({key: value for key, value in asdict(self).items() if key not in _BUILT})
+
+
+def measure_training(case: TrainingCase, distributed: DistributedContext, *, steps: int) -> dict[str, Any]:
+    """Train a few steps from made-up weights; times are this process's, marks cost less than a thousandth of them.
+
+    `seconds` has forward and backward of each network together; `achieved` is the share of what a product of matrices
+    reaches here in the same numbers.
+    """
+    device = distributed.device
+    system, data = build_synthetic(case.system, case.preset, training=True)
+    trainer = Trainer(system.to(device), case.config, distributed)
+    batches = SyntheticBatches(data, batch=case.batch, shares=distributed.world_size).from_step(0)
+    timeline = Timeline(device)
+    timeline.follow({part: getattr(system, part, None) for part in PARTS})
+    trainer.on_phase(timeline.mark)
+    numbers = iter(range(1, _WARM_UP + steps + 2))
+
+    def step() -> None:
+        timeline.mark("data")
+        batch = next(batches).to(device)
+        timeline.mark("other")
+        trainer.train_step(next(numbers), batch, seed=0)
+
+    for _ in range(_WARM_UP):
+        step()
+    with FlopCounterMode(display=False) as counter:
+        step()
+    timeline.seconds()
+
+    def timed() -> None:
+        for _ in range(steps):
+            step()
+
+    memory = cost.peak_memory(timed, device=device)
+    timeline.mark("other")
+    seconds = {name: each / steps for name, each in timeline.seconds().items()}
+    whole = sum(seconds.values())
+    flops = counter.get_total_flops()
+    reached = matrix_product_flops(device, case.precision)
+    return {
+        "images_per_second": case.batch / whole,
+        "step_seconds": whole,
+        "seconds": dict(sorted(seconds.items(), key=lambda item: -item[1])),
+        "flops_per_second": flops / whole,
+        "matrix_product_flops_per_second": reached,
+        "achieved": flops / whole / reached,
+        "peak_memory_bytes": memory,
+    }
+
+
+def measure_scaling(case: TrainingCase, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
+    """Train in a process such as a training has; with several also in as many, each with one's batch (weak scaling).
+
+    `efficiency` is images per second of all, over `processes` times those of one.
+
+    Raises:
+        ParamsError: if the system has no such preset, or the processes failed; their words go to stderr.
+    """
+    check_preset(case.system, case.preset)
+    found = _started(case, device=device, processes=1, steps=steps)
+    if processes == 1:
+        return found
+    many = _started(case, device=device, processes=processes, steps=steps)
+    rate = many["images_per_second"]
+    return {**found, "processes": many, "efficiency": rate / processes / found["images_per_second"]}
+
+
+def _started(case: TrainingCase, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
+    words = json.dumps({**asdict(case), "batch": case.batch * processes})
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "smis.bench.training_speed"]
+    threads = str(max(1, torch.get_num_threads() // processes))
+    environment = {
+        **MALLOC_ENVIRONMENT,
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+    }
+    command += [words, str(steps), device or ""]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise ParamsError(f"{processes} process{'es' * (processes > 1)} failed; try a smaller --batch, or fewer")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _worker(words: str, steps: str, device: str) -> None:
+    with distributed_context(device or None) as distributed:
+        found = measure_training(TrainingCase(**json.loads(words)), distributed, steps=int(steps))
+        if distributed.is_main:
+            print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _worker(*sys.argv[1:])
