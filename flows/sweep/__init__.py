@@ -1,6 +1,6 @@
 """Hyperparameter sweeps: Optuna chooses the settings, Prefect runs the trials, DVC restores what was made before."""
 
-from flows.sweep.config import Dimension, Objective, Pruner, Sweep
+from flows.sweep.config import Dimension, Pruner, Sweep, SweepObjective
 from flows.sweep.flow import sweep
 
-__all__ = ["Dimension", "Objective", "Pruner", "Sweep", "sweep"]
+__all__ = ["Dimension", "Pruner", "Sweep", "SweepObjective", "sweep"]

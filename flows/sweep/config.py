@@ -125,7 +125,7 @@ class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=_CHOIC
         return self
 
 
-class Objective(BaseModel, frozen=True, extra="forbid"):
+class SweepObjective(BaseModel, frozen=True, extra="forbid"):
     """A metric, and whether low or high values are better."""
 
     metric: str = Field(
@@ -175,7 +175,7 @@ class Sweep(BaseModel, frozen=True, extra="forbid", json_schema_extra=_ONE_OBJEC
         pattern=r"^[a-z0-9][a-z0-9-]*$",
         max_length=50,
     )
-    objectives: list[Objective] = Field(
+    objectives: list[SweepObjective] = Field(
         min_length=1,
         max_length=5,
         title="Objectives",

@@ -18,7 +18,7 @@ from flows.sweep.workspace import SWEEPS
 
 LEASE_S = 60.0
 """Seconds after which Prefect frees the name of a sweep that was killed; the least that Prefect allows."""
-TIMEOUT_S = 90.0
+TIMEOUT_S = 120.0
 """Seconds to wait for the name: longer than the lease of a sweep that was killed."""
 
 

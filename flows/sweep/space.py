@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import optuna
 from dvc.utils.serialize import load_yaml
 
 from flows.exceptions import SweepError
@@ -39,22 +40,6 @@ for path in sys.argv[1:]:
     except Exception as error:
         print(error)
 """
-
-
-class Suggester(Protocol):
-    """The part of `optuna.Trial` that suggests values; asked twice, it answers the same."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[OptunaValue], /) -> Any:
-        """Suggest one of the choices."""
-        ...
-
-    def suggest_int(self, name: str, low: int, high: int, /, *, log: bool) -> int:
-        """Suggest a whole number."""
-        ...
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float:
-        """Suggest a number."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +71,7 @@ class Space:
             raise SweepError("\n  ".join([f"sweep {sweep.name} does not fit {PARAMS}:", *mistakes]))
         return space
 
-    def suggest(self, trial: Suggester) -> dict[str, Choice]:
+    def suggest(self, trial: optuna.Trial) -> dict[str, Choice]:
         """Let Optuna choose a setting."""
         setting: dict[str, Choice] = {
             DATASET: trial.suggest_categorical(DATASET, list(self.datasets)),
@@ -164,7 +149,7 @@ def to_optuna(value: Choice) -> OptunaValue:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _suggest(dimension: Dimension, trial: Suggester) -> Choice:
+def _suggest(dimension: Dimension, trial: optuna.Trial) -> Choice:
     if dimension.choices:
         value = trial.suggest_categorical(dimension.path, [to_optuna(choice) for choice in dimension.choices])
         lists = {to_optuna(choice): choice for choice in dimension.choices if isinstance(choice, list)}

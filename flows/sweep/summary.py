@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.retry import retry
-from flows.sweep.config import Objective, Sweep
+from flows.sweep.config import Sweep, SweepObjective
 from flows.sweep.study import last_tries, reason, results, setting
 from flows.sweep.trial import shown
 from flows.sweep.workspace import SWEEPS
@@ -203,7 +203,7 @@ def _varied(study: optuna.Study) -> list[str]:
     return sorted(name for name in names if len({trial.params.get(name) for trial in trials}) > 1)
 
 
-def _minimized(objective: Objective, index: int) -> Callable[[FrozenTrial], float]:
+def _minimized(objective: SweepObjective, index: int) -> Callable[[FrozenTrial], float]:
     """Return a function for a trial's value of an objective, negated if high values are better."""
     return partial(_value, index=index, sign=1 if objective.direction == "minimize" else -1)
 
@@ -212,7 +212,7 @@ def _value(trial: FrozenTrial, *, index: int, sign: int = 1) -> float:
     return sign * trial.values[index]
 
 
-def _rank(trial: FrozenTrial, objective: Objective) -> tuple[bool, float, int]:
+def _rank(trial: FrozenTrial, objective: SweepObjective) -> tuple[bool, float, int]:
     if trial.state != TrialState.COMPLETE:
         return True, 0.0, trial.number
     return False, _minimized(objective, 0)(trial), trial.number

@@ -50,7 +50,7 @@ def test_every_field_of_the_form_has_a_title_and_a_description(
     registered: tuple[str, dict[str, dict[str, Any]]],
 ) -> None:
     _, found = registered
-    asked = {"sweep": ("Sweep", "Dimension", "Objective", "Pruner")}
+    asked = {"sweep": ("Sweep", "Dimension", "SweepObjective", "Pruner")}
     fields = [
         field
         for name, kinds in asked.items()

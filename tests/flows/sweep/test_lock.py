@@ -1,5 +1,7 @@
 """One running sweep of a name."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from flows.exceptions import SweepError
 from flows.sweep import Sweep
 from flows.sweep.lock import exclusive
 from flows.sweep.study import DATABASE
+from tests.flows.workspaces import ROOT, wait_for
 
 
 def options(name: str, executor: str) -> Sweep:
@@ -63,3 +66,32 @@ def test_a_second_sweep_of_a_name_is_refused_in_another_workspace_that_shares_it
                 pass
         with exclusive(sweep):
             pass
+
+
+HOLD = """\
+import time
+from pathlib import Path
+
+from flows.sweep import Sweep
+from flows.sweep.lock import exclusive
+
+options = {"name": "killed", "objectives": {"FD": "minimize"}, "executor": "pool"}
+with exclusive(Sweep.model_validate(options)):
+    Path("held").touch()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow  # a minute: Prefect's shortest lease
+def test_the_name_of_a_sweep_that_was_killed_is_free_after_its_lease(
+    folders: tuple[Path, Path], server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    holder = subprocess.Popen([sys.executable, "-c", HOLD], cwd=folders[0])
+    wait_for((folders[0] / "held").exists, timeout_s=100)
+    holder.kill()
+    holder.wait()
+    monkeypatch.chdir(folders[1])
+    with temporary_settings({PREFECT_API_URL: server}), exclusive(options("killed", "pool")):
+        pass

@@ -345,7 +345,6 @@ def test_a_machine_that_cannot_run_a_trial_fails_it_with_the_reason(
 def children(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """What runs `dvc push` after a training; its `run` returns exit codes."""
     monkeypatch.setattr(remote, "get_run_logger", Mock())
-    monkeypatch.setattr(remote, "REMOTE_TIMEOUT_S", 0.5)
     monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
     monkeypatch.setattr(remote.trials, "run", lambda *_, **__: TrialResult({"FD": 1.0}, 2.0, "left"))
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
@@ -358,7 +357,10 @@ def test_outputs_are_sent_again_to_a_remote_that_was_away(children: Mock) -> Non
     assert remote.run_and_push(trial(), children) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
-def test_outputs_that_the_remote_did_not_take_are_reported_with_the_result(children: Mock) -> None:
+def test_outputs_that_the_remote_did_not_take_are_reported_with_the_result(
+    children: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "REMOTE_TIMEOUT_S", 0.0)
     children.run.return_value = 1
     result = remote.run_and_push(trial(), children)
     assert result.values == {"FD": 1.0}

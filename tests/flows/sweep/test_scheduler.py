@@ -211,6 +211,7 @@ def test_a_trial_that_is_finished_is_not_told_again() -> None:
     assert trial_seed is not None
     small.end(trial_seed, FD=1.0)
     small.end((trial_seed[0], 5), FD=2.0)
+    small.study.fail(trial_seed[0], "its answer was lost")
     assert small.states()[0] == TrialState.COMPLETE
     assert small.study.trials[0].value == 1.0
 
