@@ -121,7 +121,11 @@ class Space:
             raise SweepError("\n  ".join([f"the space does not fit {PARAMS}:", *messages]))
 
     def _applying(self, cell: Mapping[str, Choice]) -> list[Dimension]:
-        return [one for one in self.dimensions if all(cell[axis] == name for axis, name in owner(one.path).items())]
+        return [
+            dimension
+            for dimension in self.dimensions
+            if all(cell[axis] == name for axis, name in owner(dimension.path).items())
+        ]
 
 
 def owner(path: str) -> dict[str, str]:
@@ -168,7 +172,8 @@ def _ends(dimension: Dimension) -> tuple[float, float]:
 
 def _probes(dimensions: Iterable[Dimension]) -> list[dict[str, Any]]:
     """Return few settings that together hold every value: the checker takes a second for each."""
-    columns = {one.path: grid_values(one.model_copy(update={"points": 2})) for one in dimensions}
+    ends = (dimension.model_copy(update={"points": 2}) for dimension in dimensions)
+    columns = {dimension.path: grid_values(dimension) for dimension in ends}
     rows = max(map(len, columns.values()), default=0)
     return [{path: column[min(row, len(column) - 1)] for path, column in columns.items()} for row in range(rows)]
 

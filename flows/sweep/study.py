@@ -226,10 +226,10 @@ class Study:
 
     def _enqueue_grid(self) -> None:
         known = {_key(setting(trial)) for trial in self._study.get_trials(deepcopy=False)}
-        for one in self._space.grid():
-            if _key(one) not in known:
-                params = {path: to_optuna(value) for path, value in one.items()}
-                self._study.enqueue_trial(params, user_attrs={_SETTING: one})
+        for candidate in self._space.grid():
+            if _key(candidate) not in known:
+                params = {path: to_optuna(value) for path, value in candidate.items()}
+                self._study.enqueue_trial(params, user_attrs={_SETTING: candidate})
 
 
 def results(trial: FrozenTrial) -> dict[int, TrialResult]:

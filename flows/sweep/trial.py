@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -111,19 +111,8 @@ class TrialResult:
         return cls(**{**data, "values": finite(data["values"])})
 
 
-class RunTrial(Protocol):
-    """Runs a trial, on this machine or another."""
-
-    def __call__(
-        self,
-        trial: Trial,
-        children: ChildProcesses,
-        *,
-        on_line: Callable[[str], object],
-        on_points: Callable[[list[Point]], object],
-    ) -> TrialResult:
-        """Run it to its end, pass on its output and its curve."""
-        ...
+RunTrial = Callable[..., TrialResult]
+"""Runs a trial, on this machine or another: `run`, or `remote.run_on_pool`, with a sweep's own arguments bound."""
 
 
 class TrialJob:

@@ -102,9 +102,9 @@ class SweepWorkspace(Workspace):
         self.log = path.parent / f"{path.name}-stages.jsonl"
         self.env |= {"STAGES_LOG": str(self.log), "SMIS_DEVICES": "cpu:2", "TMPDIR": str(path), "OMP_NUM_THREADS": "1"}
 
-    def write(self, name: str = "small", **said: Any) -> str:
+    def write(self, name: str = "small", **options: Any) -> str:
         """Write a sweep's file; return its name."""
-        values = {"objectives": {"FD": "minimize"}, "systems": ["one"], "sampler": "grid", "retries": 0} | said
+        values = {"objectives": {"FD": "minimize"}, "systems": ["one"], "sampler": "grid", "retries": 0} | options
         (self.path / f"{name}.yaml").write_text(json.dumps(values))
         return f"{name}.yaml"
 
@@ -113,8 +113,8 @@ class SweepWorkspace(Workspace):
         values = {"rate": 0.1, "how": "works", "steps": 3} | train
         (self.path / "params.yaml").write_text(PARAMS.rpartition("train:")[0] + f"train: {json.dumps(values)}\n")
 
-    def told(self, word: str = "ends", **which: Any) -> list[Mapping[str, Any]]:
-        """Read what stages have told."""
+    def records(self, word: str = "ends", **which: Any) -> list[Mapping[str, Any]]:
+        """Read the records of stages."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         rows = [json.loads(line) for line in lines]
         return [

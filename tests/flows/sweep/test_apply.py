@@ -63,7 +63,7 @@ def test_a_trial_of_other_code_is_refused(swept: SweepWorkspace, file: str) -> N
 def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_are_named(
     swept: SweepWorkspace,
 ) -> None:
-    before = len(swept.told("begins"))
+    before = len(swept.records("begins"))
     text = PARAMS.replace("steps: 3", "steps: 99, more: 1").replace("{size: 8}", "{size: 16}")
     (swept.path / "params.yaml").write_text(text)
     brought = swept.run("flows.sweep.apply", "small", "1")
@@ -75,11 +75,11 @@ def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_a
     ]
     assert (swept.path / "params.yaml").read_text().startswith("# Every number")
     assert model(swept) == "one 0.2 0"
-    assert len(swept.told("begins")) == before
+    assert len(swept.records("begins")) == before
 
 
 def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> None:
-    before = len(swept.told("begins"))
+    before = len(swept.records("begins"))
     cache = swept.path / ".dvc" / "cache"
     cache.rename(cache.with_name("elsewhere"))
     try:
@@ -90,11 +90,11 @@ def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> 
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: prepare@doll of trial-0001-seed-0 is in neither this workspace nor DVC's")
     assert "`dvc repro train@doll-one evaluate@doll-one` does that" in refused.stderr
-    assert len(swept.told("begins")) == before
+    assert len(swept.records("begins")) == before
 
 
 def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swept: SweepWorkspace) -> None:
-    trained, measured = (len(swept.told("begins", stage=stage)) for stage in ("train", "evaluate"))
+    trained, measured = (len(swept.records("begins", stage=stage)) for stage in ("train", "evaluate"))
     (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
     digest = hashlib.md5((trial / "metrics/doll/one.json").read_bytes()).hexdigest()
     (kept,) = (swept.path / ".dvc/cache").rglob(digest[2:])
@@ -105,8 +105,8 @@ def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swep
         (trial / "kept").rename(kept)
     assert brought.returncode == 0, brought.stderr
     assert "evaluate@doll-one runs again, on restored inputs" in brought.stdout
-    assert len(swept.told("begins", stage="train")) == trained
-    assert len(swept.told("begins", stage="evaluate")) == measured + 1
+    assert len(swept.records("begins", stage="train")) == trained
+    assert len(swept.records("begins", stage="evaluate")) == measured + 1
 
 
 def write(seed: int) -> Trial:

@@ -22,14 +22,14 @@ def test_mappings_are_short_for_lists() -> None:
 
 
 def test_choices_hold_nothing_and_lists_too() -> None:
-    said = {"space": {"train.betas": [[0, "1e-4"], None, "Adam"]}}
-    sweep = Sweep.model_validate(SMALLEST | said)
+    options = {"space": {"train.betas": [[0, "1e-4"], None, "Adam"]}}
+    sweep = Sweep.model_validate(SMALLEST | options)
     assert sweep.space[0].choices == [[0, 0.0001], None, "Adam"]
     assert Sweep.model_validate(sweep.model_dump(mode="json")) == sweep
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("options", "message"),
     [
         ({"pruner": {}, "objectives": {"FD": "minimize", "mCSD": "maximize"}}, "more than one objective cannot prune"),
         ({"space": {"train.rate": {"low": 1}}}, "train.rate has neither choices nor both ends of a range"),
@@ -47,9 +47,9 @@ def test_choices_hold_nothing_and_lists_too() -> None:
         ({"trials": 0}, "greater than or equal to 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused(said: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        Sweep.model_validate(SMALLEST | said)
+def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Sweep.model_validate(SMALLEST | options)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ BETAS: list[Any] = [[0, 0.9], None, [0.5, 0.999]]
 
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_a_setting_has_the_list_and_a_dead_sweep_finds_it_again(inside: SweepWorkspace, sampler: str) -> None:
-    said = {"sampler": sampler, "trials": 8}
-    dead = Small(Dimension(path="train.betas", choices=BETAS), **said)
+    options = {"sampler": sampler, "trials": 8}
+    dead = Small(Dimension(path="train.betas", choices=BETAS), **options)
     first = dead.scheduler.next()
     assert first is not None
-    again = Small(Dimension(path="train.betas", choices=BETAS), **said)
+    again = Small(Dimension(path="train.betas", choices=BETAS), **options)
     while (trial_seed := again.scheduler.next()) is not None:
         again.end(trial_seed, FD=float(trial_seed[0]))
     found = [again.study.setting(trial.number)["train.betas"] for trial in again.study.trials]

@@ -35,7 +35,7 @@ def test_trials_have_what_was_prepared_and_not_the_raw_files(small: SweepWorkspa
     done = small.run(SWEEP, "--space", small.write(space={RATE: [0.1, 0.2]}))
     assert done.returncode == 0, done.stderr
     assert [row["state"] for row in small.rows()] == ["finished"] * 2
-    assert len(small.told(stage="prepare")) == 1
+    assert len(small.records(stage="prepare")) == 1
     trials = list((small.path / ".scratch" / "sweeps" / "small").glob("trial-*"))
     assert len(trials) == 2
     assert not any((trial / "raw" / "doll").exists() for trial in trials)

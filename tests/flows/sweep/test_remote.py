@@ -101,23 +101,23 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     space = small.write(space={RATE: [0.1, 0.2, 0.3]}, executor="pool", heartbeat_timeout_s=15, retries=2)
     process = small.start(SWEEP, "--space", space)
     machines.append(Machine(small, "right", server=server))
-    wait_for(lambda: small.told("begins", stage="train", machine="right"), timeout_s=200)
+    wait_for(lambda: small.records("begins", stage="train", machine="right"), timeout_s=200)
     for one in machines[0].stages():
         one.suspend()  # it is in the middle of its trial, however long the other takes to begin
     machines.append(Machine(small, "left", server=server))
-    wait_for(lambda: small.told("begins", stage="train", machine="left"), timeout_s=200)
+    wait_for(lambda: small.records("begins", stage="train", machine="left"), timeout_s=200)
     machines[0].kill()
     assert process.wait(timeout=300) == 0, small.output()
     assert [row["state"] for row in small.rows()] == ["finished"] * 3, small.output()
-    assert sorted(row["rate"] for row in small.told(stage="evaluate")) == [0.1, 0.2, 0.3]
+    assert sorted(row["rate"] for row in small.records(stage="evaluate")) == [0.1, 0.2, 0.3]
     assert "is retried: no heartbeat for 15 s" in small.output()
-    assert small.told(stage="train", machine="left")
+    assert small.records(stage="train", machine="left")
     best = small.path / ".scratch/sweeps/small/trial-0000-seed-0"
     assert (best / "runs/doll/one/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
     brought = small.run("flows.sweep.apply", "small", "2", "--pull")
     assert brought.returncode == 0, brought.stderr
     assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
-    assert len(small.told(stage="train", rate=0.3)) == 1
+    assert len(small.records(stage="train", rate=0.3)) == 1
 
 
 def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
@@ -127,7 +127,7 @@ def test_cancelling_a_sweep_ends_its_trials_on_other_machines(
     space = small.write("stopped", space={RATE: [0.3, 0.4]}, executor="pool")
     machines.append(Machine(small, "left", server=server))
     process = small.start(SWEEP, "--space", space)
-    wait_for(lambda: small.told("hangs"), timeout_s=200)
+    wait_for(lambda: small.records("hangs"), timeout_s=200)
     training = machines[0].stages()
     assert training
     cancel(server, last_run(server, "sweep"))
@@ -153,7 +153,7 @@ def test_a_trial_on_another_machine_that_learns_worse_is_ended_early(
     assert done.returncode == 0, done.stderr
     assert "trial-0000-seed-0, the best, was not pulled: " in done.stdout + done.stderr  # from an empty remote
     assert [row["state"] for row in small.rows("judged")] == ["finished", "finished", "pruned"]
-    assert not small.told(stage="train", rate=0.4)
+    assert not small.records(stage="train", rate=0.4)
 
 
 class Prefect:
@@ -193,16 +193,16 @@ def test_a_trial_ends_once_though_the_server_is_away_for_a_while(small: SweepWor
     machine = Machine(small, "left", server=prefect.api)
     try:
         process = small.start(SWEEP, "--space", space)
-        wait_for(lambda: small.told("begins", stage="train"), timeout_s=100)
+        wait_for(lambda: small.records("begins", stage="train"), timeout_s=100)
         prefect.stop()
-        wait_for(lambda: small.told("ends", stage="evaluate"), timeout_s=60)  # its end falls into the outage
+        wait_for(lambda: small.records("ends", stage="evaluate"), timeout_s=60)  # its end falls into the outage
         time.sleep(3)
         prefect.start()
         assert process.wait(timeout=200) == 0, small.output()
     finally:
         end(machine.process)
     assert [row["state"] for row in small.rows()] == ["finished"], small.output()
-    assert len(small.told("begins", stage="train")) == 1
+    assert len(small.records("begins", stage="train")) == 1
 
 
 def run_on_pool() -> TrialResult:
@@ -324,7 +324,7 @@ print(state.type.value, state.message)
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"digest": "0", "code": ["tool.py"]}, "on left has other code than sweep small"),
         ({"gpus": 4}, "a training needs 4 GPUs, but this machine has 2: 0, 1"),
@@ -332,13 +332,13 @@ print(state.type.value, state.message)
     ids=["code", "gpus"],
 )
 def test_a_machine_that_cannot_run_a_trial_fails_it_with_the_reason(
-    small: SweepWorkspace, server: str, values: dict[str, Any], told: str
+    small: SweepWorkspace, server: str, values: dict[str, Any], message: str
 ) -> None:
     (small.path / "once.py").write_text(RUN.format(options=trial(**values).model_dump_json()))
     done = small.run("once", PREFECT_API_URL=server, SMIS_MACHINE="left", SMIS_DEVICES="0,1")
     last = done.stdout.splitlines()[-1]
     assert last.startswith("FAILED "), done.stderr
-    assert told in last
+    assert message in last
 
 
 @pytest.fixture

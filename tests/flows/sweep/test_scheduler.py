@@ -1,4 +1,4 @@
-"""Which training comes next, with a real Optuna study and trainings that end when told."""
+"""Which training comes next, with a real Optuna study and trainings that end at once."""
 
 from typing import Any, cast
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.usefixtures("inside")
 class Small:
     """A sweep whose trainings are over at once."""
 
-    def __init__(self, dimension: Dimension = GRID, **said: Any) -> None:
+    def __init__(self, dimension: Dimension = GRID, **options: Any) -> None:
         values = {"name": "small", "objectives": {"FD": "minimize"}, "sampler": "grid", "space": [dimension]}
-        self.sweep = Sweep.model_validate(values | said)
+        self.sweep = Sweep.model_validate(values | options)
         self.study = Study(self.sweep, Space(["one"], ["doll"], self.sweep.space))
-        self.said: list[str] = []
-        self.scheduler = TrialScheduler(self.sweep, self.study, seed=0, log=self.said.append)
+        self.messages: list[str] = []
+        self.scheduler = TrialScheduler(self.sweep, self.study, seed=0, log=self.messages.append)
 
     def job(self, trial_seed: tuple[int, int]) -> TrialJob:
         number, seed = trial_seed
@@ -108,7 +108,7 @@ def test_a_failed_training_is_repeated_then_its_trial_is_given_up() -> None:
     assert small.states()[0] == TrialState.RUNNING
     small.end(trial_seed)
     assert small.states()[0] == TrialState.FAIL
-    assert small.said[-1] == "trial 0 failed: it broke"
+    assert small.messages[-1] == "trial 0 failed: it broke"
     assert small.scheduler.next() == (1, 0)
 
 
@@ -130,7 +130,7 @@ def test_a_metric_that_is_missing_fails_its_trial_with_those_that_there_are() ->
     trial_seed = small.scheduler.next()
     assert trial_seed is not None
     small.end(trial_seed, mCSD=1.0)
-    assert small.said == ["trial 0 failed: FD was not measured, or is not finite; there are: mCSD"]
+    assert small.messages == ["trial 0 failed: FD was not measured, or is not finite; there are: mCSD"]
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")], ids=["nothing", "nan", "inf"])
@@ -139,7 +139,7 @@ def test_an_objective_that_is_no_number_fails_its_trial_alone(value: float | Non
     trial_seed = small.scheduler.next()
     assert trial_seed is not None
     small.end(trial_seed, FD=value)
-    assert small.said == ["trial 0 failed: FD was not measured, or is not finite; there are: none"]
+    assert small.messages == ["trial 0 failed: FD was not measured, or is not finite; there are: none"]
     assert small.scheduler.next() == (1, 0)
 
 

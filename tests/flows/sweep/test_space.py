@@ -27,8 +27,8 @@ def check(path):
 """
 
 
-def sweep(**said: Any) -> Sweep:
-    return Sweep.model_validate({"name": "a", "objectives": {"FD": "minimize"}} | said)
+def sweep(**options: Any) -> Sweep:
+    return Sweep.model_validate({"name": "a", "objectives": {"FD": "minimize"}} | options)
 
 
 def test_systems_and_data_sets_are_those_of_the_workspace_if_none_are_named(inside: SweepWorkspace) -> None:
@@ -75,7 +75,7 @@ def test_the_projects_own_checker_reads_every_value(inside: SweepWorkspace) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("objectives: {FD: up}", "error: s.yaml is no sweep:\n  objectives.0.direction: Input should be 'minimize'"),
         ("objectives: {FD: minimize}\nsystems: [nine]", "error: sweep s does not fit params.yaml:\n  system 'nine'"),
@@ -85,7 +85,7 @@ def test_the_projects_own_checker_reads_every_value(inside: SweepWorkspace) -> N
 def test_a_file_that_is_wrong_is_told_with_exit_code_2_before_prefect_starts(
     inside: SweepWorkspace,
     text: str,
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_file_that_is_wrong_is_told_with_exit_code_2_before_prefect_starts(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with pytest.raises(SystemExit, match="2"):
         main(["--space", "s.yaml"])
-    assert capsys.readouterr().err.startswith(told)
+    assert capsys.readouterr().err.startswith(message)
 
 
 def test_the_old_name_of_a_parameter_is_refused_with_the_new_one(inside: SweepWorkspace) -> None:
@@ -117,7 +117,7 @@ def test_a_grid_has_every_combination_and_a_systems_own_parameters_for_it_alone(
 
 
 @pytest.mark.parametrize(
-    ("said", "values"),
+    ("options", "values"),
     [
         ({"low": 0, "high": 1}, [0, 0.5, 1]),
         ({"low": 0.01, "high": 1, "log": True}, [0.01, 0.1, 1]),
@@ -126,5 +126,5 @@ def test_a_grid_has_every_combination_and_a_systems_own_parameters_for_it_alone(
         ({"choices": [[8], None, [8], [4, 2]]}, [[8], None, [4, 2]]),
     ],
 )
-def test_a_grid_tries_points_of_a_range_at_even_distances(said: dict[str, object], values: list[object]) -> None:
-    assert grid_values(Dimension.model_validate({"path": "train.rate", **said})) == values
+def test_a_grid_tries_points_of_a_range_at_even_distances(options: dict[str, object], values: list[object]) -> None:
+    assert grid_values(Dimension.model_validate({"path": "train.rate", **options})) == values

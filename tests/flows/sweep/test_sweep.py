@@ -39,19 +39,19 @@ def test_a_grid_ends_with_a_row_for_each_trial(swept: Swept) -> None:
 
 def test_a_trial_that_fails_is_repeated_then_reported_with_its_own_words(swept: Swept) -> None:
     small, _, _ = swept
-    assert len(small.told("begins", stage="train", rate=0.3)) == 2
+    assert len(small.records("begins", stage="train", rate=0.3)) == 2
     assert {row["why"] for row in small.rows() if row["state"] == "failed"} == {"rate is too high;\n  use another"}
 
 
 def test_what_trials_share_is_made_once_and_not_in_the_main_workspace(swept: Swept) -> None:
     small, _, _ = swept
-    assert len(small.told(stage="prepare")) == 1
+    assert len(small.records(stage="prepare")) == 1
     assert not (small.path / "data").exists()
 
 
 def test_trials_never_touch_each_others_files(swept: Swept) -> None:
     small, _, _ = swept
-    places = {row["rate"]: row["place"] for row in small.told("begins", stage="train")}
+    places = {row["rate"]: row["place"] for row in small.records("begins", stage="train")}
     assert len(set(places.values())) == 4
     for rate in (0.1, 0.2):
         assert (Path(places[rate]) / "runs/doll/one/model").read_text() == f"one {rate} 0"
@@ -78,38 +78,38 @@ def test_a_sweep_is_seen_on_its_page(swept: Swept) -> None:
 
 def test_a_trial_comes_back_with_its_parameters_and_nothing_is_trained_again(swept: Swept) -> None:
     small, _, _ = swept
-    before = len(small.told("begins"))
+    before = len(small.records("begins"))
     done = small.run("flows.sweep.apply", "small", "1")
     assert done.returncode == 0, done.stderr
     assert "rate: 0.2" in (small.path / "params.yaml").read_text()
     assert (small.path / "runs/doll/one/model").read_text() == "one 0.2 0"
-    assert len(small.told("begins")) == before
+    assert len(small.records("begins")) == before
 
 
 def test_a_sweep_that_was_killed_goes_on_where_it_was(small: SweepWorkspace, server: str) -> None:
     space = small.write(space={RATE: [0.1, 0.3]})
     process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server, HOW="hangs")
-    wait_for(lambda: small.told("hangs") and small.told(stage="evaluate", rate=0.1), timeout_s=200)
+    wait_for(lambda: small.records("hangs") and small.records(stage="evaluate", rate=0.1), timeout_s=200)
     wait_for(lambda: "trial-0000-seed-0 has FD 0.1" in small.output(), timeout_s=30)
     everything = below(process.pid)
     os.kill(process.pid, signal.SIGKILL)
-    workers = [psutil.Process(int(row["word"].split()[1])) for row in small.told("hangs")]
+    workers = [psutil.Process(int(row["word"].split()[1])) for row in small.records("hangs")]
     wait_for(lambda: not [one for one in alive(everything) if one not in workers], timeout_s=15)
     for worker in workers:  # it hears nothing of its parent's death, and no flow is left that could end it
         worker.kill()
     done = small.run(SWEEP, "--space", space, PREFECT_API_URL=server)
     assert done.returncode == 0, done.stderr
     assert [(row["number"], row["state"]) for row in small.rows()] == [(0, "finished"), (1, "finished")]
-    assert len(small.told("begins", stage="train", rate=0.1)) == 1
+    assert len(small.records("begins", stage="train", rate=0.1)) == 1
 
 
 def test_cancelling_in_the_page_ends_every_process_of_every_trial(small: SweepWorkspace, server: str) -> None:
     small.change(how="hangs")
     space = small.write(space={RATE: [0.3, 0.4]})
     process = small.start(SWEEP, "--space", space, PREFECT_API_URL=server)
-    wait_for(lambda: len(small.told("hangs")) == 2, timeout_s=200)
+    wait_for(lambda: len(small.records("hangs")) == 2, timeout_s=200)
     everything = below(process.pid)
-    workers = {int(row["word"].split()[1]) for row in small.told("hangs")}
+    workers = {int(row["word"].split()[1]) for row in small.records("hangs")}
     assert workers <= {one.pid for one in everything}
     cancel(server, last_run(server, "sweep"))
     assert process.wait(timeout=20) == 130
@@ -127,7 +127,7 @@ def test_a_trial_that_learns_worse_than_others_is_ended_early(small: SweepWorksp
         0.2: "finished",
         0.4: "pruned",
     }
-    assert not small.told(stage="train", rate=0.4)
+    assert not small.records(stage="train", rate=0.4)
     assert small.rows()[2]["why"].startswith("pruned at step")
 
 

@@ -1,4 +1,4 @@
-"""One trial: how pages call it, and what its stages are told."""
+"""One trial: how pages call it, and what its stages see."""
 
 import json
 from pathlib import Path
@@ -16,9 +16,9 @@ from flows.sweep.trial import Trial, TrialJob, read_metrics, run
 from tests.flows.sweeps import RATE, SweepWorkspace
 
 
-def trial(**said: Any) -> Trial:
+def trial(**options: Any) -> Trial:
     values = {"sweep": "rates", "number": 0, "seed": 0, "dataset": "doll", "system": "one", "stages": ["train"]}
-    return Trial.model_validate(values | {"values": {RATE: 0.0005}} | said)
+    return Trial.model_validate(values | {"values": {RATE: 0.0005}} | options)
 
 
 def test_a_failure_of_a_trial_is_a_state_with_its_message() -> None:
@@ -62,9 +62,9 @@ def test_a_plan_tells_its_trials_how_many_data_sets_there_are(inside: SweepWorks
     assert builder.build(0, {"dataset": "tree", "system": "one"}, seed=0).title == "a 0: tree, one, seed 0"
 
 
-@pytest.mark.parametrize(("address", "told"), [("", "sqlite:////"), ("http://there", "http://there")])
+@pytest.mark.parametrize(("address", "uri"), [("", "sqlite:////"), ("http://there", "http://there")])
 def test_mlflow_is_the_mains_file_unless_an_address_is_given(
-    inside: SweepWorkspace, address: str, told: str, monkeypatch: pytest.MonkeyPatch
+    inside: SweepWorkspace, address: str, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages = "stages: {train: {cmd: 'echo MLflow: $MLFLOW_TRACKING_URI'}}"
     (inside.path / "dvc.yaml").write_text(stages)
@@ -72,4 +72,4 @@ def test_mlflow_is_the_mains_file_unless_an_address_is_given(
     lines: list[str] = []
     with pytest.raises(StageError, match=r"trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it"):
         run(trial(), ChildProcesses(), source=Path(), on_line=lines.append, on_points=print)
-    assert [line for line in lines if line.startswith(f"MLflow: {told}")]
+    assert [line for line in lines if line.startswith(f"MLflow: {uri}")]
