@@ -9,6 +9,7 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import PrefectException
+from prefect.logging import get_logger
 
 from flows.exceptions import SweepError
 from flows.retry import retry
@@ -20,6 +21,8 @@ LEASE_S = 60.0
 """Seconds after which Prefect frees the name of a sweep that was killed; the least that Prefect allows."""
 TIMEOUT_S = 120.0
 """Seconds to wait for the name: longer than the lease of a sweep that was killed."""
+
+_LOG = get_logger("sweep")
 
 
 def exclusive(sweep: Sweep, *, timeout_s: float = TIMEOUT_S) -> AbstractContextManager[None]:
@@ -49,6 +52,7 @@ def _locked(name: str, lease: AbstractContextManager[None]) -> Iterator[None]:
 def _leased(name: str, timeout_s: float) -> Iterator[None]:
     """Hold the only slot of a concurrency limit, whose lease Prefect renews while this process lives."""
     limit = f"sweep:{name}"
+    _LOG.info("reserving %s on Prefect's server; it waits for the lease of a sweep that was killed", limit)
     retry(lambda: _create_limit(limit))
     slot = concurrency(
         limit,
