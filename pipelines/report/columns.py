@@ -1,4 +1,4 @@
-"""The columns of the papers' table: what each is called, which way is better, how it is written, what it means."""
+"""The columns of the result tables: title, direction, format and meaning of each metric."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Column:
-    """One metric. `name` is that of the stored values, and so of the protocol."""
+    """One metric; `name` is its name in metrics/*.json."""
 
     name: str
     title: str
@@ -16,22 +16,22 @@ class Column:
     unit: str = ""
     meaning: str = ""
     cost: bool = False
-    """It stands in the table of costs, and may have been measured on several devices."""
+    """Whether it belongs to the table of costs, whose results may be of different devices."""
     needs: str = ""
-    """A metric that is above 0 for all systems that can be the best: stillness is no merit where nothing varies."""
+    """A metric that must be above 0 for a system to be the best: a system without diversity cannot win at mOCD."""
 
     @property
     def arrow(self) -> str:
-        """Say which way is better."""
+        """The arrow that points in the better direction."""
         return {"more": "↑", "less": "↓", None: ""}[self.better]
 
     @property
     def heading(self) -> str:
-        """Return title, arrow and unit."""
+        """Title, arrow and unit."""
         return " ".join(part for part in (f"{self.title}{self.arrow}", self.unit) if part)
 
     def write(self, value: float) -> str:
-        """Write a value as the table shows it."""
+        """Format a value as the table shows it."""
         return f"{value * self.scale:.{self.decimals}f}"
 
 
@@ -59,7 +59,7 @@ COLUMNS = (
         "mCSD",
         "more",
         decimals=4,
-        meaning="How much a class varies when only its own code is drawn anew: distance inside the area of the class, "
+        meaning="How much a class varies when only its own latent code is resampled: distance inside the class, "
         "mean over classes.",
     ),
     Column(
@@ -68,7 +68,7 @@ COLUMNS = (
         "less",
         decimals=4,
         needs="mCSD",
-        meaning="How much everything else varies while only that class should: distance outside the area of the "
+        meaning="How much the rest of the image varies when only one class is resampled: distance outside the "
         "class, mean over classes.",
     ),
     Column(
@@ -76,8 +76,8 @@ COLUMNS = (
         "mISD",
         "more",
         decimals=4,
-        meaning="As mCSD, with one instance in place of one class; a system without codes of instances draws the class "
-        "of the instance anew.",
+        meaning="As mCSD, for one instance instead of one class; a system without latent codes per instance resamples the "
+        "class of the instance.",
     ),
     Column(
         "mOISD",
@@ -85,14 +85,14 @@ COLUMNS = (
         "less",
         decimals=4,
         needs="mISD",
-        meaning="As mOCD, outside that instance.",
+        meaning="As mOCD, outside the instance.",
     ),
     Column(
         "stlpips_alex",
         "Diversity",
         "more",
         decimals=4,
-        meaning="Distance between samples of one label map when everything is drawn anew, by shift-tolerant LPIPS on "
+        meaning="Distance between samples of one label map when everything is resampled, by shift-tolerant LPIPS on "
         "AlexNet (not the LPIPS of the papers).",
     ),
     *(
@@ -101,7 +101,7 @@ COLUMNS = (
             "LPIPS",
             "more",
             decimals=4,
-            meaning=f"Distance between samples of one label map when everything is drawn anew, by {name}.",
+            meaning=f"Distance between samples of one label map when everything is resampled, by {name}.",
         )
         for name in ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_vgg16")
     ),
@@ -112,8 +112,8 @@ COLUMNS = (
         scale=100,
         decimals=1,
         unit="%",
-        meaning="A segmentation network, trained on real images, finds the label map again in the generated ones: "
-        "intersection over union, mean over classes.",
+        meaning="How well a segmentation network, trained on real images, recovers the label map from generated "
+        "images: intersection over union, mean over classes.",
     ),
     Column(
         "accuracy",
@@ -122,7 +122,7 @@ COLUMNS = (
         scale=100,
         decimals=1,
         unit="%",
-        meaning="The share of pixels whose class that network finds again.",
+        meaning="The share of pixels whose class that network recovers.",
     ),
     Column(
         "images_per_second",
@@ -131,7 +131,7 @@ COLUMNS = (
         decimals=1,
         unit="images/s",
         cost=True,
-        meaning="From the label map to the image, codes drawn anew, warm, median of many label maps.",
+        meaning="From label map to image with new latent codes, after warm-up, median over label maps.",
     ),
     Column(
         "parameters_ge",
@@ -141,7 +141,7 @@ COLUMNS = (
         decimals=2,
         unit="M",
         cost=True,
-        meaning="Learned numbers of generator and encoder together, as the GroupDNet paper counts.",
+        meaning="Parameters of generator and encoder, as counted in the GroupDNet paper.",
     ),
     Column(
         "parameters_g",
@@ -151,7 +151,7 @@ COLUMNS = (
         decimals=2,
         unit="M",
         cost=True,
-        meaning="Learned numbers of the generator alone, as the INADE paper counts.",
+        meaning="Parameters of the generator alone, as counted in the INADE paper.",
     ),
     Column(
         "flops",
@@ -161,7 +161,7 @@ COLUMNS = (
         decimals=2,
         unit="GFLOP",
         cost=True,
-        meaning="Of matrix products and convolutions for one image, a multiply-add as two, mean of the same maps.",
+        meaning="Operations of matrix products and convolutions per image, a multiply-add as two, mean over label maps.",
     ),
     Column(
         "peak_memory",
@@ -170,16 +170,16 @@ COLUMNS = (
         decimals=0,
         unit="MiB",
         cost=True,
-        meaning="The most that was in use while one of those images was made: on a GPU what torch had allocated, "
-        "on a CPU the whole process.",
+        meaning="Peak memory while generating one image: on a GPU the memory allocated by torch, "
+        "on a CPU that of the process.",
     ),
 )
 REAL = "_real"
-"""At the end of a name: measured on real images, the ceiling of the column before it."""
+"""Suffix of a metric measured on real images, an upper bound of the metric without the suffix."""
 
 
 def columns(names: set[str]) -> list[Column]:
-    """Return the columns of what was measured; one that is not known here stands last, without a judgment."""
+    """Return the columns of these metrics; unknown ones come last, without a better direction."""
     known = {column.name for column in COLUMNS}
     others = sorted(name for name in names - known if not name.endswith(REAL))
     return [column for column in COLUMNS if column.name in names] + [Column(name, name) for name in others]

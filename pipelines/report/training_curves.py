@@ -131,6 +131,6 @@ def _inline(document: str) -> str:
     svg = re.sub(r'<g id="curve ([^"]*)">', r'<g class="curve"><title>\1</title>', svg)
     svg = re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", svg)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = re.sub(r"\s*\n\s*", " ", svg).strip()
     return re.sub("|".join(_COLORS), lambda match: _COLORS[match[0]], svg)
