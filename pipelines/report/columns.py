@@ -76,8 +76,8 @@ COLUMNS = (
         "mISD",
         "more",
         decimals=4,
-        meaning="As mCSD, for one instance instead of one class; a system without latent codes per instance resamples the "
-        "class of the instance.",
+        meaning="As mCSD, for one instance instead of one class; a system without latent codes per instance resamples "
+        "the class of the instance.",
     ),
     Column(
         "mOISD",
@@ -161,7 +161,7 @@ COLUMNS = (
         decimals=2,
         unit="GFLOP",
         cost=True,
-        meaning="Operations of matrix products and convolutions per image, a multiply-add as two, mean over label maps.",
+        meaning="Operations of matrix products and convolutions per image, a multiply-add as two, mean of label maps.",
     ),
     Column(
         "peak_memory",
