@@ -1,7 +1,7 @@
-"""params.yaml -> typed sections: the only reader.
+"""The only reader of params.yaml: sections become typed configs.
 
 A stage names its sections as the fields of its `Params` class. The fields `dataset` and `system` stand for
-`datasets.NAME` and `systems.NAME`, whose classes the registries know; every other field is a section of its own name.
+`datasets.NAME` and `systems.NAME`, whose classes are in the registries; every other field is a section of its own name.
 """
 
 import hashlib
@@ -21,72 +21,76 @@ from smis.models.system_registry import SYSTEMS
 PATH = Path("params.yaml")
 STAGES = ("prepare", "reference", "segmenter", "train", "sample", "evaluate", "report")
 CHECKED = Path(".scratch/params.checked")
-"""The digest of what was last found right."""
+"""The digest of the sections and code that were last found valid."""
 
 P = TypeVar("P", bound=Config)
 
 
 class Axes(Config):
-    """The cells of the table: every data set with every system."""
+    """The cells of the DAG: every data set with every system."""
 
     dataset: list[str]
     system: list[str]
 
 
 def read(kind: type[P], *, dataset: str | None = None, system: str | None = None, path: Path = PATH) -> P:
-    """Read the sections that a stage needs, all mistakes at once.
+    """Read the sections of a stage; all mistakes are reported at once.
 
     Raises:
-        ParamsError: with one line per mistake and its path in the file.
+        ParamsError: with a line per mistake and its path in the file.
     """
     return _typed(kind, _raw(path), named={"dataset": dataset, "system": system}, source=path.name)
 
 
 def check(path: Path = PATH) -> Axes:
-    """Read every section of every stage for every cell, so that no mistake waits behind hours of training."""
+    """Validate the sections of every stage for every cell, before hours of training rather than after.
+
+    Raises:
+        ParamsError: with a line per mistake and its path in the file.
+    """
     raw = _raw(path)
     axes = Axes.check(raw.get("axes"), source=path.name, at="axes")
     kinds = {name: import_module(f"pipelines.{name}").Params for name in STAGES}
-    found = _unknown(raw, kinds)
+    mistakes = _unknown(raw, kinds)
     for kind in kinds.values():
         for dataset in axes.dataset:
             for system in axes.system:
-                found += _mistakes(kind, raw, {"dataset": dataset, "system": system})
-    if found:
-        raise ParamsError.of(list(dict.fromkeys(found)), source=path.name)
+                mistakes += _mistakes(kind, raw, {"dataset": dataset, "system": system})
+    if mistakes:
+        raise ParamsError.of(list(dict.fromkeys(mistakes)), source=path.name)
     return axes
 
 
 def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
-    """Check as `check` does, unless these sections were found right by this very code: its imports take seconds.
+    """Validate as `check` does, unless the same sections were found valid by the same code: imports take seconds.
 
     Raises:
-        ParamsError: with one line per mistake, each time.
+        ParamsError: with a line per mistake and its path in the file.
     """
     raw = _raw(path)
-    now = _digest(raw, code=Path(__file__).parents[1])
-    if not checked.exists() or checked.read_text() != now:
+    digest = _digest(raw, code=Path(__file__).parents[1])
+    if not checked.exists() or checked.read_text() != digest:
         check(path)
         with written(checked) as beside:
-            beside.write_text(now)
+            beside.write_text(digest)
     _check_raw_data(raw["axes"]["dataset"], path.parent / "raw")
 
 
 def _check_raw_data(datasets: list[str], folder: Path) -> None:
-    """Look for what DVC wants of each data set: its own words are lost in `dvc repro --quiet`."""
-    for place in (folder / name for name in datasets):
-        tracked = place.with_name(f"{place.name}.dvc").exists()
-        remedy = f"`dvc pull {place}` brings it" if tracked else "put the raw files there, or a link to where they lie"
-        if not place.exists():
-            raise ParamsError(f"there is no {place}, which prepare@{place.name} depends on; {remedy}")
+    """Check that the raw data exists: DVC's own message is lost in `dvc repro --quiet`."""
+    for raw in (folder / name for name in datasets):
+        tracked = raw.with_name(f"{raw.name}.dvc").exists()
+        remedy = f"`dvc pull {raw}` downloads it" if tracked else "put the raw files there, or a link to them"
+        if not raw.exists():
+            raise ParamsError(f"there is no {raw}, which prepare@{raw.name} depends on; {remedy}")
 
 
 def _digest(raw: dict[str, Any], *, code: Path) -> str:
-    """Hash the sections, and every file that may judge them."""
-    found = hashlib.sha256(repr(raw).encode())
+    """Hash the sections and every source file that validates them."""
+    digest = hashlib.sha256(repr(raw).encode())
     for path in sorted(path for package in ("pipelines", "smis") for path in (code / package).rglob("*.py")):
-        found.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+        digest.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _unknown(raw: dict[str, Any], kinds: dict[str, type[Config]]) -> list[str]:
@@ -107,7 +111,7 @@ def _raw(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ParamsError(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}; run this where it lies"
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}; run this in the workspace's root"
         ) from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
@@ -118,22 +122,24 @@ def _raw(path: Path) -> dict[str, Any]:
 
 def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], source: str) -> P:
     values: dict[str, Any] = {}
-    found: list[str] = []
+    mistakes: list[str] = []
     for field in kind.model_fields:
         if field in named:
             try:
                 values[field] = _named(field, named[field], raw)
             except ParamsError as error:
-                found += error.mistakes or [str(error)]
+                mistakes += error.mistakes or [str(error)]
         elif field in raw:
             values[field] = raw[field]
     try:
         typed = kind.check(values, source=source)
     except ParamsError as error:
-        told = {f"{field}: is missing" for field in named}
-        raise ParamsError.of(found + [line for line in error.mistakes if line not in told], source=source) from None
-    if found:
-        raise ParamsError.of(found, source=source)
+        missing = {f"{field}: is missing" for field in named}
+        raise ParamsError.of(
+            mistakes + [line for line in error.mistakes if line not in missing], source=source
+        ) from None
+    if mistakes:
+        raise ParamsError.of(mistakes, source=source)
     return typed
 
 

@@ -1,13 +1,14 @@
-"""MLflow, seen from the pipeline: one run holds one cell (data set x system), whichever stage wrote its parts.
+"""MLflow tracking: one MLflow run per cell (data set x system) of the pipeline.
 
-`mirror` shows a training while it goes on; `publish` brings what MLflow does not have yet of a cell's files. The
-files are the record: MLflow may be down, new or on another machine, and nothing is lost. Only this package imports
-mlflow, and only when there is something to say, because the import alone takes seconds.
+`start_run` logs a training as it runs; `publish` sends what MLflow is missing of a cell's files. The files are the
+record, so nothing is lost if MLflow is down, new or on another machine. This package alone imports mlflow, and only
+if there is something to send: the import takes seconds.
 
-`MLFLOW_TRACKING_URI` says where MLflow is (default: a SQLite file in the workspace); `SMIS_TRACKING=off` turns it off.
+`MLFLOW_TRACKING_URI` is MLflow's address (default: a SQLite file in the workspace); `SMIS_TRACKING=off` disables
+tracking.
 """
 
-from pipelines.tracking.live import Mirror, Nothing, mirror
+from pipelines.tracking.live_run import DisabledRun, LiveRun, start_run
 from pipelines.tracking.publication import publish
 
-__all__ = ["Mirror", "Nothing", "mirror", "publish"]
+__all__ = ["DisabledRun", "LiveRun", "publish", "start_run"]

@@ -1,176 +1,217 @@
-"""What MLflow does not have yet of a cell, sent from the files on disk; twice is once."""
+"""Send MLflow what it is missing of a cell's files; sending twice changes nothing."""
 
-import hashlib
 import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.tracking import facts, notes, settings, strip
-from pipelines.tracking.cell import Cell, digest
-from pipelines.tracking.notes import Note, Stamp
-from pipelines.tracking.store import Point, Store, failures
+from pipelines.tracking.cell_outputs import CellOutputs, sha256, trial_tags
+from pipelines.tracking.client import (
+    MetricPoint,
+    TrackingClient,
+    disabled,
+    failures,
+    run_link,
+    short_reason,
+    tracking_uri,
+    warn,
+)
+from pipelines.tracking.local_state import (
+    PublicationStamp,
+    UnsentNote,
+    database_state,
+    delete_note,
+    read_note,
+    read_stamp,
+)
+from smis.core.contact_sheet import Group, color_labels, grid, tile
 from smis.core.errors import ShardError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 BEFORE_EVALUATE = ("prepare", "reference", "segmenter", "train", "sample")
+SAMPLE_ROW = "samples.png"
+"""The artifact with a row of sample images, of the same test label maps in every run."""
+_ROW_MAPS, _ROW_SAMPLES, _ROW_SIDE = 3, 4, 128
 
 
-def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALUATE) -> str | None:
-    """Bring what MLflow does not have yet of a cell, and return the link to its run.
+def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALUATE, quiet: bool = False) -> str | None:
+    """Send what MLflow is missing of a cell, and return the link to its run.
 
-    The run is the one tagged with the checkpoint's SHA-256 whose parameters are the cell's. Where there is none (the
-    cell was restored from DVC's cache, or MLflow is new) the cell is logged whole, once, tagged `smis.restored`.
-    Returns None, after one line on stderr, where there is nothing to publish or MLflow does not answer: tracking
-    never fails a pipeline. `stages` are those whose parameters must still be the ones that dvc.lock tells of.
+    The run is the one that is tagged with the checkpoint's SHA-256 and has the cell's parameters. If there is none
+    (the cell was restored from DVC's cache, or MLflow is new), one is created, tagged `smis.restored`.
+
+    Args:
+        stages: the stages whose parameters must agree with dvc.lock.
+        quiet: print no warning.
+
+    Returns:
+        None, after one line on stderr, if there is nothing to publish or MLflow does not answer: tracking never fails
+        a pipeline.
     """
-    if settings.off():
+    if disabled():
         return None
-    cell = Cell(dataset, system)
-    obstacle = _obstacle(cell, stages)
-    if obstacle:
-        settings.say(obstacle)
-        return None
-    fingerprint = _fingerprint(cell)
-    stamp = notes.stamp(cell)
-    if stamp is not None and stamp.fingerprint == fingerprint:
-        return stamp.link
-    return _publish(cell, fingerprint)
+    cell = CellOutputs(dataset, system)
+    reason = _unpublishable(cell, stages)
+    if reason is None:
+        fingerprint = cell.fingerprint()
+        stamp = read_stamp(cell, fingerprint=fingerprint)
+        if stamp is not None and stamp.run_is_active():
+            return stamp.link
+        link, reason = _send(cell, stamp, fingerprint)
+        if link is not None:
+            return link
+    if not quiet:
+        warn(reason)
+    return None
 
 
-def _obstacle(cell: Cell, stages: tuple[str, ...]) -> str:
+def _unpublishable(cell: CellOutputs, stages: tuple[str, ...]) -> str | None:
     if cell.missing is not None:
-        return f"{cell.name} is not there yet ({cell.missing} is missing); `make repro` makes it"
-    changed = facts.changed(cell, stages=stages)
+        return f"{cell.name} is incomplete ({cell.missing} does not exist); run `make repro`"
+    changed = cell.changed_parameters(stages)
     if changed:
-        return f"{cell.name} was made with other parameters ({', '.join(changed)}); `make repro` makes it anew"
-    return ""
+        return f"{cell.name} was made with other parameters ({', '.join(changed)}); run `make repro` to update it"
+    return None
 
 
-def _fingerprint(cell: Cell) -> str:
-    sections = facts.sections(cell)
-    return hashlib.sha256(f"{cell.fingerprint()} {sections}".encode()).hexdigest()
-
-
-def _publish(cell: Cell, fingerprint: str) -> str | None:
-    uri = settings.uri()
+def _send(cell: CellOutputs, stamp: PublicationStamp | None, fingerprint: str) -> tuple[str | None, str]:
+    """Return the link to the run, or the reason why there is none."""
+    uri = tracking_uri()
     try:
-        store = Store(uri)
-        experiment = store.experiment(f"smis/{cell.dataset}")
-        parameters = facts.parameters(cell)
-        run = _run_of(cell, store, experiment=experiment, parameters=parameters)
-        _send(cell, store, run=run, parameters=parameters)
+        client = TrackingClient(uri)
+        if stamp is not None and client.active_run(stamp.run) is not None:
+            run, link = stamp.run, stamp.link
+        else:
+            experiment = client.experiment(f"smis/{cell.dataset}")
+            run = _send_cell(cell, client, experiment=experiment)
+            link = run_link(uri, experiment=experiment, run=run)
     except failures() as error:
-        settings.say(
-            f"MLflow does not answer at {uri} ({settings.reason(error)}); "
-            f"{cell.name} will be sent by the next `make repro`"
-        )
-        return None
-    link = settings.link(uri, experiment=experiment, run=run.info.run_id)
-    Stamp(uri, run.info.run_id, fingerprint, link).write(cell)
-    return link
+        reason = f"MLflow does not answer at {uri} ({short_reason(error)})"
+        return None, f"{reason}; {cell.name} will be sent by the next `make repro`"
+    PublicationStamp(uri, run, fingerprint, link, database_state(uri)).write(cell)
+    return link, ""
 
 
-def _run_of(cell: Cell, store: Store, *, experiment: str, parameters: dict[str, str]) -> "Run":
-    """Find or begin the cell's run; it is tagged with the checkpoint at once, so that what is cut off goes on in it."""
-    note = notes.find(cell.digest)
-    # A trial that was restored from another sweep or from the main workspace is a run of its own: a row to compare.
-    own = {"smis.cell": cell.name, "smis.checkpoint": cell.digest} | facts.trial()
-    known = [*store.runs(experiment, tags=own), *_half_heard(store, note)]
-    known.sort(key=lambda run: "smis.sweep" in run.data.tags and not facts.trial())
-    fitting = [run for run in known if _agrees(run, parameters)]
-    if fitting:
-        run_id = fitting[0].info.run_id
+def _send_cell(cell: CellOutputs, client: TrackingClient, *, experiment: str) -> str:
+    parameters = cell.parameters()
+    run = _find_or_create_run(cell, client, experiment=experiment, parameters=parameters)
+    run_id = run.info.run_id
+    client.log_params(run_id, {key: value for key, value in parameters.items() if key not in run.data.params})
+    _send_curves(cell, client, run_id)
+    grids = cell.grids()
+    for step in sorted(grids.keys() - client.image_steps(run_id)):
+        client.log_image(run_id, grids[step], name="grid", step=step)
+    new = {key: value for key, value in cell.values().items() if run.data.metrics.get(key) != value}
+    client.log_points(run_id, [MetricPoint(0, _now_ms(), new)] if new else [])
+    _send_files(cell, client, run)
+    _send_data_and_device(cell, client, run)
+    if run.info.status != "FINISHED":
+        client.api.set_terminated(run_id)
+    if trial_tags():
+        _supersede_lost_runs(client, run, seed=parameters.get("seed"))
+    return run_id
+
+
+def _find_or_create_run(
+    cell: CellOutputs, client: TrackingClient, *, experiment: str, parameters: dict[str, str]
+) -> "Run":
+    """Return the cell's run, tagged with the checkpoint at once so that an interrupted publication continues in it."""
+    note = read_note(cell.digest)
+    # A trial that was restored from another sweep or from the main workspace gets a run of its own to compare.
+    own_tags = {"smis.cell": cell.name, "smis.checkpoint": cell.digest} | trial_tags()
+    known = [*client.find_runs(experiment, tags=own_tags), *_interrupted_run(client, note)]
+    known.sort(key=lambda run: "smis.sweep" in run.data.tags and not trial_tags())
+    matching = [run for run in known if _parameters_agree(run, parameters)]
+    if matching:
+        run_id = matching[0].info.run_id
     else:
-        origin = {"smis.restored": "true"} if note is None else {}
-        run_id = store.start(experiment, name=facts.run_name(cell), tags=facts.tags(cell) | origin)
-    store.tag(run_id, own | (note.tags if note else {}))
+        restored = {"smis.restored": "true"} if note is None else {}
+        run_id = client.create_run(experiment, name=cell.run_name(), tags=cell.tags() | restored)
+    client.set_tags(run_id, own_tags | (note.tags if note else {}))
     if note is not None:
-        store.log_points(run_id, note.gauges)
-        notes.drop(cell.digest)
-    run = store.run(run_id)
-    assert run is not None
-    return run
+        client.log_points(run_id, note.system_metrics)
+        delete_note(cell.digest)
+    return client.api.get_run(run_id)
 
 
-def _half_heard(store: Store, note: Note | None) -> "list[Run]":
-    """The run of a training during which MLflow went down."""
-    run = store.run(note.run) if note is not None and note.run is not None and note.uri == store.uri else None
+def _interrupted_run(client: TrackingClient, note: UnsentNote | None) -> "list[Run]":
+    """Return the run of a training during which MLflow went down."""
+    run = client.active_run(note.run) if note is not None and note.run is not None and note.uri == client.uri else None
     return [run] if run is not None else []
 
 
-def _agrees(run: "Run", parameters: dict[str, str]) -> bool:
-    """A run's parameters cannot change: the same weights measured in another way are another run."""
+def _parameters_agree(run: "Run", parameters: dict[str, str]) -> bool:
+    """Parameters of a run cannot change: the same weights measured with other parameters are another run."""
     return all(parameters.get(key, value) == value for key, value in run.data.params.items())
 
 
-def _send(cell: Cell, store: Store, *, run: "Run", parameters: dict[str, str]) -> None:
-    run_id = run.info.run_id
-    store.log_params(run_id, {key: value for key, value in parameters.items() if key not in run.data.params})
-    _send_curves(cell, store, run_id)
-    _send_pictures(cell, store, run_id)
-    _send_values(cell, store, run)
-    _send_tables(cell, store, run)
-    _send_origin(cell, store, run)
-    if run.info.status != "FINISHED":
-        store.end(run_id)
-    if facts.trial():
-        _supersede(store, run, seed=parameters.get("seed"))
-
-
-def _supersede(store: Store, run: "Run", *, seed: str | None) -> None:
-    """Take out of the sweep what a machine that was lost has left of this training: one row for each."""
-    for other in store.runs(run.info.experiment_id, tags=facts.trial()):
+def _supersede_lost_runs(client: TrackingClient, run: "Run", *, seed: str | None) -> None:
+    """Remove from the sweep what a lost machine logged of this trial: one row per trial and seed."""
+    for other in client.find_runs(run.info.experiment_id, tags=trial_tags()):
         if "smis.checkpoint" in other.data.tags or other.data.params.get("seed") != seed:
             continue
-        store.tag(other.info.run_id, {"smis.superseded": run.info.run_id})
-        store.end(other.info.run_id, status="KILLED")
-        store.untag(other.info.run_id, "smis.sweep")
+        client.set_tags(other.info.run_id, {"smis.superseded": run.info.run_id})
+        client.api.set_terminated(other.info.run_id, status="KILLED")
+        client.api.delete_tag(other.info.run_id, "smis.sweep")
 
 
-def _send_origin(cell: Cell, store: Store, run: "Run") -> None:
-    data = facts.data_hash(cell.dataset)
-    if data is not None:
-        store.log_data(run.info.run_id, name=cell.dataset, digest=data)
+def _send_data_and_device(cell: CellOutputs, client: TrackingClient, run: "Run") -> None:
+    md5 = cell.data_md5()
+    if md5 is not None:
+        client.log_dataset(run.info.run_id, name=cell.dataset, md5=md5)
     devices = [result.get("protocol", {}).get("device") for result in cell.results().values()]
     device = next((device for device in devices if device), None)
     if device and "smis.device" not in run.data.tags:
-        store.tag(run.info.run_id, {"smis.device": str(device)})
+        client.set_tags(run.info.run_id, {"smis.device": str(device)})
 
 
-def _send_curves(cell: Cell, store: Store, run: str) -> None:
+def _send_curves(cell: CellOutputs, client: TrackingClient, run: str) -> None:
     curves = cell.curves()
-    there = {key: store.steps(run, key) for key in {key for values in curves.values() for key in values}}
-    now = int(time.time() * 1000)
+    logged = {key: client.metric_steps(run, key) for key in {key for values in curves.values() for key in values}}
+    now = _now_ms()
     missing = (
-        Point(step, now, {key: value for key, value in values.items() if step not in there[key]})
+        MetricPoint(step, now, {key: value for key, value in values.items() if step not in logged[key]})
         for step, values in curves.items()
     )
-    store.log_points(run, (point for point in missing if point.values))
+    client.log_points(run, (point for point in missing if point.values))
 
 
-def _send_pictures(cell: Cell, store: Store, run: str) -> None:
-    pictures = cell.pictures()
-    for step in sorted(pictures.keys() - store.pictures(run)):
-        store.log_picture(run, pictures[step], name="grid", step=step)
-
-
-def _send_values(cell: Cell, store: Store, run: "Run") -> None:
-    new = {key: value for key, value in cell.values().items() if run.data.metrics.get(key) != value}
-    store.log_points(run.info.run_id, [Point(0, int(time.time() * 1000), new)] if new else [])
-
-
-def _send_tables(cell: Cell, store: Store, run: "Run") -> None:
+def _send_files(cell: CellOutputs, client: TrackingClient, run: "Run") -> None:
     paths = [*cell.tables(), cell.metrics]
-    now = digest(paths)
-    if run.data.tags.get("smis.tables") == now:
+    digest = sha256(paths)
+    if run.data.tags.get("smis.tables") == digest:
         return
     for path in paths:
-        store.log_file(run.info.run_id, path, folder="metrics" if path == cell.metrics else "tables")
-    with suppress(ShardError), TemporaryDirectory() as folder:  # samples or data that are gone leave no picture
-        strip.save(cell, Path(folder, strip.NAME))
-        store.log_file(run.info.run_id, Path(folder, strip.NAME))
-    store.tag(run.info.run_id, {"smis.tables": now})
+        folder = "metrics" if path == cell.metrics else "tables"
+        client.api.log_artifact(run.info.run_id, str(path), folder)
+    with suppress(ShardError), TemporaryDirectory() as temporary:  # samples or data may have been deleted
+        row = Path(temporary, SAMPLE_ROW)
+        _save_sample_row(cell, row)
+        client.api.log_artifact(run.info.run_id, str(row))
+    client.set_tags(run.info.run_id, {"smis.tables": digest})
+
+
+def _save_sample_row(cell: CellOutputs, path: Path) -> None:
+    """Save the first test label maps, each with its real image and samples of which all latents are resampled."""
+    from smis.data.samples import read_samples
+    from smis.data.shards import Prepared
+
+    test = Prepared(Path("data", cell.dataset)).split("test")
+    samples = read_samples(cell.folder / "samples" / "everything.arrow")
+    keys = test.keys.tolist()
+    groups: list[Group] = []
+    for key in list(dict.fromkeys(samples.keys))[:_ROW_MAPS]:
+        real = test[keys.index(key)]
+        rows = [number for number, other in enumerate(samples.keys) if other == key][:_ROW_SAMPLES]
+        colors = color_labels(real.labels, test.header.palette)
+        labels = tile(colors, smallest=_ROW_SIDE, largest=_ROW_SIDE, smooth=False)
+        images = [tile(image, smallest=_ROW_SIDE, largest=_ROW_SIDE) for image in (real.image, *samples.image[rows])]
+        groups.append(Group("", [[labels, *images]]))
+    grid(groups).save(path)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

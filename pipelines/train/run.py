@@ -87,16 +87,16 @@ class TrainingRun:
         elif self.distributed.is_main:
             self.data.split("train").verify()
         self._check_same_step(trainer.step)
-        mirror = self._mirror(trainer.step)
+        live_run = self._live_run(trainer.step)
         try:
-            self._run_loop(trainer, checkpoints, self._logger(trainer.step, mirror), system)
+            self._run_loop(trainer, checkpoints, self._logger(trainer.step, live_run), system)
             if self.distributed.is_main:
                 self._load_best(trainer, checkpoints)
                 self._export(trainer)
-                mirror.finish(self.out / "checkpoint.safetensors")
+                live_run.finish(self.out / "checkpoint.safetensors")
                 shutil.rmtree(self.scratch)
         except BaseException:
-            mirror.close()
+            live_run.close()
             raise
 
     def _check_same_step(self, step: int) -> None:
@@ -137,7 +137,7 @@ class TrainingRun:
         measure = ValidationMetrics(config, split, system, self.distributed, seed=self.params.seed)
         return Validation(config, measure, best=checkpoints.best_step)
 
-    def _logger(self, after: int, mirror: MetricLogger) -> MetricLogger:
+    def _logger(self, after: int, live_run: MetricLogger) -> MetricLogger:
         if not self.distributed.is_main:
             return NullLogger()
         status = RunStatusLogger(
@@ -148,14 +148,14 @@ class TrainingRun:
             processes=self.distributed.world_size,
             device=self.distributed.device.type,
         )
-        return CompositeLogger(HistoryLogger(self.scratch / "history.jsonl", after=after), status, mirror)
+        return CompositeLogger(HistoryLogger(self.scratch / "history.jsonl", after=after), status, live_run)
 
-    def _mirror(self, after: int) -> tracking.Mirror | tracking.Nothing:
+    def _live_run(self, after: int) -> tracking.LiveRun | tracking.DisabledRun:
         if not self.distributed.is_main:
-            return tracking.Nothing()
+            return tracking.DisabledRun()
         device = self.distributed.device.type
         cell = f"{self.dataset}/{self.name}"
-        return tracking.mirror(cell, dict(self.params), state=self.scratch, device=device, after=after)
+        return tracking.start_run(cell, dict(self.params), state=self.scratch, device=device, after=after)
 
     def _build_system(self) -> Any:
         # Bit-exact resume on a CPU needs sums in one order. Filling fresh memory is for debugging only.

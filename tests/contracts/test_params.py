@@ -38,7 +38,7 @@ def test_all_mistakes_are_told_at_once_with_their_paths(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match=r"cannot read .*: no such file or directory; run this where it lies"):
+    with pytest.raises(ParamsError, match=r"cannot read .*: no such file or directory; run this in"):
         params.check(tmp_path / "params.yaml")
 
 

@@ -55,9 +55,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("SMIS_TRACKING", raising=False)
-    monkeypatch.setattr("pipelines.tracking.facts.parameters", lambda cell: dict(PARAMETERS))
-    monkeypatch.setattr("pipelines.tracking.live.EVERY_S", 0.1)
-    monkeypatch.setattr("pipelines.tracking.live.RETRY_S", 0.2)
+    monkeypatch.setattr("pipelines.tracking.cell_outputs.CellOutputs.parameters", lambda cell: dict(PARAMETERS))
+    monkeypatch.setattr("pipelines.tracking.live_run.SEND_INTERVAL_S", 0.1)
+    monkeypatch.setattr("pipelines.tracking.live_run.RETRY_INTERVAL_S", 0.2)
     return tmp_path
 
 

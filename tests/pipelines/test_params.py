@@ -73,5 +73,5 @@ def test_raw_data_that_dvc_would_miss_without_a_word_is_told(checked: Path) -> N
     with pytest.raises(ParamsError, match=r"^there is no raw/paperdoll, .*; put the raw files there, or a link"):
         params.check_changes()
     (checked / "raw/paperdoll.dvc").touch()
-    with pytest.raises(ParamsError, match=r"; `dvc pull raw/paperdoll` brings it$"):
+    with pytest.raises(ParamsError, match=r"; `dvc pull raw/paperdoll` downloads it$"):
         params.check_changes()

@@ -1,7 +1,6 @@
 """MLflow on a SQLite file, as `make repro` uses it."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from importlib import import_module
@@ -11,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipelines import tracking
-from pipelines.tracking import facts, settings
-from pipelines.tracking.cell import Cell
+from pipelines.tracking.cell_outputs import CellOutputs, flatten
+from pipelines.tracking.client import LOCAL_PAGE, STATE
 
 from .conftest import PARAMETERS, STEPS, write_cell, write_metrics
 
@@ -39,7 +38,7 @@ def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) 
     write_cell()
     link = tracking.publish("paperdoll", "groupdnet")
     (run,) = the_runs(database)
-    page = f"{settings.PAGE}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    page = f"{LOCAL_PAGE}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
     assert link == f"{page}?workflowType=machine_learning"
     assert run.info.run_name == "groupdnet"
     assert run.info.status == "FINISHED"
@@ -48,7 +47,7 @@ def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) 
     assert run.data.metrics["mOCD_low"] == pytest.approx(0.10)
     assert run.data.metrics["mOCD_high"] == pytest.approx(0.20)
     assert curve(database, run.info.run_id, "train/GAN") == list(STEPS)
-    assert run.data.tags["smis.checkpoint"] == Cell("paperdoll", "groupdnet").digest
+    assert run.data.tags["smis.checkpoint"] == CellOutputs("paperdoll", "groupdnet").digest
     assert run.data.tags["smis.device"] == "cpu"
     client = MlflowClient(database)
     paths = {
@@ -63,8 +62,8 @@ def test_a_cell_is_published_with_everything_that_its_files_hold(database: str) 
 def test_publishing_twice_makes_one_run_and_sends_nothing_twice(database: str) -> None:
     write_cell()
     first = tracking.publish("paperdoll", "groupdnet")
-    settings_notes = Path(settings.NOTES, "paperdoll", "groupdnet.json")
-    settings_notes.unlink()
+    stamp = Path(STATE, "paperdoll", "groupdnet.json")
+    stamp.unlink()
     assert tracking.publish("paperdoll", "groupdnet") == first
     (run,) = the_runs(database)
     assert curve(database, run.info.run_id, "train/GAN") == list(STEPS)
@@ -93,13 +92,13 @@ def test_nothing_new_is_seen_without_importing_mlflow(database: str) -> None:
     assert done.stdout.strip() == link
 
 
-def test_a_run_that_was_deleted_in_mlflow_is_sent_again_whatever_the_stamp_says(database: str, workspace: Path) -> None:
+def test_a_run_that_was_deleted_in_mlflow_is_sent_again_whatever_the_stamp_says(database: str) -> None:
+    from mlflow import MlflowClient
+
     write_cell()
     first = tracking.publish("paperdoll", "groupdnet")
-    connection = sqlite3.connect(workspace / "mlflow.db")
-    with connection:
-        connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
-    connection.close()
+    (run,) = the_runs(database)
+    MlflowClient(database).delete_run(run.info.run_id)
     assert tracking.publish("paperdoll", "groupdnet") != first
     assert len(the_runs(database)) == 1
 
@@ -120,18 +119,18 @@ def test_the_same_weights_measured_with_other_parameters_are_another_run(
     Path("params.yaml").write_text("evaluate: {samples: 20}")
     tracking.publish("paperdoll", "groupdnet")
     Path("params.yaml").write_text("evaluate: {samples: 10}")
-    monkeypatch.setattr(facts, "parameters", lambda cell: {**PARAMETERS, "seed": "1"})
+    monkeypatch.setattr(CellOutputs, "parameters", lambda cell: {**PARAMETERS, "seed": "1"})
     tracking.publish("paperdoll", "groupdnet")
     assert sorted(run.data.params["seed"] for run in the_runs(database)) == ["0", "1"]
 
 
-def test_a_mirrored_training_and_its_publication_are_one_run(database: str, workspace: Path) -> None:
+def test_a_liveed_training_and_its_publication_are_one_run(database: str, workspace: Path) -> None:
     write_cell()
-    mirror = tracking.mirror("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
-    mirror.log(10, {"GAN": 0.1, "D_Fake": 0.5})
-    mirror.log_image(10, "grid", Cell("paperdoll", "groupdnet").pictures()[10])
-    mirror.close()
-    mirror.finish(Path("runs/paperdoll/groupdnet/checkpoint.safetensors"))
+    live = tracking.start_run("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
+    live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
+    live.log_image(10, "grid", CellOutputs("paperdoll", "groupdnet").grids()[10])
+    live.close()
+    live.finish(Path("runs/paperdoll/groupdnet/checkpoint.safetensors"))
     tracking.publish("paperdoll", "groupdnet")
     (run,) = the_runs(database)
     assert "smis.restored" not in run.data.tags
@@ -141,13 +140,13 @@ def test_a_mirrored_training_and_its_publication_are_one_run(database: str, work
 
 
 def test_a_killed_training_goes_on_in_the_same_run(database: str, workspace: Path) -> None:
-    first = tracking.mirror("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state")
+    first = tracking.start_run("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state")
     first.log(10, {"GAN": 0.1})
     first.log(20, {"GAN": 0.2})
     first.close()
     (run,) = the_runs(database)
     assert run.info.status == "KILLED"
-    second = tracking.mirror("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state", after=10)
+    second = tracking.start_run("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state", after=10)
     second.log(20, {"GAN": 0.2})
     second.log(30, {"GAN": 0.3})
     second.close()
@@ -169,17 +168,17 @@ def test_the_command_prints_a_link_for_each_cell_of_the_axes(database: str, caps
 def test_tracking_can_be_turned_off(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_TRACKING", "off")
     write_cell()
-    mirror = tracking.mirror("paperdoll/groupdnet", {}, state=workspace / "state")
-    mirror.log(1, {"GAN": 1.0})
-    mirror.close()
-    mirror.finish(Path("nowhere"))
+    live = tracking.start_run("paperdoll/groupdnet", {}, state=workspace / "state")
+    live.log(1, {"GAN": 1.0})
+    live.close()
+    live.finish(Path("nowhere"))
     assert tracking.publish("paperdoll", "groupdnet") is None
     assert not Path("mlflow.db").exists()
 
 
 def test_a_cell_without_files_is_not_published(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tracking.publish("paperdoll", "inade") is None
-    assert "paperdoll/inade is not there yet" in capsys.readouterr().err
+    assert "paperdoll/inade is incomplete" in capsys.readouterr().err
 
 
 def test_files_of_other_parameters_are_not_published_under_the_new_ones(
@@ -197,8 +196,8 @@ def test_files_of_other_parameters_are_not_published_under_the_new_ones(
 def test_the_data_are_named_by_the_hash_that_dvc_knows(workspace: Path) -> None:
     outs = [{"path": "data/paperdoll", "md5": "0123.dir"}]
     Path("dvc.lock").write_text(json.dumps({"stages": {"prepare@paperdoll": {"outs": outs}}}))
-    assert facts.data_hash("paperdoll") == "0123.dir"
-    assert facts.tags(Cell("paperdoll", "inade"))["smis.data"] == "0123.dir"
+    assert CellOutputs("paperdoll", "inade").data_md5() == "0123.dir"
+    assert CellOutputs("paperdoll", "inade").tags()["smis.data"] == "0123.dir"
 
 
 ALL_SECTIONS = """
@@ -220,7 +219,7 @@ def test_the_parameters_of_a_run_are_those_of_every_stage_with_defaults_and_pres
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(ALL_SECTIONS)
-    flat = facts.parameters(Cell("paperdoll", "groupdnet"))
+    flat = CellOutputs("paperdoll", "groupdnet").parameters()
     assert {"seed", "train.steps", "dataset.size", "sample.label_maps", "evaluate.pairs"} <= flat.keys()
     assert flat["train.steps"] == "30"
     assert any(key.startswith("system.") for key in flat)
@@ -228,9 +227,7 @@ def test_the_parameters_of_a_run_are_those_of_every_stage_with_defaults_and_pres
 
 
 def test_numbers_among_the_parameters_stay_numbers() -> None:
-    flat = facts.flatten(
-        {"train": {"rate": 0.0002, "steps": 700, "ema": True}, "system": {"name": "a", "parts": [1, 2]}}
-    )
+    flat = flatten({"train": {"rate": 0.0002, "steps": 700, "ema": True}, "system": {"name": "a", "parts": [1, 2]}})
     assert flat == {
         "train.rate": "0.0002",
         "train.steps": "700",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import tracking
-from pipelines.tracking import settings
+from pipelines.tracking.client import without_credentials
 from tests.servers import free_port
 
 from .conftest import Door, write_cell
@@ -39,7 +39,7 @@ def test_nor_in_what_is_said_when_nobody_answers(
 
 
 def test_an_at_sign_after_the_host_is_no_password() -> None:
-    assert settings.shown("http://host:5000/#/a@b and git@host") == "http://host:5000/#/a@b and git@host"
+    assert without_credentials("http://host:5000/#/a@b and git@host") == "http://host:5000/#/a@b and git@host"
 
 
 def test_keys_of_s3_do_not_come_to_mlflow(database: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import tracking
-from pipelines.tracking.cell import Cell
+from pipelines.tracking.cell_outputs import CellOutputs
 
 from .conftest import STEPS, Door, wait_for, write_cell
 from .test_tracking import curve, the_runs
@@ -29,11 +29,11 @@ def test_what_a_training_says_while_the_server_is_down_arrives_later(
     door: Door, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_cell(dataset="down")
-    cell = Cell("down", "groupdnet")
-    mirror = tracking.mirror(cell.name, {"seed": 0}, state=workspace / "state", device="cpu")
+    cell = CellOutputs("down", "groupdnet")
+    live = tracking.start_run(cell.name, {"seed": 0}, state=workspace / "state", device="cpu")
     for step in STEPS:
-        mirror.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
-    mirror.finish(cell.checkpoint)
+        live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
+    live.finish(cell.checkpoint)
     assert tracking.publish("down", "groupdnet") is None
     said = capsys.readouterr().err
     assert said.count("the training goes on") == 1
@@ -53,16 +53,16 @@ def test_a_server_that_goes_down_while_training_costs_nothing_and_one_run_has_it
     door: Door, workspace: Path
 ) -> None:
     write_cell(dataset="wavers")
-    cell = Cell("wavers", "groupdnet")
+    cell = CellOutputs("wavers", "groupdnet")
     door.open()
-    mirror = tracking.mirror(cell.name, {"seed": 0}, state=workspace / "state")
-    mirror.log(10, {"GAN": 0.1, "D_Fake": 0.5})
+    live = tracking.start_run(cell.name, {"seed": 0}, state=workspace / "state")
+    live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
     wait_for(lambda: (workspace / "state" / "mlflow.json").exists(), seconds=30, what="the run")
     wait_for(lambda: "train/GAN" in runs_of(door, "wavers")[0].data.metrics, seconds=30, what="the first step")
     door.shut()
-    mirror.log(20, {"GAN": 0.05, "D_Fake": 0.5})
-    mirror.close()
-    mirror.finish(cell.checkpoint)
+    live.log(20, {"GAN": 0.05, "D_Fake": 0.5})
+    live.close()
+    live.finish(cell.checkpoint)
     door.open()
     tracking.publish("wavers", "groupdnet")
     (run,) = runs_of(door, "wavers")
@@ -90,10 +90,10 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from pipelines import tracking
-from pipelines.tracking import live
-live.EVERY_S = 0.1
-mirror = tracking.mirror("killed/groupdnet", {"seed": 0}, state=Path("state"))
-mirror.log(10, {"GAN": 0.1, "D_Fake": 0.5})
+from pipelines.tracking import live_run
+live_run.SEND_INTERVAL_S = 0.1
+live = tracking.start_run("killed/groupdnet", {"seed": 0}, state=Path("state"))
+live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
 time.sleep(60)
 """
 
@@ -106,10 +106,10 @@ def test_a_training_that_is_killed_and_repeated_is_one_run(door: Door, workspace
     wait_for(lambda: "train/GAN" in runs_of(door, "killed")[0].data.metrics, seconds=30, what="the first step")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    mirror = tracking.mirror("killed/groupdnet", {"seed": 0}, state=workspace / "state")
+    live = tracking.start_run("killed/groupdnet", {"seed": 0}, state=workspace / "state")
     for step in STEPS:
-        mirror.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
-    mirror.finish(Cell("killed", "groupdnet").checkpoint)
+        live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
+    live.finish(CellOutputs("killed", "groupdnet").checkpoint)
     tracking.publish("killed", "groupdnet")
     (run,) = runs_of(door, "killed")
     assert curve(door.uri, run.info.run_id, "train/GAN") == list(STEPS)

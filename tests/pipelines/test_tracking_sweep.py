@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from pipelines import tracking
-from pipelines.tracking import facts
 from pipelines.tracking import sweep as tracking_sweep
-from pipelines.tracking.cell import Cell
-from pipelines.tracking.store import Store
+from pipelines.tracking.cell_outputs import CellOutputs
+from pipelines.tracking.client import TrackingClient
 
 from .conftest import write_cell
 from .swept import Swept, swept
@@ -58,9 +57,11 @@ def test_a_trials_run_is_named_by_what_is_special_and_lies_in_the_main_workspace
 
 def test_a_trial_that_was_lost_and_repeated_elsewhere_is_one_row(trial: Path, workspace: Path) -> None:
     uri = f"sqlite:///{workspace / 'mlflow.db'}"
-    lost = Store(uri)
+    lost = TrackingClient(uri)
     for seed in ("0", "1"):
-        half = lost.start(lost.experiment("smis/paperdoll"), name=f"seed {seed}", tags=facts.tags(Cell.named(CELL)))
+        half = lost.create_run(
+            lost.experiment("smis/paperdoll"), name=f"seed {seed}", tags=CellOutputs.parse(CELL).tags()
+        )
         lost.log_params(half, {"seed": seed})
     tracking.publish("paperdoll", "groupdnet")
     found = {run.info.run_name: run for run in runs(uri, "smis/paperdoll")}
@@ -108,10 +109,10 @@ def test_it_says_where_its_trials_are_compared_and_how_its_best_model_is_loaded(
     swept.summarize(best=3)
     ranked, side, model = (line.split("  ") for line in capsys.readouterr().out.splitlines())
     (trial,) = runs(swept.uri, "smis/paperdoll")
-    assert ranked[0] == "sweep rates on paperdoll, the best first"
-    assert side[0] == "sweep rates, side by side"
+    assert ranked[0] == "sweep rates on paperdoll, best first"
+    assert side[0] == "sweep rates, comparison"
     assert trial.info.run_id in side[1]
-    assert model == ["sweep rates, its best model", "models:/smis-rates@best"]
+    assert model == ["sweep rates, best model", "models:/smis-rates@best"]
     key = ranked[1].partition("viewStateShareKey=")[2]
     experiment = MlflowClient(swept.uri).get_experiment(trial.info.experiment_id)
     state = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
@@ -126,11 +127,11 @@ def test_the_best_stand_side_by_side_however_many_runs_there_are(
 
     for number, mcsd in enumerate((0.07, 0.05, 0.09, 0.01)):
         swept.add(number, "groupdnet", mcsd=mcsd)
-    monkeypatch.setattr(tracking_sweep, "_COMPARED", 2)
+    monkeypatch.setattr(tracking_sweep, "_MAX_COMPARED", 2)
     monkeypatch.setattr(MlflowClient, "search_runs", partialmethod(MlflowClient.search_runs, max_results=1))
     swept.summarize(best=2)
     monkeypatch.undo()
-    (side,) = (line for line in capsys.readouterr().out.splitlines() if "side by side" in line)
+    (side,) = (line for line in capsys.readouterr().out.splitlines() if ", comparison" in line)
     found = {run.data.tags["smis.trial"]: run.info.run_id for run in runs(swept.uri, "smis/paperdoll")}
     places = [side.find(found[number]) for number in ("2", "0", "1", "3")]
     assert 0 < places[0] < places[1]

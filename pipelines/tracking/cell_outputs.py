@@ -1,0 +1,229 @@
+"""The files, parameters and tags of one cell (data set x system), as they are logged to MLflow."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from pipelines import params
+from smis.core.history import read_history
+
+LOCK = Path("dvc.lock")
+_STEP = re.compile(r"(\d+)$")
+
+
+@dataclass(frozen=True)
+class CellOutputs:
+    """What the stages wrote for a data set and a system; paths are relative to the workspace."""
+
+    dataset: str
+    system: str
+
+    @classmethod
+    def parse(cls, name: str) -> "CellOutputs":
+        """Parse `dataset/system`."""
+        dataset, _, system = name.partition("/")
+        return cls(dataset, system)
+
+    @property
+    def name(self) -> str:
+        """Return `dataset/system`."""
+        return f"{self.dataset}/{self.system}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of train, sample and evaluate."""
+        return Path("runs", self.dataset, self.system)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The exported weights."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def history(self) -> Path:
+        """The training history."""
+        return self.folder / "history.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """The results of evaluate."""
+        return Path("metrics", self.dataset, f"{self.system}.json")
+
+    @property
+    def missing(self) -> Path | None:
+        """The first required file that does not exist."""
+        return next((path for path in (self.checkpoint, self.history, self.metrics) if not path.exists()), None)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the checkpoint, by which MLflow's runs are found."""
+        return sha256([self.checkpoint])
+
+    def curves(self) -> dict[int, dict[str, float]]:
+        """Read the training history as metrics by step."""
+        return {int(row["step"]): training_metrics(row) for row in read_history(self.history)}
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Read the results: value, interval and protocol by metric."""
+        return json.loads(self.metrics.read_text())
+
+    def values(self) -> dict[str, float]:
+        """Read the results as metrics; the ends of an interval are NAME_low and NAME_high."""
+        values: dict[str, float] = {}
+        for name, result in self.results().items():
+            low, high = result.get("interval") or (None, None)
+            named = {name: result["value"], f"{name}_low": low, f"{name}_high": high}
+            values |= {key: float(value) for key, value in named.items() if value is not None}
+        return values
+
+    def grids(self) -> dict[int, Path]:
+        """Return the sample grids by step."""
+        matches = {_STEP.search(path.stem): path for path in sorted(self.folder.glob("grids/*.png"))}
+        return {int(match[1]): path for match, path in matches.items() if match}
+
+    def tables(self) -> list[Path]:
+        """Return the tables and plots of evaluate."""
+        return sorted(path for path in self.folder.glob("tables/*") if path.is_file())
+
+    def fingerprint(self) -> str:
+        """Hash names, sizes and times of the files, and the parameters: equal if nothing has changed."""
+        paths = [self.checkpoint, self.history, self.metrics, *self.tables(), *self.grids().values()]
+        states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        return hashlib.sha256(f"{states} {self._sections()}".encode()).hexdigest()
+
+    def _sections(self) -> dict[str, Any]:
+        """Return the sections of params.yaml that the cell depends on, as written; this imports no stage."""
+        own = {"datasets": {self.dataset}, "systems": {self.system}}
+        sections = {key: value for key, value in _params().items() if key not in {"axes", "report"}}
+        return {
+            key: {name: value[name] for name in own[key]} if key in own else value for key, value in sections.items()
+        }
+
+    def parameters(self) -> dict[str, str]:
+        """Read every parameter that the cell depends on, with defaults and presets."""
+        sections: dict[str, Any] = {}
+        for stage in params.STAGES:
+            if stage != "report":
+                kind = import_module(f"pipelines.{stage}").Params
+                sections |= dict(params.read(kind, dataset=self.dataset, system=self.system))
+        return {"dataset": self.dataset, "system": self.system} | flatten(sections)
+
+    def changed_parameters(self, stages: tuple[str, ...]) -> list[str]:
+        """Return the parameters in which params.yaml differs from dvc.lock's record of these stages."""
+        locked, current = _locked_stages(), _params()
+        changed: set[str] = set()
+        for stage in stages:
+            for item in (self.dataset, f"{self.dataset}-{self.system}"):
+                recorded = locked.get(f"{stage}@{item}", {}).get("params", {}).get(params.PATH.name, {})
+                changed |= {
+                    path for path, value in recorded.items() if _normalized(value) != _normalized(_at(current, path))
+                }
+        return sorted(changed)
+
+    def data_md5(self) -> str | None:
+        """Return DVC's hash of the prepared data."""
+        return output_md5(Path("data", self.dataset))
+
+    def run_name(self) -> str:
+        """Return the name of a new run: `$SMIS_RUN` (set by sweeps) or the system."""
+        return os.environ.get("SMIS_RUN") or self.system
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of a new run."""
+        md5 = self.data_md5()
+        tags = {"smis.cell": self.name, "smis.dataset": self.dataset, "smis.system": self.system}
+        return tags | trial_tags() | commit_tags() | ({"smis.data": md5} if md5 else {})
+
+
+def training_metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a row of the training history, prefixed as MLflow groups them."""
+    numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key != "step"}
+    return {f"train/{key}": float(value) for key, value in numbers.items()}
+
+
+def sha256(paths: list[Path]) -> str:
+    """Return the SHA-256 of a file, or of the digests of several."""
+    if len(paths) == 1:
+        with paths[0].open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256("".join(sha256([path]) for path in paths).encode()).hexdigest()
+
+
+def flatten(sections: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
+    """Return `{"train.steps": "700"}` for nested sections; values other than strings are JSON."""
+    flat: dict[str, str] = {}
+    for key, value in sections.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, BaseModel):
+            value = value.model_dump(mode="json")
+        if isinstance(value, Mapping):
+            flat |= flatten(value, prefix=f"{path}.")
+        else:
+            flat[path] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def output_md5(output: Path, *, workspace: Path = Path()) -> str | None:
+    """Return DVC's hash of a stage's output, from the dvc.lock of its workspace."""
+    outs = [out for stage in _locked_stages(workspace).values() for out in stage.get("outs", [])]
+    return next((out.get("md5") for out in outs if out["path"] == str(output)), None)
+
+
+def trial_tags() -> dict[str, str]:
+    """Return the sweep and trial of this workspace, from `$SMIS_SWEEP` and `$SMIS_TRIAL`; empty outside a sweep."""
+    return {f"smis.{name}": value for name in ("sweep", "trial") if (value := os.environ.get(f"SMIS_{name.upper()}"))}
+
+
+@cache
+def commit_tags() -> dict[str, str]:
+    """Return the git commit, and whether files differ from it; empty outside a repository."""
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return {}
+    dirty = "true" if _git("status", "--porcelain", "--untracked-files=no") else "false"
+    return {"mlflow.source.git.commit": head, "smis.commit": head, "smis.dirty": dirty}
+
+
+def _git(*words: str) -> str:
+    try:
+        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _params() -> dict[str, Any]:
+    return yaml.safe_load(params.PATH.read_text()) if params.PATH.exists() else {}
+
+
+def _locked_stages(workspace: Path = Path()) -> dict[str, Any]:
+    path = workspace / LOCK
+    return (yaml.safe_load(path.read_text()) or {}).get("stages", {}) if path.exists() else {}
+
+
+def _at(sections: Any, path: str) -> Any:
+    for key in path.split("."):
+        sections = sections.get(key) if isinstance(sections, dict) else None
+    return sections
+
+
+def _normalized(value: Any) -> Any:
+    """Convert what looks like a number to float: DVC's YAML reads 1e-4 as a number, PyYAML as a string."""
+    if isinstance(value, dict):
+        return {str(key): _normalized(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_normalized(inner) for inner in value]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
