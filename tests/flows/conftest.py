@@ -34,7 +34,7 @@ def server(home: Path) -> Iterator[str]:
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, text=True)
     try:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), timeout_s=90)
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"))
         yield f"http://127.0.0.1:{port}/api"
     finally:
         end(process)

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -43,7 +42,7 @@ def is_free() -> bool:
 
 def test_concurrent_trainings_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(devices.VARIABLE, "0,1,2,3")
-    mutex, running, most = threading.Lock(), list[str](), 0
+    mutex, pair, running, most = threading.Lock(), threading.Barrier(2), list[str](), 0
 
     def train(_: int) -> None:
         nonlocal most
@@ -53,7 +52,7 @@ def test_concurrent_trainings_have_gpus_of_their_own(monkeypatch: pytest.MonkeyP
                 assert not set(gpus) & set(running)
                 running.extend(gpus)
                 most = max(most, len(running))
-            time.sleep(0.1)
+            pair.wait(300)  # two of them run at a time
             with mutex:
                 running[:] = [gpu for gpu in running if gpu not in gpus]
 
@@ -72,7 +71,7 @@ def test_a_device_is_free_again_when_its_holder_is_killed(monkeypatch: pytest.Mo
         assert other.stdout.readline() == "held\n"
         assert not is_free()
         other.kill()
-    wait_for(is_free, timeout_s=60)
+    wait_for(is_free)
 
 
 def test_all_users_of_a_machine_share_its_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

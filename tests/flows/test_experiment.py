@@ -2,6 +2,9 @@
 
 import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,19 +25,27 @@ def test_an_experiment_runs_without_a_server_and_leaves_none(workspace: Workspac
     assert process.returncode == 0, workspace.output()
     assert "train two says hello" in workspace.output()
     assert "not selected: train@doll-one-by-one, report" in workspace.output()
-    wait_for(lambda: not alive(list(seen)), timeout_s=5)
+    wait_for(lambda: not alive(list(seen)))
 
 
-def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifacts(
-    workspace: Workspace, server: str
-) -> None:
+@pytest.fixture(scope="module")
+def completed(home: Path, server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, Any]]:
+    """A workspace whose experiment has completed, and its run."""
+    workspace = Workspace(tmp_path_factory.mktemp("completed"), home=home)
     (workspace.path / "pipelines").mkdir()
     (workspace.path / "pipelines" / "__init__.py").touch()
     (workspace.path / "pipelines" / "tracking.py").write_text("print('runs at http://127.0.0.1:5000/#/compare-runs')\n")
     done = workspace.run(EXPERIMENT, PREFECT_API_URL=server)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("experiment: 4 completed\n")
-    run = last_run(server)
+    yield workspace, last_run(server)
+    workspace.end()
+
+
+def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifacts(
+    completed: tuple[Workspace, Any], server: str
+) -> None:
+    _, run = completed
     tasks = ask(server, "task_runs/filter", **run_filter(run), sort="EXPECTED_START_TIME_ASC")
     artifacts = {one["key"]: one for one in ask(server, "artifacts/filter", **run_filter(run))}
     lines = [one["message"] for one in ask(server, "logs/filter", logs={"flow_run_id": {"any_": [run["id"]]}})]
@@ -52,8 +63,8 @@ def test_an_experiment_is_seen_through_the_api_with_its_stages_lines_and_artifac
     )
 
 
-def test_what_is_up_to_date_is_a_task_without_a_process(workspace: Workspace, server: str) -> None:
-    assert workspace.run(EXPERIMENT, PREFECT_API_URL=server).returncode == 0
+def test_what_is_up_to_date_is_a_task_without_a_process(completed: tuple[Workspace, Any], server: str) -> None:
+    workspace, _ = completed
     workspace.set(two="otherwise")
     done = workspace.run(EXPERIMENT, PREFECT_API_URL=server)
     assert done.stdout.endswith("experiment: 3 unchanged, 1 completed\n")  # the report reads the same model again
@@ -80,8 +91,8 @@ def test_ending_the_experiment_ends_workers_that_lead_their_own_sessions(workspa
     everything = below(process.pid)
     assert set(workers) <= set(everything)
     process.terminate()
-    assert process.wait(timeout=15) == 130
-    wait_for(lambda: not alive(everything), timeout_s=1)
+    assert process.wait(timeout=300) == 130
+    wait_for(lambda: not alive(everything))
     assert "interrupted; all processes have ended" in workspace.output()
 
 
@@ -92,8 +103,8 @@ def test_cancelling_in_the_page_ends_the_experiment_and_its_workers(workspace: W
     everything = below(process.pid)
     run = last_run(server)
     cancel(server, run)
-    assert process.wait(timeout=15) == 130
-    wait_for(lambda: not alive(everything), timeout_s=1)
+    assert process.wait(timeout=300) == 130
+    wait_for(lambda: not alive(everything))
     assert "cancelled on Prefect's page" in workspace.output()
     assert last_run(server)["state_type"] == "CANCELLED"
 
@@ -106,8 +117,8 @@ def test_an_experiment_whose_run_is_deleted_in_the_page_ends_with_its_workers(
     workspace.hanging("two")
     everything = below(process.pid)
     delete(server, last_run(server))
-    assert process.wait(timeout=15) == 130
-    wait_for(lambda: not alive(everything), timeout_s=1)
+    assert process.wait(timeout=300) == 130
+    wait_for(lambda: not alive(everything))
     assert workspace.output().endswith("cancelled: its run was deleted on Prefect's page\n")
 
 

@@ -87,7 +87,7 @@ class Workspace:
         """Run a module here to its end."""
         command = [sys.executable, "-m", *module]
         return subprocess.run(
-            command, cwd=self.path, env=self.env | env, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=self.path, env=self.env | env, capture_output=True, text=True, timeout=600, check=False
         )
 
     def start(self, *module: str, **env: str) -> "subprocess.Popen[str]":
@@ -110,7 +110,7 @@ class Workspace:
     def hanging(self, system: str) -> list[psutil.Process]:
         """Wait until a system hangs, return the workers that lead their own sessions."""
         pids = self.path / f"{system}.pids"
-        wait_for(pids.exists, timeout_s=120)
+        wait_for(pids.exists)
         return [psutil.Process(int(pid)) for pid in pids.read_text().split()]
 
     def end(self) -> None:
@@ -139,7 +139,8 @@ def answers(address: str) -> bool:
     return False
 
 
-def wait_for(happened: Callable[[], object], *, timeout_s: float) -> None:
+def wait_for(happened: Callable[[], object], *, timeout_s: float = 300.0) -> None:
+    """Wait for a state; the limit only ends a test that would hang."""
     deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline, f"nothing happened in {timeout_s} s"
