@@ -33,7 +33,7 @@ from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
 from smis.datasets.ade20k import Config as Ade20k
 from smis.datasets.cityscapes import Config as Cityscapes
 from smis.datasets.deepfashion import Config as DeepFashion
-from smis.datasets.io.protocol import Reader
+from smis.datasets.io.protocol import DatasetReader
 from smis.datasets.io.workers import in_order
 
 TEN_MILLION = 10_000_000
@@ -111,7 +111,7 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(name: str, root: Path, *, count: int, encoding: Encoding, repeats: int) -> dict[str, Any]:
     """Time both ways in turns, after each has run once; processes start anew each time. Then the whole stage, once."""
     kind, _, *names = CASES[name]
-    reader: Reader = kind(root=str(root), validation=0).build()
+    reader: DatasetReader = kind(root=str(root), validation=0).build()
     first = reader.read("train", 0)
     height, width = first.labels.shape
     header = Header(name, tuple(reader.classes), tuple(reader.palette), height, width, encoding)
@@ -161,7 +161,7 @@ def write_rows(folder: Path, rows: list[Rows], header: Header) -> None:
             writer.add(each)
 
 
-def stage(reader: Reader, root: Path, encoding: Encoding) -> None:
+def stage(reader: DatasetReader, root: Path, encoding: Encoding) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         prepare(reader, root / "prepared", config=PrepareConfig(encoding=encoding), scratch=root / "scratch")
 

@@ -15,7 +15,7 @@ from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.files import written
 from smis.core.registry import Registry
-from smis.datasets.registry import DATASETS
+from smis.datasets.dataset_registry import DATASETS
 from smis.models.system_registry import SYSTEMS
 
 PATH = Path("params.yaml")

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
+import smis
 from smis.core.errors import ImageError, LabelError, ShardError
 from smis.core.sample import Sample
 from smis.data.row_cache import RowCache, RowLocation, open_rows
 from smis.data.rows import Rows, check_sample, encode_rows, gather_rows
 from smis.data.schema import Header
 from smis.data.writer import CHUNK, PrepareConfig
-from smis.datasets.io import left_out
 from smis.datasets.io.problems import Problem
-from smis.datasets.io.protocol import Reader
+from smis.datasets.io.protocol import DatasetReader
 
 PRELOAD = ["pipelines.prepare", "pandas"]
 """Modules that the workers' common parent imports; pyarrow imports pandas at its first array."""
@@ -32,7 +32,7 @@ class Chunk(NamedTuple):
 class WorkerContext(NamedTuple):
     """What every worker gets once: the data set, and the folder of cached rows."""
 
-    reader: Reader
+    reader: DatasetReader
     header: Header
     cache: Path
 
@@ -77,7 +77,7 @@ class WorkItems(Sequence[WorkItem]):
         return WorkItem(chunk, sources, self._cache.find(sources))
 
 
-def split_into_chunks(reader: Reader) -> list[Chunk]:
+def split_into_chunks(reader: DatasetReader) -> list[Chunk]:
     """Divide a data set into chunks, split by split."""
     counts = {split: reader.count(split) for split in reader.splits}
     return [
@@ -98,7 +98,7 @@ def encode_item(context: WorkerContext, item: WorkItem) -> EncodedChunk:
     return replace(encoded, rows=replace(encoded.rows, sources=tuple(sources[key] for key in keys)))
 
 
-def encode_chunk(context: tuple[Reader, Header], chunk: tuple[str, int, int]) -> EncodedChunk:
+def encode_chunk(context: tuple[DatasetReader, Header], chunk: tuple[str, int, int]) -> EncodedChunk:
     """Read, check and encode the samples of a chunk."""
     split, start, stop = chunk
     return _encode_samples(*context, split, range(start, stop))
@@ -118,7 +118,7 @@ def _encode_with_cache(context: WorkerContext, item: WorkItem) -> EncodedChunk:
 
 
 def _merge(
-    reader: Reader, chunk: Chunk, fresh: EncodedChunk, cached: Sequence[tuple[Rows, int] | None]
+    reader: DatasetReader, chunk: Chunk, fresh: EncodedChunk, cached: Sequence[tuple[Rows, int] | None]
 ) -> list[tuple[Rows, int]]:
     """Return cached and fresh rows in the order of the chunk's samples."""
     keys = fresh.rows.shard.column("key").to_pylist() if fresh.rows else []
@@ -127,7 +127,7 @@ def _merge(
     return [row for row in merged if row is not None]
 
 
-def _encode_samples(reader: Reader, header: Header, split: str, numbers: Sequence[int]) -> EncodedChunk:
+def _encode_samples(reader: DatasetReader, header: Header, split: str, numbers: Sequence[int]) -> EncodedChunk:
     samples: list[Sample] = []
     problems: list[Problem] = []
     for number in numbers:
@@ -156,9 +156,9 @@ def _problem_of(sample: Sample, header: Header) -> Problem | None:
     return None
 
 
-def settings_digest(reader: Reader, header: Header) -> str:
+def settings_digest(reader: DatasetReader, header: Header) -> str:
     """Return the SHA-256 of all but the files that decides a row's bytes: classes, sizes, settings, code."""
-    package = Path(left_out.__file__).parents[2]
+    package = Path(smis.__file__).parent
     code = sorted(path for folder in ("core", "data", "datasets") for path in (package / folder).rglob("*.py"))
     digest = hashlib.sha256(json.dumps([header.metadata(), reader.settings]).encode())
     for path in (*code, *sorted(Path(__file__).parent.glob("*.py"))):
@@ -166,11 +166,11 @@ def settings_digest(reader: Reader, header: Header) -> str:
     return digest.hexdigest()
 
 
-def run_digest(reader: Reader, header: Header, config: PrepareConfig) -> str:
+def run_digest(reader: DatasetReader, header: Header, config: PrepareConfig) -> str:
     """Name everything that decides what is written: a run resumes only from shards of the same digest."""
     parts = [settings_digest(reader, header), config.model_dump(), reader.fingerprint]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _sample_digest(reader: Reader, split: str, number: int) -> bytes:
+def _sample_digest(reader: DatasetReader, split: str, number: int) -> bytes:
     return hashlib.sha256(reader.source(split, number).encode()).digest()[:16]

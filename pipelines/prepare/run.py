@@ -32,10 +32,8 @@ from smis.core.progress import ProgressBar
 from smis.core.sample import Sample
 from smis.data.schema import Header
 from smis.data.writer import PrepareConfig, ShardWriter
-from smis.datasets.io import left_out
-from smis.datasets.io.left_out import LeftOut
-from smis.datasets.io.problems import Problem, as_error
-from smis.datasets.io.protocol import Reader
+from smis.datasets.io.problems import SKIPPED_FILE, Problem, SkippedSamples, as_error
+from smis.datasets.io.protocol import DatasetReader
 from smis.datasets.io.workers import in_order
 
 DATA, SCRATCH = Path("data"), Path(".scratch")
@@ -50,7 +48,7 @@ All tiles of an image have the same problem."""
 class _Job:
     """A raw data set, and the folder where it is prepared until it is complete."""
 
-    reader: Reader
+    reader: DatasetReader
     header: Header
     config: PrepareConfig
     folder: Path
@@ -70,7 +68,7 @@ def main(dataset: str, *, skip_bad: bool = False) -> None:
     prepare(reader, DATA / dataset, config=config, scratch=SCRATCH)
 
 
-def prepare(reader: Reader, path: Path, *, config: PrepareConfig, scratch: Path) -> None:
+def prepare(reader: DatasetReader, path: Path, *, config: PrepareConfig, scratch: Path) -> None:
     """Write a reader's samples as a prepared data set; until it is complete it lies in a folder of `scratch`.
 
     Raises:
@@ -90,10 +88,10 @@ def prepare(reader: Reader, path: Path, *, config: PrepareConfig, scratch: Path)
     header = job.header
     print(f"{path}: {counts}; {len(header.classes)} classes, {header.height} x {header.width} pixels")
     if skipped:
-        print(f"left out {skipped} that do not fit; {path / left_out.NAME} says which, and why")
+        print(f"left out {skipped} that do not fit; {path / SKIPPED_FILE} says which, and why")
 
 
-def _open(reader: Reader, name: str, *, config: PrepareConfig, scratch: Path) -> _Job:
+def _open(reader: DatasetReader, name: str, *, config: PrepareConfig, scratch: Path) -> _Job:
     for warning in reader.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if reader.problems and not config.skip_bad:
@@ -102,11 +100,11 @@ def _open(reader: Reader, name: str, *, config: PrepareConfig, scratch: Path) ->
     return _Job(reader, header, config, scratch / f"prepare-{name}-{run_digest(reader, header, config)}")
 
 
-def _total(reader: Reader) -> int:
+def _total(reader: DatasetReader) -> int:
     return sum(reader.count(split) for split in reader.splits)
 
 
-def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
+def _header(reader: DatasetReader, dataset: str, config: PrepareConfig) -> Header:
     first = _first_valid(reader, dataset, limit=None if config.skip_bad else _MAX_FIRST_PROBLEMS)
     if first is None:
         raise ParamsError(f"datasets.{dataset}: there are no pictures in any split; ask for some")
@@ -124,7 +122,7 @@ def _header(reader: Reader, dataset: str, config: PrepareConfig) -> Header:
     )
 
 
-def _first_valid(reader: Reader, dataset: str, *, limit: int | None) -> Sample | None:
+def _first_valid(reader: DatasetReader, dataset: str, *, limit: int | None) -> Sample | None:
     """Return the first sample that can be read; give up after `limit` different problems."""
     problems: list[Problem] = []
     reasons: set[str] = set()
@@ -143,7 +141,7 @@ def _first_valid(reader: Reader, dataset: str, *, limit: int | None) -> Sample |
     return None
 
 
-def _numbers(reader: Reader) -> Iterator[tuple[str, int]]:
+def _numbers(reader: DatasetReader) -> Iterator[tuple[str, int]]:
     return ((split, number) for split in reader.splits for number in range(reader.count(split)))
 
 
@@ -190,7 +188,7 @@ def _write_shards(job: _Job) -> int:
     ):
         if not config.skip_bad and writer.rows < _count(chunks[: writer.after]):
             writer.discard(complete=False)  # the problems that the interrupted run saw were not recorded
-        notes = LeftOut(job.folder, after=writer.after)
+        notes = SkippedSamples(job.folder, after=writer.after)
         bar.skip(_count(chunks[: writer.after]))
         for after, (chunk, encoded) in enumerate(_encode(job, chunks[writer.after :]), start=writer.after + 1):
             if config.skip_bad:

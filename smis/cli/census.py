@@ -13,7 +13,7 @@ from smis.core.sample import Sample
 from smis.data import index
 from smis.data.shards import Prepared
 from smis.datasets.io.problems import Problem
-from smis.datasets.io.protocol import Reader
+from smis.datasets.io.protocol import DatasetReader
 from smis.datasets.io.workers import in_order
 
 _CHUNK = 32
@@ -78,7 +78,7 @@ def of_samples(samples: Iterable[Sample], *, classes: int) -> Census:
     return census
 
 
-def of_reader(reader: Reader) -> dict[str, Census]:
+def of_reader(reader: DatasetReader) -> dict[str, Census]:
     """Read every picture of a raw data set, in many processes."""
     pieces = [
         (split, start, min(start + _CHUNK, reader.count(split)))
@@ -95,7 +95,7 @@ def of_reader(reader: Reader) -> dict[str, Census]:
     return found
 
 
-def count(reader: Reader, piece: tuple[str, int, int]) -> Census:
+def count(reader: DatasetReader, piece: tuple[str, int, int]) -> Census:
     """Read and count some pictures of a split."""
     split, start, stop = piece
     problems: list[Problem] = []

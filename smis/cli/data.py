@@ -22,12 +22,12 @@ from smis.cli.image_output import sheet_tile
 from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint
 from smis.core.errors import ParamsError
+from smis.core.images import voc_color
 from smis.core.sample import Sample
 from smis.data.shards import Prepared
-from smis.datasets.io.palette import made_up
+from smis.datasets.dataset_registry import DATASETS
 from smis.datasets.io.problems import as_error
-from smis.datasets.io.protocol import Reader
-from smis.datasets.registry import DATASETS
+from smis.datasets.io.protocol import DatasetReader
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class OpenedDataSet:
     palette: Sequence[tuple[int, int, int]]
     counts: Mapping[str, int]
     read: Callable[[str, int], Sample]
-    raw: Reader | None
+    raw: DatasetReader | None
     prepared: Prepared | None
 
 
@@ -127,7 +127,7 @@ def _spread(count: int, limit: int) -> list[int]:
 
 
 def _row(sample: Sample, palette: Sequence[tuple[int, int, int]]) -> list[Captioned]:
-    colors = [made_up(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
+    colors = [voc_color(1 + number % 255) for number in range(int(sample.instances.max()) + 1)]
     return [
         ("image", sheet_tile(sample.image)),
         ("labels", sheet_tile(color_labels(sample.labels, palette), smooth=False)),
@@ -200,7 +200,7 @@ def open_data_set(name: str, settings: Sequence[str]) -> OpenedDataSet:
         raise ParamsError(f"{name!r} is no prepared folder and no data set; there are: {names}")
     section = dict(_setting(setting) for setting in settings)
     config = DATASETS.load(name).check(section, source="--set", at=f"datasets.{name}")
-    reader: Reader = config.build()
+    reader: DatasetReader = config.build()
     for warning in reader.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     counts = {split: reader.count(split) for split in reader.splits}

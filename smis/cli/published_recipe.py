@@ -6,7 +6,7 @@ from typing import Any
 
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
-from smis.datasets.registry import DATASETS
+from smis.datasets.dataset_registry import DATASETS
 from smis.models.system_registry import SYSTEMS
 
 

@@ -59,3 +59,13 @@ def _flush(path: Path) -> None:
     """Flush the bytes to disk before the rename, so that a crash leaves no empty file."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def printable(name: str) -> str:
+    r"""Write bytes of a file name that are not UTF-8 as \xe9, for example; other names stay as they are."""
+    return as_bytes(name).decode(errors="backslashreplace")
+
+
+def as_bytes(name: str) -> bytes:
+    """Return a file name's bytes; Python stores a surrogate for each byte that is not UTF-8."""
+    return name.encode(errors="surrogateescape")

@@ -19,6 +19,8 @@ from smis.core.errors import ImageError, LabelError, SmisError
 from smis.core.shapes import Image, Picture
 
 Encoding = Literal["raw", "png", "jpeg"]
+Color = tuple[int, int, int]
+"""Red, green, blue, 0..255."""
 
 _FAULTS = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
 """What Pillow raises for a file that it cannot decode."""
@@ -73,6 +75,20 @@ def to_uint8(image: Image) -> UInt8[ndarray, "b h w 3"]:
         (1, 2, 4, 3)
     """
     return to_levels(image).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def voc_color(number: int) -> Color:
+    """Return a color of PASCAL VOC's palette: the bits of the number, dealt to red, green and blue.
+
+    Example:
+        >>> voc_color(3)
+        (128, 128, 0)
+    """
+    color = [0, 0, 0]
+    for place in range(8):
+        for channel in range(3):
+            color[channel] |= (number >> (3 * place + channel) & 1) << (7 - place)
+    return color[0], color[1], color[2]
 
 
 def open_image(path: Path, error: type[ImageError] | type[LabelError] = ImageError) -> Pillow.Image:

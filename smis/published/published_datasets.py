@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from smis.datasets.ade20k import classes as ade20k
-from smis.datasets.celebamask import classes as celebamask
-from smis.datasets.cityscapes import classes as cityscapes
-from smis.datasets.coco_stuff import classes as coco
-from smis.datasets.deepfashion import classes as deepfashion
+from smis.datasets.ade20k import config as ade20k
+from smis.datasets.celebamask import config as celebamask
+from smis.datasets.cityscapes import config as cityscapes
+from smis.datasets.coco_stuff import config as coco
+from smis.datasets.deepfashion import config as deepfashion
 from smis.datasets.paperdoll import classes as paperdoll
 
 Color = tuple[int, int, int]

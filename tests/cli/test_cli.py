@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from smis.cli import main
-from smis.datasets.registry import DATASETS
+from smis.datasets.dataset_registry import DATASETS
 
 
 def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

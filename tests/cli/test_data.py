@@ -9,8 +9,8 @@ from PIL import Image
 from smis.cli import main
 from smis.data.schema import Header
 from smis.data.writer import write
+from smis.datasets.dataset_registry import DATASETS
 from smis.datasets.paperdoll import Config
-from smis.datasets.registry import DATASETS
 from tests.datasets import releases
 
 

@@ -8,7 +8,7 @@ from cityscapesscripts.helpers.labels import labels as cityscapes_labels
 from PIL import Image
 
 from smis.core.errors import DataError, LabelError, ParamsError
-from smis.datasets.registry import DATASETS
+from smis.datasets.dataset_registry import DATASETS
 from smis.published.published_datasets import PUBLISHED, dataset_of
 from tests.datasets import releases
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from smis.datasets.ade20k import classes as ade20k
-from smis.datasets.celebamask import classes as celebamask
-from smis.datasets.cityscapes import classes as cityscapes
-from smis.datasets.coco_stuff import classes as coco_stuff
-from smis.datasets.deepfashion import classes as deepfashion
-from smis.datasets.io.palette import made_up
+from smis.core.images import voc_color
+from smis.datasets.ade20k import config as ade20k
+from smis.datasets.celebamask import config as celebamask
+from smis.datasets.cityscapes import config as cityscapes
+from smis.datasets.coco_stuff import config as coco_stuff
+from smis.datasets.deepfashion import config as deepfashion
 
 ANCHORS = {
     "other": (0, 0, 0),
@@ -45,7 +45,7 @@ def test_only_a_road_and_a_skyscraper_look_alike_as_in_the_toolkit():
 
 
 def test_made_up_colors_are_those_of_pascal_voc_and_no_two_alike():
-    assert [made_up(number) for number in (0, 1, 2, 3, 8, 15)] == [
+    assert [voc_color(number) for number in (0, 1, 2, 3, 8, 15)] == [
         (0, 0, 0),
         (128, 0, 0),
         (0, 128, 0),

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from smis.core.images import to_image
+from smis.core.images import to_image, to_signed
 from smis.metrics.image.features import in_batches
 from smis.metrics.image.lpips import PerceptualDistance
 

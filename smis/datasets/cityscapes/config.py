@@ -1,15 +1,33 @@
-"""The section `datasets.cityscapes`, and how the release names its files."""
+"""Cityscapes: settings, classes (34 label ids; license plates, officially -1, come last), and file names."""
 
 from typing import Any, ClassVar
 
-from smis.datasets.cityscapes.classes import IGNORED, NAMES, PALETTE
-from smis.datasets.io.files import open_files
-from smis.datasets.io.instances import Instances
-from smis.datasets.io.pairing import Layout, paired
-from smis.datasets.io.reader import Classes, Reader, Release
-from smis.datasets.io.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.label_maps import Instances
+from smis.datasets.io.pairing import FileLayout, paired
+from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.release import TEST, TRAIN, ClassTable, Release, ReleaseConfig, ReleaseReader, Side
 
-OFFICIAL = Layout(
+_NAMES = """
+unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, rail
+track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic light, traffic sign, vegetation,
+terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, motorcycle, bicycle, license plate
+"""
+NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
+
+# fmt: off
+PALETTE = (
+    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128), (244, 35, 232),
+    (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153), (180, 165, 180),
+    (150, 100, 100), (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35),
+    (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 0, 90),
+    (0, 0, 110), (0, 80, 100), (0, 0, 230), (119, 11, 32), (0, 0, 142),
+)
+# fmt: on
+IGNORED = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 34)
+"""What the official evaluation leaves out: 19 classes count."""
+
+
+OFFICIAL = FileLayout(
     title="leftImg8bit/train/CITY/KEY_leftImg8bit.png with gtFine/train/CITY/KEY_gtFine_labelIds.png, and val",
     image=r"leftImg8bit/(?P<split>train|val)/[^/]+/(?P<key>[^/]+)_leftImg8bit\.png",
     labels=r"gtFine/(?P<split>train|val)/[^/]+/(?P<key>[^/]+)_gtFine_labelIds\.png",
@@ -19,7 +37,7 @@ SPLITS = {"train": TRAIN, "val": TEST}
 """The labels of the official test split are not published: papers measure on val."""
 
 
-class Config(Section):
+class Config(ReleaseConfig):
     """35 label ids at 512 x 256 pixels, objects from the instance ids.
 
     INADE's instanceReIds are not read: they wrap above 255, and are made from what is read here.
@@ -38,7 +56,7 @@ class Config(Section):
     size: tuple[Side, Side] = (256, 512)
     instances: Instances = "given"
 
-    def build(self) -> Reader:
+    def build(self) -> ReleaseReader:
         """Look for the files.
 
         Raises:
@@ -47,4 +65,4 @@ class Config(Section):
         files = open_files(self.root)
         found = paired(files, (OFFICIAL,), instances=self.instances == "given").in_splits(SPLITS)
         release = Release("cityscapes", files, found.entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE, IGNORED))
+        return ReleaseReader(release, self, ClassTable(NAMES, PALETTE, IGNORED))

@@ -1,20 +1,44 @@
-"""The section `datasets.coco_stuff`, and how the releases name their files."""
+"""COCO-Stuff: settings, classes as the label maps count them (the last is 255 there), and file names."""
 
 from typing import Any, ClassVar
 
-from smis.datasets.coco_stuff.classes import NAMES, PALETTE, UNLABELED
-from smis.datasets.io.files import open_files
-from smis.datasets.io.instances import Instances
-from smis.datasets.io.pairing import Layout, paired
-from smis.datasets.io.reader import Classes, Reader, Release
-from smis.datasets.io.section import TEST, TRAIN, Identity, Section, Side
+from smis.core.images import voc_color
+from smis.datasets.io.label_maps import Instances
+from smis.datasets.io.pairing import FileLayout, paired
+from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.release import TEST, TRAIN, ClassTable, Identity, Release, ReleaseConfig, ReleaseReader, Side
 
-OFFICIAL = Layout(
+_NAMES = """
+person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, street sign, stop
+sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, hat, backpack,
+umbrella, shoe, eye glasses, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat,
+baseball glove, skateboard, surfboard, tennis racket, bottle, plate, wine glass, cup, fork, knife, spoon, bowl,
+banana, apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed,
+mirror, dining table, window, desk, toilet, door, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven,
+toaster, sink, refrigerator, blender, book, clock, vase, scissors, teddy bear, hair drier, toothbrush, hair brush,
+banner, blanket, branch, bridge, building-other, bush, cabinet, cage, cardboard, carpet, ceiling-other,
+ceiling-tile, cloth, clothes, clouds, counter, cupboard, curtain, desk-stuff, dirt, door-stuff, fence, floor-marble,
+floor-other, floor-stone, floor-tile, floor-wood, flower, fog, food-other, fruit, furniture-other, grass, gravel,
+ground-other, hill, house, leaves, light, mat, metal, mirror-stuff, moss, mountain, mud, napkin, net, paper,
+pavement, pillow, plant-other, plastic, platform, playingfield, railing, railroad, river, road, rock, roof, rug,
+salad, sand, sea, shelf, sky-other, skyscraper, snow, solid-other, stairs, stone, straw, structural-other, table,
+tent, textile-other, towel, tree, vegetable, wall-brick, wall-concrete, wall-other, wall-panel, wall-stone,
+wall-tile, wall-wood, water-other, waterdrops, window-blind, window-other, wood, unlabeled
+"""
+NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
+PALETTE = tuple(voc_color(number) for number in range(len(NAMES)))
+"""Colors of PASCAL VOC's rule, no two alike: the release has no list of its own. Its two tools shuffle a rainbow, each
+with its own random generator, and that in Python (github.com/nightrome/cocostuffapi) leaves all things black."""
+UNLABELED = 182
+"""The id here of what the files have as 255."""
+
+
+OFFICIAL = FileLayout(
     title="train2017/000000000009.jpg with the pixel maps' train2017/000000000009.png, and val2017",
     image=r"(?P<split>train|val)2017/(?P<key>\d{12})\.jpg",
     labels=r"(?P<split>train|val)2017/(?P<key>\d{12})\.png",
 )
-SPADE = Layout(
+SPADE = FileLayout(
     title="SPADE: train_img/KEY.jpg with train_label/KEY.png and train_inst/KEY.png, and val",
     image=r"(?P<split>train|val)_img/(?P<key>[^/]+)\.jpg",
     labels=r"(?P<split>train|val)_label/(?P<key>[^/]+)\.png",
@@ -23,7 +47,7 @@ SPADE = Layout(
 SPLITS = {"train": TRAIN, "val": TEST}
 
 
-class Config(Section):
+class Config(ReleaseConfig):
     """182 classes and `unlabeled`, which is 255 in the files, at 256 x 256; `instances: given` has SPADE's maps."""
 
     source: ClassVar[str] = (
@@ -32,7 +56,7 @@ class Config(Section):
     )
     license: ClassVar[str] = "annotations: CC BY 4.0; images: each under its own terms at Flickr"
     citation: ClassVar[str] = (
-        'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018); '
+        'Caesar et al., "COCO-Stuff: Thing and Stuff ClassTable in Context" (CVPR 2018); '
         'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019)'
     )
     published: ClassVar[dict[str, int]] = {TRAIN: 118287, TEST: 5000}
@@ -44,7 +68,7 @@ class Config(Section):
     instances: Instances = "classes"
     relabel: dict[Identity, Identity] = {255: UNLABELED}
 
-    def build(self) -> Reader:
+    def build(self) -> ReleaseReader:
         """Look for the files.
 
         Raises:
@@ -53,4 +77,4 @@ class Config(Section):
         files = open_files(self.root)
         found = paired(files, (OFFICIAL, SPADE), instances=self.instances == "given").in_splits(SPLITS)
         release = Release("coco_stuff", files, found.entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE, ignored=[UNLABELED]))
+        return ReleaseReader(release, self, ClassTable(NAMES, PALETTE, ignored=[UNLABELED]))

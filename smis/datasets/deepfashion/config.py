@@ -1,20 +1,33 @@
-"""The section `datasets.deepfashion`, and how the two releases name their files."""
+"""DeepFashion: settings, the eight classes of SMIS's parsing maps, and the file names of both releases."""
 
 from typing import Any, ClassVar
 
-from smis.datasets.deepfashion.classes import NAMES, PALETTE
-from smis.datasets.io.files import open_files
-from smis.datasets.io.instances import Instances
-from smis.datasets.io.pairing import Layout, paired
-from smis.datasets.io.reader import Classes, Reader, Release
-from smis.datasets.io.section import TEST, TRAIN, Section, Side
+from smis.datasets.io.label_maps import Instances
+from smis.datasets.io.pairing import FileLayout, paired
+from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.release import TEST, TRAIN, ClassTable, Release, ReleaseConfig, ReleaseReader, Side
 
-SMIS = Layout(
+NAMES = ("background", "hair", "face", "top-clothes", "skin", "bottom-clothes", "shoes", "socks")
+
+PALETTE = (
+    (238, 240, 244),
+    (110, 72, 55),
+    (250, 190, 150),
+    (64, 130, 196),
+    (232, 150, 110),
+    (72, 168, 122),
+    (190, 62, 92),
+    (244, 196, 66),
+)
+"""A color for showing each class's label."""
+
+
+SMIS = FileLayout(
     title="SMIS: train/KEY.jpg with cihp_train_mask/KEY.png, and test",
     image=r"(?P<split>train|test)/(?P<key>[^/]+)\.(?:jpg|jpeg|png)",
     labels=r"cihp_(?P<split>train|test)_mask/(?P<key>[^/]+)\.png",
 )
-INADE = Layout(
+INADE = FileLayout(
     title="INADE: train_img/KEY.jpg with train_label/KEY.png and train_inst/KEY.png, and test",
     image=r"(?P<split>train|test)_img/(?P<key>[^/]+)\.(?:jpg|jpeg|png)",
     labels=r"(?P<split>train|test)_label/(?P<key>[^/]+)\.png",
@@ -23,7 +36,7 @@ INADE = Layout(
 SPLITS = {"train": TRAIN, "test": TEST}
 
 
-class Config(Section):
+class Config(ReleaseConfig):
     """Eight classes at 256 x 256; `instances: given` for the version with two people, whose maps tell them apart.
 
     SMIS's release differs from what its paper used, and says not in what: there is no published number to compare with.
@@ -47,7 +60,7 @@ class Config(Section):
     size: tuple[Side, Side] = (256, 256)
     instances: Instances = "classes"
 
-    def build(self) -> Reader:
+    def build(self) -> ReleaseReader:
         """Look for the files.
 
         Raises:
@@ -56,4 +69,4 @@ class Config(Section):
         files = open_files(self.root)
         found = paired(files, (SMIS, INADE), instances=self.instances == "given").in_splits(SPLITS)
         release = Release("deepfashion", files, found.entries, problems=found.problems)
-        return Reader(release, self, Classes(NAMES, PALETTE))
+        return ReleaseReader(release, self, ClassTable(NAMES, PALETTE))

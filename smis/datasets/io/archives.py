@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from smis.core.errors import ParamsError
-from smis.datasets.io.names import printable
-from smis.datasets.io.s3 import open_object, tag_of
+from smis.core.files import printable
+from smis.datasets.io.s3_files import open_object, tag_of
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, struct.error, RuntimeError)
 """What zipfile and tarfile raise for a file that is none of theirs, or of a later version of the format (the last)."""

@@ -1,22 +1,74 @@
-"""Which files belong together: those of one name, never those at one place in a list."""
+"""Which files belong to one sample: those with the same name. Tables of files take little memory."""
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
+from typing import overload
+
+import numpy as np
 
 from smis.core.errors import ParamsError
-from smis.datasets.io.files import Several, is_junk
-from smis.datasets.io.names import BETWEEN, as_bytes, printable
+from smis.core.files import as_bytes, printable
 from smis.datasets.io.problems import Problem
-from smis.datasets.io.table import Entry, Table
+from smis.datasets.io.raw_files import MultiRoot, is_junk
+
+SEPARATOR = "\0"
+"""Between names in one text: no file name on Linux contains it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFiles:
+    """The files of one picture."""
+
+    key: str
+    image: str
+    labels: tuple[str, ...]
+    """One map, or the parts that are put together to one."""
+    instances: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """Name all of them."""
+        return [self.image, *self.labels, *([self.instances] if self.instances else [])]
+
+
+class SampleFilesTable(Sequence[SampleFiles]):
+    """Entries as one text and the places where they end; an object for each would take six times the room."""
+
+    def __init__(self, entries: Iterable[SampleFiles] = ()) -> None:
+        self._text, ends = bytearray(), array("q", [0])
+        for entry in entries:
+            self._text += as_bytes(SEPARATOR.join((entry.key, entry.image, entry.instances or "", *entry.labels)))
+            ends.append(len(self._text))
+        self._ends = np.array(ends)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, number: int) -> SampleFiles: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[SampleFiles]: ...
+
+    def __getitem__(self, number: int | slice) -> SampleFiles | Sequence[SampleFiles]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        row = self._text[self._ends[number] : self._ends[number + 1]].decode(errors="surrogateescape")
+        key, image, instances, *labels = row.split(SEPARATOR)
+        return SampleFiles(key, image, tuple(labels), instances or None)
+
 
 KINDS = ("image", "labels", "instances")
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How a release names its files: patterns with the groups `split` and `key`, matched at the end of a path."""
 
     title: str
@@ -26,20 +78,20 @@ class Layout:
 
 
 @dataclass
-class Found:
+class PairedFiles:
     """Pictures by the release's name of their split, and what is wrong with the names."""
 
-    layout: Layout
-    entries: dict[str, Table] = field(default_factory=dict)
+    layout: FileLayout
+    entries: dict[str, SampleFilesTable] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def in_splits(self, splits: Mapping[str, str]) -> "Found":
+    def in_splits(self, splits: Mapping[str, str]) -> "PairedFiles":
         """Give the release's splits our names, for what does not pair too."""
         entries = {splits[split]: entries for split, entries in self.entries.items()}
-        return Found(self.layout, entries, [replace(each, split=splits[each.split]) for each in self.problems])
+        return PairedFiles(self.layout, entries, [replace(each, split=splits[each.split]) for each in self.problems])
 
 
-def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Found:
+def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) -> PairedFiles:
     """Match every file against the layouts; the one that most pictures fit is taken.
 
     Raises:
@@ -53,9 +105,9 @@ def paired(files: Several, layouts: Sequence[Layout], *, instances: bool) -> Fou
     most = max(matches, key=lambda each: each.images)
     if not most.images:
         raise ParamsError(_nothing(files, layouts))
-    found = Found(most.layout)
+    found = PairedFiles(most.layout)
     for split, pictures in most.by_split():
-        entries = Table(_fitting(pictures, files, split, found.problems))
+        entries = SampleFilesTable(_fitting(pictures, files, split, found.problems))
         if entries:
             found.entries[split] = entries
     return found
@@ -66,8 +118,8 @@ OfKind = Mapping[str, Sequence[str]]
 
 
 def _fitting(
-    pictures: Iterable[tuple[str, OfKind]], files: Several, split: str, problems: list[Problem]
-) -> Iterator[Entry]:
+    pictures: Iterable[tuple[str, OfKind]], files: MultiRoot, split: str, problems: list[Problem]
+) -> Iterator[SampleFiles]:
     """Give the pictures that have all their files; of the others say why."""
     for key, of_kind in pictures:
         why = _misfit(files, key, of_kind)
@@ -75,13 +127,13 @@ def _fitting(
             problems.append(Problem(printable(key), split, why))
         else:
             image, labels, *instances = (names[0] for names in of_kind.values())
-            yield Entry(key, image, (labels,), *instances)
+            yield SampleFiles(key, image, (labels,), *instances)
 
 
 class _Matches:
     """The files that are named as one layout has it, each as one text: of ten million pictures, objects take 10 GB."""
 
-    def __init__(self, layout: Layout, kinds: Sequence[str]) -> None:
+    def __init__(self, layout: FileLayout, kinds: Sequence[str]) -> None:
         self.layout, self.images = layout, 0
         patterns = {"image": layout.image, "labels": layout.labels, "instances": layout.instances or "(?!)"}
         self._patterns = {kind: compiled_at_end(patterns[kind]) for kind in kinds}
@@ -92,14 +144,14 @@ class _Matches:
         for kind, pattern in self._patterns.items():
             match = pattern.fullmatch(name)
             if match:
-                self._rows.append(as_bytes(BETWEEN.join((match["split"], match["key"], kind, name))))
+                self._rows.append(as_bytes(SEPARATOR.join((match["split"], match["key"], kind, name))))
                 self.images += kind == "image"
                 return
 
     def by_split(self) -> Iterator[tuple[str, Iterator[tuple[str, OfKind]]]]:
         """Give each split, and its pictures in the order of their names."""
         self._rows.sort()
-        rows = (row.decode(errors="surrogateescape").split(BETWEEN) for row in self._rows)
+        rows = (row.decode(errors="surrogateescape").split(SEPARATOR) for row in self._rows)
         for split, of_split in groupby(rows, key=itemgetter(0)):
             yield split, self._pictures(of_split)
 
@@ -116,7 +168,7 @@ def compiled_at_end(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:\d+:)(?:.*/)?{pattern}")
 
 
-def _misfit(files: Several, key: str, of_kind: OfKind) -> str | None:
+def _misfit(files: MultiRoot, key: str, of_kind: OfKind) -> str | None:
     """Say what keeps the files of one name from being one picture."""
     there = [kind for kind, found in of_kind.items() if found]
     if printable(key) != key:  # a key is text in the prepared format
@@ -135,7 +187,7 @@ def _misfit(files: Several, key: str, of_kind: OfKind) -> str | None:
     return f"{title} has no {what} of its name; copy it there, or take the picture away"
 
 
-def _nothing(files: Several, layouts: Sequence[Layout]) -> str:
+def _nothing(files: MultiRoot, layouts: Sequence[FileLayout]) -> str:
     names = [name for name in files.names() if not is_junk(name)]
     wanted = "; or ".join(layout.title for layout in layouts)
     seen = f"there is, for example, {files.title(names[0])}" if names else "there are no files at all"
@@ -143,7 +195,7 @@ def _nothing(files: Several, layouts: Sequence[Layout]) -> str:
     return f"no file is named as the data set names its pictures ({wanted}); {seen}; {remedy}"
 
 
-def _above(files: Several, names: Sequence[str], layouts: Sequence[Layout]) -> str | None:
+def _above(files: MultiRoot, names: Sequence[str], layouts: Sequence[FileLayout]) -> str | None:
     """Say that root is one folder too deep, if files would fit with the name of its last folder before theirs."""
     patterns = [compiled_at_end(layout.image) for layout in layouts]
     for name in names:

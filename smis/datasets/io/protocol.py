@@ -7,7 +7,7 @@ from smis.core.sample import Sample
 from smis.datasets.io.problems import Problem
 
 
-class Reader(Protocol):
+class DatasetReader(Protocol):
     """What `Config.build()` of a data set returns; it is pickled to other processes."""
 
     classes: list[str]

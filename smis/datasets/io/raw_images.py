@@ -8,7 +8,7 @@ from numpy import ndarray
 from PIL import Image
 
 from smis.core import images
-from smis.datasets.io.files import Files, Several
+from smis.datasets.io.raw_files import MultiRoot, RawFiles
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels."""
@@ -16,17 +16,17 @@ Size = tuple[int, int]
 """Height and width, in pixels."""
 
 
-def image_size(files: Several, name: str, *, upright: bool = False) -> Size:
+def image_size(files: MultiRoot, name: str, *, upright: bool = False) -> Size:
     """Return height and width of an image; of a file in a folder only the head is read."""
     return images.read_size(lambda: files.opened(name), title=files.title(name), upright=upright)
 
 
-def read_image(files: Files, name: str, *, upright: bool = False) -> Image.Image:
+def read_image(files: RawFiles, name: str, *, upright: bool = False) -> Image.Image:
     """Read an image as RGB (see `smis.core.images.read_rgb`)."""
     return images.read_rgb(lambda: BytesIO(files.read(name)), title=files.title(name), upright=upright)
 
 
-def read_map(files: Files, name: str) -> ndarray:
+def read_map(files: RawFiles, name: str) -> ndarray:
     """Read the ids of a map (see `smis.core.images.read_ids`)."""
     return images.read_ids(lambda: BytesIO(files.read(name)), title=files.title(name))
 

@@ -1,19 +1,24 @@
-"""The same work on many pieces in many processes; the results come in order, and few wait, so that memory stays small.
+"""Work in many processes whose results come in order; few wait, so that memory stays small.
 
-`$SMIS_WORKERS` says how many processes; it changes no result.
+`$SMIS_WORKERS` sets the number of processes and changes no result.
 """
 
+import mmap
 import multiprocessing
 import os
+import pickle
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
 from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError
+from smis.core.files import unwritable
 from smis.core.memory import keep_freed_memory
-from smis.datasets.io.parcels import Parcel
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -75,4 +80,54 @@ def _begin(work: Callable[[Any, Any], Any], given: Any, begin: Callable[[], None
 def _work(piece: Any) -> Any:
     assert _given is not None
     work, given = _given
-    return Parcel(work(given, piece))
+    return ResultFile(work(given, piece))
+
+
+_LARGE = 2**20
+"""Bytes in buffers from which on a file is quicker."""
+_ALIGNED = 64
+"""Buffers begin at multiples of this, in bytes, as Arrow recommends."""
+
+
+class ResultFile:
+    """What becomes `content` when it is unpickled, once: its file is gone then, and its pages stay until they are used.
+
+    Raises:
+        DiskError: when it is pickled, if there is no room in `$TMPDIR`.
+    """
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(self._content, protocol=5, buffer_callback=buffers.append)
+        pieces = [buffer.raw() for buffer in buffers]
+        if sum(piece.nbytes for piece in pieces) < _LARGE:
+            return pickle.loads, (pickle.dumps(self._content),)
+        return _opened, (pickled, _written(pieces), [piece.nbytes for piece in pieces])
+
+
+def _written(pieces: Sequence[memoryview]) -> str:
+    handle, path = tempfile.mkstemp(prefix="smis-")
+    try:
+        with open(handle, "wb") as file:
+            for piece, start in zip(pieces, _starts([piece.nbytes for piece in pieces]), strict=True):
+                file.seek(start)
+                file.write(piece)
+    except OSError as error:
+        os.unlink(path)
+        raise unwritable(Path(path), error) from error
+    return path
+
+
+def _opened(pickled: bytes, path: str, lengths: Sequence[int]) -> Any:
+    with open(path, "rb") as file:
+        os.unlink(path)
+        pages = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    starts = _starts(lengths)
+    return pickle.loads(pickled, buffers=[pages[at : at + length] for at, length in zip(starts, lengths, strict=True)])
+
+
+def _starts(lengths: Sequence[int]) -> list[int]:
+    return list(accumulate((-(-length // _ALIGNED) * _ALIGNED for length in lengths[:-1]), initial=0))

@@ -1,9 +1,9 @@
 import pytest
 
 from smis.core.errors import ParamsError
+from smis.core.images import voc_color
 from smis.datasets.folder import Config
-from smis.datasets.folder.classes import described
-from smis.datasets.io.palette import made_up
+from smis.datasets.folder.config import described
 
 SECTION = {"root": "photos", "classes": ["sky", "tree"], "size": [32, 48]}
 
@@ -16,7 +16,7 @@ def test_an_ignored_id_becomes_one_more_class():
 
 
 def test_colors_are_made_up_as_voc_has_them():
-    assert [made_up(number) for number in (0, 1, 2, 15)] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (192, 128, 128)]
+    assert [voc_color(number) for number in (0, 1, 2, 15)] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (192, 128, 128)]
 
 
 @pytest.mark.parametrize(

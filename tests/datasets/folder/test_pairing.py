@@ -1,8 +1,8 @@
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.folder.pairing import pairs
-from smis.datasets.io.files import open_files
+from smis.datasets.folder.folder_splits import pairs
+from smis.datasets.io.raw_files import open_files
 
 
 def touch(root, *names):

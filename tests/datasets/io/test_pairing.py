@@ -1,17 +1,18 @@
-"""Names that do not fit say so, with what to do."""
+"""Files of one name belong together; tables of them give back what they were made of."""
 
 import os
+import pickle
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.datasets.io.files import Folder, Several, open_files
-from smis.datasets.io.pairing import Layout, paired
+from smis.datasets.io.pairing import FileLayout, SampleFiles, SampleFilesTable, paired
+from smis.datasets.io.raw_files import Folder, MultiRoot, open_files
 from tests.datasets.releases import packed
 
-LAYOUT = Layout(
+LAYOUT = FileLayout(
     title="pictures/SPLIT/KEY.jpg with maps/SPLIT/KEY.png",
     image=r"pictures/(?P<split>train|test)/(?P<key>[^/]+)\.jpg",
     labels=r"maps/(?P<split>train|test)/(?P<key>[^/]+)\.png",
@@ -71,8 +72,32 @@ ENDINGS = {"pictures": "jpg", "maps": "png"}
 def test_pairing_many_files_takes_a_few_times_the_room_of_their_names():
     many = Many()
     tracemalloc.start()
-    found = paired(Several([many]), (LAYOUT,), instances=False)
+    found = paired(MultiRoot([many]), (LAYOUT,), instances=False)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found.entries["train"]) == 5000
     assert most < 6 * sum(map(len, many.listed))  # an object for each file and picture takes 11 times their room
+
+
+ENTRIES = [
+    SampleFiles("ä", "0:images/ä.jpg", ("0:labels/ä.png",)),
+    SampleFiles("c", "0:caf\udce9/images/c.jpg", ("0:caf\udce9/labels/c.png",)),
+    SampleFiles("b", "0:images/b.jpg", ("0:labels/b_skin.png", "0:labels/b_nose.png"), "1:instances/b.png"),
+]
+
+
+def test_a_table_gives_back_what_it_was_made_of_in_any_process():
+    for table in (SampleFilesTable(ENTRIES), pickle.loads(pickle.dumps(SampleFilesTable(ENTRIES)))):
+        assert list(table) == ENTRIES
+        assert table[1:] == ENTRIES[1:]
+
+
+def test_a_picture_that_is_not_there_is_not_another():
+    with pytest.raises(IndexError):
+        SampleFilesTable(ENTRIES)[-1]
+
+
+def test_a_table_of_many_pictures_takes_little_more_than_their_names():
+    entries = [SampleFiles(f"{n:07d}", f"0:images/{n:07d}.jpg", (f"0:labels/{n:07d}.png",)) for n in range(20000)]
+    names = sum(len("".join(entry.files)) + len(entry.key) for entry in entries)
+    assert len(pickle.dumps(SampleFilesTable(entries))) < 1.4 * names

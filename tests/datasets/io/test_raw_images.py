@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from smis.core.errors import ImageError, LabelError
 from smis.datasets.io import raw_images
-from smis.datasets.io.files import open_files
+from smis.datasets.io.raw_files import open_files
 from tests.datasets.releases import packed, photograph
 
 

@@ -1,23 +1,21 @@
-"""Somebody's pictures -> samples of one size."""
+"""A folder of labeled images -> samples of one size: whole images, or tiles of them."""
 
 import numpy as np
 from numpy import ndarray
 from PIL import Image
 
 from smis.core.sample import Sample
-from smis.datasets.folder.classes import classes_file, described
-from smis.datasets.folder.config import Config
-from smis.datasets.folder.pairing import WHOLE, pairs
-from smis.datasets.folder.splits import split_up, unpaired
+from smis.datasets.folder.config import Config, classes_file, described
+from smis.datasets.folder.folder_splits import WHOLE, pairs, split_up, unpaired
 from smis.datasets.io import raw_images
-from smis.datasets.io.files import open_files
-from smis.datasets.io.maps import Maps
+from smis.datasets.io.label_maps import MapReader
+from smis.datasets.io.pairing import SampleFiles
+from smis.datasets.io.raw_files import open_files
 from smis.datasets.io.raw_images import resize_ids, resize_image
-from smis.datasets.io.section import OF_FILES, TRAIN
-from smis.datasets.io.table import Entry
+from smis.datasets.io.release import OF_FILES, TRAIN
 
 
-class Reader:
+class FolderReader:
     """Reads pictures one by one, by split and number; it travels to other processes as it is."""
 
     def __init__(self, config: Config) -> None:
@@ -75,9 +73,9 @@ class Reader:
             instances=self._maps.instances(labels, given, entry),
         )
 
-    def _map_reader(self, named: int) -> Maps:
+    def _map_reader(self, named: int) -> MapReader:
         ignore = self._config.ignore
-        return Maps(
+        return MapReader(
             self._files,
             len(self.classes),
             self._config.instances or "classes",
@@ -85,7 +83,7 @@ class Reader:
             remedy="was {high} left in as 'unlabeled'? set datasets.folder.ignore: {high}" * (ignore is None),
         )
 
-    def _opened(self, entry: Entry) -> tuple[Image.Image, ndarray, ndarray | None]:
+    def _opened(self, entry: SampleFiles) -> tuple[Image.Image, ndarray, ndarray | None]:
         """Read a picture's files, it upright; the last ones are kept, for the next tile of the same picture."""
         if self._latest is None or self._latest[0] != entry.key:
             image = raw_images.read_image(self._files, entry.image, upright=True)

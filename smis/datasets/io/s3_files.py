@@ -11,7 +11,7 @@ _FETCH = 256 * 2**10
 """Bytes that are fetched at once from inside an object."""
 
 
-class Bucket:
+class S3Folder:
     """Objects under a prefix, as files of a folder."""
 
     def __init__(self, place: str) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
 
 from smis.core.errors import ParamsError
+from smis.core.files import as_bytes, printable
 from smis.datasets.io.archives import Tar, Zip, stamp_of
-from smis.datasets.io.names import as_bytes, printable
-from smis.datasets.io.s3 import Bucket
+from smis.datasets.io.s3_files import S3Folder
 
 ARCHIVES = {".zip": Zip, ".tar": Tar}
 COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst", ".tzst", ".7z", ".rar")
@@ -18,7 +18,7 @@ S3 = "s3://"
 
 
 @runtime_checkable
-class Files(Protocol):
+class RawFiles(Protocol):
     """Files of one place; they travel to other processes, which open them anew."""
 
     def names(self) -> Iterator[str]:
@@ -80,10 +80,10 @@ def _unseen(error: OSError) -> NoReturn:
     raise ParamsError(f"cannot look into {folder} ({reason}); make it readable, or take it away") from None
 
 
-class Several:
+class MultiRoot:
     """Files of many places as one."""
 
-    def __init__(self, places: Sequence[Files]) -> None:
+    def __init__(self, places: Sequence[RawFiles]) -> None:
         self._places = places
 
     def names(self) -> Iterator[str]:
@@ -116,26 +116,26 @@ class Several:
             by_place[int(number)].append(own)
         return " ".join(place.stamp(own) for place, own in zip(self._places, by_place, strict=True))
 
-    def _at(self, name: str) -> tuple[Files, str]:
+    def _at(self, name: str) -> tuple[RawFiles, str]:
         number, _, own = name.partition(":")
         return self._places[int(number)], own
 
 
-def open_files(root: str | Sequence[str]) -> Several:
+def open_files(root: str | Sequence[str]) -> MultiRoot:
     """Open a folder, a zip or tar file, a place on S3, or several of them as one.
 
     Raises:
         ParamsError: if there is no such place, or it is packed in a way that gives no single file quickly.
     """
-    return Several([_opened(place) for place in ([root] if isinstance(root, str) else root)])
+    return MultiRoot([_opened(place) for place in ([root] if isinstance(root, str) else root)])
 
 
-def _opened(place: str) -> Files:
+def _opened(place: str) -> RawFiles:
     if place.lower().endswith(COMPRESSED):
         raise ParamsError(f"{place} is compressed as a whole, so that no picture can be read by itself; unpack it once")
     archive = ARCHIVES.get(Path(place).suffix.lower())
     if place.startswith(S3):
-        return archive(place) if archive else Bucket(place)
+        return archive(place) if archive else S3Folder(place)
     path = Path(place).expanduser()
     if archive and path.is_file():
         return archive(str(path))

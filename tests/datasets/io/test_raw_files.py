@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from smis.core.errors import LabelError, ParamsError
-from smis.datasets.io.files import open_files
+from smis.datasets.io.raw_files import open_files
 from smis.datasets.io.raw_images import read_map
 from tests.datasets.releases import packed
 

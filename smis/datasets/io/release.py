@@ -1,25 +1,81 @@
-"""The files of an official data set -> samples of one size."""
+"""The published files of a data set -> samples of one size: settings, splits, reader."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy import ndarray
+from pydantic import Field, model_validator
 
+from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
-from smis.datasets.io.files import Files, Several
-from smis.datasets.io.maps import Maps, one_map
+from smis.datasets.io.label_maps import Instances, MapReader, one_map
+from smis.datasets.io.pairing import SampleFilesTable
 from smis.datasets.io.problems import Problem, as_error
+from smis.datasets.io.raw_files import MultiRoot, RawFiles
 from smis.datasets.io.raw_images import read_image, resize_ids, resize_image
-from smis.datasets.io.section import OF_FILES, TEST, TRAIN, VALIDATION, Section
-from smis.datasets.io.table import Table
+
+Side = Annotated[int, Field(gt=0)]
+Identity = Annotated[int, Field(ge=0)]
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+OF_FILES = {"root", "version", "validation", "test"}
+"""Fields of a data set that say where files are and which splits they belong to, and not what becomes of one."""
+
+
+def check_load_size(load_size: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    """Refuse to cut from pictures what is larger than they are loaded.
+
+    Raises:
+        ValueError: with both sizes (height, width).
+    """
+    if load_size is not None and (load_size[0] < size[0] or load_size[1] < size[1]):
+        raise ValueError(
+            f"load_size {list(load_size)} is smaller than size {list(size)}, which is cut from it; load larger"
+        )
+
+
+class ReleaseConfig(Config):
+    """Resize pictures with PIL's bicubic filter and maps with its nearest, as the released code does."""
+
+    source: ClassVar[str]
+    """Where the data comes from."""
+    license: ClassVar[str]
+    """What it may be used for; nothing of it is redistributed here."""
+    citation: ClassVar[str]
+    published: ClassVar[dict[str, int]] = {}
+    """How many pictures the release has, by split (ours), or in `all`."""
+
+    root: str | list[str]
+    """A folder, a zip or tar file, s3://BUCKET/PREFIX, or several of them."""
+    version: str = ""
+    """Which raw data this is, for example the md5 in its .dvc file: with another, DVC prepares anew."""
+    size: tuple[Side, Side]
+    """Height and width that systems see (the released `crop_size`); other pictures than for training are resized to
+    it."""
+    load_size: tuple[Side, Side] | None = None
+    """Training pictures are resized to this, and in each epoch another place of `size` is cut from them; where null,
+    they are resized to `size`."""
+    instances: Instances
+    relabel: dict[Identity, Identity] = {}
+    """Ids in the files that are other classes here: "don't care" has to become one, {255: 0} for example."""
+    validation: Annotated[int, Field(ge=0)] = 64
+    """Training pictures that are looked at and never trained on, where the release has no third split."""
+    seed: int = 0
+    """Decides which pictures validation takes."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ReleaseConfig":
+        check_load_size(self.load_size, self.size)
+        return self
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassTable:
     """What the ids of a data set mean."""
 
     names: Sequence[str]
@@ -33,24 +89,24 @@ class Release:
     """What a data set's own code finds: its files by our splits, and how a label map is read from them."""
 
     name: str
-    files: Several
-    entries: Mapping[str, Table]
+    files: MultiRoot
+    entries: Mapping[str, SampleFilesTable]
     problems: Sequence[Problem] = ()
-    read_labels: Callable[[Files, Sequence[str]], ndarray] = one_map
+    read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
     """False where maps are smaller than their pictures, but of their shape."""
 
 
-class Reader:
+class ReleaseReader:
     """Reads pictures one by one, by split and number."""
 
-    def __init__(self, release: Release, section: Section, classes: Classes) -> None:
+    def __init__(self, release: Release, section: ReleaseConfig, classes: ClassTable) -> None:
         check_relabel(section.relabel, name=release.name, classes=len(classes.names))
         self.classes, self.palette, self.ignored = list(classes.names), list(classes.palette), classes.ignored
         self.problems, self.warnings = release.problems, miscounted(release, section.published)
         self.crop = section.size if section.load_size else None
         self._files, self._section = release.files, section
-        self._maps = Maps(
+        self._maps = MapReader(
             release.files,
             len(self.classes),
             section.instances,
@@ -115,13 +171,13 @@ def check_relabel(relabel: Mapping[int, int], *, name: str, classes: int) -> Non
             raise ParamsError(f"datasets.{name}.relabel makes {old} the class {new}, but {allowed}; give one of them")
 
 
-def held_out(release: Release, *, count: int, seed: int) -> dict[str, Table]:
+def held_out(release: Release, *, count: int, seed: int) -> dict[str, SampleFilesTable]:
     """Take pictures for validation from those for training, where the release has no third split.
 
     Raises:
         ParamsError, DataError: if nothing is left to train on.
     """
-    train, taken, test = (release.entries.get(split, Table()) for split in (TRAIN, VALIDATION, TEST))
+    train, taken, test = (release.entries.get(split, SampleFilesTable()) for split in (TRAIN, VALIDATION, TEST))
     if not taken and count:
         if count >= len(train):
             if release.problems:
@@ -133,8 +189,8 @@ def held_out(release: Release, *, count: int, seed: int) -> dict[str, Table]:
             return hashlib.sha256(f"{seed} {train[number].key}".encode()).digest()
 
         chosen = set(nsmallest(count, range(len(train)), key=place))
-        taken = Table(train[number] for number in sorted(chosen))
-        train = Table(entry for number, entry in enumerate(train) if number not in chosen)
+        taken = SampleFilesTable(train[number] for number in sorted(chosen))
+        train = SampleFilesTable(entry for number, entry in enumerate(train) if number not in chosen)
     divided = {TRAIN: train, VALIDATION: taken, TEST: test}
     return {split: found for split, found in divided.items() if found}
 
