@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
-import smis
+from smis.core import files
 from smis.core.errors import ImageError, LabelError, ShardError
 from smis.core.sample import Sample
 from smis.data.row_cache import RowCache, RowLocation, open_rows
@@ -158,7 +158,7 @@ def _problem_of(sample: Sample, header: Header) -> Problem | None:
 
 def settings_digest(reader: DatasetReader, header: Header) -> str:
     """Return the SHA-256 of all but the files that decides a row's bytes: classes, sizes, settings, code."""
-    package = Path(smis.__file__).parent
+    package = Path(files.__file__).parents[1]
     code = sorted(path for folder in ("core", "data", "datasets") for path in (package / folder).rglob("*.py"))
     digest = hashlib.sha256(json.dumps([header.metadata(), reader.settings]).encode())
     for path in (*code, *sorted(Path(__file__).parent.glob("*.py"))):
