@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from smis.bench.synthetic import scene
+from smis.bench.synthetic import synthetic_batch
 from smis.core.images import to_uint8
 from smis.core.sample import Sample
 from smis.data.loader import Loader
@@ -50,7 +50,7 @@ def _made_up(folder: Path, data: PublishedDataset) -> None:
     header = Header(data.name, data.classes, data.palette, data.height, data.width)
     samples = []
     for number in range(_IMAGES):
-        one = scene(data, batch=1, step=number)
+        one = synthetic_batch(data, batch=1, step=number)
         image = to_uint8(one.image)[0]
         maps = one.labels[0].numpy().astype(np.uint8), one.instances[0].numpy().astype(np.uint16)
         samples.append(Sample(f"{number:06d}", "train", image, *maps))

@@ -1,6 +1,9 @@
 """Class crops on layouts whose answer is known; the released ones stand in `tests/references`."""
 
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
 
 from smis.nn.class_crops import class_crops
 
@@ -46,3 +49,22 @@ def test_a_picture_is_cropped_like_the_same_picture_alone():
     together = class_crops(image, labels, classes=5).dense()
     alone = [class_crops(image[n : n + 1], labels[n : n + 1], classes=5).dense() for n in range(3)]
     assert torch.equal(together, torch.cat(alone))
+
+
+def cropped_plainly(image, mask):
+    """The box of the mask, resized to the whole image by the nearest pixel."""
+    rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+    box = (..., slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1))
+    return functional.interpolate((image * mask)[None][box], size=image.shape[1:], mode="nearest")[0]
+
+
+@given(height=st.integers(1, 12), width=st.integers(1, 12), classes=st.integers(1, 6), data=st.data())
+def test_crops_of_any_label_map_are_those_of_the_plain_definition(height, width, classes, data):
+    size = height * width
+    labels = data.draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size))
+    labels = torch.tensor(labels).view(1, height, width)
+    image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(size)) + 0.1
+    crops = class_crops(image, labels, classes=classes).dense().unflatten(1, (classes, 3))[0]
+    for number, crop in enumerate(crops):
+        mask = labels[0] == number
+        assert torch.equal(crop, cropped_plainly(image[0], mask) if mask.any() else torch.zeros_like(image[0]))
