@@ -245,7 +245,7 @@ class ClassBar:
 
 
 @dataclass(frozen=True)
-class ClassTable:
+class PerClassTable:
     """One metric: a row per class with a bar per system, None where the metric is undefined."""
 
     name: str
@@ -253,12 +253,12 @@ class ClassTable:
     rows: list[tuple[str, list[ClassBar | None]]]
 
 
-def class_tables(measured: Mapping[str, Mapping[str, list]]) -> list[ClassTable]:
+def class_tables(measured: Mapping[str, Mapping[str, list]]) -> list[PerClassTable]:
     """Build one table per metric from the systems' results per class (columns by name)."""
     return [_class_table(name, measured) for name in _CLASS_METRICS] if measured else []
 
 
-def _class_table(name: str, measured: Mapping[str, Mapping[str, list]]) -> ClassTable:
+def _class_table(name: str, measured: Mapping[str, Mapping[str, list]]) -> PerClassTable:
     (column,) = (column for column in COLUMNS if column.name == _CLASS_METRICS[name])
     first = next(iter(measured.values()))
     order = sorted(range(len(first["class"])), key=lambda row: -first["pixels"][row])
@@ -270,4 +270,4 @@ def _class_table(name: str, measured: Mapping[str, Mapping[str, list]]) -> Class
         if any(value is not None for value in of_class):
             bars = [None if value is None else ClassBar(column.write(value), value / largest) for value in of_class]
             rows.append((first["class"][row], bars))
-    return ClassTable(name, column.unit, rows)
+    return PerClassTable(name, column.unit, rows)

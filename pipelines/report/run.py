@@ -8,10 +8,10 @@ from PIL import Image
 
 from pipelines.params import read
 from pipelines.report.config import OUT, Params, ReportConfig
-from pipelines.report.rendering import write_report
+from pipelines.report.report_files import write_report
 from pipelines.report.result_tables import (
-    ClassTable,
     DifferenceTable,
+    PerClassTable,
     ResultTable,
     class_tables,
     difference_table,
@@ -40,7 +40,7 @@ class DatasetReport:
     tables: list[ResultTable]
     """Quality and cost."""
     differences: DifferenceTable | None
-    classes: list[ClassTable]
+    classes: list[PerClassTable]
     curves: list[CurveChart]
     palette: dict[str, tuple[int, int, int]]
     sheets: dict[str, list[Group]]

@@ -15,7 +15,7 @@ import pytest
 from pipelines.remote.__main__ import main
 from pipelines.remote.bucket import RemoteBucket, configured_remote
 from pipelines.remote.locked_outputs import object_name, read_outputs
-from pipelines.report.rendering import html_page
+from pipelines.report.report_files import html_page
 from smis.core import s3
 from smis.core.errors import SmisError
 from tests.servers import S3, reached

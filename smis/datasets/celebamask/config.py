@@ -8,11 +8,11 @@ import numpy as np
 from numpy import ndarray
 
 from smis.core.errors import DataError, LabelError, ParamsError
-from smis.datasets.io.label_maps import Instances
 from smis.datasets.io.pairing import FileLayout, SampleFiles, SampleFilesTable, compiled_at_end, paired
 from smis.datasets.io.problems import Problem
 from smis.datasets.io.raw_files import MultiRoot, RawFiles, is_junk, open_files
 from smis.datasets.io.raw_images import read_map
+from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import TEST, TRAIN, VALIDATION, ClassTable, Release, ReleaseConfig, ReleaseReader, Side
 
 _NAMES = """

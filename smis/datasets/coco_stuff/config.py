@@ -3,9 +3,9 @@
 from typing import Any, ClassVar
 
 from smis.core.images import voc_color
-from smis.datasets.io.label_maps import Instances
 from smis.datasets.io.pairing import FileLayout, paired
 from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import TEST, TRAIN, ClassTable, Identity, Release, ReleaseConfig, ReleaseReader, Side
 
 _NAMES = """
@@ -56,7 +56,7 @@ class Config(ReleaseConfig):
     )
     license: ClassVar[str] = "annotations: CC BY 4.0; images: each under its own terms at Flickr"
     citation: ClassVar[str] = (
-        'Caesar et al., "COCO-Stuff: Thing and Stuff ClassTable in Context" (CVPR 2018); '
+        'Caesar et al., "COCO-Stuff: Thing and Stuff Classes in Context" (CVPR 2018); '
         'Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019)'
     )
     published: ClassVar[dict[str, int]] = {TRAIN: 118287, TEST: 5000}

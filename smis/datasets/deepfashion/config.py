@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar
 
-from smis.datasets.io.label_maps import Instances
 from smis.datasets.io.pairing import FileLayout, paired
 from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import TEST, TRAIN, ClassTable, Release, ReleaseConfig, ReleaseReader, Side
 
 NAMES = ("background", "hair", "face", "top-clothes", "skin", "bottom-clothes", "shoes", "socks")

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from smis.core import config
 from smis.core.errors import ParamsError
 from smis.core.images import Color, voc_color
-from smis.datasets.io.label_maps import Instances
 from smis.datasets.io.raw_files import MultiRoot
+from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import ClassTable, Side, check_load_size
 
 UNLABELLED = "unlabeled"

@@ -8,10 +8,10 @@ from smis.core.sample import Sample
 from smis.datasets.folder.config import Config, classes_file, described
 from smis.datasets.folder.folder_splits import WHOLE, pairs, split_up, unpaired
 from smis.datasets.io import raw_images
-from smis.datasets.io.label_maps import MapReader
 from smis.datasets.io.pairing import SampleFiles
 from smis.datasets.io.raw_files import open_files
 from smis.datasets.io.raw_images import resize_ids, resize_image
+from smis.datasets.io.raw_maps import MapReader
 from smis.datasets.io.release import OF_FILES, TRAIN
 
 

@@ -13,11 +13,11 @@ from pydantic import Field, model_validator
 from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.sample import Sample
-from smis.datasets.io.label_maps import Instances, MapReader, one_map
 from smis.datasets.io.pairing import SampleFilesTable
 from smis.datasets.io.problems import Problem, as_error
 from smis.datasets.io.raw_files import MultiRoot, RawFiles
 from smis.datasets.io.raw_images import read_image, resize_ids, resize_image
+from smis.datasets.io.raw_maps import Instances, MapReader, one_map
 
 Side = Annotated[int, Field(gt=0)]
 Identity = Annotated[int, Field(ge=0)]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from smis.core.errors import LabelError
-from smis.datasets.io import label_maps
-from smis.datasets.io.label_maps import MapReader
+from smis.datasets.io import raw_maps
 from smis.datasets.io.pairing import SampleFiles
 from smis.datasets.io.raw_files import open_files
+from smis.datasets.io.raw_maps import MapReader
 from tests.datasets.releases import save
 
 
@@ -38,17 +38,17 @@ LABELS = np.array([[0, 0, 1], [2, 0, 1], [1, 1, 2]], dtype=np.uint8)
 
 
 def test_a_class_is_one_object_as_inade_makes_them():
-    assert np.array_equal(label_maps.instances_of_classes(LABELS * 50), LABELS)
+    assert np.array_equal(raw_maps.instances_of_classes(LABELS * 50), LABELS)
 
 
 def test_a_region_is_an_object_and_corners_do_not_join():
-    assert label_maps.instances_of_regions(LABELS).tolist() == [[0, 0, 1], [2, 0, 1], [3, 3, 4]]
+    assert raw_maps.instances_of_regions(LABELS).tolist() == [[0, 0, 1], [2, 0, 1], [3, 3, 4]]
 
 
 @pytest.mark.parametrize("scale", [1, 1000, 100000])
 def test_given_objects_are_numbered_by_id_and_have_one_class_each(scale):
     given = np.array([[7, 7, 3], [7, 7, 3], [3, 3, 3]], dtype=np.int32) * scale
-    assert label_maps.instances_of_files(given, LABELS).tolist() == [[2, 2, 0], [3, 2, 0], [0, 0, 1]]
+    assert raw_maps.instances_of_files(given, LABELS).tolist() == [[2, 2, 0], [3, 2, 0], [0, 0, 1]]
 
 
 def test_more_objects_than_can_be_numbered_are_refused():
@@ -56,4 +56,4 @@ def test_more_objects_than_can_be_numbered_are_refused():
     with pytest.raises(
         LabelError, match="has 90000 instances, but a picture has at most 65536; set instances: classes"
     ):
-        label_maps.instances_of_regions(noise)
+        raw_maps.instances_of_regions(noise)
