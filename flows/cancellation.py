@@ -16,7 +16,6 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound, PrefectException
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled
@@ -50,14 +49,6 @@ def run_with_cancellation(work: Callable[[EventQueue], State[None]], *, cleanup:
     except BaseException:
         cleanup()
         raise
-
-
-def wait_for_task(future: PrefectFuture[Any], events: EventQueue) -> State[Any]:
-    """Wait for a flow's only task, or for the flow's cancellation; return the task's state."""
-    future.add_done_callback(lambda _: events.put(None))
-    next_event(events)
-    future.wait()
-    return future.state
 
 
 def run_in_thread(work: Callable[[], object], events: EventQueue) -> None:

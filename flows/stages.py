@@ -22,14 +22,8 @@ _COMPLETED, _UNCHANGED = "Completed", "Unchanged"
 _OUTCOMES = {"didn't change, skipping": _UNCHANGED, "is cached - skipping run": "Restored"}
 """What DVC prints of a stage that it does not run, and the name of its state."""
 _NEED_DEVICE = {"reference", "segmenter", "train", "sample", "evaluate"}
-_CHATTER = (
-    "> ",
-    "Generating lock file",
-    "Updating lock file",
-    "Use `dvc push`",
-    "To track the changes",
-    "To enable auto",
-)
+_LOCK_FILE = ("Generating lock file", "Updating lock file", "To track the changes", "To enable auto", "Use `dvc push`")
+_CHATTER = ("> ", *_LOCK_FILE)
 _STAGE_ERROR = "error: "
 _DVC_ERROR = "ERROR: unexpected error"
 """What DVC prints if it fails itself, for example because its remote is unavailable."""

@@ -129,20 +129,24 @@ def test_what_was_pushed_is_there_to_the_byte_and_comes_back(
     assert (tmp_path / "out/b/19.bin").read_bytes() == (workspace / "out/b/19.bin").read_bytes()
 
 
-def test_objects_that_are_gone_short_or_changed_are_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_objects_that_are_gone_short_or_changed_are_named(
+    workspace: Path, server: S3, capsys: pytest.CaptureFixture[str]
+) -> None:
     output_of(capsys, "setup")
     dvc(workspace, "push")
     bucket = RemoteBucket(configured_remote(workspace))
     of = {out.path: object_name(out.md5) for out in read_outputs(workspace)}
     names = {key: bucket.location.key(name) for key, name in of.items()}
-    bucket._client.put_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"], Body=b"this is c")
-    output_of(capsys, "check")
-    assert "1 of 44 objects of dvc.lock are missing or damaged" in (lines := error_of("check", "--whole"))
-    assert "out/a.txt has other bytes; run `dvc push`" in lines
-    bucket._client.put_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"], Body=b"this")
-    assert "out/a.txt has 4 bytes instead of 9" in error_of("check")
-    bucket._client.delete_object(Bucket=bucket.location.bucket, Key=names["out/a.txt"])
-    assert "out/a.txt is missing" in error_of("check")
+    place = {"Bucket": bucket.location.bucket, "Key": names["out/a.txt"]}
+    with server.client() as client:
+        client.put_object(**place, Body=b"this is c")
+        output_of(capsys, "check")
+        assert "1 of 44 objects of dvc.lock are missing or damaged" in (lines := error_of("check", "--whole"))
+        assert "out/a.txt has other bytes; run `dvc push`" in lines
+        client.put_object(**place, Body=b"this")
+        assert "out/a.txt has 4 bytes instead of 9" in error_of("check")
+        client.delete_object(**place)
+        assert "out/a.txt is missing" in error_of("check")
 
 
 def test_a_push_through_an_outage_fails_and_completes_when_repeated(
