@@ -37,7 +37,7 @@ SAMPLE_ROW = "samples.png"
 _ROW_MAPS, _ROW_SAMPLES, _ROW_SIDE = 3, 4, 128
 
 
-def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALUATE, quiet: bool = False) -> str | None:
+def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALUATE) -> str | None:
     """Send what MLflow is missing of a cell, and return the link to its run.
 
     The run is the one that is tagged with the checkpoint's SHA-256 and has the cell's parameters. If there is none
@@ -45,7 +45,6 @@ def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALU
 
     Args:
         stages: the stages whose parameters must agree with dvc.lock.
-        quiet: print no warning.
 
     Returns:
         None, after one line on stderr, if there is nothing to publish or MLflow does not answer: tracking never fails
@@ -63,8 +62,7 @@ def publish(dataset: str, system: str, *, stages: tuple[str, ...] = BEFORE_EVALU
         link, reason = _send(cell, stamp, fingerprint)
         if link is not None:
             return link
-    if not quiet:
-        warn(reason)
+    warn(reason)
     return None
 
 
