@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _WIDTH, _HEIGHT = 3.4, 1.9
 """Inches of 72 SVG units."""
@@ -34,7 +35,7 @@ _COLORS = {f"#0000{number:02x}": f"var(--s{number})" for number in range(8)}
 _COLORS |= {"#010000": "var(--rule)", "#020000": "var(--soft)"}
 """Placeholders that matplotlib writes, and what replaces them."""
 _RULE, _SOFT = "#010000", "#020000"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 8.0,
     "axes.edgecolor": _RULE,
