@@ -7,7 +7,7 @@ from smis.datasets.celebamask import config as celebamask
 from smis.datasets.cityscapes import config as cityscapes
 from smis.datasets.coco_stuff import config as coco
 from smis.datasets.deepfashion import config as deepfashion
-from smis.datasets.paperdoll import classes as paperdoll
+from smis.datasets.paperdoll import doll_classes as paperdoll
 
 Color = tuple[int, int, int]
 

@@ -15,7 +15,7 @@ from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
 from smis.datasets.paperdoll.config import Config
-from smis.datasets.paperdoll.reader import PaperDoll
+from smis.datasets.paperdoll.paper_doll import PaperDoll
 from smis.training.export import Trained
 
 SIZE = 32

@@ -2,6 +2,6 @@
 
 from smis.datasets.paperdoll.config import Config
 from smis.datasets.paperdoll.layout import Layout
-from smis.datasets.paperdoll.reader import PaperDoll
+from smis.datasets.paperdoll.paper_doll import PaperDoll
 
 __all__ = ["Config", "Layout", "PaperDoll"]

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from smis.datasets.paperdoll.dice import Dice
-from smis.datasets.paperdoll.outlines import Outline, thick
+from smis.datasets.paperdoll.canvas import Dice, Outline, thick
 
 SHOULDERS, WAIST, HIPS = 0.318, 0.462, 0.55
 _CHIN = 0.278

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from smis.core.config import Config as Section
-from smis.datasets.paperdoll.reader import PaperDoll
+from smis.datasets.paperdoll.paper_doll import PaperDoll
 
 
 class Config(Section):

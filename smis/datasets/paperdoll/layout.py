@@ -6,8 +6,7 @@ import numpy as np
 
 from smis.core.shapes import PictureLabels
 from smis.datasets.paperdoll.anatomy import Head
-from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Place
-from smis.datasets.paperdoll.dice import Dice
+from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Dice, Place
 from smis.datasets.paperdoll.figure import paint_figure
 
 _TALLEST = {1: 0.99, 2: 0.86, 3: 0.72}

@@ -9,7 +9,7 @@ import pytest
 
 from smis.core.errors import ParamsError
 from smis.datasets.paperdoll import Config, PaperDoll
-from smis.datasets.paperdoll.classes import BACKGROUND, HAIR, NAMES, SHOES, SOCKS, TOP
+from smis.datasets.paperdoll.doll_classes import BACKGROUND, HAIR, NAMES, SHOES, SOCKS, TOP
 
 
 @pytest.fixture(scope="module")
