@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_named(
     assert "has no class-ID or instance-ID" in refused(capsys, labels, labels)
     given = samples, labels, "--instances", instances
     Image.fromarray(LABELS[:16]).save(labels / "b.png")
-    assert "the pictures of b in" in (said := refused(capsys, *given))
+    assert "the images of b in" in (said := refused(capsys, *given))
     assert "are 32 x 32, but its map is 16 x 32" in said
     (labels / "b.png").unlink()
     assert "has no map 'b', of which there are images" in refused(capsys, *given)

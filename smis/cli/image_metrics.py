@@ -1,0 +1,288 @@
+"""The work of `smis metrics`: open image sets, measure them behind a progress bar, complete the protocol."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from smis.cli.image_sets import (
+    RegionMaps,
+    ResampledRegion,
+    ignored,
+    is_prepared,
+    map_names,
+    open_groups,
+    open_maps,
+    open_named,
+    open_regions,
+    open_source,
+)
+from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
+from smis.core.progress import ProgressBar
+from smis.core.shapes import Image
+from smis.metrics import image_files
+from smis.metrics.image import fid, inception, lpips
+from smis.metrics.image.feature_statistics import Statistics
+from smis.metrics.image.features import compute_protocol, device_of, image_of
+from smis.metrics.image.result import Bootstrap, Result
+from smis.metrics.image_files import Source
+from smis.metrics.kid import KernelDistance
+from smis.metrics.model_diversity import SampleMetrics
+from smis.metrics.paired import PairedDistance
+from smis.metrics.segmentation import Segmentation
+
+T = TypeVar("T")
+
+
+def fid_results(options: argparse.Namespace) -> list[Result]:
+    """Measure FID, or only save the statistics of the real images."""
+    if options.fake is None and options.save is None:
+        raise ParamsError("there is nothing to compare with; give FAKE too, or --save FILE.npz")
+    sides = [_open_side(path, options) for path in (options.real, options.fake) if path is not None]
+    network = _inception(sides, options)
+    images = [_inception_batches(side, options) if isinstance(side, Source) else side for side in sides]
+    real = images[0] if isinstance(images[0], Statistics) else fid.statistics(images[0], network=network)
+    if options.save is not None:
+        real.write(options.save)
+    if options.fake is None:
+        return []
+    return [
+        _complete(fid.measure(real, images[1], network=network, seed=options.seed), options, **_real_split(options))
+    ]
+
+
+def kid_results(options: argparse.Namespace) -> list[Result]:
+    """Measure KID."""
+    sides = [_open_vectors(path, options) for path in (options.real, options.fake)]
+    network = _inception(sides, options)
+    distance = KernelDistance("kid", inception.protocol())
+    for side, update in zip(sides, (distance.update_real, distance.update), strict=True):
+        for names, vectors in _vectors(side, network, options):
+            update(vectors, names)
+    return [_complete(distance.compute(_bootstrap(options)), options, **_real_split(options))]
+
+
+def lpips_results(options: argparse.Namespace) -> list[Result]:
+    """Measure the LPIPS of pairs of images with one name in two sets."""
+    sides = options.a, options.b
+    (first, read_first), (second, read_second) = (open_named(path, split=options.split) for path in sides)
+    names = image_files.pair_up(first, second, folders=sides)
+
+    def side_by_side(index: int) -> np.ndarray:
+        name = names[index]
+        pair = [read_first(name), read_second(name)]
+        image_files.check_sizes([str(first[name]), str(second[name])], pair)
+        return np.concatenate(pair, axis=1)
+
+    device, network = device_of(options.device), lpips.load(options.network)
+    distance = PairedDistance(network.to(device))
+    pairs = Source(names, side_by_side, str(options.a))
+    with _bar(options, total=len(names), unit="pairs") as bar:
+        for batch, image in image_files.image_batches(pairs, batch=options.batch, workers=options.workers):
+            left, right = image.to(device).chunk(2, dim=3)
+            with _naming(f"{batch[0]} in {options.a}"):
+                distance.update(batch, left, right)
+            bar.advance(len(batch))
+    return [_complete(distance.compute(_bootstrap(options)), options, resize="none", **_split(options, *sides))]
+
+
+def diversity_results(options: argparse.Namespace) -> list[Result]:
+    """Measure the diversity of the samples of each label map."""
+    source, groups = open_groups(options.folder)
+    device, stems = device_of(options.device), list(groups)
+    metrics = SampleMetrics(lpips.load(options.network).to(device), classes=0, pairs=options.pairs, batch=options.batch)
+    sets = _read_ahead(lambda index: image_files.of_one_size(groups[stems[index]], source), len(stems), options)
+    for stem, image in zip(stems, sets, strict=True):
+        with _naming(f"{stem} in {source.title}"):
+            metrics.everything.update(stem, image_of(image, device=device))
+    return [_complete(result, options, resize="none") for result in metrics.compute(_bootstrap(options))]
+
+
+def region_results(options: argparse.Namespace) -> list[Result]:
+    """Measure mCSD and mOCD, mISD and mOISD of samples that differ in one class or instance."""
+    regions = open_regions(options.folder)
+    maps = RegionMaps(regions, options.labels, instances=options.instances, split=options.split, ignore=options.ignore)
+    metrics = SampleMetrics(
+        lpips.load(options.network).to(device_of(options.device)),
+        classes=1 + max((region.number for region in regions if region.kind == "class"), default=0),
+        ignore=maps.ignore,
+        pairs=options.pairs,
+        region=options.region,
+        batch=options.batch,
+    )
+    for region, stem, image, inside in _region_samples(maps, options):
+        with _naming(f"{stem} in {region.source.title}"):
+            if region.kind == "class":
+                metrics.classes.update(stem, image, inside, resampled=region.number)
+            else:
+                metrics.instances.update(stem, image, inside, instance=region.number)
+    results = metrics.compute(_bootstrap(options))
+    if not results:
+        raise ParamsError(f"all parts in {options.folder} are of classes {_listed(maps.ignore)}, which do not count")
+    return [_complete(result, options, resize="none", **_split(options, options.labels)) for result in results]
+
+
+def _region_samples(
+    maps: RegionMaps, options: argparse.Namespace
+) -> Iterator[tuple[ResampledRegion, str, Image, torch.Tensor]]:
+    """Yield the samples of each label map with the area that was resampled; label maps without it are left out."""
+    sets = [(region, stem) for region in maps.regions for stem in region.groups]
+
+    def read(index: int) -> tuple[ResampledRegion, str, np.ndarray, torch.Tensor]:
+        region, stem = sets[index]
+        inside = maps.inside(region, stem)
+        samples = image_files.of_one_size(region.groups[stem], region.source)
+        if samples.shape[1:3] != inside.shape:
+            size, expected = (f"{each[0]} x {each[1]}" for each in (samples.shape[1:3], inside.shape))
+            raise ImageError(f"the images of {stem} in {region.source.title} are {size}, but its map is {expected}")
+        return region, stem, samples, inside
+
+    device = device_of(options.device)
+    for region, stem, samples, inside in _read_ahead(read, len(sets), options):
+        if inside.any():
+            yield region, stem, image_of(samples, device=device), inside.to(device)
+
+
+def segmentation_results(options: argparse.Namespace) -> list[Result]:
+    """Measure mIoU and accuracy of predicted label maps against the true ones."""
+    sides, ignore = (options.predicted, options.truth), ignored(options.truth, options.ignore)
+    predicted, truth = (map_names(side, options.split) for side in sides)
+    names = image_files.pair_up(predicted, truth, folders=sides)
+    read_predicted, read_truth = (open_maps(side, split=options.split) for side in sides)
+
+    def read(index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        name = names[index]
+        paths = predicted[name], truth[name]
+        return _check_pair(read_predicted(name), read_truth(name), paths=paths, classes=options.classes, ignore=ignore)
+
+    protocol: dict[str, Any] = {"resize": "none", "ignore": ignore, **_split(options, options.truth)}
+    metric = Segmentation(classes=options.classes, ignore=ignore, protocol=protocol)
+    for name, (guess, real) in zip(names, _read_ahead(read, len(names), options), strict=True):
+        metric.update([name], guess, real)
+    results = list(metric.compute(_bootstrap(options)))
+    return results + (metric.per_class(_bootstrap(options)) if options.per_class else [])
+
+
+def _check_pair(
+    guess: torch.Tensor, real: torch.Tensor, *, paths: tuple[Path, Path], classes: int, ignore: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both label maps with a batch dimension, after checking that counted ids are those of classes."""
+    if guess.shape != real.shape:
+        size, expected = (f"{ids.shape[0]} x {ids.shape[1]}" for ids in (guess, real))
+        raise LabelError(f"{paths[0]} is {size}, but {paths[1]} is {expected}; make them of one size")
+    counted = ~torch.isin(real, torch.tensor(ignore, dtype=real.dtype))
+    forgotten = f"--ignore is {_listed(ignore)}; is --classes too small?" if ignore else "was --ignore forgotten?"
+    predicted = "what is predicted must be one of them; is --classes too small?"
+    for path, ids, remedy in ((paths[1], real[counted], forgotten), (paths[0], guess[counted], predicted)):
+        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < classes:
+            raise LabelError(
+                f"{path} has ids from {int(ids.min())} to {int(ids.max())} where they count, but there are "
+                f"{classes} classes (0 to {classes - 1}); {remedy}"
+            )
+    return guess.where(counted, 0)[None], real[None]
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+def _open_side(path: Path, options: argparse.Namespace) -> Source | Statistics:
+    if path.suffix == ".npz" and path.exists():
+        return Statistics.read(path)
+    return open_source(path, split=options.split)
+
+
+def _open_vectors(path: Path, options: argparse.Namespace) -> Source | Statistics:
+    """Open images, or statistics that hold Inception's features of the single images."""
+    side = _open_side(path, options)
+    if isinstance(side, Source):
+        return side
+    if side.vectors is None:
+        raise ParamsError(f"{path} holds no single vectors, as KID needs and pytorch-fid never keeps; give the images")
+    network, numbers = json.loads(side.protocol or "{}").get("network", inception.NAME), side.vectors.shape[1]
+    if (network, numbers) != (inception.NAME, inception.DIMENSIONS):
+        actual = f"{numbers} numbers of {network}, but KID is of {inception.DIMENSIONS} of {inception.NAME}"
+        raise ProtocolError(f"{path} holds vectors of {actual}; give the images")
+    return side
+
+
+def _inception(sides: Sequence[Source | Statistics], options: argparse.Namespace) -> nn.Module | None:
+    """Load Inception if a side consists of images."""
+    if not any(isinstance(side, Source) for side in sides):
+        return None
+    return inception.load().to(device_of(options.device))
+
+
+def _vectors(
+    side: Source | Statistics, network: nn.Module | None, options: argparse.Namespace
+) -> Iterator[tuple[Sequence[str] | None, torch.Tensor]]:
+    if isinstance(side, Statistics):
+        assert side.vectors is not None
+        yield None, side.vectors
+        return
+    assert network is not None
+    for names, image in _inception_batches(side, options):
+        yield names, inception.features(network, image)
+
+
+@contextmanager
+def _naming(title: str) -> Iterator[None]:
+    """Put the name of the images in front of an error."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{title}: {error}") from None
+
+
+def _inception_batches(source: Source, options: argparse.Namespace) -> Iterator[tuple[list[str], torch.Tensor]]:
+    """Yield batches of names and images, resized for Inception."""
+    batches = image_files.image_batches(source, batch=options.batch, workers=options.workers, resize=inception.resize)
+    with ProgressBar(source.title, total=len(source), unit="images", visible=sys.stderr.isatty()) as bar:
+        for names, image in batches:
+            yield names, image
+            bar.advance(len(names))
+
+
+def _read_ahead(read: Callable[[int], T], count: int, options: argparse.Namespace) -> Iterator[T]:
+    """Yield what belongs to each label map, read by threads."""
+    with _bar(options, total=count, unit="label maps") as bar:
+        for [item] in image_files.read_ahead(read, count, workers=options.workers, batch=1):
+            yield item
+            bar.advance()
+
+
+def _bar(options: argparse.Namespace, *, total: int, unit: str) -> ProgressBar:
+    return ProgressBar(options.metric, total=total, unit=unit, visible=sys.stderr.isatty())
+
+
+def _bootstrap(options: argparse.Namespace) -> Bootstrap:
+    return Bootstrap(seed=options.seed)
+
+
+def _real_split(options: argparse.Namespace) -> dict[str, str]:
+    return {"reference_split": options.split} if is_prepared(options.real) else {}
+
+
+def _split(options: argparse.Namespace, *sides: Path) -> dict[str, str]:
+    return {"split": options.split} if any(map(is_prepared, sides)) else {}
+
+
+def _complete(result: Result, options: argparse.Namespace, **fields: str) -> Result:
+    return result.with_protocol(fields | compute_protocol(device_of(options.device)))
+
+
+METRICS = {
+    "fid": fid_results,
+    "kid": kid_results,
+    "lpips": lpips_results,
+    "diversity": diversity_results,
+    "regions": region_results,
+    "segmentation": segmentation_results,
+}
