@@ -1,4 +1,4 @@
-"""The choices of the protocol that are ours."""
+"""The sections of params.yaml that the stage reads."""
 
 from pydantic import PositiveInt
 
@@ -8,24 +8,26 @@ from smis.metrics.image.sample_diversity import Pairing, RegionRule
 
 
 class EvaluateConfig(Config):
-    """How pairs are made and compared, how intervals are made, how speed is timed."""
+    """How samples are compared, how intervals are computed, how speed is measured."""
 
     network: NetworkName = "stlpips_alex"
-    """What compares two images. `lpips_alex` is the papers', for a file that `smis weights fetch alexnet` brings."""
+    """Compares two images. The papers use `lpips_alex`; it needs a file that `smis weights fetch alexnet` downloads."""
     pairs: Pairing = "consecutive"
-    """Neighboring samples of a label map, or all pairs of them."""
+    """Compare neighboring samples of a label map, or all pairs."""
     region: RegionRule = "mask"
     """How the area of a class or an instance is cut out for mCSD and mOCD, mISD and mOISD."""
     batch: PositiveInt = 32
+    """Images in a network at once."""
     resamples: PositiveInt = 1000
-    """Of the bootstrap over label maps."""
+    """Resamples of the bootstrap over label maps."""
     timed_batch: PositiveInt = 1
+    """Label maps per timed run."""
     timed_runs: PositiveInt = 50
-    """Each of the next label maps of the test split, from its beginning again where they run out."""
+    """Timed runs, each of the next label maps of the test split, starting over at its end."""
 
 
 class Params(Config):
-    """The sections that decide what is measured, and how."""
+    """The sections of the stage."""
 
     seed: int
     evaluate: EvaluateConfig

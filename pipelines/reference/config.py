@@ -9,17 +9,17 @@ from smis.metrics.image.embeddings import EmbeddingName
 
 
 class ReferenceConfig(Config):
-    """Which real images generated ones are compared with, and as what network sees them."""
+    """The real images that generated ones are compared with, and the network that compares them."""
 
     network: EmbeddingName = "stlpips_vgg16"
-    """`inception_fid` gives FID and KID as published; it needs a file that `smis weights fetch` brings."""
+    """`inception_fid` gives FID and KID as published; it needs a file that `smis weights fetch` downloads."""
     split: Literal["train", "validation", "test"] = "train"
     images: PositiveInt | None = Field(1000)
-    """How many, evenly spread over the split; null takes all."""
+    """Number of images, evenly spaced over the split; null takes all."""
     batch: PositiveInt = 32
 
 
 class Params(Config):
-    """The sections that decide the statistics."""
+    """The sections of the stage."""
 
     reference: ReferenceConfig

@@ -1,4 +1,4 @@
-"""Features of the real images, once per data set: the side of FID and KID that no system changes."""
+"""Compute the features of real images, with which FID, KID and their like compare generated ones."""
 
 import json
 import os
@@ -26,25 +26,25 @@ def main(dataset: str) -> None:
 
 
 def measure(split: Split, config: ReferenceConfig, *, title: str) -> Statistics:
-    """Return mean and covariance of the features, the features, and how they were made.
+    """Return the features of the real images, their mean and covariance, and the protocol.
 
     Raises:
         WeightsError: if the network's weights are missing.
     """
     embedding = embeddings.load(config.network, device_of(os.environ.get("SMIS_DEVICE")))
-    numbers = spread(len(split), config.images)
-    moments, kept = Moments(embedding.dimensions), []
-    with ProgressBar(title, total=len(numbers), unit="images") as bar:
-        for start in range(0, len(numbers), config.batch):
-            chosen = numbers[start : start + config.batch]
-            kept.append(embedding.of(split.batch(chosen).image))
-            moments.update(kept[-1])
+    indices = spread(len(split), config.images)
+    moments, features = Moments(embedding.dimensions), []
+    with ProgressBar(title, total=len(indices), unit="images") as bar:
+        for start in range(0, len(indices), config.batch):
+            chosen = indices[start : start + config.batch]
+            features.append(embedding.of(split.batch(chosen).image))
+            moments.update(features[-1])
             bar.advance(len(chosen))
     protocol = {**embeddings.protocol(config.network), "reference_split": config.split}
-    return replace(moments.statistics(json.dumps(protocol)), vectors=torch.cat(kept))
+    return replace(moments.statistics(json.dumps(protocol)), vectors=torch.cat(features))
 
 
-def spread(there: int, wanted: int | None) -> np.ndarray:
-    """Choose `wanted` of the positions 0 to `there` - 1 at even distances, or all."""
-    count = min(there, wanted or there)
-    return np.arange(count) * there // count
+def spread(length: int, limit: int | None) -> np.ndarray:
+    """Return at most `limit` evenly spaced indices of `length` items, or all."""
+    count = min(length, limit or length)
+    return np.arange(count) * length // count

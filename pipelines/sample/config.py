@@ -6,19 +6,20 @@ from smis.core.config import Config
 
 
 class SampleConfig(Config):
-    """How many pictures."""
+    """How many images are generated."""
 
     label_maps: PositiveInt = 24
-    """Test label maps of which many pictures are made, chosen to show every class."""
+    """Test label maps with many samples, chosen to show every class."""
     samples: PositiveInt = 20
-    """Pictures of each that vary everything, and for each of its classes, that vary this class only."""
+    """Samples per label map that vary everything, and per class of it that vary this class only."""
     instances: NonNegativeInt = 8
-    """Instances of each that are varied alone too, at most so many, drawn at random; 0 leaves mISD and mOISD out."""
+    """Most instances per label map that are varied alone, chosen at random; 0 leaves mISD and mOISD out."""
     batch: PositiveInt = 20
+    """Images that are synthesized at once."""
 
 
 class Params(Config):
-    """The sections that decide what is sampled."""
+    """The sections of the stage."""
 
     seed: int
     sample: SampleConfig

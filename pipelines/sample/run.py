@@ -1,4 +1,4 @@
-"""Sample a trained system: a picture of each test label map, many that vary everything, one class, one instance."""
+"""Generate an image of each test label map, and for some many that vary everything, one class or one instance."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,17 @@ from smis.training.export import Trained, load_system
 
 
 def main(dataset: str, system: str) -> None:
-    """Sample one cell of the table."""
+    """Write runs/DATASET/SYSTEM/samples."""
     params = read(Params)
     device = usable_device(os.environ.get("SMIS_DEVICE"))
     trained = load_system(Path("runs") / dataset / system / "checkpoint.safetensors", SYSTEMS)
-    _Cell(trained, Prepared(Path("data") / dataset), params, device=device).write(
+    _SampleFiles(trained, Prepared(Path("data") / dataset), params, device=device).write(
         Path("runs") / dataset / system / "samples", title=f"sampling {system} on {dataset}"
     )
 
 
-class _Cell:
-    """The plans of one cell."""
+class _SampleFiles:
+    """The label maps, classes and instances that are sampled, and the files of their samples."""
 
     def __init__(self, trained: Trained, data: Prepared, params: Params, *, device: torch.device) -> None:
         self._config, self._data = params.sample, data
@@ -41,7 +41,7 @@ class _Cell:
         self._sampler = Sampler(system, seed=params.seed, batch=params.sample.batch, device=device)
         present = [counts.nonzero()[0].tolist() for counts in self._test.pixels]
         self._chosen = {index: present[index] for index in covering(present, params.sample.label_maps)}
-        self._instances = {index: self._drawn_instances(index, seed=params.seed) for index in self._chosen}
+        self._instances = {index: self._choose_instances(index, seed=params.seed) for index in self._chosen}
 
     def write(self, folder: Path, *, title: str) -> None:
         parts = sum(map(len, [*self._chosen.values(), *self._instances.values()]))
@@ -54,9 +54,9 @@ class _Cell:
             if any(self._instances.values()):
                 self._file(beside / "instances.arrow", self._one_instance(), bar)
 
-    def _file(self, path: Path, made: Iterable[SampleRow], bar: ProgressBar) -> None:
+    def _file(self, path: Path, samples: Iterable[SampleRow], bar: ProgressBar) -> None:
         def rows() -> Iterator[SampleRow]:
-            for row in made:
+            for row in samples:
                 yield row
                 bar.advance(note=path.stem)
 
@@ -83,9 +83,9 @@ class _Cell:
                 one = self._test.batch([index])
                 yield from self._sampler.vary_instance(one, chosen=chosen, samples=self._config.samples)
 
-    def _drawn_instances(self, index: int, *, seed: int) -> list[int]:
-        """Choose among a label map's instances; one that is all there is tells nothing of instances."""
+    def _choose_instances(self, index: int, *, seed: int) -> list[int]:
+        """Choose among a label map's instances; a single instance is left out, as nothing lies outside it."""
         one = self._test.batch([index])
-        there = one.instances.unique()
-        order = torch.randperm(len(there), generator=generator(seed, "instances", one.keys[0]))
-        return sorted(there[order[: self._config.instances]].tolist()) if len(there) > 1 else []
+        instances = one.instances.unique()
+        order = torch.randperm(len(instances), generator=generator(seed, "instances", one.keys[0]))
+        return sorted(instances[order[: self._config.instances]].tolist()) if len(instances) > 1 else []

@@ -5,6 +5,6 @@ from smis.metrics.segmenter import SegmenterConfig
 
 
 class Params(Config):
-    """The sections that decide what is learned."""
+    """The sections of the stage."""
 
     segmenter: SegmenterConfig

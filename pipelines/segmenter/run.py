@@ -1,4 +1,4 @@
-"""Find out how well a segmentation network does on the real images of the test split; first train it, if it is ours."""
+"""Train a segmentation network, or take a published one, and measure it on the real images of the test split."""
 
 import os
 from dataclasses import replace
@@ -13,7 +13,7 @@ from smis.core.progress import ProgressBar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
-from smis.metrics.image.features import device_name, device_of
+from smis.metrics.image.features import compute_protocol, device_of
 from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
@@ -40,7 +40,7 @@ def main(dataset: str) -> None:
 
 
 def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device) -> Segmenter:
-    """Train a network of our own on the real images of the training split."""
+    """Train a network on the real images of the training split."""
     network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(config.seed))
     split = data.split("train")
     batches = (batch.to(device) for batch in Loader(split, batch=config.batch, seed=config.seed).from_step(0))
@@ -52,24 +52,22 @@ def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], dev
             config,
             device=device,
             weights=class_weights(split.pixels.sum(axis=0), ignore=data.ignored),
-            after=lambda loss: bar.advance(note=f"loss {loss:.3f}"),
+            on_step=lambda loss: bar.advance(note=f"loss {loss:.3f}"),
         )
     return trained(network, config, facts=facts)
 
 
 def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device: torch.device) -> list[Result]:
-    """Return mIoU and accuracy on real images, under names that say so."""
-    how = {"split": split.name, "device": device_name(device), "precision": "float32"}
-    found = Segmentation(
-        classes=len(split.header.classes), ignore=segmenter.ignored, protocol={**segmenter.protocol, **how}
-    )
+    """Return `mIoU_real` and `accuracy_real`."""
+    protocol = {**segmenter.protocol, "split": split.name, **compute_protocol(device)}
+    metric = Segmentation(classes=len(split.header.classes), ignore=segmenter.ignored, protocol=protocol)
     starts = range(0, len(split), config.batch)
     with ProgressBar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
         for start in starts:
-            here = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
-            found.update(here.keys, segmenter.predict(here.image), here.labels)
+            batch = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
+            metric.update(batch.keys, segmenter.predict(batch.image), batch.labels)
             bar.advance()
-    return [replace(result, name=f"{result.name}_real") for result in found.compute(Bootstrap(seed=config.seed))]
+    return [replace(result, name=f"{result.name}_real") for result in metric.compute(Bootstrap(seed=config.seed))]
 
 
 def _seed(seed: int) -> int:

@@ -25,12 +25,13 @@ from smis.cli.image_sets import (
     open_source,
 )
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
+from smis.core.images import to_image
 from smis.core.progress import ProgressBar
 from smis.core.shapes import Image
 from smis.metrics import image_files
 from smis.metrics.image import fid, inception, lpips
 from smis.metrics.image.feature_statistics import Statistics
-from smis.metrics.image.features import compute_protocol, device_of, image_of
+from smis.metrics.image.features import compute_protocol, device_of
 from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.image_files import Source
 from smis.metrics.kid import KernelDistance
@@ -101,7 +102,7 @@ def diversity_results(options: argparse.Namespace) -> list[Result]:
     sets = _read_ahead(lambda index: image_files.of_one_size(groups[stems[index]], source), len(stems), options)
     for stem, image in zip(stems, sets, strict=True):
         with _naming(f"{stem} in {source.title}"):
-            metrics.everything.update(stem, image_of(image, device=device))
+            metrics.everything.update(stem, to_image(image, device=device))
     return [_complete(result, options, resize="none") for result in metrics.compute(_bootstrap(options))]
 
 
@@ -147,7 +148,7 @@ def _region_samples(
     device = device_of(options.device)
     for region, stem, samples, inside in _read_ahead(read, len(sets), options):
         if inside.any():
-            yield region, stem, image_of(samples, device=device), inside.to(device)
+            yield region, stem, to_image(samples, device=device), inside.to(device)
 
 
 def segmentation_results(options: argparse.Namespace) -> list[Result]:

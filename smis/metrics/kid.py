@@ -1,4 +1,4 @@
-"""KID: distance between two sets of images by a kernel on a network's features, unbiased on few images too.
+"""Kernel distance between two sets of images: KID, unbiased for few images too.
 
 Binkowski et al., "Demystifying MMD GANs" (ICLR 2018), section 4: the squared maximum mean discrepancy (Gretton et al.,
 "A Kernel Two-Sample Test", JMLR 2012, Eq. 3) with k(x, y) = (x·y / d + 1)³, averaged over random subsets.
@@ -21,19 +21,24 @@ from smis.metrics.image.result import Bootstrap, Result
 
 SUBSETS = 100
 SUBSET = 1000
-"""Images of a subset; fewer where a set has fewer."""
+"""Images per subset; fewer if a set has fewer."""
 
 Vectors = Float[Tensor, "n d"]
 Rows = Int[Tensor, "subsets rows"]
 
 
 def kernel(first: Float[Tensor, "n d"], second: Float[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-    """Return (x·y / d + 1)³ of every pair: products in the vectors' own precision, what follows in float64."""
+    """Return (x·y / d + 1)³ of every pair: products in the precision of the vectors, the rest in float64.
+
+    Example:
+        >>> kernel(torch.ones(1, 4), torch.zeros(2, 4)).tolist()
+        [[1.0, 1.0]]
+    """
     return ((first @ second.T).double() / first.shape[1] + 1) ** 3
 
 
 def discrepancy(real: Vectors, fake: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
-    """Return the unbiased squared discrepancy of two sets of one size, and each fake image's influence on it.
+    """Return the unbiased squared discrepancy of two sets of equal size, and the influence of each fake image on it.
 
     The value may be negative. Influences have the mean 0; their standard deviation over the root of n is the value's
     over other draws of the fake images.
@@ -48,7 +53,7 @@ def discrepancy(real: Vectors, fake: Vectors) -> tuple[float, Float64[Tensor, " 
 
 
 def subsets(images: int, *, size: int, count: int, seed: int, side: str) -> Rows:
-    """Draw `count` subsets of `size` rows each, without a row twice in one."""
+    """Return `count` random subsets of `size` rows, without replacement."""
     numbers = generator(seed, "kid", side)
     return torch.stack([torch.randperm(images, generator=numbers)[:size] for _ in range(count)])
 
@@ -61,9 +66,14 @@ def measure(
     batch: int = 32,
     seed: int = 0,
 ) -> Result:
-    """Return `kid` of two sets of images (-1..1, any size; all at once, or in batches, also with names).
+    """Return KID of two sets of images.
 
-    They are resized as for FID.
+    Args:
+        real: Images, -1..1, of any size: all at once, in batches, or in batches with names.
+        fake: The same.
+        network: By default `inception.load()`; images are resized as for FID and moved to its device.
+        batch: Images in the network at once.
+        seed: Of the subsets and the bootstrap.
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
@@ -79,7 +89,22 @@ def measure(
 
 
 class KernelDistance:
-    """Gather the features of real images, and of generated ones, one for each label map."""
+    """Kernel distance between the features of generated images and of real ones.
+
+    Args:
+        name: What the value is called.
+        protocol: How the features were computed.
+        count: Number of subsets.
+        size: Images per subset.
+        device: Where the kernel is computed.
+
+    Example:
+        >>> metric = KernelDistance("kid", {}, count=10, size=4)
+        >>> metric.update_real(torch.randn(8, 3))
+        >>> metric.update(torch.randn(6, 3))
+        >>> metric.compute(Bootstrap(resamples=10)).protocol["subset_images"]
+        4
+    """
 
     def __init__(
         self, name: str, protocol: dict[str, Any], *, count: int = SUBSETS, size: int = SUBSET, device: str = "cpu"
@@ -89,23 +114,23 @@ class KernelDistance:
         self._real, self._fake = NamedVectors(), NamedVectors()
 
     def update_real(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add real images' features.
+        """Add the features of real images.
 
         Raises:
-            ImageError: if some are not finite.
+            ImageError: if a number is not finite.
         """
         self._real.update(features, keys)
 
     def update(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add generated images' features; with the images' names, no order of them moves the value.
+        """Add the features of generated images; with names, the value does not depend on their order.
 
         Raises:
-            ImageError: if some are not finite.
+            ImageError: if a number is not finite.
         """
         self._fake.update(features, keys)
 
     def merge(self, other: "KernelDistance") -> None:
-        """Take over what another process gathered; an image that both have, as of the whole reference, counts once.
+        """Add what another process gathered; an image of both, as when each has the whole reference, counts once.
 
         Raises:
             ParamsError: if images have no names.
@@ -114,7 +139,7 @@ class KernelDistance:
         self._fake.merge(other._fake)
 
     def compute(self, bootstrap: Bootstrap) -> Result:
-        """Return the mean over subsets; the interval says what other generated images would have given.
+        """Return the mean over subsets; the interval is over generated images.
 
         Raises:
             ParamsError: if a side has fewer than 2 images.
@@ -124,8 +149,8 @@ class KernelDistance:
             raise ParamsError(f"a set of {size} image{'s' * (size != 1)} has no pairs; at least 2 are needed")
         real, fake = self._real.vectors().to(self._device), self._fake.vectors().to(self._device)
         values, influences = np.zeros(self._count), torch.zeros(2, len(fake), dtype=torch.float64)
-        drawn = zip(self._rows(real, size, bootstrap, "real"), self._rows(fake, size, bootstrap, "fake"), strict=True)
-        for number, (of_real, of_fake) in enumerate(drawn):
+        rows = zip(self._rows(real, size, bootstrap, "real"), self._rows(fake, size, bootstrap, "fake"), strict=True)
+        for number, (of_real, of_fake) in enumerate(rows):
             values[number], influence = discrepancy(real[of_real], fake[of_fake])
             influences[:, of_fake] += torch.stack([influence.cpu(), torch.ones(size, dtype=torch.float64)])
         value = float(values.mean())
@@ -137,11 +162,11 @@ class KernelDistance:
 
     def _protocol_of(self, size: int, bootstrap: Bootstrap) -> dict[str, Any]:
         counts = {**self._fake.protocol(), "samples": 1, "reference_images": len(self._real)}
-        drawn = {"subsets": self._count, "subset_images": size}
-        return {**self._protocol, **counts, **drawn, "kernel": "(x·y / d + 1)³", **bootstrap.to_first_order}
+        sizes = {"subsets": self._count, "subset_images": size}
+        return {**self._protocol, **counts, **sizes, "kernel": "(x·y / d + 1)³", **bootstrap.to_first_order}
 
 
 def _means(influences: Float64[Tensor, "2 n"]) -> Float[ndarray, " n"]:
-    """An image's influence is the mean over the subsets that it was in; it has none where it was in none."""
+    """Return each image's mean influence over the subsets that contain it, 0 if none does."""
     sums, counts = influences
     return (sums / counts.clamp(min=1)).numpy()

@@ -74,7 +74,7 @@ def trained(network: nn.Module, config: UnetConfig, *, facts: dict[str, Any], ch
     """Put a trained network behind the interface; `facts` names the data set's classes, and those `ignored`."""
     return Segmenter(
         name=config.encoder,
-        find=partial(unet.find, network),
+        find=partial(unet.predict, network),
         ignored=frozenset(facts.get("ignored", ())),
         facts={**facts, "config": config.model_dump(mode="json", include=set(UnetConfig.model_fields))},
         tensors=network.state_dict(),

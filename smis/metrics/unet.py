@@ -1,4 +1,4 @@
-"""A small segmentation network of our own, for data sets whose published segmenter cannot be had.
+"""A small segmentation network, trained here, for data sets without a published segmenter.
 
 Ronneberger et al., "U-Net" (MICCAI 2015) with a light encoder of segmentation-models-pytorch, from scratch.
 """
@@ -20,27 +20,27 @@ from smis.core.errors import ParamsError
 from smis.core.shapes import Image, LabelMap
 
 _RAREST = 1e-4
-"""A class of a smaller share weighs no more than one of this share."""
+"""Classes with a smaller share of the pixels weigh as much as one with this share."""
 
 ClassWeights = Float[Tensor, " classes"]
 
 
 class UnetConfig(Config):
-    """How large the network is, and how long it learns."""
+    """The size of the network and its training."""
 
     encoder: Literal["resnet18", "mobilenet_v2"] = "resnet18"
     depth: int = Field(4, ge=3, le=5)
-    """How often the encoder halves the image."""
+    """Number of times the encoder halves the image."""
     width: int = Field(128, ge=16)
-    """Channels of the decoder's first stage; each next has half as many."""
+    """Channels of the decoder's first stage; each next stage has half as many."""
     steps: PositiveInt = 260
     batch: PositiveInt = 16
     learning_rate: PositiveFloat = 3e-3
-    """The highest of the one-cycle schedule."""
+    """Maximum of the one-cycle schedule."""
     weight_decay: float = Field(1e-2, ge=0)
 
     def build(self, *, classes: int, height: int, width: int, seed: int) -> nn.Module:
-        """Make the network with weights that the seed decides.
+        """Build the network with random weights.
 
         Raises:
             ParamsError: if the images cannot be halved `depth` times.
@@ -71,40 +71,42 @@ def train(
     *,
     device: torch.device,
     weights: ClassWeights,
-    after: Callable[[float], None] = lambda loss: None,
+    on_step: Callable[[float], None] = lambda loss: None,
 ) -> None:
-    """Learn to find the label map of real images, by cross-entropy; `after` hears the loss of every step.
+    """Train on real images and their label maps with cross-entropy; `on_step` gets the loss of every step.
 
-    Smith and Topin, "Super-Convergence" (2018): one cycle of the learning rate, the fastest way to a good network.
+    Smith and Topin, "Super-Convergence" (2018): one cycle of the learning rate.
     """
     network.to(device).train()
-    counts = weights.to(device)
+    weights = weights.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
     )
     for batch in islice(batches, config.steps):
-        here = batch.to(device)
-        scores = network(here.image.contiguous(memory_format=torch.channels_last))
-        loss = _weighted(scores, here.labels, counts)
+        batch = batch.to(device)
+        scores = network(batch.image.contiguous(memory_format=torch.channels_last))
+        loss = _weighted(scores, batch.labels, weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        after(loss.item())
+        on_step(loss.item())
     network.eval()
 
 
 def _weighted(scores: Tensor, labels: LabelMap, weights: ClassWeights) -> Tensor:
-    """Average over what weighs something; 0 where nothing does, not 0 / 0."""
+    """Average over the pixels by weight; 0, not 0 / 0, if all weights are 0."""
     total = F.cross_entropy(scores, labels, weight=weights, reduction="sum")
     return total / weights[labels].sum().clamp(min=1e-6)
 
 
 def class_weights(pixels: Int[ndarray, " classes"], *, ignore: Collection[int] = ()) -> ClassWeights:
-    """Weigh a pixel by one over the root of its class's share, so that a rare class is learned in few steps.
+    """Return a weight per class, one over the root of its share, so that a rare class is learned in few steps.
 
-    `pixels` counts those of each class in the training images. Classes without any, and `ignore`, weigh nothing.
+    Args:
+        pixels: Pixels of each class in the training images; a class without any has the weight 0.
+        ignore: Ids with the weight 0.
     """
     shares = torch.from_numpy(pixels / pixels.sum()).float()
     weights = torch.where(shares > 0, shares.clamp(min=_RAREST).rsqrt(), 0.0)
@@ -112,6 +114,6 @@ def class_weights(pixels: Int[ndarray, " classes"], *, ignore: Collection[int] =
     return weights
 
 
-def find(network: nn.Module, image: Image) -> LabelMap:
+def predict(network: nn.Module, image: Image) -> LabelMap:
     """Return the likeliest class of each pixel."""
     return network(image.contiguous(memory_format=torch.channels_last)).argmax(dim=1)

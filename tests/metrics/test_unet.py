@@ -7,7 +7,7 @@ from torch import nn
 
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
-from smis.metrics.unet import UnetConfig, class_weights, find, train
+from smis.metrics.unet import UnetConfig, class_weights, predict, train
 
 SMALL = UnetConfig.model_validate({"depth": 3, "width": 16, "steps": 20, "batch": 8})
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def trained(config: UnetConfig = SMALL) -> torch.nn.Module:
 
 def test_it_finds_bright_discs() -> None:
     batch = next(discs(seed=1))
-    assert (find(trained(), batch.image) == batch.labels).float().mean() > 0.95
+    assert (predict(trained(), batch.image) == batch.labels).float().mean() > 0.95
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
@@ -61,7 +61,7 @@ def test_pixels_without_weight_teach_nothing(weights: list[float]) -> None:
     batch, one = next(discs()), SMALL.model_copy(update={"steps": 1})
     network, losses = SMALL.build(classes=2, height=32, width=32, seed=0), []
     scores = SMALL.build(classes=2, height=32, width=32, seed=0).train()(batch.image)
-    train(network, iter([batch]), one, device=CPU, weights=torch.tensor(weights), after=losses.append)
+    train(network, iter([batch]), one, device=CPU, weights=torch.tensor(weights), on_step=losses.append)
     expected = nn.functional.cross_entropy(scores, batch.labels, ignore_index=0) if any(weights) else torch.tensor(0.0)
     assert losses == [pytest.approx(expected.item(), rel=1e-4)]
     assert all(parameter.isfinite().all() for parameter in network.parameters())

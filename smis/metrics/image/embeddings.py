@@ -1,4 +1,4 @@
-"""Networks that turn an image into one vector, for distances between sets of images, and what these are called."""
+"""Networks that compute one feature vector per image, for Fréchet and kernel distances, and the names of these."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ NAMES: dict[str, tuple[str, str]] = {
     "inception_fid": ("fid", "kid"),
     "stlpips_vgg16": ("fd_stlpips_vgg", "kd_stlpips_vgg"),
 }
-"""What the Fréchet and the kernel distance are called: FID and KID are Inception's alone."""
+"""Names of the Fréchet and the kernel distance by network; only Inception gives FID and KID."""
 _SCALE = 20
-"""Brings the features of ST-LPIPS to the size of Inception's, for which the kernel of KID was made."""
+"""Divides the features of ST-LPIPS, so that they have the size of Inception's, for which KID's kernel was made."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """A network with its weights: `of(image)` gives (b, dimensions) vectors on the CPU."""
+    """A network with its weights: `of(image)` returns (b, dimensions) vectors on the CPU."""
 
     dimensions: int
     of: Callable[[Image], Float[Tensor, "b d"]]
@@ -46,7 +46,7 @@ def load(name: EmbeddingName, device: torch.device) -> Embedding:
 
 
 def protocol(name: EmbeddingName) -> dict[str, str]:
-    """Say what both sides of a distance must share."""
+    """Return what both sides of a distance must share."""
     if name == "inception_fid":
         return inception.protocol()
     return {
@@ -59,5 +59,4 @@ def protocol(name: EmbeddingName) -> dict[str, str]:
 
 def _pooled(network: PerceptualDistance, image: Image) -> Float[Tensor, "b d"]:
     with torch.inference_mode():
-        here = image.to(network.shift.device)
-        return (network.layers(here)[-1].mean(dim=(2, 3)) / _SCALE).cpu()
+        return (network.layers(image.to(network.shift.device))[-1].mean(dim=(2, 3)) / _SCALE).cpu()

@@ -1,7 +1,4 @@
-"""Many vectors as one Gaussian: mean and covariance, gathered as they come, and stored as pytorch-fid does.
-
-Everything here is float64; files are those of pytorch-fid (`mu`, `sigma`).
-"""
+"""Mean and covariance of features in float64: gathered in a stream, stored in pytorch-fid's files (`mu`, `sigma`)."""
 
 import json
 import zipfile
@@ -19,7 +16,7 @@ from torch import Tensor
 
 from smis.core.errors import ParamsError, ShardError
 from smis.core.files import written
-from smis.metrics.image.features import refuse_strange
+from smis.metrics.image.features import check_finite
 
 Mean = Float64[Tensor, " d"]
 Covariance = Float64[Tensor, "d d"]
@@ -30,10 +27,10 @@ _FIELDS = ("mu", "sigma", "count", "protocol", "vectors")
 
 @dataclass(frozen=True)
 class Statistics:
-    """A Gaussian, how many images it was made from (0: the file does not say), and how.
+    """Mean and covariance of features, the number of images (0: not known), and the protocol as JSON.
 
     Raises:
-        ParamsError: if a number is not finite: a distance from NaN would pass for any number.
+        ParamsError: if a number is not finite.
     """
 
     mean: Mean
@@ -41,7 +38,7 @@ class Statistics:
     count: int = 0
     protocol: str = ""
     vectors: Float[Tensor, "n d"] | None = None
-    """What they were made from, where that was kept: a kernel distance needs it."""
+    """The features themselves, if they were kept; a kernel distance needs them."""
 
     def __post_init__(self) -> None:
         for name, numbers in {"mu": self.mean, "sigma": self.covariance, "vectors": self.vectors}.items():
@@ -49,10 +46,10 @@ class Statistics:
                 raise ParamsError(f"{name} has values that are not finite")
 
     def write(self, path: Path) -> None:
-        """Write pytorch-fid's file, and beside its two arrays `count`, `protocol` and, where there are any, `vectors`.
+        """Write pytorch-fid's file, with `count`, `protocol` and `vectors`, if there are any, beside its two arrays.
 
         Raises:
-            DiskError: if the place cannot be written.
+            DiskError: if the file cannot be written.
         """
         mu, sigma = self.mean.numpy(), self.covariance.numpy()
         arrays = {"mu": mu, "sigma": sigma, "count": np.array(self.count), "protocol": np.array(self.protocol)}
@@ -100,7 +97,7 @@ def _protocol(text: str) -> str:
 
 
 def _arrays(file: BinaryIO) -> dict[str, ndarray]:
-    """Read what is asked for; numpy's own words about other files name what nobody should try."""
+    """Read the known arrays; numpy's own message for other files suggests to unpickle them."""
     if not zipfile.is_zipfile(file):
         raise ValueError("it is no .npz file")
     file.seek(0)
@@ -124,9 +121,15 @@ def _numbers(arrays: Mapping[str, ndarray], name: str) -> ndarray:
 
 
 class Moments:
-    """Gather mean and covariance of vectors as they come; memory does not depend on how many.
+    """Gather mean and covariance of vectors in a stream; memory does not depend on their number.
 
     Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance" (1983), Eq. 2.1: merging is exact.
+
+    Example:
+        >>> moments = Moments(2)
+        >>> moments.update(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
+        >>> moments.statistics().covariance.tolist()
+        [[2.0, 0.0], [0.0, 0.0]]
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -138,15 +141,15 @@ class Moments:
         """Add a batch of vectors.
 
         Raises:
-            ImageError: if some are not finite.
+            ImageError: if a number is not finite.
         """
         vectors = features.double().cpu()
-        refuse_strange(vectors)
+        check_finite(vectors)
         mean = vectors.mean(dim=0)
         self._add(len(vectors), mean, (vectors - mean).T @ (vectors - mean))
 
     def merge(self, other: "Moments") -> None:
-        """Add what another process gathered, of other images: one that both have seen would count twice."""
+        """Add what another process gathered of other images; an image of both would count twice."""
         self._add(other.count, other._mean, other._scatter)
 
     def statistics(self, protocol: str = "") -> Statistics:

@@ -1,4 +1,4 @@
-"""Pictures as they lie on disk -> a network's features, a batch at a time."""
+"""Images in batches, and their features, gathered in any order and by any number of processes."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,22 +14,22 @@ from smis.core.shapes import Image
 from smis.metrics.image.result import of_maps
 
 AnyImage = Float[Tensor, "_ 3 _ _"]
-"""Images of -1..1 of any number and size."""
+"""Images, -1..1, of any number and size."""
 Named = tuple[Sequence[str], AnyImage]
-"""Images with their names."""
+"""Names and images."""
 Images = AnyImage | Iterable[AnyImage] | Iterable[Named]
-"""All images at once, or in batches, with their names or without."""
+"""All images at once, or in batches, with or without their names."""
 
 
 def device_of(name: str | None = None) -> torch.device:
-    """Choose where to compute, a GPU where there is one, in whole float32: TF32 moves a distance in its third digit."""
-    # the older name of the switch: once the newer is used, torch.export fails for the rest of the process
+    """Return the device, by default a GPU if there is one; TF32 is turned off, which changes the third digit of FID."""
+    # after use of the newer switch, torch.export fails for the rest of the process
     torch.backends.cudnn.allow_tf32 = False
     return usable_device(name)
 
 
 def device_name(device: torch.device) -> str:
-    """Name the machine's part that computes."""
+    """Return the name of the GPU, or `cpu`."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
@@ -39,23 +39,26 @@ def compute_protocol(device: torch.device) -> dict[str, str]:
 
 
 def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch: int) -> list[Float[Tensor, "b _ _ _"]]:
-    """Compute every layer for all images with at most `batch` of them in the network at once."""
+    """Return each layer of all images, with at most `batch` images in the network at once."""
     with torch.inference_mode():
         parts = [network(piece) for piece in image.split(batch)]
     return [torch.cat(layers) for layers in zip(*parts, strict=True)]
 
 
 def as_batches(images: Images, *, batch: int) -> Iterator[tuple[Sequence[str] | None, AnyImage]]:
-    """Give images `batch` at a time, or in the batches that they come in, with their names where they have any."""
+    """Yield (names or None, images): a tensor `batch` images at a time, others in the batches that they come in."""
     for part in images.split(batch) if isinstance(images, Tensor) else images:
         yield part if isinstance(part, tuple) else (None, part)
 
 
 class NamedVectors:
-    """Keep vectors by the names of their images; with a `limit`, only so many, chosen by their names alone.
+    """Feature vectors by the names of their images.
 
-    What is kept, and in what order, does not depend on who came first: processes that merge agree with one alone.
-    Vectors without names count on from those that came before; they cannot be merged, nor compared pair by pair.
+    Contents and order depend on the names only, so that processes that merge agree with one alone. Vectors without
+    names are numbered in their order; they cannot be merged, nor compared in pairs.
+
+    Args:
+        limit: Most vectors that are stored, chosen by the hash of their names; None stores all.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -63,28 +66,28 @@ class NamedVectors:
         self.named = True
         self._seen = 0
         self._keys: list[str] = []
-        self._parts: list[Float[Tensor, "_ d"]] = []
+        self._batches: list[Float[Tensor, "_ d"]] = []
 
     def __len__(self) -> int:
-        """Count all that were seen, kept or not."""
+        """Return the number of images, stored or not."""
         return self._seen
 
     def update(self, vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-        """Add a batch.
+        """Add the vectors of a batch.
 
         Raises:
-            ImageError: if some are not finite.
+            ImageError: if a number is not finite.
         """
-        refuse_strange(vectors, keys)
+        check_finite(vectors, keys)
         self.named = self.named and keys is not None
         self._keys += keys if keys is not None else [f"{self._seen + row:012d}" for row in range(len(vectors))]
-        self._parts.append(vectors.cpu())
+        self._batches.append(vectors.cpu())
         self._seen += len(vectors)
         if self._limit and len(self._keys) >= 2 * self._limit:
             self._thin()
 
     def merge(self, other: "NamedVectors") -> None:
-        """Take over what another process gathered, but for images that are here too.
+        """Add what another process gathered, without images that are present in both.
 
         Raises:
             ParamsError: if images have no names.
@@ -96,40 +99,40 @@ class NamedVectors:
                 "features without names of their images cannot be merged: whether two processes saw one image is not "
                 "known; give `update` the images' names"
             )
-        here = self.shared(other)
-        rows = [row for row, key in enumerate(other._keys) if key not in here]
+        shared = self.shared(other)
+        rows = [row for row, key in enumerate(other._keys) if key not in shared]
         self._keys += [other._keys[row] for row in rows]
-        self._parts.append(torch.cat(other._parts)[rows])
+        self._batches.append(torch.cat(other._batches)[rows])
         self._seen += other._seen - len(other._keys) + len(rows)
 
     def shared(self, other: "NamedVectors") -> set[str]:
-        """Return the names that both have kept."""
+        """Return the names that both store."""
         return set(self._keys) & set(other._keys)
 
     def vectors(self) -> Float[Tensor, "n d"]:
-        """Return what is kept, by name."""
+        """Return the stored vectors, sorted by name."""
         self._thin()
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
-        return torch.cat(self._parts)[order]
+        return torch.cat(self._batches)[order]
 
     def protocol(self) -> dict[str, Any]:
-        """Say how many images there are, and which are kept, where they have names."""
+        """Return the number of images, and a digest of the stored names if there are any."""
         self._thin()
         return of_maps(self._keys, named=self.named) | {"label_maps": self._seen}
 
     def _thin(self) -> None:
         if not self._limit or len(self._keys) <= self._limit:
             return
-        chosen = sorted(range(len(self._keys)), key=lambda row: _number(self._keys[row]))[: self._limit]
-        self._parts = [torch.cat(self._parts)[chosen]]
+        chosen = sorted(range(len(self._keys)), key=lambda row: _hash(self._keys[row]))[: self._limit]
+        self._batches = [torch.cat(self._batches)[chosen]]
         self._keys = [self._keys[row] for row in chosen]
 
 
-def refuse_strange(vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-    """Let a single NaN or infinite number spoil no statistics.
+def check_finite(vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
+    """Check that all numbers are finite.
 
     Raises:
-        ImageError: if there is one; the message names the image, where it has a name.
+        ImageError: naming the first image with a NaN or an infinite number.
     """
     if vectors.isfinite().all():
         return
@@ -138,6 +141,6 @@ def refuse_strange(vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = N
     raise ImageError(f"the features of {which} are not finite; the image itself, or the model that made it, has NaN")
 
 
-def _number(key: str) -> bytes:
-    """A hash is as good as a draw, and everyone draws the same."""
+def _hash(key: str) -> bytes:
+    """Return a hash: as good as a random number, and the same in every process."""
     return hashlib.blake2b(key.encode(), digest_size=8).digest()

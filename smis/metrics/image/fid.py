@@ -1,7 +1,9 @@
-"""FID: distance between two sets of images, each seen as one Gaussian of a network's features.
+"""Fréchet distance between two sets of images, each modeled as one Gaussian of a network's features.
+
+d² = |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½), in squared units of the features; 0 for equal Gaussians.
 
 Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium" (NeurIPS 2017),
-Eq. 6. It is called `fid` where the network is Inception on pytorch-fid's weights, and by the network's name else.
+Eq. 6. It is called `fid` for Inception with pytorch-fid's weights, and after the network otherwise. Sums are float64.
 """
 
 import json
@@ -29,12 +31,12 @@ __all__ = [
 ]
 
 ENOUGH_IMAGES = 2048
-"""Below this many images the distance is biased upwards, and says so."""
+"""Below this number of images the distance is biased upwards; the protocol warns."""
 _SHARED = ("network", "weights", "features", "resize")
-"""What both sides of a distance must have in common."""
+"""Fields of the protocol that both sides must share."""
 
 Named = tuple[Sequence[str] | None, Float[Tensor, "_ d"]]
-"""Features of a batch of images, and the images' names where they have any."""
+"""Names of a batch of images, if they have any, and the features."""
 
 
 def measure(
@@ -45,11 +47,17 @@ def measure(
     batch: int = 32,
     seed: int = 0,
 ) -> Result:
-    """Return `fid` of images (-1..1, any size; all at once, or in batches, also with names) or statistics.
+    """Return FID of two sets of images, or of their statistics.
 
-    Images are resized as pytorch-fid does and go where `network` (`inception.load()`) is. Memory does not depend on
-    how many batches there are. `seed` draws the resamples; with names, no order of the images moves the interval.
-    Statistics alone say nothing of single images: then the interval is not known (NaN).
+    Memory does not depend on the number of batches. With names, the interval does not depend on the order of images.
+    If `fake` is given as statistics, the interval is not known (NaN).
+
+    Args:
+        real: Images, -1..1, of any size (all at once, in batches, or in batches with names), or statistics.
+        fake: The same.
+        network: By default `inception.load()`; images are resized as in pytorch-fid and moved to its device.
+        batch: Images in the network at once.
+        seed: Of the bootstrap.
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
@@ -68,7 +76,7 @@ def measure(
 
 
 def statistics(images: Images, *, network: nn.Module | None = None, batch: int = 32) -> Statistics:
-    """Return what `Statistics.write` stores for pytorch-fid, and for `measure` at another time.
+    """Return the statistics of images, for `measure` or, by `Statistics.write`, for pytorch-fid.
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
@@ -77,19 +85,28 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
     moments = Moments(inception.DIMENSIONS)
     for _, features in _features(images, network=network, batch=batch):
         moments.update(features)
-    _enough(moments.count)
+    _check_count(moments.count)
     return moments.statistics(json.dumps(inception.protocol()))
 
 
 class FrechetDistance:
-    """Gather the features of generated images, one for each label map, and compare them with real ones.
+    """Fréchet distance between the features of generated images and a reference.
 
-    Features are (n, d), with d the dimensions of the reference; the distance is in squared units of the features, 0
-    where both Gaussians are the same. Sums are float64.
+    The interval is that of resamples to first order, from the images' influences: with fewer images than dimensions,
+    the distance of an actual resample is several times too large, because it contains fewer different images. Of more
+    than 2048 images, the influences of 2048 are used.
 
-    The interval is of resamples to the first order, by the images' influences: a resample that is measured itself is
-    several times too far away where there are fewer images than dimensions, because what it holds twice is missing
-    elsewhere. Of more than 2048 images, the influences of 2048 are used.
+    Args:
+        name: What the value is called.
+        reference: Statistics of the real images, of d dimensions.
+        protocol: How the features were computed.
+
+    Example:
+        >>> reference = Statistics(torch.zeros(2).double(), torch.eye(2).double())
+        >>> metric = FrechetDistance("fd", reference, {})
+        >>> metric.update(torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]]))
+        >>> round(metric.compute(Bootstrap(resamples=10)).value, 4)
+        0.0673
     """
 
     def __init__(self, name: str, reference: Statistics, protocol: dict[str, Any]) -> None:
@@ -98,24 +115,24 @@ class FrechetDistance:
         self._vectors = NamedVectors(limit=ENOUGH_IMAGES)
 
     def update(self, features: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-        """Add generated images' features; with the images' names, no order of them moves the interval.
+        """Add the features (n, d) of generated images; with names, the interval does not depend on their order.
 
         Raises:
-            ImageError: if some are not finite.
+            ImageError: if a number is not finite.
         """
         self._vectors.update(features.double(), keys)
         self._moments.update(features)
 
     def merge(self, other: "FrechetDistance") -> None:
-        """Take over what another process gathered, of other images: they are summed, and counted twice else.
+        """Add what another process gathered of other images.
 
         Raises:
-            ParamsError: if images have no names, or both processes measured one whose name is still kept.
+            ParamsError: if images have no names, or an image of a stored name was measured by both.
         """
-        both = self._vectors.shared(other._vectors)
-        if both and other._vectors.named:
+        shared = self._vectors.shared(other._vectors)
+        if shared and other._vectors.named:
             raise ParamsError(
-                f"{min(both)} was measured by two processes, which would count it twice; give each its own images "
+                f"{min(shared)} was measured by two processes, which would count it twice; give each its own images "
                 "(a DistributedSampler repeats some where they do not divide evenly)"
             )
         self._vectors.merge(other._vectors)
@@ -129,13 +146,13 @@ class FrechetDistance:
         """
         value, draws = self._drawn(bootstrap)
         low, high = interval(draws)
-        how = self._vectors.protocol() | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
-        return Result(self._name, value, (max(0.0, low), high), how, draws)
+        protocol = self._vectors.protocol() | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
+        return Result(self._name, value, (max(0.0, low), high), protocol, draws)
 
-    def compare(self, drawn: Statistics) -> Result:
-        """Return the distance of statistics, of which no interval is known."""
-        value = frechet_distance(self._reference, drawn)
-        protocol = self._protocol_of(drawn.count) | {"interval": "unknown: statistics hold no single images"}
+    def compare(self, fake: Statistics) -> Result:
+        """Return the distance of statistics; its interval is not known."""
+        value = frechet_distance(self._reference, fake)
+        protocol = self._protocol_of(fake.count) | {"interval": "unknown: statistics hold no single images"}
         return Result(self._name, value, (UNKNOWN, UNKNOWN), protocol)
 
     def _drawn(self, bootstrap: Bootstrap) -> tuple[float, Draws]:
@@ -144,7 +161,7 @@ class FrechetDistance:
         return value, value + bootstrap.means(influences.numpy()) * fewer
 
     def _expansion(self) -> tuple[float, Float[Tensor, " n"]]:
-        _enough(len(self._vectors))
+        _check_count(len(self._vectors))
         vectors = self._vectors.vectors()
         few = len(self._vectors) <= min(vectors.shape[1], ENOUGH_IMAGES)
         return (expansion_of_few if few else expansion)(self._reference, self._moments.statistics(), vectors)
@@ -165,12 +182,12 @@ def _features(images: Images, *, network: nn.Module | None, batch: int) -> Itera
 
 
 def _common(reference: Statistics, fake: object) -> dict[str, Any]:
-    """Return the protocol of both sides; a file of pytorch-fid says nothing, and is taken at its word."""
+    """Return the protocol of both sides; a file of pytorch-fid has none and is accepted."""
     for side in (reference, fake):
         if isinstance(side, Statistics):
             _check(side)
-    theirs = json.loads(reference.protocol) if reference.protocol else {"reference": "a file that names no protocol"}
-    return inception.protocol() | theirs
+    known = json.loads(reference.protocol) if reference.protocol else {"reference": "a file that names no protocol"}
+    return inception.protocol() | known
 
 
 def _check(side: Statistics) -> None:
@@ -179,28 +196,33 @@ def _check(side: Statistics) -> None:
             f"statistics of {len(side.mean)} dimensions are no FID's, which have {inception.DIMENSIONS}; "
             "make them with `smis metrics fid ... --save` or `python -m pytorch_fid --save-stats`"
         )
-    found, wanted = json.loads(side.protocol or "{}"), inception.protocol()
+    actual, expected = json.loads(side.protocol or "{}"), inception.protocol()
     for field in _SHARED:
-        if found.get(field, wanted[field]) != wanted[field]:
+        if actual.get(field, expected[field]) != expected[field]:
             raise ProtocolError(
-                f"statistics have {field} {found[field]!r}, but FID has {wanted[field]!r}; make them anew"
+                f"statistics have {field} {actual[field]!r}, but FID has {expected[field]!r}; make them again"
             )
 
 
-def _enough(images: int) -> None:
+def _check_count(images: int) -> None:
     if images < 2:
         raise ParamsError(f"a set of {images} image{'s' * (images != 1)} has no covariance; at least 2 are needed")
 
 
-_NOTHING = 1e-10
-"""An eigenvalue of a smaller share of the largest is round-off."""
+_ROUND_OFF = 1e-10
+"""Eigenvalues with a smaller ratio to the largest are round-off."""
 
 
 def frechet_distance(first: Statistics, second: Statistics) -> float:
-    """Return |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½), never negative, also where a covariance is singular.
+    """Return |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½), never negative, also for singular covariances.
 
-    With S1 = A Aᵀ, the product S1 S2 has the eigenvalues of the symmetric Aᵀ S2 A: no general square root is needed,
-    and nothing turns complex.
+    With S1 = A Aᵀ, the product S1 S2 has the eigenvalues of the symmetric Aᵀ S2 A: no general matrix square root is
+    needed, and no value becomes complex.
+
+    Example:
+        >>> unit = Statistics(torch.zeros(2).double(), torch.eye(2).double())
+        >>> frechet_distance(unit, Statistics(unit.mean + 1, unit.covariance))
+        2.0
     """
     root = _factor(first.covariance)
     cross = _root_trace(root.T @ second.covariance @ root)
@@ -209,12 +231,12 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
 
 
 def _never_negative(distance: float) -> float:
-    """Round-off may fall below 0; NaN stays NaN, which `max` would make a perfect 0."""
+    """Clamp round-off at 0; `max` would turn NaN into 0."""
     return 0.0 if distance <= 0 else distance
 
 
 def _factor(covariance: Covariance) -> Covariance:
-    """Return A with A Aᵀ = S: Cholesky's, or from eigenvectors where S is singular."""
+    """Return A with A Aᵀ = S: Cholesky's, or from eigenvectors if S is singular."""
     factor, failed = torch.linalg.cholesky_ex(covariance)
     if not failed:
         return factor
@@ -226,43 +248,43 @@ def _root_trace(symmetric: Float64[Tensor, "n n"]) -> Float64[Tensor, ""]:
     return torch.linalg.eigvalsh((symmetric + symmetric.T) / 2).clamp(min=0).sqrt().sum()
 
 
-def expansion(reference: Statistics, drawn: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
-    """Return the distance, and how much it changes as an image's share grows, for each image; changes have the mean 0.
+def expansion(reference: Statistics, fake: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
+    """Return the distance, and for each image the change of the distance as its share grows; changes have the mean 0.
 
     The first term of the functional's expansion (Hampel, "The influence curve and its role in robust estimation", JASA
     1974): with T = A (Aᵀ S A)^-½ Aᵀ, reference S_r = A Aᵀ, it is 2 (m - m_r)ᵀ(x - m) + (x - m)ᵀ(I - T)(x - m). A
     resample stays in the span of the images, so that a singular S is inverted there. `vectors` may be a part of those
-    that `drawn` was made of.
+    that `fake` was made of.
     """
     root = _factor(reference.covariance)
-    values, axes = torch.linalg.eigh(root.T @ drawn.covariance @ root)
-    kept = values > _NOTHING * values[-1]
-    transported = ((vectors - drawn.mean) @ (root @ axes[:, kept] * values[kept] ** -0.25)).square().sum(dim=1)
-    return _expansion(reference, drawn, vectors, cross=values.clamp(min=0).sqrt().sum(), transported=transported)
+    values, axes = torch.linalg.eigh(root.T @ fake.covariance @ root)
+    nonzero = values > _ROUND_OFF * values[-1]
+    transported = ((vectors - fake.mean) @ (root @ axes[:, nonzero] * values[nonzero] ** -0.25)).square().sum(dim=1)
+    return _expansion(reference, fake, vectors, cross=values.clamp(min=0).sqrt().sum(), transported=transported)
 
 
-def expansion_of_few(reference: Statistics, drawn: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
+def expansion_of_few(reference: Statistics, fake: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:
     """Return the same for n images in d > n dimensions, all of them given, from products between images.
 
-    With X the centerd images, X S_r Xᵀ / (n - 1) = U L Uᵀ has the eigenvalues of Aᵀ S A, and
+    With X the centered images, X S_r Xᵀ / (n - 1) = U L Uᵀ has the eigenvalues of Aᵀ S A, and
     (x_i - m)ᵀ T (x_i - m) = (n - 1) sum_k U_ik² L_k^½.
     """
-    centerd = vectors - drawn.mean
+    centered = vectors - fake.mean
     degrees = len(vectors) - 1
-    values, axes = torch.linalg.eigh(centerd @ reference.covariance @ centerd.T / degrees)
+    values, axes = torch.linalg.eigh(centered @ reference.covariance @ centered.T / degrees)
     roots = values.clamp(min=0).sqrt()
-    return _expansion(reference, drawn, vectors, cross=roots.sum(), transported=degrees * axes.square() @ roots)
+    return _expansion(reference, fake, vectors, cross=roots.sum(), transported=degrees * axes.square() @ roots)
 
 
 def _expansion(
     reference: Statistics,
-    drawn: Statistics,
+    fake: Statistics,
     vectors: Vectors,
     *,
     cross: Float64[Tensor, ""],
     transported: Float64[Tensor, " n"],
 ) -> tuple[float, Float64[Tensor, " n"]]:
-    apart, centerd = drawn.mean - reference.mean, vectors - drawn.mean
-    distance = apart.square().sum() + reference.covariance.trace() + drawn.covariance.trace() - 2 * cross
-    change = 2 * centerd @ apart + centerd.square().sum(dim=1) - transported
+    apart, centered = fake.mean - reference.mean, vectors - fake.mean
+    distance = apart.square().sum() + reference.covariance.trace() + fake.covariance.trace() - 2 * cross
+    change = 2 * centered @ apart + centered.square().sum(dim=1) - transported
     return _never_negative(distance.item()), change - change.mean()

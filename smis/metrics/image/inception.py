@@ -1,4 +1,4 @@
-"""The Inception network of 2015 that every published FID looks with, on pytorch-fid's weights.
+"""The Inception network of 2015, with pytorch-fid's weights, which published values of FID and KID use.
 
 Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (CVPR 2016), as TensorFlow's FID code had
 it: pytorch-fid's blocks, whose poolings differ from torchvision's. Batch norms are folded into the convolutions.
@@ -20,15 +20,15 @@ from smis.core.shapes import Image
 NAME = "inception_fid"
 DIMENSIONS = 2048
 SIDE = 299
-"""Pixels of the images that the network sees, each way."""
+"""Height and width in pixels of the network's input."""
 
 _POOLED_AFTER = frozenset({"Conv2d_2b_3x3", "Conv2d_4a_3x3"})
 _SKIPPED = frozenset({"maxpool1", "maxpool2", "avgpool", "dropout", "fc", "AuxLogits"})
-"""Of torchvision's modules: what the features do not go through, and poolings, which are placed here."""
+"""torchvision's modules that are not used for the features, and poolings, which `forward` applies."""
 
 
 class Inception(nn.Module):
-    """Turn images of 299 x 299 pixels, -1..1, into the 2048 numbers of the last pooling."""
+    """Compute the 2048 features of the last pooling from images of 299 x 299 pixels, -1..1."""
 
     channels = DIMENSIONS
 
@@ -38,7 +38,7 @@ class Inception(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, image: Float[Tensor, "b 3 299 299"]) -> Float[Tensor, "b 2048"]:
-        """Return features of images that `resize` has made."""
+        """Return the features."""
         x = image.contiguous(memory_format=torch.channels_last)
         for name, layer in self.layers.items():
             x = layer(x)
@@ -48,12 +48,17 @@ class Inception(nn.Module):
 
 
 def resize(image: Image) -> Float[Tensor, "b 3 299 299"]:
-    """Bring images to 299 x 299 pixels as pytorch-fid does: bilinear, without antialiasing, whatever the size was."""
+    """Resize images of any size to 299 x 299 pixels as pytorch-fid does: bilinear, without antialiasing.
+
+    Example:
+        >>> resize(torch.zeros(1, 3, 64, 48)).shape
+        torch.Size([1, 3, 299, 299])
+    """
     return F.interpolate(image, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
 
 
 def features(network: nn.Module, image: Image) -> Float[Tensor, "b _"]:
-    """Return the features of images of -1..1 and any size, computed where the network is, on the CPU."""
+    """Return the features of images, -1..1, of any size; computed on the network's device, returned on the CPU."""
     device = next(network.parameters()).device
     with torch.inference_mode():
         return network(resize(image.to(device))).cpu()
@@ -82,7 +87,7 @@ def build(tensors: Mapping[str, Tensor]) -> Inception:
 
 
 def protocol() -> dict[str, str]:
-    """Say what both sides of a distance must share."""
+    """Return what both sides of a distance must share."""
     return {
         "network": NAME,
         "weights": weights.TABLE[NAME].sha256,
@@ -112,7 +117,7 @@ def bare() -> nn.Module:
 
 
 def _pytorch_fid() -> Any:
-    """Import the package when it is needed: it brings torchvision, which takes five seconds."""
+    """Import the package on first use: it imports torchvision, which takes five seconds."""
     try:
         from pytorch_fid import inception
     except ImportError as error:
@@ -124,8 +129,8 @@ def _pytorch_fid() -> Any:
 
 
 def _fold(layer: nn.Module) -> None:
-    """A batch norm that no longer learns is a part of the convolution before it."""
-    for piece in layer.modules():
-        conv, norm = getattr(piece, "conv", None), getattr(piece, "bn", None)
+    """Fold each batch norm into the convolution before it."""
+    for module in layer.modules():
+        conv, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            piece.conv, piece.bn = fuse_conv_bn_eval(conv, norm), nn.Identity()
+            module.conv, module.bn = fuse_conv_bn_eval(conv, norm), nn.Identity()

@@ -1,4 +1,4 @@
-"""A number that says how it was measured, and how sure it is."""
+"""Results of metrics: a value with its interval and protocol; the bootstrap; the merging of processes."""
 
 import hashlib
 import math
@@ -13,14 +13,14 @@ from numpy import ndarray
 from torch import distributed
 
 UNKNOWN = math.nan
-"""A bound of an interval that cannot be known."""
+"""A bound of an interval that is not known."""
 NORMAL_95 = 1.959963984540054
-"""Standard deviations each way that hold the middle 95 % of a normal distribution."""
+"""Quantile 0.975 of the standard normal distribution."""
 
 _CELLS = 2**22
-"""Counts that are held at once, 32 MiB; few enough label maps are one chunk."""
+"""Most counts in memory at once, 32 MiB."""
 _ALIGNED = 64
-"""Rows of a chunk are a multiple: BLAS sums rows in groups, and a row in another place of its group by another bit."""
+"""Rows of a chunk are a multiple: BLAS sums rows in groups, and the position in a group changes the last bit."""
 
 Ignored = int | Collection[int] | None
 """Ids whose pixels do not count."""
@@ -30,28 +30,34 @@ Draws = Float[ndarray, " resamples"]
 
 @dataclass(frozen=True)
 class Result:
-    """Hold a value, its 95 % interval, and every choice that another value must share to be compared with it."""
+    """A value, its 95 % interval, and its protocol: every choice that another value must share to be comparable.
+
+    Example:
+        >>> result = Result("fid", 12.5, (11.0, 14.0), {"network": "inception_fid"})
+        >>> result.to_json()["interval"]
+        [11.0, 14.0]
+    """
 
     name: str
     value: float | int
     interval: tuple[float | int, float | int]
     protocol: Mapping[str, Any] = field(default_factory=dict)
     draws: Draws | None = field(default=None, compare=False, repr=False)
-    """The value in each resample, where the interval is theirs. The same number is the same resample in two results of
-    the same label maps and bootstrap, so that their differences are paired (`comparison.py`)."""
+    """The value in each resample, if there are any. The same index is the same resample in two results of the same
+    label maps and bootstrap, so that their differences are paired (`comparison.py`)."""
 
     @classmethod
     def drawn(
         cls, name: str, value: float, *, draws: Draws, protocol: Mapping[str, Any], batches: int | None = None
     ) -> "Result":
-        """Hold a value with the interval of its draws, of label maps or, where so many are given, of whole batches.
+        """Make a result with the percentile interval of its draws.
 
-        Of a single one all draws are the same, and no interval is known.
+        The resampled units are label maps, or `batches` of them. With a single unit the interval is not known.
         """
-        units, unit = (protocol.get("label_maps", 2), "label map") if batches is None else (batches, "batch")
-        if units < 2:
-            how = {**protocol, "interval": f"unknown: a single {unit} cannot tell how others would differ"}
-            return cls(name, value, (UNKNOWN, UNKNOWN), how)
+        count, unit = (protocol.get("label_maps", 2), "label map") if batches is None else (batches, "batch")
+        if count < 2:
+            unknown = {**protocol, "interval": f"unknown: a single {unit} cannot tell how others would differ"}
+            return cls(name, value, (UNKNOWN, UNKNOWN), unknown)
         return cls(name, value, interval(draws), protocol, draws)
 
     def with_protocol(self, fields: Mapping[str, Any]) -> "Result":
@@ -59,60 +65,64 @@ class Result:
         return replace(self, protocol={**fields, **self.protocol})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry below its name in a metrics file; a value or bound that is not known is null."""
+        """Return the result as in a metrics file; a value or bound that is not known is null."""
         value, *bounds = (number if math.isfinite(number) else None for number in (self.value, *self.interval))
         return {"value": value, "interval": bounds, "protocol": dict(self.protocol)}
 
     @classmethod
     def from_json(cls, name: str, entry: Mapping[str, Any], *, draws: Draws | None = None) -> "Result":
-        """Read what `to_json` returned."""
+        """Make a result from what `to_json` returned."""
         value, low, high = (UNKNOWN if number is None else number for number in (entry["value"], *entry["interval"]))
         return cls(name, value, (low, high), entry["protocol"], draws)
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draw label maps with replacement, the same draws for the same seed.
+    """Resamples of label maps with replacement, for percentile intervals; the same seed gives the same resamples.
 
-    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), percentile intervals. The label map is the unit:
-    samples of one map are not independent of each other.
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993). The label map is the unit, because samples of one
+    map are not independent of each other.
+
+    Example:
+        >>> Bootstrap(resamples=2, seed=0).counts(3).sum(axis=1).tolist()
+        [3.0, 3.0]
     """
 
     resamples: int = 1000
     seed: int = 0
 
     def counts(self, maps: int) -> Float[ndarray, "resamples maps"]:
-        """Say how often each resample holds each label map."""
+        """Return how often each resample contains each label map."""
         counts, row = np.empty((self.resamples, maps)), 0
-        for some in self.chunks(maps):
-            counts[row : row + len(some)] = some
-            row += len(some)
+        for chunk in self.chunks(maps):
+            counts[row : row + len(chunk)] = chunk
+            row += len(chunk)
         return counts
 
     def chunks(self, maps: int) -> Iterator[Float[ndarray, "_ maps"]]:
-        """Give the rows of `counts` some at a time, for many label maps; the draws are the same."""
-        numbers, even = np.random.default_rng(self.seed), np.full(maps, 1 / maps)
+        """Yield the rows of `counts` in chunks, for many label maps."""
+        numbers, uniform = np.random.default_rng(self.seed), np.full(maps, 1 / maps)
         rows = max(1, _CELLS // maps // _ALIGNED) * _ALIGNED
         for start in range(0, self.resamples, rows):
-            yield numbers.multinomial(maps, even, size=min(rows, self.resamples - start)).astype(np.float64)
+            yield numbers.multinomial(maps, uniform, size=min(rows, self.resamples - start)).astype(np.float64)
 
     def means(self, values: Float[ndarray, " maps"]) -> Draws:
         """Return the mean over label maps in each resample."""
-        return np.concatenate([some @ values for some in self.chunks(len(values))]) / len(values)
+        return np.concatenate([chunk @ values for chunk in self.chunks(len(values))]) / len(values)
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Say how the interval was made."""
+        """How the interval was computed."""
         return {"interval": "95 % bootstrap over label maps", "resamples": self.resamples, "seed": self.seed}
 
     @property
     def to_first_order(self) -> dict[str, Any]:
-        """Say the same of an interval that the influences of single images give."""
+        """The same for an interval from the influences of single images."""
         return self.protocol | {"interval": f"{self.protocol['interval']}, by their influences"}
 
 
 def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:
-    """Say how many label maps were measured, and which: values of others cannot be compared pair by pair."""
+    """Return the number of label maps and a digest of their keys, which paired values must share."""
     names = sorted(keys)
     if not named:
         return {"label_maps": len(names)}
@@ -120,26 +130,26 @@ def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:
 
 
 def ids_of(ignore: Ignored) -> list[int]:
-    """Return the ids that do not count, in their order."""
+    """Return the ids that do not count, sorted."""
     return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
 
 
 def interval(draws: Draws) -> tuple[float, float]:
-    """Return the bounds of the middle 95 %; resamples in which the statistic is not defined do not count."""
+    """Return the 2.5 % and 97.5 % percentiles; resamples with NaN are left out."""
     low, high = np.nanpercentile(draws, (2.5, 97.5))
     return float(low), float(high)
 
 
 @runtime_checkable
 class Metric(Protocol):
-    """Gather with `update`, whose arguments are the metric's own; join what was gathered elsewhere; compute."""
+    """A streaming metric: `update` with arguments of its own, then `merge` with other processes, then `compute`."""
 
     def merge(self, other: Any) -> None:
-        """Take over what another process gathered."""
+        """Add what another process gathered."""
         ...
 
     def compute(self, bootstrap: Bootstrap) -> Any:
-        """Return the value, or values, of all that was gathered."""
+        """Return one result or several."""
         ...
 
 
@@ -147,22 +157,22 @@ T = TypeVar("T", bound=Metric)
 
 
 def gather(metric: T) -> T:
-    """Merge what all processes of torch.distributed gathered, each its share of the label maps; all get the whole.
+    """Merge the metrics of all processes of torch.distributed, each of its share of the label maps, in every process.
 
-    A single process gets its own back.
+    Without torch.distributed the metric is returned as it is.
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return metric
-    parts: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(parts, _light(metric))
-    for rank, part in enumerate(parts):
+    metrics: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(metrics, _without_network(metric))
+    for rank, other in enumerate(metrics):
         if rank != distributed.get_rank():
-            metric.merge(part)
+            metric.merge(other)
     return metric
 
 
-def _light(metric: T) -> T:
-    """Every process has the network already."""
+def _without_network(metric: T) -> T:
+    """Return a copy to send: every process has the network already."""
     sent = copy(metric)
     if hasattr(sent, "_network"):
         sent._network = None  # pyright: ignore[reportAttributeAccessIssue]
