@@ -1,4 +1,4 @@
-"""How often each class is seen in a data set, and how many objects there are."""
+"""Statistics of the classes and instances of a data set, for `smis data`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,33 +21,33 @@ _CHUNK = 32
 
 @dataclass
 class Census:
-    """Counts over pictures; `problems` are those that could not be counted."""
+    """Counts over images; `problems` lists those that could not be read."""
 
     pixels: ndarray
-    """Of each class; int64."""
+    """Pixels of each class; int64."""
     showing: ndarray
-    """How many pictures show each class; int64."""
+    """Images that contain each class; int64."""
     pictures: int = 0
     instances: int = 0
     most: int = 0
-    """Instances of the picture that has most."""
+    """Instances of the image with most."""
     problems: list[Problem] = field(default_factory=list)
 
     @classmethod
     def empty(cls, classes: int) -> "Census":
-        """Begin with nothing."""
+        """Return counts of 0."""
         return cls(np.zeros(classes, dtype=np.int64), np.zeros(classes, dtype=np.int64))
 
     def add(self, pixels: ndarray, instances: int) -> None:
-        """Count one picture."""
+        """Count one image."""
         self.pixels += pixels
         self.showing += pixels > 0
         self.pictures += 1
         self.instances += instances
         self.most = max(self.most, instances)
 
-    def join(self, other: "Census") -> None:
-        """Count what another has counted."""
+    def merge(self, other: "Census") -> None:
+        """Add the counts of another census."""
         self.pixels += other.pixels
         self.showing += other.showing
         self.pictures += other.pictures
@@ -56,7 +56,7 @@ class Census:
         self.problems += other.problems
 
     def rows(self, classes: Sequence[str]) -> list[dict[str, Any]]:
-        """Say for each class the share of pixels and of pictures (0..1)."""
+        """Return for each class its share of the pixels and of the images (0..1)."""
         pixels, pictures = max(int(self.pixels.sum()), 1), max(self.pictures, 1)
         return [
             {
@@ -70,7 +70,7 @@ class Census:
 
 
 def of_samples(samples: Iterable[Sample], *, classes: int) -> Census:
-    """Count pictures at hand."""
+    """Count samples in memory."""
     census = Census.empty(classes)
     for sample in samples:
         pixels = np.bincount(sample.labels.ravel(), minlength=classes)
@@ -79,25 +79,25 @@ def of_samples(samples: Iterable[Sample], *, classes: int) -> Census:
 
 
 def of_reader(reader: DatasetReader) -> dict[str, Census]:
-    """Read every picture of a raw data set, in many processes."""
-    pieces = [
+    """Read and count every image of a raw data set, in several processes."""
+    ranges = [
         (split, start, min(start + _CHUNK, reader.count(split)))
         for split in reader.splits
         for start in range(0, reader.count(split), _CHUNK)
     ]
-    found = {split: Census.empty(len(reader.classes)) for split in reader.splits}
+    censuses = {split: Census.empty(len(reader.classes)) for split in reader.splits}
     total = sum(reader.count(split) for split in reader.splits)
     with ProgressBar("checking", total=total, unit="pictures") as bar:
-        counted = in_order(count, reader, pieces, preload=[__name__], begin=_nothing)
-        for (split, start, stop), part in zip(pieces, counted, strict=True):
-            found[split].join(part)
+        counted = in_order(count, reader, ranges, preload=[__name__], begin=_nothing)
+        for (split, start, stop), part in zip(ranges, counted, strict=True):
+            censuses[split].merge(part)
             bar.advance(stop - start, note=split)
-    return found
+    return censuses
 
 
-def count(reader: DatasetReader, piece: tuple[str, int, int]) -> Census:
-    """Read and count some pictures of a split."""
-    split, start, stop = piece
+def count(reader: DatasetReader, images: tuple[str, int, int]) -> Census:
+    """Read and count a range of images of a split."""
+    split, start, stop = images
     problems: list[Problem] = []
 
     def samples() -> Iterator[Sample]:
@@ -113,15 +113,15 @@ def count(reader: DatasetReader, piece: tuple[str, int, int]) -> Census:
 
 
 def of_prepared(prepared: Prepared) -> dict[str, Census]:
-    """Add up what the index of a prepared data set says."""
-    found: dict[str, Census] = {}
+    """Sum the counts in the index of a prepared data set."""
+    censuses: dict[str, Census] = {}
     for split in prepared.splits:
         pixels = index.read_pixels(prepared.folder, split)
         instances = index.read(prepared.folder, split).column("instances").to_numpy()
         totals = pixels.sum(axis=0, dtype=np.int64), (pixels > 0).sum(axis=0, dtype=np.int64)
-        found[split] = Census(*totals, len(pixels), int(instances.sum()), int(instances.max()))
-    return found
+        censuses[split] = Census(*totals, len(pixels), int(instances.sum()), int(instances.max()))
+    return censuses
 
 
 def _nothing() -> None:
-    """Processes of a command in a terminal need no beginning of their own: they end with its group."""
+    """Do nothing: worker processes of a terminal command end with its process group."""

@@ -1,4 +1,4 @@
-"""Drawn pictures on disk: one Arrow file for each kind of sampling."""
+"""Generated images on disk: one Arrow file per kind of sampling, whose rows are the sampler's."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ _ROWS = 1024
 _REMEDY = "run `dvc repro sample` again"
 
 
-class MappedPictures:
-    """The pictures of a file (n, h, w, 3) in its pieces, which are mapped: what is looked at is read, and no more.
+class MappedImages:
+    """The images of a file (n, h, w, 3), memory-mapped: only those that are accessed are read.
 
-    It is indexed as an array is along its first axis: a number gives a picture of the file, rows give copies.
+    Indexed like an array along its first axis: an integer returns a view of the file, a slice or a list copies.
     """
 
-    def __init__(self, pieces: Sequence[UInt8[ndarray, "_ h w 3"]], size: tuple[int, int]) -> None:
-        self._pieces = pieces
-        self._starts = np.cumsum([0, *map(len, pieces)])
+    def __init__(self, chunks: Sequence[UInt8[ndarray, "_ h w 3"]], size: tuple[int, int]) -> None:
+        self._chunks = chunks
+        self._starts = np.cumsum([0, *map(len, chunks)])
         self.shape = (int(self._starts[-1]), *size, 3)
 
     def __len__(self) -> int:
@@ -39,57 +39,57 @@ class MappedPictures:
     @overload
     def __getitem__(self, rows: slice | Sequence[int] | Int[ndarray, " b"]) -> UInt8[ndarray, "b h w 3"]: ...
     def __getitem__(self, rows: Any) -> ndarray:
-        """Return one picture, or many in the order given."""
+        """Return one image, or several in the order of `rows`."""
         every = range(len(self))
         if isinstance(rows, int | np.integer):
             return self._row(every[rows])
         numbers = every[rows] if isinstance(rows, slice) else [every[row] for row in rows]
-        found = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
-        for place, number in enumerate(numbers):
-            found[place] = self._row(number)
-        return found
+        images = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
+        for position, number in enumerate(numbers):
+            images[position] = self._row(number)
+        return images
 
     def __iter__(self) -> Iterator[Picture]:
         return map(self._row, range(len(self)))
 
     def _row(self, number: int) -> Picture:
-        piece = int(np.searchsorted(self._starts, number, side="right")) - 1
-        return self._pieces[piece][number - self._starts[piece]]
+        chunk = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return self._chunks[chunk][number - self._starts[chunk]]
 
 
 @dataclass(frozen=True, eq=False)
 class SampleTable:
-    """All pictures of a file, row by row."""
+    """The rows of a file as columns."""
 
     keys: list[str]
     sample: Int[ndarray, " n"]
     resampled: Int[ndarray, " n"]
-    image: MappedPictures
+    image: MappedImages
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
 def write_samples(path: Path, rows: Iterable[SampleRow], *, height: int, width: int) -> None:
-    """Write drawn pictures as they come.
+    """Write generated images in a stream.
 
     Raises:
         DiskError: if the file cannot be written.
     """
     schema = _schema(height, width)
     with written(path) as beside, pa.ipc.new_file(beside, schema) as sink:
-        waiting: list[SampleRow] = []
+        pending: list[SampleRow] = []
         for row in rows:
-            waiting.append(row)
-            if len(waiting) == _ROWS:
-                sink.write_batch(_batch(waiting, schema))
-                waiting = []
-        if waiting:
-            sink.write_batch(_batch(waiting, schema))
+            pending.append(row)
+            if len(pending) == _ROWS:
+                sink.write_batch(_batch(pending, schema))
+                pending = []
+        if pending:
+            sink.write_batch(_batch(pending, schema))
 
 
 def read_samples(path: Path) -> SampleTable:
-    """Map the file into memory; pictures are read when they are looked at.
+    """Map a file into memory; images are read when they are accessed.
 
     Raises:
         ShardError: if it is missing, truncated, of another version, or holds something else.
@@ -106,24 +106,22 @@ def read_samples(path: Path) -> SampleTable:
         keys=table.column("key").to_pylist(),
         sample=table.column("sample").to_numpy(),
         resampled=table.column("resampled").to_numpy(),
-        image=MappedPictures([_images(chunk, size) for chunk in table.column("image").chunks], size),
+        image=MappedImages([_images(chunk, size) for chunk in table.column("image").chunks], size),
     )
 
 
 def _size(schema: pa.Schema, path: Path) -> tuple[int, int]:
-    """Return height and width, if these are samples of our version."""
+    """Return height and width, after checking the version and the columns."""
     metadata = schema.metadata or {}
-    given = [metadata.get(name, b"").decode(errors="replace") for name in (b"version", b"height", b"width")]
-    if not all(each.isdecimal() for each in given):
-        raise ShardError(
-            f"{path} was not written by `sample`, whose files alone can be read; give pictures in a folder"
-        )
-    version, height, width = map(int, given)
+    values = [metadata.get(name, b"").decode(errors="replace") for name in (b"version", b"height", b"width")]
+    if not all(each.isdecimal() for each in values):
+        raise ShardError(f"{path} was not written by `sample`, whose files alone can be read; give images in a folder")
+    version, height, width = map(int, values)
     if version != VERSION:
         raise ShardError(f"{path} is of version {version}, not {VERSION}; {_REMEDY}")
     if not schema.equals(_schema(height, width)):
-        wanted = ", ".join(_schema(height, width).names)
-        raise ShardError(f"{path} holds {', '.join(schema.names)}, but samples are {wanted}; give a file of samples")
+        expected = ", ".join(_schema(height, width).names)
+        raise ShardError(f"{path} holds {', '.join(schema.names)}, but samples are {expected}; give a file of samples")
     return height, width
 
 

@@ -1,4 +1,4 @@
-"""How good, how diverse and how costly a model is; each module is a metric, imported when it is first used.
+"""Metrics of quality, diversity and cost; each module is one metric, imported on first use.
 
 from smis.metrics import model_diversity
 from smis.metrics.image import fid

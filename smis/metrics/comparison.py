@@ -1,7 +1,7 @@
-"""Whether one system is better than another, or only looks so: a paired bootstrap over label maps.
+"""The difference of two systems with a confidence interval, by a paired bootstrap over label maps.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 8.3. Both values of a resample are of the same
-label maps: what makes a map hard is hard for both systems, and falls out of their difference.
+label maps, so that the difficulty of a map cancels in the difference.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,14 +14,14 @@ from smis.metrics.image.result import Result, interval
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more the first of two systems has, with a 95 % interval."""
+    """The value of the first of two systems minus that of the second, with a 95 % interval."""
 
     value: float
     interval: tuple[float, float]
 
     @property
     def within_noise(self) -> bool:
-        """Say whether other label maps could as well have turned the order round."""
+        """Whether the interval contains 0, so that other label maps could have reversed the order."""
         low, high = self.interval
         return low <= 0 <= high
 
@@ -30,7 +30,13 @@ def compare(first: Result, second: Result) -> Difference:
     """Return first - second.
 
     Raises:
-        ProtocolError: if they were measured in different ways, or have no resamples, or of label maps without names.
+        ProtocolError: if their protocols differ, or they have no resamples, or label maps without names.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = (Result("fid", v, (v, v), draws=np.array([v, v + 1])) for v in (3.0, 2.0))
+        >>> compare(first, second)
+        Difference(value=1.0, interval=(1.0, 1.0))
     """
     fields = differing(first.protocol, second.protocol)
     if first.name != second.name or fields:
@@ -48,11 +54,11 @@ def compare(first: Result, second: Result) -> Difference:
     return Difference(first.value - second.value, interval(first.draws - second.draws))
 
 
-def differing(one: Mapping[str, Any], other: Mapping[str, Any], *, besides: Collection[str] = ()) -> list[str]:
-    """Say in which fields two protocols differ, and how."""
-    fields = sorted((one.keys() | other.keys()) - set(besides))
+def differing(first: Mapping[str, Any], second: Mapping[str, Any], *, besides: Collection[str] = ()) -> list[str]:
+    """Return a description of each field in which two protocols differ."""
+    fields = sorted((first.keys() | second.keys()) - set(besides))
     return [
-        f"{field} is {one.get(field)!r} and {other.get(field)!r}"
+        f"{field} is {first.get(field)!r} and {second.get(field)!r}"
         for field in fields
-        if one.get(field) != other.get(field)
+        if first.get(field) != second.get(field)
     ]

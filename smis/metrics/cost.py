@@ -1,6 +1,6 @@
-"""What a system costs: its parameters, its operations, its memory, and its images per second.
+"""The cost of a system: parameters, floating-point operations, memory, and images per second.
 
-Where neighborhoods of a label map are looked up, a plain map costs less than a busy one: the label map is the unit.
+Layers that look up the classes of a label map cost less for one with few classes, so the label map is the unit.
 """
 
 import logging
@@ -21,12 +21,17 @@ _WARM_UP = 3
 
 
 def parameters(*modules: nn.Module | None) -> int:
-    """Count the learned numbers; a network that a system does not have counts nothing."""
+    """Return the number of parameters; None counts 0.
+
+    Example:
+        >>> parameters(nn.Linear(2, 3), None)
+        9
+    """
     return sum(parameter.numel() for module in modules if module is not None for parameter in module.parameters())
 
 
 def seconds(run: Callable[[], object], *, device: torch.device) -> float:
-    """Time one run, from an idle device to an idle device."""
+    """Return the seconds of one run, from an idle device to an idle device."""
     _wait(device)
     started = time.perf_counter()
     run()
@@ -35,9 +40,9 @@ def seconds(run: Callable[[], object], *, device: torch.device) -> float:
 
 
 def flops(run: Callable[[], object]) -> int:
-    """Count the operations of matrix products and convolutions.
+    """Return the number of operations of matrix products and convolutions.
 
-    A multiplication and an addition are two, as torch counts; papers that give MACs give half.
+    A multiply-add counts as two, as in torch; papers that count MACs give half.
     """
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # without Triton it warns when imported
     from torch.utils.flop_counter import FlopCounterMode
@@ -48,20 +53,20 @@ def flops(run: Callable[[], object]) -> int:
 
 
 def peak_memory(run: Callable[[], object], *, device: torch.device) -> int:
-    """Return the most bytes that were in use while `run` ran, weights and all.
+    """Return the most bytes in use while `run` runs, weights included.
 
-    On a GPU those that torch had allocated; on a CPU the process's resident set, so that only a process of its own
-    gives a value that another can be compared with.
+    On a GPU the memory allocated by torch; on a CPU the resident set of the process, which is comparable only if
+    nothing else runs in it.
     """
-    _forget_peak(device)
+    _reset_peak(device)
     run()
     _wait(device)
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident_peak()
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What runs for one batch of label maps cost."""
+class BatchCost:
+    """The cost of the runs for one batch of label maps."""
 
     seconds: tuple[float, ...]
     """Of each run."""
@@ -72,56 +77,60 @@ class Spent:
 
 
 class Cost:
-    """Gather what runs cost that turn label maps on the device into images on the device."""
+    """Gather the cost of runs from label maps on the device to images on the device.
+
+    Args:
+        generator: Its parameters are `parameters_g`, as INADE counts.
+        encoder: With it they are `parameters_ge`, as SMIS counts; None if the system has none.
+        batch: Label maps per run.
+        device: Of the networks.
+    """
 
     def __init__(self, generator: nn.Module, encoder: nn.Module | None, *, batch: int, device: torch.device) -> None:
         self._parameters = {"parameters_g": parameters(generator), "parameters_ge": parameters(generator, encoder)}
         self._batch, self._device = batch, device
         self._warm = False
-        self.spent: dict[tuple[str, ...], Spent] = {}
+        self.batches: dict[tuple[str, ...], BatchCost] = {}
 
     def update(self, keys: Sequence[str], run: Callable[[], object]) -> None:
-        """Measure a run for the batch of label maps `keys`; the first of all is run a few times before, unmeasured.
+        """Measure a run for the batch of label maps `keys`; before the first run there are a few for warming up.
 
-        The same batch again adds another time; operations and memory stay those of its first run.
+        A batch that was measured before gets another time; its operations and memory stay those of its first run.
         """
         key = tuple(keys)
         if not self._warm:
             self._warm = True
             for _ in range(_WARM_UP):
                 run()
-        before = self.spent.get(key)
+        before = self.batches.get(key)
         if before is None:
             times: list[float] = []
             peak = peak_memory(lambda: times.append(seconds(run, device=self._device)), device=self._device)
-            self.spent[key] = Spent(tuple(times), flops(run), peak)
+            self.batches[key] = BatchCost(tuple(times), flops(run), peak)
         else:
-            again = seconds(run, device=self._device)
-            self.spent[key] = Spent((*before.seconds, again), before.flops, before.peak_memory)
+            duration = seconds(run, device=self._device)
+            self.batches[key] = BatchCost((*before.seconds, duration), before.flops, before.peak_memory)
 
     def merge(self, other: "Cost") -> None:
-        """Take over what another process measured, of the same networks on a like device: the protocol names only ours.
+        """Add what another process measured of the same networks on an equal device.
 
-        Of a batch that both measured, the other's values take the place of ours.
+        For a batch of both, the values of the other process are used.
         """
-        self.spent |= other.spent
+        self.batches |= other.batches
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, ...]:
-        """Return `images_per_second`, `flops` of one image, `peak_memory` in bytes, `parameters_g` and `parameters_ge`.
-
-        `parameters_g` are the generator's, as INADE counts, `parameters_ge` the encoder's too, as SMIS counts.
-        """
-        spent = [self.spent[key] for key in sorted(self.spent)]
-        times = np.array([np.median(each.seconds) for each in spent])
-        operations = np.array([each.flops for each in spent]) / self._batch
-        peaks = np.array([each.peak_memory for each in spent], dtype=np.float64)
-        counts = bootstrap.counts(len(spent))
+        """Return images per second, operations of one image, peak memory in bytes, and both numbers of parameters."""
+        batches = [self.batches[key] for key in sorted(self.batches)]
+        times = np.array([np.median(each.seconds) for each in batches])
+        operations = np.array([each.flops for each in batches]) / self._batch
+        peaks = np.array([each.peak_memory for each in batches], dtype=np.float64)
+        counts = bootstrap.counts(len(batches))
         drawn_times = np.array([np.median(np.repeat(times, drawn.astype(int))) for drawn in counts])
-        runs = sum(len(each.seconds) for each in spent)
-        maps = {key for keys in self.spent for key in keys}
-        where = "allocated by torch" if self._device.type == "cuda" else "resident set of the process"
+        runs = sum(len(each.seconds) for each in batches)
+        maps = {key for keys in self.batches for key in keys}
+        counted = "allocated by torch" if self._device.type == "cuda" else "resident set of the process"
         common = {"batch": self._batch, "device": device_name(self._device), **of_maps(maps)}
-        found = {
+        statistics = {
             "images_per_second": (
                 self._batch / float(np.median(times)),
                 self._batch / drawn_times,
@@ -135,23 +144,23 @@ class Cost:
             "peak_memory": (
                 float(peaks.max()),
                 np.where(counts > 0, peaks, 0).max(axis=1),
-                {"statistic": "largest", "of": "drawing a batch", "counted": where},
+                {"statistic": "largest", "of": "drawing a batch", "counted": counted},
             ),
         }
         return (
             *(
-                Result.drawn(name, value, draws=draws, protocol=common | own | bootstrap.protocol, batches=len(spent))
-                for name, (value, draws, own) in found.items()
+                Result.drawn(name, value, draws=draws, protocol=common | own | bootstrap.protocol, batches=len(batches))
+                for name, (value, draws, own) in statistics.items()
             ),
             *(Result(name, count, (count, count), {"interval": "exact"}) for name, count in self._parameters.items()),
         )
 
 
-def _forget_peak(device: torch.device) -> None:
+def _reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    with suppress(OSError):  # where the system cannot forget, the peak is the process's so far
+    with suppress(OSError):  # where it cannot be reset, the peak is that of the process so far
         Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -166,6 +175,6 @@ def _resident_peak() -> int:
 
 
 def _wait(device: torch.device) -> None:
-    """A GPU answers before it has computed."""
+    """Wait until a GPU has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

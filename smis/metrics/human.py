@@ -1,7 +1,7 @@
-"""SHE: do volunteers see that two images differ in one semantic area only?
+"""SHE: the percentage of votes that two images differ in one semantic area only.
 
-Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1: the share of yes, in percent. Catch
-pairs, whose right answer is known to be no, tell who does not look.
+Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1. Catch pairs, whose right answer is no,
+detect volunteers who do not look.
 """
 
 from collections import Counter
@@ -19,22 +19,26 @@ from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
 
 @dataclass(frozen=True)
 class Vote:
-    """One volunteer's answer about one pair."""
+    """The answer of one volunteer about one pair."""
 
     volunteer: str
     pair: str
     yes: bool
     catch: Literal["identical", "everything"] | None = None
-    """What a catch pair shows: two equal images, or two in which everything was resampled."""
+    """The kind of a catch pair: two equal images, or two that differ in everything; None for other pairs."""
 
 
 def wilson(yes: int, votes: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, 0..1, which holds for few votes and for shares of 0 and 1 too.
+    """Return the 95 % interval of a share, 0..1, also valid for few votes and for shares of 0 and 1.
 
     Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (JASA 1927), Eq. 1.
 
     Raises:
-        ParamsError: if nobody voted.
+        ParamsError: if there are no votes.
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(8, 10)]
+        [0.49, 0.943]
     """
     if votes < 1:
         raise ParamsError("there is no vote, so there is no share; collect votes first")
@@ -45,10 +49,10 @@ def wilson(yes: int, votes: int) -> tuple[float, float]:
 
 
 def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
-    """Return how much more volunteers agree than by chance: 1 wholly, 0 as by chance; NaN if all say one thing.
+    """Return the agreement of volunteers beyond chance: 1 for full agreement, 0 for chance; NaN if all votes are equal.
 
     Fleiss, "Measuring nominal scale agreement among many raters" (Psychological Bulletin 1971), Eq. 7; pairs may have
-    different numbers of votes, those with fewer than two say nothing.
+    different numbers of votes, those with fewer than two are left out.
     """
     counts = counts[counts.sum(axis=1) >= 2]
     votes = counts.sum(axis=1)
@@ -60,7 +64,11 @@ def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
 
 
 class SemanticEvaluation:
-    """Gather votes; volunteers who fell for more than a share of their catch pairs do not count."""
+    """Gather votes and compute SHE.
+
+    Args:
+        failures_allowed: Volunteers who said yes to a larger share of their catch pairs do not count.
+    """
 
     def __init__(self, *, failures_allowed: float = 0.2) -> None:
         self._allowed = failures_allowed
@@ -71,31 +79,31 @@ class SemanticEvaluation:
         self.votes |= set(votes)
 
     def merge(self, other: "SemanticEvaluation") -> None:
-        """Take over what another process gathered."""
+        """Add what another process gathered."""
         self.votes |= other.votes
 
     def compute(self, bootstrap: Bootstrap | None = None) -> Result:
-        """Return `SHE` in percent with Wilson's interval; of a share no bootstrap is needed.
+        """Return `SHE` in percent with Wilson's interval; the bootstrap is not used.
 
         Raises:
             ParamsError: if no vote is left.
         """
         careless = self.careless()
-        kept = [vote for vote in self.votes if vote.catch is None and vote.volunteer not in careless]
-        yes = sum(vote.yes for vote in kept)
-        low, high = wilson(yes, len(kept))
-        agreement = fleiss_kappa(self._table(kept))
+        votes = [vote for vote in self.votes if vote.catch is None and vote.volunteer not in careless]
+        yes = sum(vote.yes for vote in votes)
+        low, high = wilson(yes, len(votes))
+        agreement = fleiss_kappa(self._table(votes))
         protocol: dict[str, Any] = {
             "question": "do the two differ in one semantic area only?",
-            "volunteers": len({vote.volunteer for vote in kept}),
-            "pairs": len({vote.pair for vote in kept}),
-            "votes": len(kept),
+            "volunteers": len({vote.volunteer for vote in votes}),
+            "pairs": len({vote.pair for vote in votes}),
+            "votes": len(votes),
             "fleiss_kappa": None if np.isnan(agreement) else agreement,
             "left_out": len(careless),
             "catch_failures_allowed": self._allowed,
             "interval": "95 % Wilson over votes",
         }
-        return Result("SHE", 100 * yes / len(kept), (100 * low, 100 * high), protocol)
+        return Result("SHE", 100 * yes / len(votes), (100 * low, 100 * high), protocol)
 
     def careless(self) -> set[str]:
         """Return the volunteers who said yes to too many catch pairs."""

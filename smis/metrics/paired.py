@@ -1,4 +1,4 @@
-"""Mean distance of pairs of images: reconstructions and their originals, two methods on one input."""
+"""Mean LPIPS of given pairs of images, as of reconstructions and their originals."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,14 @@ from smis.metrics.image.result import Bootstrap, Result, of_maps
 
 
 class PairedDistance:
-    """Gather the distance of each pair.
+    """Mean distance of pairs, named after the network: `paired_lpips_alex` (`lpips_alex` is the diversity).
 
-    The value is named after its network, `paired_lpips_alex`: `lpips_alex` is the diversity, where larger is better.
+    Example:
+        >>> metric = PairedDistance(lpips.load("stlpips_alex"))
+        >>> image = torch.zeros(2, 3, 32, 32)
+        >>> metric.update(["a", "b"], image, image)
+        >>> metric.compute(Bootstrap(resamples=10)).value
+        0.0
     """
 
     def __init__(self, network: PerceptualDistance) -> None:
@@ -22,12 +27,12 @@ class PairedDistance:
         self.values: dict[str, float] = {}
 
     def update(self, keys: Sequence[str], first: Image, second: Image) -> None:
-        """Measure a batch of pairs, -1..1."""
+        """Measure a batch of pairs of images, -1..1."""
         with torch.inference_mode():
             self.values |= dict(zip(keys, self._network(first, second).tolist(), strict=True))
 
     def merge(self, other: "PairedDistance") -> None:
-        """Take over what another process measured."""
+        """Add the pairs that another process measured."""
         self.values |= other.values
 
     def compute(self, bootstrap: Bootstrap) -> Result:

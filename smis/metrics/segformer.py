@@ -1,7 +1,7 @@
 """SegFormer with published weights for ADE20K, for Cityscapes and for people in clothes, through transformers.
 
 Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation with Transformers" (NeurIPS 2021). The
-sizes of the network stand here, so that the weights' file is all that is needed and no hub is asked for anything.
+sizes of the network are listed here, so that only the file of weights is needed and nothing is downloaded from a hub.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,16 +41,16 @@ _MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 @dataclass(frozen=True)
 class Published:
-    """What a published network can find in a data set's images."""
+    """The classes that a published network predicts, and its input."""
 
     finds: str
-    """What a person has to know of the data set's numbering."""
+    """Description of the data set's ids, for messages."""
     classes: frozenset[int]
-    """How many classes its data set can have here, the one for unlabeled pixels apart."""
+    """Possible numbers of classes of the data set, without the one for unlabeled pixels."""
     ids: tuple[int, ...]
-    """The data set's class that each channel stands for; several may stand for one."""
+    """The data set's class of each output channel; several channels may have the same."""
     side: int
-    """Pixels of the shorter side of the image that the network is fed: what it was trained on."""
+    """Shorter side in pixels of the input, as in the network's training."""
     sizes: dict[str, Any] = field(default_factory=lambda: B5)
 
 
@@ -81,9 +81,9 @@ a belt into bottom-clothes, a bag into the background.
 
 
 class Segformer(nn.Module):
-    """Find the classes of a data set in its images, in the data set's ids.
+    """Predict the classes of a data set, in its ids.
 
-    Each image alone: what is found does not depend on the batch, and memory stays that of one image.
+    Images are processed one at a time: the result does not depend on the batch, and memory is that of one image.
     """
 
     def __init__(self, network: nn.Module, published: Published) -> None:
@@ -94,7 +94,7 @@ class Segformer(nn.Module):
 
     def forward(self, image: Image) -> LabelMap:
         """Return the likeliest class of each pixel of images of -1..1."""
-        return torch.cat([self.get_buffer("ids")[self.scores(one).argmax(dim=1)] for one in image.split(1)])
+        return torch.cat([self.get_buffer("ids")[self.scores(single).argmax(dim=1)] for single in image.split(1)])
 
     def scores(self, image: Image) -> Float[Tensor, "b channels h w"]:
         """Return the score of each channel at each pixel, enlarged from what the network gives (a quarter of it)."""
@@ -120,13 +120,13 @@ def prepare(image: Image, *, side: int) -> Float[Tensor, "b 3 rows columns"]:
 
 
 def rule(name: str, *, height: int, width: int) -> str:
-    """Say how an image of this size becomes what the network is fed, and its scores a label map."""
+    """Return a description of the resizing of an image of this size, and of its scores."""
     rows, columns = fed(height, width, side=PUBLISHED[name].side)
     return f"image to {rows} x {columns}, bilinear, antialiased; scores to {height} x {width}, bilinear"
 
 
 def unknown(name: str, classes: Sequence[str]) -> frozenset[int]:
-    """Return the ids of a data set's classes that the network cannot find."""
+    """Return the ids of a data set's classes that the network does not predict."""
     return frozenset(range(len(classes))) - frozenset(PUBLISHED[name].ids)
 
 
@@ -155,9 +155,9 @@ def load(name: str) -> Segformer:
 
 
 def _filled(name: str, sizes: dict[str, Any]) -> nn.Module:
-    """Let transformers put the tensors into the network: it knows what they were called when they were published."""
+    """Let transformers load the tensors: it knows the names that they were published with."""
     library, path = _transformers(), weights.find(name)
-    with _silent(library):
+    with _quiet(library):
         network, report = library.SegformerForSemanticSegmentation.from_pretrained(
             None,
             config=library.SegformerConfig(**sizes),
@@ -173,7 +173,7 @@ def _filled(name: str, sizes: dict[str, Any]) -> nn.Module:
 
 
 def _transformers() -> Any:
-    """Import the package when it is needed: it takes seconds, and is an extra."""
+    """Import the package on first use: it takes seconds, and is optional."""
     try:
         import transformers
     except ImportError:
@@ -185,8 +185,8 @@ def _transformers() -> Any:
 
 
 @contextmanager
-def _silent(library: Any) -> Iterator[None]:
-    """Keep its bars and reports off the terminal, and its settings as they were."""
+def _quiet(library: Any) -> Iterator[None]:
+    """Suppress its progress bars and reports, and restore its settings."""
     logging = library.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

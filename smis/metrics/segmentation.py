@@ -1,7 +1,6 @@
-"""How well a segmentation network finds the label map again in an image.
+"""mIoU and accuracy of predicted label maps, as in the Cityscapes scripts.
 
-Counted as the Cityscapes scripts do: one confusion matrix over all pixels that are not don't-care; the mean over
-classes, not over images.
+There is one confusion matrix over all counted pixels; the mean is over classes, not over images.
 """
 
 from collections.abc import Sequence
@@ -20,15 +19,20 @@ from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of, of_map
 Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""
 Counts = Real[ndarray, "*n 3 c"]
-"""Pixels of each class: found again, true, predicted. All measures follow from these."""
+"""Pixels of each class: correct, true, predicted. All metrics are computed from these."""
 PerClass = Float[ndarray, "*n c"]
 
 
 def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ignored = None) -> Confusion:
-    """Count the pixels of each image by (true class, predicted class), without those whose truth is ignored.
+    """Return the confusion matrix (true class, predicted class) of each image, without pixels whose truth is ignored.
 
     Raises:
-        LabelError: if another id is no class's: it would be counted as one, or in another image.
+        LabelError: if another id is not that of a class.
+
+    Example:
+        >>> truth = torch.tensor([[[0, 0, 1, 255]]])
+        >>> confusion(torch.tensor([[[0, 1, 1, 1]]]), truth, classes=2, ignore=255).tolist()
+        [[[1, 1], [0, 1]]]
     """
     for name, labels in {"truth": truth, "predicted": predicted}.items():
         _check(labels, truth, name=name, classes=classes, ignore=ignore)
@@ -48,9 +52,9 @@ def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore
     counted = labels[~torch.isin(truth, ids)]
     if not counted.numel() or _fit(counted, classes):
         return
-    strange = int(counted[(counted < 0) | (counted >= classes)][0])
-    remedy = f"is it that of unlabeled pixels? ignore={strange}" if name == "truth" else "take its data set's numbering"
-    raise LabelError(f"{name}: id {strange}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
+    unknown = int(counted[(counted < 0) | (counted >= classes)][0])
+    remedy = f"is it that of unlabeled pixels? ignore={unknown}" if name == "truth" else "take its data set's numbering"
+    raise LabelError(f"{name}: id {unknown}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
 
 
 def _fit(labels: Integer[Tensor, "*_"], classes: int) -> bool:
@@ -59,59 +63,77 @@ def _fit(labels: Integer[Tensor, "*_"], classes: int) -> bool:
 
 
 def class_counts(counts: Confusion) -> Counts:
-    """Return what the measures need of a confusion matrix, a share of 3 / classes of it."""
+    """Return the correct, true and predicted pixels of each class from a confusion matrix."""
     return np.stack([np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2)], axis=-2)
 
 
 def iou(counts: Counts) -> PerClass:
-    """Return intersection over union of each class, NaN for a class that is neither there nor predicted."""
-    found, true, predicted = np.moveaxis(counts, -2, 0)
-    return _share(found, true + predicted - found)
+    """Return intersection over union of each class, 0..1; NaN for a class that is neither true nor predicted.
+
+    Example:
+        >>> iou(class_counts(np.array([[1, 1], [0, 1]]))).tolist()
+        [0.5, 0.5]
+    """
+    correct, true, predicted = np.moveaxis(counts, -2, 0)
+    return _share(correct, true + predicted - correct)
 
 
 def precision(counts: Counts) -> PerClass:
-    """Return which share of the pixels predicted as a class is of it, NaN for a class that is never predicted."""
-    found, _, predicted = np.moveaxis(counts, -2, 0)
-    return _share(found, predicted)
+    """Return the precision of each class, 0..1; NaN for a class that is never predicted."""
+    correct, _, predicted = np.moveaxis(counts, -2, 0)
+    return _share(correct, predicted)
 
 
 def recall(counts: Counts) -> PerClass:
-    """Return which share of the pixels of a class was found, NaN for a class that is not there."""
-    found, true, _ = np.moveaxis(counts, -2, 0)
-    return _share(found, true)
+    """Return the recall of each class, 0..1; NaN for a class without pixels."""
+    correct, true, _ = np.moveaxis(counts, -2, 0)
+    return _share(correct, true)
 
 
 def mean_iou(counts: Counts) -> Float[ndarray, "*n"]:
-    """Return the mean over the classes that are there or predicted."""
+    """Return the mean IoU over the classes that are true or predicted somewhere."""
     shares = iou(counts)
     return _share(np.asarray(np.nansum(shares, axis=-1)), np.asarray((~np.isnan(shares)).sum(axis=-1)))
 
 
 def accuracy(counts: Counts) -> Float[ndarray, "*n"]:
-    """Return the share of pixels whose class was found."""
-    found, true, _ = np.moveaxis(counts, -2, 0)
-    return _share(np.asarray(found.sum(axis=-1)), np.asarray(true.sum(axis=-1)))
+    """Return the share of pixels with the right class."""
+    correct, true, _ = np.moveaxis(counts, -2, 0)
+    return _share(np.asarray(correct.sum(axis=-1)), np.asarray(true.sum(axis=-1)))
 
 
 class Segmentation:
-    """Gather the counts of each label map."""
+    """mIoU and accuracy, and the IoU of each class.
+
+    Args:
+        classes: Number of classes.
+        ignore: Ids in the truth that do not count.
+        protocol: How the label maps were predicted.
+
+    Example:
+        >>> metric = Segmentation(classes=2, protocol={})
+        >>> truth = torch.tensor([[[0, 1], [0, 1]]])
+        >>> metric.update(["map 1"], truth, truth)
+        >>> [result.value for result in metric.compute(Bootstrap(resamples=10))]
+        [1.0, 1.0]
+    """
 
     def __init__(self, *, classes: int, ignore: Ignored = None, protocol: dict[str, Any]) -> None:
         self._classes, self._ignore, self._protocol = classes, ids_of(ignore), protocol
         self.counts: dict[str, Int[ndarray, "3 c"]] = {}
 
     def update(self, keys: Sequence[str], predicted: LabelMap, truth: LabelMap) -> None:
-        """Count a batch of label maps; where an ignored class is predicted, the true one is missed, and that is all."""
+        """Count a batch of label maps; a predicted ignored class counts only as a missed pixel of the true class."""
         counts = class_counts(confusion(predicted, truth, classes=self._classes, ignore=self._ignore))
         counts[:, 2, [number for number in self._ignore if number < self._classes]] = 0
         self.counts |= dict(zip(keys, counts, strict=True))
 
     def merge(self, other: "Segmentation") -> None:
-        """Take over what another process counted."""
+        """Add the label maps that another process counted."""
         self.counts |= other.counts
 
     def total(self) -> Int[ndarray, "3 c"]:
-        """Return the counts of all label maps together."""
+        """Return the counts of all label maps."""
         return self._stacked().sum(axis=0)
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
@@ -133,17 +155,17 @@ class Segmentation:
         return miou, share
 
     def per_class(self, bootstrap: Bootstrap) -> list[Result]:
-        """Return the IoU of each class that is there or predicted, named `IoU_` and its id."""
+        """Return the IoU of each class that is true or predicted somewhere, named `IoU_` and its id."""
         values, draws, protocol = iou(self.total()), iou(self._drawn(bootstrap)), self._protocol_with(bootstrap)
-        there = np.flatnonzero(~np.isnan(values)).tolist()
+        present = np.flatnonzero(~np.isnan(values)).tolist()
         return [
             Result.drawn(f"IoU_{number}", float(values[number]), draws=draws[:, number], protocol=protocol)
-            for number in there
+            for number in present
         ]
 
     def _drawn(self, bootstrap: Bootstrap) -> Float[ndarray, "resamples 3 c"]:
         stacked = self._stacked().astype(np.float64)
-        return np.concatenate([np.tensordot(some, stacked, axes=1) for some in bootstrap.chunks(len(stacked))])
+        return np.concatenate([np.tensordot(chunk, stacked, axes=1) for chunk in bootstrap.chunks(len(stacked))])
 
     def _protocol_with(self, bootstrap: Bootstrap) -> dict[str, Any]:
         return {**self._protocol, **of_maps(self.counts), "samples": 1, **bootstrap.protocol}

@@ -1,7 +1,7 @@
-"""What finds the label map in an image again: a published network, or one that was trained on real images; its file.
+"""Segmentation networks that predict the label map of an image, published or trained on real images, and their file.
 
-The file says how well the network does on real test images. That of a trained network holds its weights; that of a
-published one says which file of weights it was measured with.
+The file holds the results on real test images, and the weights of a trained network or the checksum of those of a
+published one.
 """
 
 import hashlib
@@ -29,33 +29,33 @@ _FORMAT = 1
 
 
 class SegmenterConfig(UnetConfig):
-    """Which network finds the label maps, and what the one that we train is like."""
+    """Which network predicts the label maps, and the one that is trained."""
 
     network: Literal["trained", "segformer_ade20k", "segformer_cityscapes", "segformer_clothes"] = "trained"
-    """A published network trains nothing: of the other fields only `batch` counts then."""
+    """With a published network nothing is trained, and of the other fields only `batch` is used."""
     seed: int = 0
-    """Its own: all trainings of a sweep, whatever their seeds, are measured by one instrument."""
+    """Independent of the training's seed, so that all trials of a sweep are measured by the same network."""
 
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A network that finds the label map in an image, in the ids of a data set."""
+    """A network that predicts the label map of an image, in the ids of a data set."""
 
     name: str
-    find: Callable[[Image], LabelMap]
+    network: Callable[[Image], LabelMap]
     ignored: frozenset[int]
-    """Ids whose pixels do not count: what nobody labeled, and what the network does not know."""
+    """Ids whose pixels do not count: unlabeled, or not known to the network."""
     facts: dict[str, Any]
-    """What its file says: classes, size, and how well it does on real images, when that is known."""
+    """The metadata of its file: classes, size, and the results on real images, once they are known."""
     tensors: Mapping[str, Tensor]
-    """What its file holds: the weights of a network that we trained, of a published one nothing."""
+    """The weights of a trained network; empty for a published one."""
     resize: str = "none"
     checksum: str = ""
-    """How the SHA-256 of the weights begins; nothing before a trained network has a file."""
+    """The first digits of the SHA-256 of the weights; empty until a trained network has a file."""
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Say how label maps are found, and which ids do not count."""
+        """How label maps are predicted, and which ids do not count."""
         own = {
             "segmenter": self.name,
             "weights": self.checksum,
@@ -67,14 +67,14 @@ class Segmenter:
     def predict(self, image: Image) -> LabelMap:
         """Return the likeliest class of each pixel of images of -1..1."""
         with torch.inference_mode():
-            return self.find(image)
+            return self.network(image)
 
 
 def trained(network: nn.Module, config: UnetConfig, *, facts: dict[str, Any], checksum: str = "") -> Segmenter:
-    """Put a trained network behind the interface; `facts` names the data set's classes, and those `ignored`."""
+    """Make a segmenter of a trained network; `facts` holds the data set's `classes`, and `ignored` ids if any."""
     return Segmenter(
         name=config.encoder,
-        find=partial(unet.predict, network),
+        network=partial(unet.predict, network),
         ignored=frozenset(facts.get("ignored", ())),
         facts={**facts, "config": config.model_dump(mode="json", include=set(UnetConfig.model_fields))},
         tensors=network.state_dict(),
@@ -83,7 +83,7 @@ def trained(network: nn.Module, config: UnetConfig, *, facts: dict[str, Any], ch
 
 
 def published(name: str, *, facts: dict[str, Any], device: torch.device) -> Segmenter:
-    """Build a published network from its file of weights; `facts` are as for `trained`, and height and width.
+    """Build a published network from its file of weights; `facts` are as for `trained`, with `height` and `width`.
 
     Raises:
         ParamsError: if the network is for data sets of another number of classes, or a package is missing.
@@ -94,7 +94,7 @@ def published(name: str, *, facts: dict[str, Any], device: torch.device) -> Segm
     path = weights.find(name)
     return Segmenter(
         name=name,
-        find=segformer.load(name).to(device),
+        network=segformer.load(name).to(device),
         ignored=segformer.unknown(name, classes) | ignored,
         facts={**facts, "network": name, "weights": weights.digest(path)},
         tensors={},
@@ -107,7 +107,7 @@ def save(path: Path, segmenter: Segmenter) -> None:
     """Write weights and facts; the same of both give the same bytes (one key: safetensors shuffles several).
 
     Raises:
-        DiskError: if the place cannot be written.
+        DiskError: if the file cannot be written.
     """
     about = {"format": _FORMAT, **segmenter.facts}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.tensors.items()}
@@ -141,11 +141,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _load_published(path: Path, facts: dict[str, Any], device: torch.device) -> Segmenter:
     name, measured = facts["network"], facts["weights"]
-    here = weights.digest(weights.find(name))
-    if here != measured:
+    present = weights.digest(weights.find(name))
+    if present != measured:
         raise WeightsError(
             f"{path} was measured with weights of {name} whose SHA-256 begins {measured[:8]}, but those on this "
-            f"machine begin {here[:8]}; run `dvc repro segmenter` again"
+            f"machine begin {present[:8]}; run `dvc repro segmenter` again"
         )
     return published(name, facts=facts, device=device)
 

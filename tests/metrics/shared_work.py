@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from smis.metrics.cost import Cost, Spent
+from smis.metrics.cost import BatchCost, Cost
 from smis.metrics.human import SemanticEvaluation, Vote
 from smis.metrics.image.fid import FrechetDistance, Statistics
 from smis.metrics.image.lpips import PerceptualDistance
@@ -66,7 +66,9 @@ def update(found: dict[str, Any], number: int) -> None:
     found["kid"].update_real(features + 1, [f"{key} {row}" for row in range(2)])
     labels = torch.randint(3, (2, 1, 8, 8), generator=drawn)
     found["segmentation"].update([key], labels[0], labels[1])
-    found["cost"].spent[key,] = Spent((number + 1.0, number + 2.0), 100 * number, 2**number)  # no clock says this twice
+    found["cost"].batches[key,] = BatchCost(
+        (number + 1.0, number + 2.0), 100 * number, 2**number
+    )  # no clock says this twice
     found["human"].update([Vote(f"volunteer {one}", key, yes=(number + one) % 3 > 0) for one in range(3)])
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from smis.metrics.cost import Cost, Spent, flops, parameters, peak_memory, seconds
+from smis.metrics.cost import BatchCost, Cost, flops, parameters, peak_memory, seconds
 from smis.metrics.image.result import Bootstrap, Result
 
 CPU = torch.device("cpu")
@@ -63,16 +63,16 @@ def test_the_first_runs_are_not_timed() -> None:
     spent.update(["map"], asleep(waits))
     spent.update(["map"], asleep([0.0]))
     assert not waits
-    assert max(spent.spent["map",].seconds) < 0.2
+    assert max(spent.batches["map",].seconds) < 0.2
 
 
 def test_label_maps_count_alike_however_often_each_was_run() -> None:
     """Medians of 1, 2 and 4 seconds for four images; a map that is run once more stays one map."""
     spent = cost(batch=4)
-    spent.spent = {
-        ("a",): Spent((1.0, 1.0, 1.0, 9.0), 40, 7),
-        ("b",): Spent((2.0,), 80, 9),
-        ("c",): Spent((4.0,), 120, 8),
+    spent.batches = {
+        ("a",): BatchCost((1.0, 1.0, 1.0, 9.0), 40, 7),
+        ("b",): BatchCost((2.0,), 80, 9),
+        ("c",): BatchCost((4.0,), 120, 8),
     }
     results = computed(spent)
     assert (results["images_per_second"].value, results["images_per_second"].interval) == (2, (1, 4))
@@ -84,8 +84,8 @@ def test_a_map_that_is_run_again_is_timed_again_and_counted_once() -> None:
     spent, layer, small, large = cost(), nn.Linear(4, 5, bias=False), torch.zeros(1, 4), torch.zeros(9, 4)
     for given in (small, large):
         spent.update(["map"], lambda given=given: layer(given))
-    assert len(spent.spent["map",].seconds) == 2
-    assert spent.spent["map",].flops == 2 * 4 * 5
+    assert len(spent.batches["map",].seconds) == 2
+    assert spent.batches["map",].flops == 2 * 4 * 5
 
 
 def test_a_convolution_costs_two_operations_for_each_weight_at_each_place() -> None:
@@ -113,4 +113,4 @@ def test_the_protocol_says_what_the_peak_counts() -> None:
     spent = cost()
     spent.update(["map"], lambda: None)
     assert computed(spent)["peak_memory"].protocol["counted"] == "resident set of the process"
-    assert spent.spent["map",].peak_memory <= peak_memory(lambda: None, device=CPU)
+    assert spent.batches["map",].peak_memory <= peak_memory(lambda: None, device=CPU)
