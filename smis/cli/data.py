@@ -164,7 +164,7 @@ def _print(opened: OpenedDataSet, counted: Mapping[str, Census], *, as_json: boo
     """Print the census as a table, or as JSON with additional fields."""
     whole = Census.empty(len(opened.classes))
     for each in counted.values():
-        whole.join(each)
+        whole.merge(each)
     rows = whole.rows(opened.classes)
     if as_json:
         splits = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
