@@ -1,4 +1,4 @@
-"""Batch normalization whose statistics are those of the global batch, on GPUs and on CPUs."""
+"""Batch normalization with the statistics of the global batch, on GPUs and on CPUs."""
 
 from typing import Any
 
@@ -9,47 +9,49 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class BatchNorm(nn.Module):
-    """Normalize each channel over the global batch; learns nothing, keeps running statistics.
+class BatchNorm(nn.SyncBatchNorm):
+    """Normalize each channel over the global batch, without learned scale and shift; keeps running statistics.
 
-    In training, with torch.distributed started, sums run over all processes, forwards and backwards, so that many
-    processes compute what one computes. One process is exactly `F.batch_norm`.
+    In training over several processes, means and variances are those of all processes' images together, forwards and
+    backwards, so that many processes compute what one computes. On CUDA that is `torch.nn.SyncBatchNorm`, which
+    refuses CPUs; there it is computed here. One process is exactly `torch.nn.functional.batch_norm`.
+
+    Example:
+        >>> x = torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
+        >>> BatchNorm(1)(x).flatten().round(decimals=3)
+        tensor([-1.,  1.])
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
-
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        super().__init__()
-        self.eps, self.momentum = eps, momentum
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
+        super().__init__(channels, eps=eps, momentum=momentum, affine=False)
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Normalize by the batch in training, by the running statistics in evaluation."""
-        if self.training and _processes() > 1:
-            return self._synchronized(x)
+        if self.training and _process_count() > 1:
+            return super().forward(input) if input.is_cuda else self._synchronized_on_cpu(input)
+        momentum = self.momentum or 0.0
         return F.batch_norm(
-            x, self.running_mean, self.running_var, training=self.training, momentum=self.momentum, eps=self.eps
+            input, self.running_mean, self.running_var, training=self.training, momentum=momentum, eps=self.eps
         )
 
-    def _synchronized(self, x: Tensor) -> Tensor:
-        """Take the mean first and the squares about it after: two small messages, no cancellation."""
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        here = wide.new_tensor([x.numel() / x.shape[1]])
-        sums = _Sum.apply(torch.cat([wide.sum(dim=(0, 2, 3)), here]))
+    def _synchronized_on_cpu(self, x: Tensor) -> Tensor:
+        """Sum the mean first and the squares about it after: two small messages, no cancellation."""
+        x32 = x.to(torch.promote_types(x.dtype, torch.float32))
+        positions = x32.new_tensor([x.numel() / x.shape[1]])
+        sums = _AllReduceSum.apply(torch.cat([x32.sum(dim=(0, 2, 3)), positions]))
         count = sums[-1].detach()
-        centerd = wide - (sums[:-1] / count).view(1, -1, 1, 1)
-        variance = _Sum.apply(centerd.square().sum(dim=(0, 2, 3))) / count
+        centered = x32 - (sums[:-1] / count).view(1, -1, 1, 1)
+        variance = _AllReduceSum.apply(centered.square().sum(dim=(0, 2, 3))) / count
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
         with torch.no_grad():
             self.running_mean.lerp_(sums[:-1] / count, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        return (centerd * torch.rsqrt(variance + self.eps).view(1, -1, 1, 1)).to(x.dtype)
+        return (centered * torch.rsqrt(variance + self.eps).view(1, -1, 1, 1)).to(x.dtype)
 
 
-class _Sum(torch.autograd.Function):
+class _AllReduceSum(torch.autograd.Function):
     """Sum over processes; the gradient of a sum that everyone reads is the sum of everyone's gradients."""
 
     @staticmethod
@@ -65,5 +67,5 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def _processes() -> int:
+def _process_count() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
