@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smis.data.image_batch import ByteImages
 from smis.data.transforms import corners_of, flip, renumbered, uniform
@@ -53,3 +55,37 @@ def test_instances_are_numbered_from_0_again_in_each_picture():
     ids = np.array([[[7, 7], [3, 9]], [[0, 0], [0, 5]]], dtype=np.uint16)
     assert renumbered(ids).tolist() == [[[1, 1], [0, 2]], [[0, 0], [0, 1]]]
     assert renumbered(ids).dtype == np.uint16
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.integers(0, 15))
+def test_who_is_flipped_twice_is_who_it_was(count, height, width, bits):
+    original = pictures(count, height, width)
+    chosen = np.array([bool(bits >> number & 1) for number in range(count)])
+    twice = flip(flip(original, chosen), chosen)
+    for name in ("image", "labels", "instances"):
+        assert np.array_equal(getattr(twice, name), getattr(original, name))
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.floats(0, 1, exclude_max=True),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_crop_lies_inside_whatever_is_drawn(height, width, taller, wider, down, across):
+    size = height + taller, width + wider
+    top, left = corners_of(np.array([[down, across]]), size=size, seen=(height, width))[0]
+    assert 0 <= top <= taller
+    assert 0 <= left <= wider
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.integers(1, 65535), st.integers(0, 2**32 - 1))
+def test_numbering_instances_anew_joins_and_splits_none(count, height, width, highest, seed):
+    ids = np.random.default_rng(seed).integers(0, highest + 1, (count, height, width)).astype(np.uint16)
+    for before, after in zip(ids, renumbered(ids), strict=True):
+        assert np.array_equal(np.unique(before, return_inverse=True)[1].reshape(before.shape), after)

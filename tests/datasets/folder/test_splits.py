@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder import Config
@@ -87,3 +89,20 @@ def test_what_does_not_pair_would_be_for_training_unless_shares_are_drawn(shares
     found = PairedFiles(PLAIN, problems=[Problem("c", "", "c has no label map")])
     config = Config.check({"root": "raw", "classes": ["sky"], "size": [8, 8], **shares}, source="params.yaml")
     assert [(problem.key, problem.split) for problem in unpaired(found, config)] == [("c", split)]
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=60, unique=True),
+    st.sampled_from([0.0, 0.1, 0.25]),
+    st.sampled_from([0.0, 0.1, 0.25]),
+    st.integers(0, 9),
+    st.randoms(use_true_random=False),
+)
+def test_splits_of_any_names_are_a_partition_in_any_order(keys, validation, test, seed, random):
+    assume(too_few(len(keys), validation=validation, test=test) is None)
+    splits = divided(keys, validation=validation, test=test, seed=seed)
+    assert sorted(key for names in splits.values() for key in names) == sorted(keys)
+    assert all(len(splits[name]) != 1 for name in ("validation", "test"))
+    shuffled = random.sample(keys, len(keys))
+    assert divided(shuffled, validation=validation, test=test, seed=seed) == splits

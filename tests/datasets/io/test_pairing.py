@@ -4,8 +4,11 @@ import os
 import pickle
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smis.core.errors import ParamsError
 from smis.datasets.io.pairing import FileLayout, SampleFiles, SampleFilesTable, paired
@@ -101,3 +104,35 @@ def test_a_table_of_many_pictures_takes_little_more_than_their_names():
     entries = [SampleFiles(f"{n:07d}", f"0:images/{n:07d}.jpg", (f"0:labels/{n:07d}.png",)) for n in range(20000)]
     names = sum(len("".join(entry.files)) + len(entry.key) for entry in entries)
     assert len(pickle.dumps(SampleFilesTable(entries))) < 1.4 * names
+
+
+class Names(Folder):
+    """A folder that has these files, in this order."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(Path("raw"))
+        self._names = names
+
+    def names(self) -> Iterator[str]:
+        return iter(self._names)
+
+
+KEYS = st.sets(st.text("abcxyz019-_ ", min_size=1, max_size=6), max_size=12)
+
+
+@settings(deadline=None, derandomize=True)
+@given(KEYS, KEYS, st.randoms(use_true_random=False))
+def test_files_pair_by_name_in_any_order_and_each_other_one_is_a_problem(images, labels, random):
+    names = [f"pictures/train/{key}.jpg" for key in images] + [f"maps/train/{key}.png" for key in labels]
+    random.shuffle(names)
+    files = MultiRoot([Names(names)])
+    if not images:
+        with pytest.raises(ParamsError, match="no file is named as the data set names its pictures"):
+            paired(files, (LAYOUT,), instances=False)
+        return
+    result = paired(files, (LAYOUT,), instances=False)
+    entries = list(result.entries.get("train", ()))
+    assert [entry.key for entry in entries] == sorted(images & labels)
+    assert all(entry.image == f"0:pictures/train/{entry.key}.jpg" for entry in entries)
+    assert all(entry.labels == (f"0:maps/train/{entry.key}.png",) for entry in entries)
+    assert {problem.key for problem in result.problems} == images ^ labels

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smis.core.run_lengths import lengths_of, starts_of
 
@@ -22,3 +24,15 @@ def test_ids_and_lengths_of_runs_are_the_map(ids):
     lengths = lengths_of(starts, drawn.size)
     assert np.array_equal(np.repeat(drawn.ravel()[starts], lengths).reshape(9, 7), drawn)
     assert np.array_equal(np.bincount(drawn.ravel()[starts], weights=lengths), np.bincount(drawn.ravel()))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_runs_of_many_maps_of_any_size_are_the_maps(images, height, width, ids, seed):
+    maps = np.random.default_rng(seed).integers(0, ids, (2, images, height, width))
+    starts = starts_of(*maps, pixels=height * width)
+    lengths = lengths_of(starts, maps[0].size)
+    assert lengths.min() >= 1
+    assert set(range(0, maps[0].size, height * width)) <= set(starts.tolist())
+    for ids_of in maps:
+        assert np.array_equal(np.repeat(ids_of.ravel()[starts], lengths), ids_of.ravel())
