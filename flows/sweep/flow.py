@@ -16,7 +16,7 @@ from prefect.states import Failed
 
 from flows import artifacts
 from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_cancellation
-from flows.exceptions import FlowError, StageError
+from flows.exceptions import FlowError
 from flows.processes import ChildProcesses, terminate_all
 from flows.retry import retry
 from flows.sweep import curve, remote, summary, trial, workspace
@@ -25,7 +25,7 @@ from flows.sweep.lock import exclusive
 from flows.sweep.scheduler import TrialBuilder, TrialScheduler, TrialSeed
 from flows.sweep.space import Space
 from flows.sweep.study import Study
-from flows.sweep.trial import RunTrial, TrialJob, checkout, run_job
+from flows.sweep.trial import RunTrial, TrialJob, pull, run_job
 
 TRACKING = "pipelines.tracking.sweep"
 
@@ -125,8 +125,4 @@ class SweepRun:
         if best is None:
             return
         trial = builder.build(best.number, study.setting(best.number), seed=builder.seed)
-        try:
-            trial.prepare(builder.base)
-            checkout(trial, self._children, options=trial.pull_options(pull=True), folder=trial.folder)
-        except StageError as error:
-            self._log.warning("%s, the best, was not pulled: %s", trial.name, error)
+        pull(trial, self._children, source=builder.base, warn=self._log.warning)

@@ -221,6 +221,15 @@ def checkout(
     return None
 
 
+def pull(trial: Trial, children: ChildProcesses, *, source: Path, warn: Callable[[str], object]) -> None:
+    """Pull a trial's outputs into its folder, as far as the DVC remote has them; warn if DVC fails."""
+    try:
+        trial.prepare(source)
+        checkout(trial, children, options=trial.pull_options(pull=True), folder=trial.folder)
+    except StageError as error:
+        warn(f"the outputs of {trial.name} were not pulled: {error}")
+
+
 def read_metrics(trial: Trial) -> dict[str, float]:
     """Read the finite metrics that a trial's stages have written."""
     path = Path("metrics", trial.dataset, f"{trial.system}.json")

@@ -12,7 +12,7 @@ from flows.processes import ChildProcesses
 from flows.sweep import Sweep
 from flows.sweep.scheduler import TrialBuilder
 from flows.sweep.space import Space
-from flows.sweep.trial import Trial, TrialJob, read_metrics, run
+from flows.sweep.trial import Trial, TrialJob, pull, read_metrics, run
 from tests.flows.sweeps import RATE, SweepWorkspace
 
 
@@ -30,6 +30,13 @@ def test_a_failure_of_a_trial_is_a_state_with_its_message() -> None:
 def test_a_trial_is_refused_by_a_workspace_with_other_code(inside: SweepWorkspace) -> None:
     with pytest.raises(SweepError, match=r"has other code than sweep rates; bring it to the same state, for example"):
         run(trial(digest="0", code=["tool.py"]), ChildProcesses(), source=Path(), on_line=print, on_points=print)
+
+
+def test_outputs_that_dvc_cannot_pull_are_a_warning(inside: SweepWorkspace) -> None:
+    warn = Mock()
+    pull(trial(stages=["nothing"]), ChildProcesses(), source=Path(), warn=warn)
+    (warning,) = warn.call_args.args
+    assert warning.startswith("the outputs of trial-0000-seed-0 were not pulled: ")
 
 
 def test_metrics_are_finite_numbers(inside: SweepWorkspace) -> None:
