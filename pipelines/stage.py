@@ -1,4 +1,4 @@
-"""What every stage does at its ends: one line for what a person can fix, and no life after its parent's."""
+"""The start and end of every stage: errors of the user as one line, and a SIGTERM when the parent process dies."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage: exit 0 when done, 2 with one line where a person can help, a traceback where only we can."""
+    """Run a stage: exit code 0 when done, 2 with one line for an error that the user can fix, else a traceback."""
     quiet()
     end_with_parent()
     try:
@@ -26,7 +26,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def quiet() -> None:
-    """Keep libraries' chatter out of a person's terminal; ours is what remains."""
+    """Suppress the messages of libraries."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     warnings.filterwarnings("ignore", category=FutureWarning)
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")

@@ -1,6 +1,6 @@
-"""Pictures and label maps as people save them -> batches of images, decoded and resized by several threads.
+"""Batches of images and label maps from files, decoded and resized by several threads.
 
-Pillow and torch let other threads run while they decode and resize, so that threads do what processes would.
+Pillow and torch release the interpreter lock while they decode and resize, so that threads suffice.
 """
 
 from collections import deque
@@ -23,16 +23,16 @@ from smis.core.shapes import Picture
 from smis.metrics.image.features import AnyImage
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Those that pytorch-fid reads."""
+"""The formats that pytorch-fid reads."""
 _SHEET = "sheet.png"
-"""The contact sheet that `smis generate` writes beside its pictures."""
+"""The contact sheet that `smis generate` writes beside its images."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures by number: their names, each unlike the others, and how to read one."""
+    """A set of images: unique names, a function that reads the image of an index, and a title for messages."""
 
     names: Sequence[str]
     read: Callable[[int], Picture]
@@ -43,10 +43,10 @@ class Source:
 
 
 def folder(path: Path) -> Source:
-    """Return the pictures of a folder by their names without endings; `sheet.png` is no picture of the set.
+    """Return the images of a folder, named without their extensions; `sheet.png` is left out.
 
     Raises:
-        ImageError: if there is none, or two have one name.
+        ImageError: if there is none, or two have the same name.
     """
     files = files_by_name(path)
     names = list(files)
@@ -54,33 +54,33 @@ def folder(path: Path) -> Source:
 
 
 def files_by_name(path: Path, *, error: type[SmisError] = ImageError) -> dict[str, Path]:
-    """Return a folder's picture files by their names without endings, sorted."""
+    """Return a folder's image files by their names without extensions, sorted."""
     if not path.is_dir():
-        raise error(f"{path} is no folder; give a folder of pictures")
-    found: dict[str, Path] = {}
+        raise error(f"{path} is no folder; give a folder of images")
+    files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() not in ENDINGS or file.name == _SHEET:
             continue
-        if file.stem in found:
-            raise error(f"{found[file.stem]} and {file} have one name; keep one of them")
-        found[file.stem] = file
-    if not found:
-        raise error(f"there is no picture in {path}; it may hold {', '.join(ENDINGS)}")
-    return found
+        if file.stem in files:
+            raise error(f"{files[file.stem]} and {file} have one name; keep one of them")
+        files[file.stem] = file
+    if not files:
+        raise error(f"there is no image in {path}; it may hold {', '.join(ENDINGS)}")
+    return files
 
 
 def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[Path, Path]) -> list[str]:
-    """Return the names, if both folders have the same.
+    """Return the names, after checking that both folders have the same.
 
     Raises:
         ParamsError: naming the first file that has no partner.
     """
-    for here, there, at, place in ((first, second, folders[1], 0), (second, first, folders[0], 1)):
-        alone = [name for name in here if name not in there]
+    for files, partners, other, index in ((first, second, folders[1], 0), (second, first, folders[0], 1)):
+        alone = [name for name in files if name not in partners]
         if alone:
             raise ParamsError(
-                f"{here[alone[0]]} has no partner of that name in {at} ({len(alone)} of {len(here)} in "
-                f"{folders[place]} have none); pairs are files with one name"
+                f"{files[alone[0]]} has no partner of that name in {other} ({len(alone)} of {len(files)} in "
+                f"{folders[index]} have none); pairs are files with one name"
             )
     return list(first)
 
@@ -110,7 +110,7 @@ def read_ids(path: Path) -> Int[Tensor, "h w"]:
 def image_batches(
     source: Source, *, batch: int, workers: int, resize: Callable[[AnyImage], AnyImage] | None = None
 ) -> Iterator[tuple[list[str], AnyImage]]:
-    """Give (names, images of -1..1), at most `batch` at a time, in order.
+    """Yield (names, images of -1..1), at most `batch` at a time, in order.
 
     Each is resized by itself, by the threads too; a batch ends where the next image has another size than those in it.
 
@@ -130,37 +130,37 @@ def image_batches(
 
 
 def of_one_size(numbers: Sequence[int], source: Source) -> UInt8[ndarray, "n h w 3"]:
-    """Read pictures that are compared with each other.
+    """Read images that are compared with each other.
 
     Raises:
         ImageError: naming the first that differs in size from the first.
     """
-    found = [source.read(number) for number in numbers]
-    check_sizes([f"{source.names[number]} of {source.title}" for number in numbers], found)
-    return np.stack(found)
+    images = [source.read(number) for number in numbers]
+    check_sizes([f"{source.names[number]} of {source.title}" for number in numbers], images)
+    return np.stack(images)
 
 
-def check_sizes(names: Sequence[str], found: Sequence[Picture]) -> None:
+def check_sizes(names: Sequence[str], images: Sequence[Picture]) -> None:
     """Compare sizes (height x width).
 
     Raises:
         ImageError: naming the first that differs from the first.
     """
-    for name, picture in zip(names, found, strict=True):
-        if picture.shape != found[0].shape:
-            size, wanted = (f"{one.shape[0]} x {one.shape[1]}" for one in (picture, found[0]))
-            raise ImageError(f"{name} is {size}, but {names[0]} is {wanted}; make them of one size")
+    for name, image in zip(names, images, strict=True):
+        if image.shape != images[0].shape:
+            size, expected = (f"{each.shape[0]} x {each.shape[1]}" for each in (image, images[0]))
+            raise ImageError(f"{name} is {size}, but {names[0]} is {expected}; make them of one size")
 
 
 def read_ahead(read: Callable[[int], T], count: int, *, workers: int, batch: int) -> Iterator[list[T]]:
-    """Give what `read` returns for 0 to `count` - 1, in order, `batch` at a time; threads are two batches ahead."""
+    """Yield what `read` returns for 0 to `count` - 1, in order, `batch` at a time; threads are two batches ahead."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting: deque[Future[T]] = deque()
+        pending: deque[Future[T]] = deque()
         try:
             for start in range(0, count, batch):
-                wanted = min(count, start + 3 * batch)
-                waiting.extend(pool.submit(read, number) for number in range(start + len(waiting), wanted))
-                yield [waiting.popleft().result() for _ in range(min(batch, count - start))]
+                stop = min(count, start + 3 * batch)
+                pending.extend(pool.submit(read, number) for number in range(start + len(pending), stop))
+                yield [pending.popleft().result() for _ in range(min(batch, count - start))]
         finally:
-            for future in waiting:
+            for future in pending:
                 future.cancel()

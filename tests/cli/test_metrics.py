@@ -140,7 +140,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"{broken} is no picture that can be read" in refused(capsys, "fid", real, fake)
     assert f"there is no {tmp_path / 'none'}" in refused(capsys, "fid", real, tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    assert f"there is no picture in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")
+    assert f"there is no image in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")
     assert "device 'tpu' cannot be used" in refused(capsys, "kid", real, real, "--device", "tpu")
     write_samples(tmp_path / "none.arrow", [], height=32, width=32)
     assert f"there is no image in {tmp_path / 'none.arrow'}" in refused(capsys, "fid", tmp_path / "none.arrow", fake)
