@@ -146,6 +146,6 @@ def test_a_winner_from_another_machine_is_registered_once_it_was_brought(
     for part in ("runs", "data", "dvc.lock", "smis"):
         (away / part).rename(swept.workspace / part)
     sweep.main("rates")
-    assert capsys.readouterr().out.splitlines()[-1] == f"sweep rates, its best model  {BEST}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"sweep rates, best model  {BEST}"
     assert json.loads(Path(sweep.SWEEPS, "rates", "summary.json").read_text())["best"] == 4
     assert (swept.workspace / checkpoint.relative_to(swept.folder(4))).exists()
