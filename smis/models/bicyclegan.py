@@ -50,13 +50,13 @@ class BicycleGANLossWeights(BaseConfig):
     """Weights of the generator's terms; the defaults are the release's."""
 
     encoded: NonNegativeFloat = 1.0
-    """Of the adversarial term on pictures of encoded codes."""
+    """Of the adversarial term on images of encoded latents."""
     drawn: NonNegativeFloat = 1.0
-    """Of that on pictures of drawn codes."""
+    """Of that on images of sampled latents."""
     reconstruction: NonNegativeFloat = 10.0
     kl: NonNegativeFloat = 0.01
     code: NonNegativeFloat = 0.5
-    """Of finding a drawn code again in its picture."""
+    """Of finding a drawn code again in its image."""
 
 
 class Config(BaseConfig):
@@ -89,7 +89,7 @@ class Config(BaseConfig):
     levels: int = Field(default=8, ge=2)
     """Of the U-Net; each halves the image, and 8 lead from 256 to 1."""
     latent: PositiveInt = 8
-    """Length of the code."""
+    """Length of the latent."""
     dropout: bool = True
     """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
     encoder_width: PositiveInt = 64
@@ -97,7 +97,7 @@ class Config(BaseConfig):
     init_gain: PositiveFloat = 0.02
     """Of the first weights."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    """Each of the two: one judges pictures of encoded codes, the other pictures of drawn ones."""
+    """Each of the two: one judges images of encoded latents, the other images of drawn ones."""
     losses: BicycleGANLossWeights = BicycleGANLossWeights()
 
     def build(self, *, classes: int, height: int, width: int, training: bool) -> "BicycleGAN":
@@ -128,12 +128,12 @@ class Config(BaseConfig):
 class BicycleGAN(nn.Module):
     """Encode an image as a code and make the image of it again; draw a code, make an image, and find the code again.
 
-    Zhu et al. (NIPS 2017), Eq. 9. As released, a batch serves twice: of its first, third, ... picture the image is
+    Zhu et al. (NIPS 2017), Eq. 9. As released, a batch serves twice: of its first, third, ... item the image is
     encoded and the label map generated on; the second, fourth, ... only show the second discriminator real images. At
     the released batch of 2 those are the released halves, and shares of any even number are those of the whole batch.
 
-    The release drops at test time too, unless it is told not to; here one code has one picture. Its discriminators see
-    the pictures of the generator's step; here they are made anew, as for other systems.
+    The release drops at test time too, unless it is told not to; here one code has one image. Its discriminators see
+    the images of the generator's step; here they are generated anew, as for other systems.
     """
 
     varies = "global"
@@ -164,7 +164,7 @@ class BicycleGAN(nn.Module):
         real, _ = _halves(batch.image)
         mean, log_variance = self.encoder(real)
         code, drawn = self._codes(mean, log_variance, noise)
-        encoded, other = self._pictures(batch, code, drawn, noise)
+        encoded, other = self._generate_both(batch, code, drawn, noise)
         weights = self.losses
         return {
             "GAN": weights.encoded * least_squares(self.discriminator["D"](encoded), real=True),
@@ -172,7 +172,7 @@ class BicycleGAN(nn.Module):
             "L1": weights.reconstruction * F.l1_loss(encoded, real),
             # a sum over the batch, where the other terms are means
             "KLD": weights.kl * batch.shares * kl_divergence(mean, log_variance),
-            "z_L1": weights.code * F.l1_loss(self._found_again(other), drawn),
+            "z_L1": weights.code * F.l1_loss(self._reencode(other), drawn),
         }
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
@@ -182,7 +182,7 @@ class BicycleGAN(nn.Module):
             ParamsError: if the batch is not even.
         """
         real, other_real = _halves(batch.image)
-        encoded, other = self._made_anew(batch, real, noise) if fakes is None else _halves(fakes)
+        encoded, other = self._regenerate(batch, real, noise) if fakes is None else _halves(fakes)
         on_fake, on_real = _judge(self.discriminator["D"], fake=encoded, real=real)
         on_other, on_other_real = _judge(self.discriminator["D2"], fake=other, real=other_real)
         return {
@@ -193,18 +193,18 @@ class BicycleGAN(nn.Module):
         }
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw one code for each picture."""
+        """Sample one latent for each image."""
         return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw a code near that of an image; without noise, the most likely one."""
+        """Sample a latent near that of an image; without noise, the most likely one."""
         mean, log_variance = self.encoder(image)
         return Style(global_latent=reparameterize(mean, log_variance, noise))
 
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
+        """Generate the images; one layout serves any number of latents."""
         assert style.global_latent is not None
         known = label_channels(labels, None, classes=self.classes)
         return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
@@ -213,23 +213,23 @@ class BicycleGAN(nn.Module):
         """Draw a code near the encoded one, then one from the prior."""
         return reparameterize(mean, log_variance, noise), noise.normal(*mean.shape, device=mean.device)
 
-    def _pictures(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Make the pictures of both codes in one pass: side by side, so that any share drops what the whole drops."""
+    def _generate_both(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Generate the images of both codes in one pass: side by side, so that any share drops what the whole drops."""
         known = label_channels(_halves(batch.labels)[0], None, classes=self.classes)
         both = torch.stack([code, drawn], dim=1).flatten(0, 1)
         dropped = noise if self.dropout and self.training else None
         return _halves(self.generator(known.repeat_interleave(2, dim=0), both, dropped))
 
     @torch.no_grad()
-    def _made_anew(self, batch: Batch, real: Image, noise: Noise) -> tuple[Tensor, Tensor]:
+    def _regenerate(self, batch: Batch, real: Image, noise: Noise) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(real)
         code, drawn = self._codes(mean, log_variance, noise)
-        return self._pictures(batch, code, drawn, noise)
+        return self._generate_both(batch, code, drawn, noise)
 
-    def _found_again(self, picture: Tensor) -> Tensor:
+    def _reencode(self, image: Tensor) -> Tensor:
         """Return the code that the encoder finds, which learns nothing from that."""
         fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
-        return functional_call(self.encoder, fixed, (picture,))[0]
+        return functional_call(self.encoder, fixed, (image,))[0]
 
 
 def _halves(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -98,7 +98,7 @@ class Config(BaseConfig):
     """Of the global generator, as the next."""
     blocks: PositiveInt = 8
     latent: PositiveInt = 8
-    """Length of the code."""
+    """Length of the latent."""
     dropout: bool = True
     """Whether training drops half of what the U-Net's narrow middle levels say; the released scripts do."""
     edges: bool = False
@@ -154,14 +154,14 @@ class Config(BaseConfig):
 
 
 class DSCGAN(nn.Module):
-    """Draw two codes for a label map: the picture of the first is to look real, and unlike that of the second.
+    """Draw two codes for a label map: the image of the first is to look real, and unlike that of the second.
 
-    Yang et al. (ICLR 2019), Eq. 5. With `pixels` a picture is compared with the real one place by place, on the U-Net
+    Yang et al. (ICLR 2019), Eq. 5. With `pixels` an image is compared with the real one place by place, on the U-Net
     of BicycleGAN; else by the discriminator's features and the perceptual network's, on the generator of pix2pixHD (the
     release's own function for the first is misspelt there; ours is pix2pixHD's).
 
-    The release drops at test time too, unless it is told not to; here one code has one picture. Its discriminators see
-    the pictures of the generator's step; here they are made anew, as for other systems.
+    The release drops at test time too, unless it is told not to; here one code has one image. Its discriminators see
+    the images of the generator's step; here they are generated anew, as for other systems.
     """
 
     varies = "global"
@@ -198,19 +198,19 @@ class DSCGAN(nn.Module):
         return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is generated anew."""
         known = self.label_channels(batch.labels, batch.instances)
-        fake = self._made_anew(known, batch, noise) if fakes is None else fakes
+        fake = self._regenerate(known, batch, noise) if fakes is None else fakes
         return LEAST_SQUARES.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     @torch.no_grad()
-    def _made_anew(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
+    def _regenerate(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
         code = self.sample(batch.labels, batch.instances, noise).global_latent
         assert code is not None
         return self._generate(known, code, noise)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw one code for each picture."""
+        """Sample one latent for each image."""
         return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
@@ -222,20 +222,20 @@ class DSCGAN(nn.Module):
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
+        """Generate the images; one layout serves any number of latents."""
         assert style.global_latent is not None
         known = self.label_channels(labels, instances)
         return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return what the networks are told of the layout."""
+        """Return the layout as the networks read it."""
         return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _generate(self, known: Tensor, code: Tensor, noise: Noise) -> Float[Tensor, "b 3 h w"]:
         return self.generator(known, code, noise if self.dropout and self.training else None)
 
     def _faithful(self, known: Tensor, image: Tensor, real: Tensor) -> dict[str, Tensor]:
-        """Return the terms of one picture."""
+        """Return the terms of one image."""
         if self.pixels:
             outputs = self.discriminator(torch.cat([known, image], dim=1))
             distance = F.l1_loss(image, real)

@@ -43,7 +43,7 @@ class Config(ClassLatentsConfig):
 
 
 class GroupDec(ClassLatents):
-    """Encode the whole image as a code for each class; decode in groups that merge on the way to the image."""
+    """Encode the whole image as a latent for each class; decode in groups that merge on the way to the image."""
 
 
 def whole_image(image: Tensor, labels: Tensor) -> Crops:

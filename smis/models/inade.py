@@ -98,7 +98,7 @@ class Config(BaseConfig):
     """Noise channels of each instance's scale, and as many of its shift."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 5
     slots: PositiveInt = 64
-    """Instances that a picture may have; one with more is refused. Every picture draws noise for all slots, however few
+    """Instances that an image may have; one with more is refused. Every image draws noise for all slots, however few
     it fills: so the draws do not depend on how a batch is split."""
     sketch: bool = False
     """Whether the generator is told lines as well."""
@@ -175,7 +175,7 @@ class Inade(nn.Module):
         self.sketched, self.losses = sketched, losses
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
-        """Refuse pictures with more instances than slots, before they go to a device.
+        """Refuse images with more instances than slots, before they go to a device.
 
         Raises:
             LabelError: with the first of them.
@@ -187,7 +187,7 @@ class Inade(nn.Module):
         return self._drawn(labels, instances, noise)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Take every instance's codes from a picture: drawn about their means, or without noise the means."""
+        """Take every instance's codes from an image: drawn about their means, or without noise the means."""
         return self._encoded(image, labels, instances, noise)[0]
 
     def synthesize(
@@ -197,7 +197,7 @@ class Inade(nn.Module):
         style: Style,
         sketch: Float[Tensor, "#b 1 h w"] | None = None,
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the pictures of these layouts in this style; one layout serves any number of codes.
+        """Generate the images of these layouts in this style; one layout serves any number of latents.
 
         A generator that knows sketches and gets none is told that there are no lines.
         """
@@ -229,14 +229,14 @@ class Inade(nn.Module):
         return terms | {"KLD": self.losses.kl * divergence}
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return D_Fake and D_Real of `fakes`; without them, pictures are made anew, as released."""
-        fake = self._made_anew(batch, noise) if fakes is None else fakes
+        """Return D_Fake and D_Real of `fakes`; without them, images are generated anew, as released."""
+        fake = self._regenerate(batch, noise) if fakes is None else fakes
         return HINGE.discriminator_terms(
             self.discriminator, label_channels=self._label_channels(batch), fake=fake, real=batch.image
         )
 
     @torch.no_grad()
-    def _made_anew(self, batch: Batch, noise: Noise) -> Image:
+    def _regenerate(self, batch: Batch, noise: Noise) -> Image:
         style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
         return self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
 

@@ -1,4 +1,4 @@
-"""MulNet: a whole network for each class; the picture is put together from what each made of its class."""
+"""MulNet: a whole network for each class; the image is put together from what each made of its class."""
 
 from typing import Any, ClassVar, Literal
 
@@ -27,7 +27,7 @@ class Config(ClassLatentsConfig):
 
     width: PositiveInt = 16
     latent: PositiveInt = 256
-    """Length of each class's code."""
+    """Length of each class's latent."""
     encoder_width: PositiveInt = 16
     encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
     """Side that the encoders resize images to; each doubling of 4 is a layer."""
@@ -65,7 +65,7 @@ class Generators(nn.ModuleList):
     """Let each network make a whole image, and take each class's places from its own network's."""
 
     def forward(self, code: Float[Tensor, "b codes"], layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; every network is told the whole layout."""
+        """Generate the images; every network is told the whole layout."""
         codes = code.unflatten(1, (len(self), -1))
         places = layout.at(*layout.size).maps()
         return sum(
@@ -78,9 +78,9 @@ class Encoders(nn.ModuleList):
     """Let each network encode its own class: as it is not said what it sees, what GroupDNet's encoder sees of it."""
 
     def forward(self, crops: Crops) -> tuple[Float[Tensor, "b k z"], Float[Tensor, "b k z"]]:
-        """Return mean and log-variance of every class of every picture."""
-        pictures = crops.of(torch.arange(crops.count, device=crops.classes.device))
-        means, log_variances = zip(*(network(pictures[:, n]) for n, network in enumerate(self)), strict=True)
+        """Return mean and log-variance of every class of every image."""
+        images = crops.of(torch.arange(crops.count, device=crops.classes.device))
+        means, log_variances = zip(*(network(images[:, n]) for n, network in enumerate(self)), strict=True)
         return torch.stack(means, dim=1), torch.stack(log_variances, dim=1)
 
 

@@ -1,4 +1,4 @@
-"""pix2pixHD: the label map alone decides the picture, read once, at the generator's entrance."""
+"""pix2pixHD: the label map alone decides the image, read once, at the generator's entrance."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -99,10 +99,10 @@ class Config(BaseConfig):
     edges: bool = False
     """Whether the instance edges are a channel of the label map."""
     features: NonNegativeInt = 0
-    """Numbers that an encoder gives for each instance of a picture; 0 is without."""
+    """Numbers that an encoder gives for each instance of an image; 0 is without."""
     feature_width: PositiveInt = 16
     slots: PositiveInt = 64
-    """Instances that a picture may have, if they have features."""
+    """Instances that an image may have, if they have features."""
     init_gain: PositiveFloat = 0.02
     """Of the first weights: NVIDIA's have this deviation, SPADE's this gain."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -162,10 +162,10 @@ class Config(BaseConfig):
 
 
 class Pix2PixHD(nn.Module):
-    """Generate from the label map; nothing is drawn, so one label map has one picture.
+    """Generate from the label map; nothing is drawn, so one label map has one image.
 
-    Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` is the module
-    of smis.losses that has them. With an encoder (3.4), a picture's instances can be given the features of another's;
+    Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` has
+    them. With an encoder (3.4), an image's instances can be given the features of another's;
     the release draws them from clusters that it finds after training, which is left out: what is drawn here is the
     middle of their range.
     """
@@ -211,7 +211,7 @@ class Pix2PixHD(nn.Module):
         return self.objective.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
-        """Refuse pictures with more instances than slots, before they go to a device, if instances have features.
+        """Refuse images with more instances than slots, before they go to a device, if instances have features.
 
         Raises:
             LabelError: with the first of them.
@@ -220,11 +220,11 @@ class Pix2PixHD(nn.Module):
             check_slots(instances, keys, slots=self.slots, system="pix2pixHD")
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Return a code of no channels, which only says how many pictures there are, and features of 0."""
+        """Return a latent without channels, which only says how many images there are, and features of 0."""
         return self._style(labels, instances, torch.zeros(len(labels), self.slots, self.features, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return each instance's features; without an encoder, a picture tells nothing that the label map does not."""
+        """Return each instance's features; without an encoder, an image tells nothing that the label map does not."""
         if self.encoder is None:
             return self.sample(labels, instances, Noise(torch.Generator()))
         return self._style(labels, instances, self.encoder(image, instances, slots=self.slots))
@@ -232,7 +232,7 @@ class Pix2PixHD(nn.Module):
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
+        """Generate the images; one layout serves any number of latents."""
         assert style.global_latent is not None
         known = self.label_channels(labels, instances)
         if style.instances is None:
@@ -241,7 +241,7 @@ class Pix2PixHD(nn.Module):
         return self.generator(torch.cat([known.expand(len(features), -1, -1, -1), features], dim=1))
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return what the networks are told of the layout."""
+        """Return the layout as the networks read it."""
         return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _again(self, batch: Batch) -> Image:

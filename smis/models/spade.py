@@ -1,4 +1,4 @@
-"""SPADE: the label map alone decides the picture, through normalization layers that read it at every size."""
+"""SPADE: the label map alone decides the image, through normalization layers that read it at every size."""
 
 from typing import Any, ClassVar, Literal
 
@@ -126,7 +126,7 @@ class LabelMapStart(nn.Conv2d):
 
 
 class Spade(nn.Module):
-    """Generate from the label map; nothing is drawn, so one label map has one picture.
+    """Generate from the label map; nothing is drawn, so one label map has one image.
 
     Park et al. (CVPR 2019), 3 and A: adversarial, feature matching and perceptual terms.
     """
@@ -161,30 +161,30 @@ class Spade(nn.Module):
         return HINGE.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Return a code of no channels: it only says how many pictures there are."""
+        """Return a latent without channels: it only says how many images there are."""
         return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return the same empty code: a picture tells nothing that the label map does not."""
+        """Return the same empty code: an image tells nothing that the label map does not."""
         return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
 
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout gives the same image for each code."""
+        """Generate the images; one layout gives the same image for each code."""
         return self.synthesize_on(self.layout(labels, instances, cache=False), style)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Make the images of a layout that may be used again."""
+        """Generate the images of a prepared layout, which may be used again."""
         assert style.global_latent is not None
         return self._generate(layout).expand(len(style.global_latent), -1, -1, -1)
 
     def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
-        """Return what the generator is told of the layout."""
+        """Return the layout as the generator reads it."""
         return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return what the discriminator is told of the layout."""
+        """Return the layout as the discriminator reads it."""
         return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def _generate(self, layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:

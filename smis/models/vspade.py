@@ -73,7 +73,7 @@ class Config(BaseConfig):
     hidden: PositiveInt = 128
     """Channels inside a normalization layer."""
     latent: PositiveInt = 256
-    """Length of the code."""
+    """Length of the latent."""
     edges: bool = False
     """Whether the instance edges are a channel of the label map."""
     encoder_width: PositiveInt = 64
@@ -145,40 +145,40 @@ class Vspade(nn.Module):
         return variational_generator_terms(self, batch, noise)
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is generated anew."""
         return variational_discriminator_terms(self, batch, noise, fakes)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw one code for each picture."""
+        """Sample one latent for each image."""
         return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw a code near that of an image; without noise, the most likely one."""
+        """Sample a latent near that of an image; without noise, the most likely one."""
         return Style(global_latent=reparameterize(*self.gaussian(image, labels), noise))
 
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
+        """Generate the images; one layout serves any number of latents."""
         return self.synthesize_on(self.layout(labels, instances, cache=False), style)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Make the images of a layout that may be used again."""
+        """Generate the images of a prepared layout, which may be used again."""
         assert style.global_latent is not None
         return self.generate(layout, style.global_latent)
 
     def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
-        """Return what the generator is told of the layout."""
+        """Return the layout as the generator reads it."""
         return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return what the discriminator is told of the layout."""
+        """Return the layout as the discriminator reads it."""
         return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of the code, (b, latent) each."""
+        """Return mean and log-variance of the latent, (b, latent) each."""
         return self.encoder(image)
 
     def generate(self, layout: LabelPyramid, code: Float[Tensor, "b z"]) -> Float[Tensor, "b 3 h w"]:
-        """Make the images of a layout."""
+        """Generate the images of a layout."""
         return self.generator(code, layout)

@@ -11,14 +11,14 @@ from smis.core.shapes import Image, LabelMap
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """A picture of each class that is present; what is absent would be all 0 and is not there.
+    """The crop of each (image, class) pair that exists, in order; those of absent classes are 0 and left out.
 
-    `pixels`: (p, 3, h, w); `pictures` and `classes`: (p,), whose and of what, in order; `batch` and `count` are the
-    numbers of pictures and of all classes.
+    `pixels`: (p, 3, h, w). `image_index` and `classes`: (p,), image and class of each. `batch` and `count`: numbers of
+    images and of all classes.
     """
 
     pixels: Float[Tensor, "p 3 h w"]
-    pictures: Int[Tensor, " p"]
+    image_index: Int[Tensor, " p"]
     classes: Int[Tensor, " p"]
     batch: int
     count: int
@@ -30,9 +30,9 @@ class Crops:
         return cls(image, number, torch.zeros_like(number), batch=len(image), count=1)
 
     def of(self, classes: Int[Tensor, " g"]) -> Float[Tensor, "b g 3 h w"]:
-        """Lay out the pictures of these classes, those that are absent as 0; no other may be present."""
+        """Lay out the images of these classes, those that are absent as 0; no other may be present."""
         laid = self.pixels.new_zeros(self.batch, len(classes), *self.pixels.shape[1:])
-        laid[self.pictures, torch.searchsorted(classes, self.classes)] = self.pixels
+        laid[self.image_index, torch.searchsorted(classes, self.classes)] = self.pixels
         return laid
 
     def dense(self) -> Float[Tensor, "b c h w"]:
@@ -52,16 +52,16 @@ def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Crops:
     of them at once.
     """
     batch, _, height, width = image.shape
-    pictures, present = _pairs(labels, classes)
+    image_index, present = _pairs(labels, classes)
     labels, classes_of = labels.to(torch.int16), present.to(torch.int16)  # a quarter of the memory to go through
-    mask = labels.index_select(0, pictures) == classes_of.view(-1, 1, 1)
-    rows, columns = _boxes(image.sum(dim=1).index_select(0, pictures) * mask)
-    lines = pictures.unsqueeze(1) * height + _stretch(rows, height)
+    mask = labels.index_select(0, image_index) == classes_of.view(-1, 1, 1)
+    rows, columns = _boxes(image.sum(dim=1).index_select(0, image_index) * mask)
+    lines = image_index.unsqueeze(1) * height + _stretch(rows, height)
     index = (lines.unsqueeze(2) * width + _stretch(columns, width).unsqueeze(1)).flatten()
     kept = labels.flatten().index_select(0, index).view(len(present), -1) == classes_of.unsqueeze(1)
     colors = (image[:, color].flatten().index_select(0, index).view_as(kept) * kept for color in range(3))
     pixels = torch.stack(list(colors), dim=1).unflatten(2, (height, width))
-    return Crops(pixels, pictures, present, batch=batch, count=classes)
+    return Crops(pixels, image_index, present, batch=batch, count=classes)
 
 
 def _pairs(labels: LabelMap, classes: int) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:

@@ -32,7 +32,7 @@ class GroupEncoder(nn.Module):
     """
 
     def __init__(self, *, classes: int, width: int, latent: int, layers: int = 6) -> None:
-        """Build it for `width` channels after the first layer and `latent` channels of each class's code."""
+        """Build it for `width` channels after the first layer and `latent` channels of each class's latent."""
         super().__init__()
         self.classes, self.latent, self.layers = classes, latent, layers
         channels = 3 * classes
@@ -44,10 +44,10 @@ class GroupEncoder(nn.Module):
         self.fc_var = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)
 
     def forward(self, crops: Crops) -> tuple[Float[Tensor, "b k z sh sw"], Float[Tensor, "b k z sh sw"]]:
-        """Return mean and log-variance of every class of every picture."""
+        """Return mean and log-variance of every class of every image."""
         present = crops.classes.unique()
         if 2 * len(crops.classes) <= crops.batch * len(present):
-            # pictures share few classes: each (picture, class) is a group of its own
+            # images share few classes: each (image, class) is a group of its own
             return self._encoded(crops, crops.pixels.flatten(0, 1).unsqueeze(0), crops.classes)
         return self._encoded(crops, crops.of(present).flatten(1, 2), None if len(present) == self.classes else present)
 
@@ -72,4 +72,4 @@ class GroupEncoder(nn.Module):
         every = absent.expand(crops.batch, -1, -1, *codes.shape[-2:])
         if len(codes) == crops.batch:
             return every.index_copy(1, which, codes)
-        return every.index_put((crops.pictures, crops.classes), codes.squeeze(0))
+        return every.index_put((crops.image_index, crops.classes), codes.squeeze(0))

@@ -29,7 +29,7 @@ _LAST = 4
 
 
 class ImageEncoder(nn.Module):
-    """Encode an image as mean and log-variance of a global code.
+    """Encode an image as mean and log-variance of a global latent.
 
     Park et al. (CVPR 2019), Figure 14. `size` is the side that images are resized to: as many strided layers as lead
     from it to 4 (256: six, as released). At the released size nothing is resized.
@@ -65,7 +65,7 @@ def _layers(size: int) -> int:
 
 
 class ResidualEncoder(nn.Module):
-    """Encode an image as mean and log-variance of a short code.
+    """Encode an image as mean and log-variance of a short latent.
 
     Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4. The mean over all places stands for the
     released average of 8 x 8, which is the same at 256 x 256 and serves no other size.

@@ -13,7 +13,7 @@ from smis.nn.label_maps import resize_nearest
 
 @dataclass(frozen=True, eq=False)
 class InstanceCondition:
-    """Rows of tables for every place of every picture at one size, and the noise of every instance."""
+    """Rows of tables for every place of every image at one size, and the noise of every instance."""
 
     labels: Int[Tensor, " places"]
     """Row among the classes."""

@@ -33,7 +33,7 @@ class InstanceAwareConv2d(nn.Conv2d):
 def kept_taps(instances: Int[Tensor, "b h w"], *, stride: int = 1) -> Int[Tensor, "b y x 9"]:
     """Number the nine taps of each center, row by row, among the places of all pictures.
 
-    A tap of another instance has the number after the last. So has a tap outside the picture (the release gives those
+    A tap of another instance has the number after the last. So has a tap outside the image (the release gives those
     id 0; their value is 0 all the same).
     """
     nothing = instances.numel()

@@ -43,7 +43,7 @@ class NeighborhoodTable:
 
     `inner`: (i, 9), the symbols of every different 3x3 neighborhood. `outer`: (o, 9), the rows of `inner` about every
     different 5x5 neighborhood's nine middle places. `places`: (b, h, w), each place's row of `outer`. Neighborhoods
-    are read row by row; a place outside the picture has the number after the last.
+    are read row by row; a place outside the image has the number after the last.
     """
 
     inner: Int[Tensor, "i 9"]

@@ -53,7 +53,7 @@ class GlobalGenerator(nn.Module):
         )
 
     def forward(self, known: Float[Tensor, "b k h w"]) -> Image:
-        """Make the images."""
+        """Generate the images."""
         return self.model(known)
 
 
@@ -116,7 +116,7 @@ class LocalEnhancer(nn.Module):
         )
 
     def forward(self, known: Float[Tensor, "b k h w"]) -> Image:
-        """Make the images."""
+        """Generate the images."""
         small = F.avg_pool2d(known, 3, stride=2, padding=1, count_include_pad=False)
         return self.model1_2(self.model1_1(known) + self.model(small))
 
@@ -146,7 +146,7 @@ class LatentGlobalGenerator(nn.Module):
         )
 
     def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
-        """Make the images; nothing is dropped here, whatever the `noise`."""
+        """Generate the images; nothing is dropped here, whatever the `noise`."""
         features = self.down(known)
         tiled = code[:, :, None, None].expand(-1, -1, *features.shape[2:])
         return self.model(self.fuse(torch.cat([features, tiled], dim=1)))

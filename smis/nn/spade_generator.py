@@ -101,7 +101,7 @@ class SpadeGenerator(nn.Module):
 
 
 class LinearStart(nn.Linear):
-    """The start map as a linear function of a global code."""
+    """The start map as a linear function of a global latent."""
 
     def __init__(self, latent: int, *, channels: int, height: int, width: int) -> None:
         super().__init__(latent, channels * height * width)

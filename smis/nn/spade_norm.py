@@ -54,7 +54,7 @@ class SpadeNorm(nn.Module):
         return _placed(1 + scale, found.places), _placed(shift, found.places)
 
     def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
-        """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the picture, is 0."""
+        """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the image, is 0."""
         shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
         assert shared.bias is not None
         groups, (count, channels) = shared.groups, meanings.shape

@@ -25,7 +25,7 @@ class LatentUnet(nn.Module):
         self.model = UnetLevel(channels, inner=width, code=code, within=block, channels_out=3)
 
     def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
-        """Make the images; with `noise`, drop half of what the narrow middle levels say."""
+        """Generate the images; with `noise`, drop half of what the narrow middle levels say."""
         return self.model(known, code, noise)
 
 

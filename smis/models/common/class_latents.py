@@ -48,7 +48,7 @@ PAPERDOLL: dict[str, Any] = {
 
 
 class ClassLatentsConfig(Config):
-    """Sizes of a system that gives each class a code of its own."""
+    """Sizes of a system that gives each class a latent of its own."""
 
     paper: ClassVar[str] = ABLATION
     varies: ClassVar[Literal["class"]] = "class"
@@ -143,45 +143,45 @@ class ClassLatents(nn.Module):
         return variational_generator_terms(self, batch, noise)
 
     def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is made anew."""
+        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is generated anew."""
         return variational_discriminator_terms(self, batch, noise, fakes)
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw a code for every class, present or not."""
+        """Sample a latent for every class, present or not."""
         batch, height, width = labels.shape
         size = self.latent_size(height, width)
         return Style(classes=noise.normal(batch, self.classes, self.latent, *size, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw codes near those of an image; without noise, the most likely ones."""
+        """Sample latents near those of an image; without noise, the most likely ones."""
         return Style(classes=reparameterize(*self.gaussian(image, labels), noise))
 
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
     ) -> Float[Tensor, "b 3 h w"]:
-        """Make the images; one layout serves any number of codes."""
+        """Generate the images; one layout serves any number of latents."""
         return self.synthesize_on(self.layout(labels, instances, cache=False), style)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Make the images of a layout that may be used again."""
+        """Generate the images of a prepared layout, which may be used again."""
         assert style.classes is not None
         return self.generate(layout, style.classes)
 
     def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
-        """Return what the generator is told of the layout."""
+        """Return the layout as the generator reads it."""
         edges = instances if self.edges else None
         return LabelPyramid(labels, edges, classes=self.classes, interleaved=self.edges, cache=cache)
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return what the discriminator is told of the layout."""
+        """Return the layout as the discriminator reads it."""
         return label_channels(labels, instances if self.edges else None, classes=self.classes)
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of each class's code, (b, classes, latent, ...) each."""
+        """Return mean and log-variance of each class's latent, (b, classes, latent, ...) each."""
         mean, log_variance = self.encoder(self.crops(image, labels))
         shape = (self.classes, self.latent)
         return mean.flatten(1, 2).unflatten(1, shape), log_variance.flatten(1, 2).unflatten(1, shape)
 
     def generate(self, layout: LabelPyramid, code: Float[Tensor, "b k z *size"]) -> Float[Tensor, "b 3 h w"]:
-        """Make the images of a layout."""
+        """Generate the images of a layout."""
         return self.generator(code.flatten(1, 2), layout)

@@ -126,19 +126,19 @@ class Variational(Protocol):
         def losses(self) -> LossWeights: ...  # noqa: D102
 
     def gaussian(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of a picture's code."""
+        """Return mean and log-variance of an image's code."""
         ...
 
     def label_channels(self, labels: Tensor, instances: Tensor) -> Tensor:
-        """Return what the discriminator is told of the layout."""
+        """Return the layout as the discriminator reads it."""
         ...
 
     def layout(self, labels: Tensor, instances: Tensor, *, cache: bool) -> Any:
-        """Return what the generator is told of the layout."""
+        """Return the layout as the generator reads it."""
         ...
 
     def generate(self, layout: Any, code: Tensor) -> Tensor:
-        """Make the images of a layout."""
+        """Generate the images of a layout."""
         ...
 
 
@@ -161,16 +161,16 @@ def variational_generator_terms(system: Variational, batch: Batch, noise: Noise)
 def variational_discriminator_terms(
     system: Variational, batch: Batch, noise: Noise, fakes: Image | None = None
 ) -> dict[str, Tensor]:
-    """Return the terms D_Fake and D_Real of `fakes`; without them, the image is encoded and made anew, as released."""
+    """Return the terms D_Fake and D_Real of `fakes`; without them, of a new reconstruction, as released."""
     return hinge_discriminator_terms(
         system.discriminator,
         label_channels=system.label_channels(batch.labels, batch.instances),
-        fake=_made_anew(system, batch, noise) if fakes is None else fakes,
+        fake=_regenerate(system, batch, noise) if fakes is None else fakes,
         real=batch.image,
     )
 
 
 @torch.no_grad()
-def _made_anew(system: Variational, batch: Batch, noise: Noise) -> Image:
+def _regenerate(system: Variational, batch: Batch, noise: Noise) -> Image:
     layout = system.layout(batch.labels, batch.instances, cache=False)
     return system.generate(layout, reparameterize(*system.gaussian(batch.image, batch.labels), noise))
