@@ -1,4 +1,4 @@
-"""The index of a prepared data set: a Parquet table with one row for each picture, and the header as its metadata."""
+"""The index of a prepared data set: a Parquet table with one row for each image, and the header as its metadata."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,7 +79,7 @@ def read(folder: Path, split: str) -> pa.Table:
 
 
 def read_pixels(folder: Path, split: str) -> ndarray:
-    """Return the number of pixels of each class on each picture of a split: (pictures, classes), int32."""
+    """Return the number of pixels of each class on each image of a split: (images, classes), int32."""
     column = read(folder, split).column("pixels").combine_chunks()
     return column.flatten().to_numpy().reshape(len(column), -1)
 

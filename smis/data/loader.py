@@ -1,4 +1,4 @@
-"""Batches without end; which pictures are in batch s, and what is drawn for them, is a function of s alone."""
+"""Batches without end; which images are in batch s, and what is drawn for them, is a function of s alone."""
 
 import multiprocessing
 from collections import deque
@@ -44,12 +44,12 @@ class Loader:
     """One process's share of the endless stream of batches.
 
     The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `world_size` takes
-    the p-th piece of it. A picture is flipped, and where its file is larger than what is seen, the place that is cut
+    the p-th piece of it. An image is flipped, and where its file is larger than what is seen, the place that is cut
     from it is drawn, by (seed, position): anew in every epoch, and neither the number of processes, nor of workers,
     nor where a run is resumed changes a pixel.
 
-    `workers=0` makes batches ready in a thread of this process, the fastest for raw pictures; more are processes,
-    for pictures that must be decoded. With `late`, batches are finished on the device that they are sent to; where
+    `workers=0` makes batches ready in a thread of this process, the fastest for raw images; more are processes,
+    for images that must be decoded. With `late`, batches are finished on the device that they are sent to; where
     there is a GPU, they wait in memory that it can fetch from.
 
     Raises:

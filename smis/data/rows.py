@@ -37,7 +37,7 @@ def encode_rows(samples: Sequence[Sample], header: Header) -> Rows:
 
     Raises:
         LabelError: for a label that is no class, or an instance of two classes.
-        ImageError: for a picture of another size than the others.
+        ImageError: for an image of another size than the others.
     """
     pixels = np.stack([check_sample(sample, header) for sample in samples])
     columns = [pa.array([sample.key for sample in samples], pa.string())]

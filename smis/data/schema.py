@@ -31,7 +31,7 @@ class ShardEntry:
 class Header:
     """What holds for a whole data set; the index carries it, and every shard does, so that neither is a riddle.
 
-    Where there is a `load_size` (height, width), training pictures have it in their files, and a place of `height` x
+    Where there is a `load_size` (height, width), training images have it in their files, and a place of `height` x
     `width` is cut from them when they are read.
     """
 
@@ -47,7 +47,7 @@ class Header:
     """Ids that no metric counts: pixels that nobody labeled, and what the data set's own evaluation leaves out."""
 
     def size_of(self, split: str) -> tuple[int, int]:
-        """Return height and width of a split's pictures in their files."""
+        """Return height and width of a split's images in their files."""
         return self.load_size if self.load_size and split == TRAIN else (self.height, self.width)
 
     def metadata(self, **more: str) -> dict[str, str]:
@@ -85,7 +85,7 @@ class Header:
 
 
 def shard_schema(header: Header, split: str) -> pa.Schema:
-    """Return a shard's columns: rows of one width where raw, so that the place of a picture needs no looking up."""
+    """Return a shard's columns: rows of one width where raw, so that the place of an image needs no looking up."""
     height, width = header.size_of(split)
     pixels = height * width
     raw = header.encoding == "raw"

@@ -1,4 +1,4 @@
-"""The prepared format, read: Arrow files that are mapped into memory, so that any picture is one look away.
+"""The prepared format, read: Arrow files that are mapped into memory, so that any image is one look away.
 
 A mapped file is read-only and shared by all threads and processes that open it.
 """
@@ -63,7 +63,7 @@ class Shard:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Name the pictures."""
+        """Name the images."""
         return self._batch.column("key").to_pylist()
 
     def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> ByteImages:
@@ -108,7 +108,7 @@ class Shard:
 
 
 class Split:
-    """The pictures of one split, in their written order; it travels to other processes as a path."""
+    """The images of one split, in their written order; it travels to other processes as a path."""
 
     def __init__(self, folder: Path, name: str, header: Header) -> None:
         self.folder = folder
@@ -132,16 +132,16 @@ class Split:
 
     @cached_property
     def keys(self) -> ndarray:
-        """Name the pictures (an array of str objects)."""
+        """Name the images (an array of str objects)."""
         return np.array([key for shard in self._shards for key in shard.keys], dtype=object)
 
     @cached_property
     def pixels(self) -> Int[ndarray, "n classes"]:
-        """Count the pixels of each class on each picture in its file, as the index has them."""
+        """Count the pixels of each class on each image in its file, as the index has them."""
         return index.read_pixels(self.folder, self.name)
 
     def pictures(self, numbers: Int[ndarray, " b"], *, where: Float64[ndarray, "b 2"] | None = None) -> ByteImages:
-        """Read pictures by number, in the order given and of the size that is seen.
+        """Read images by number, in the order given and of the size that is seen.
 
         Of those that are larger in their files, this is the place at `where` (down and across, 0..1), or the middle.
         """
@@ -170,7 +170,7 @@ class Split:
         return corners_of(np.full((count, 2), 0.5) if where is None else where, size=size, seen=seen)
 
     def batch(self, numbers: Sequence[int] | Int[ndarray, " b"]) -> Batch:
-        """Read pictures by number as a batch, as they are, or the middle of them."""
+        """Read images by number as a batch, as they are, or the middle of them."""
         chosen = np.asarray(numbers, dtype=np.int64)
         return self.pictures(chosen).to_batch(tuple(self.keys[chosen]))
 
@@ -217,24 +217,24 @@ class Prepared:
 
     @property
     def height(self) -> int:
-        """Height of every picture as it is seen, in pixels."""
+        """Height of every image as it is seen, in pixels."""
         return self.header.height
 
     @property
     def width(self) -> int:
-        """Width of every picture as it is seen, in pixels."""
+        """Width of every image as it is seen, in pixels."""
         return self.header.width
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits that have pictures."""
+        """Names of the splits that have images."""
         return list(dict.fromkeys(entry.split for entry in self.header.shards))
 
     def split(self, name: str) -> Split:
         """Open a split's files.
 
         Raises:
-            ShardError: if it has no pictures, or a file is missing, truncated, or of another version.
+            ShardError: if it has no images, or a file is missing, truncated, or of another version.
         """
         if name not in self.splits:
             there = ", ".join(self.splits) or "none"

@@ -1,4 +1,4 @@
-"""Augmentation of pictures together with their maps; each draw depends on (seed, position in the stream) alone."""
+"""Augmentation of images together with their maps; each draw depends on (seed, position in the stream) alone."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ def uniform(seed: int, positions: Int[ndarray, " b"], purpose: str) -> Float64[n
 
 
 def flip(pictures: ByteImages, chosen: Bool[ndarray, " b"]) -> ByteImages:
-    """Mirror the chosen pictures left to right."""
+    """Flip the chosen images left to right."""
 
     def mirror(array: ndarray) -> ndarray:
         mirrored = array.copy()
@@ -35,7 +35,7 @@ def flip(pictures: ByteImages, chosen: Bool[ndarray, " b"]) -> ByteImages:
 
 
 def corners_of(where: Float64[ndarray, "b 2"], *, size: tuple[int, int], seen: tuple[int, int]) -> Int[ndarray, "b 2"]:
-    """Return top and left, in pixels, of places of height and width `seen` in pictures of `size`.
+    """Return top and left, in pixels, of places of height and width `seen` in images of `size`.
 
     `where` is in 0..1 (1 excluded): each of the places that lie inside is as likely as any other, as in the released
     code, which draws `randint(0, load_size - crop_size)` for both sides.
@@ -44,7 +44,7 @@ def corners_of(where: Float64[ndarray, "b 2"], *, size: tuple[int, int], seen: t
 
 
 def renumbered(instances: UInt16[ndarray, "b h w"]) -> UInt16[ndarray, "b h w"]:
-    """Make the ids of each picture dense from 0, in the order that they had."""
+    """Make the ids of each image dense from 0, in the order that they had."""
     pixels = instances[0].size
     starts = starts_of(instances, pixels=pixels)
     picture, ids = starts // pixels, instances.reshape(-1)[starts]

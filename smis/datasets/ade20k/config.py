@@ -68,7 +68,7 @@ class Config(ReleaseConfig):
 
     `instances: given` reads instances/training/ADE_train_00000001.png, and validation, beside annotations/. The
     benchmark has no such folder: INADE's make_instances.py writes it, and INADE's code reads it. What is written says
-    no more than `classes` does, the classes of a picture numbered anew; whoever has maps of objects puts them there.
+    no more than `classes` does, the classes of an image numbered anew; whoever has maps of objects puts them there.
     The annotations_instance/ of the Places Challenge 2017 (in colors, of 100 classes) is not read.
     """
 
@@ -84,7 +84,7 @@ class Config(ReleaseConfig):
     instances: Instances = "classes"
 
     def build(self) -> ReleaseReader:
-        """Look for the files.
+        """Find the files and return their reader.
 
         Raises:
             ParamsError: if there are none that are named as in the release.

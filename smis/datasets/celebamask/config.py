@@ -38,7 +38,7 @@ _TESTS = 2000
 
 
 def as_celeba(files: MultiRoot, lists: Sequence[str]) -> dict[int, str]:
-    """Read each picture's number in CelebA, which says its split.
+    """Read each image's number in CelebA, which says its split.
 
     Raises:
         ParamsError: if there is no list.
@@ -109,10 +109,10 @@ def _number(name: str) -> int:
 def whole_release(
     files: MultiRoot, *, division: str, instances: str
 ) -> tuple[Mapping[str, SampleFilesTable], Sequence[Problem]]:
-    """Find pictures with their parts, by split.
+    """Find images with their parts, by split.
 
     Raises:
-        ParamsError: if there are no pictures, or no list of CelebA's numbers, or instances are to be given.
+        ParamsError: if there are no images, or no list of CelebA's numbers, or instances are to be given.
         DataError: if that list cannot be read.
     """
     if instances == "given":
@@ -196,10 +196,10 @@ class Config(ReleaseConfig):
     layout: Literal["parts", "inade"] = "parts"
     """The release, or folders with merged maps as INADE's code reads them."""
     division: Division = "celeba"
-    """CelebA's own splits, as the release's g_partition.py has them; or the last 2,000 pictures are for tests."""
+    """CelebA's own splits, as the release's g_partition.py has them; or the last 2,000 images are for tests."""
 
     def build(self) -> ReleaseReader:
-        """Look for the files.
+        """Find the files and return their reader.
 
         Raises:
             ParamsError: if there are none that are named as in the release, or no list says which split each is in.

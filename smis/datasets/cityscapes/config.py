@@ -57,7 +57,7 @@ class Config(ReleaseConfig):
     instances: Instances = "given"
 
     def build(self) -> ReleaseReader:
-        """Look for the files.
+        """Find the files and return their reader.
 
         Raises:
             ParamsError: if there are none that are named as in the release.

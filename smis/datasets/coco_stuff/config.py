@@ -69,7 +69,7 @@ class Config(ReleaseConfig):
     relabel: dict[Identity, Identity] = {255: UNLABELED}
 
     def build(self) -> ReleaseReader:
-        """Look for the files.
+        """Find the files and return their reader.
 
         Raises:
             ParamsError: if there are none that are named as in a release.

@@ -61,7 +61,7 @@ class Config(ReleaseConfig):
     instances: Instances = "classes"
 
     def build(self) -> ReleaseReader:
-        """Look for the files.
+        """Find the files and return their reader.
 
         Raises:
             ParamsError: if there are none that are named as in a release.

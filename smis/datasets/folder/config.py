@@ -100,22 +100,22 @@ class Config(config.Config):
     palette: list[Color] | None = None
     """Colors by class id; made up where not given."""
     size: tuple[Side, Side]
-    """Height and width that every picture is resized to."""
+    """Height and width that every image is resized to."""
     load_size: tuple[Side, Side] | None = None
-    """Training pictures are resized to this instead, and in each epoch another place of `size` is cut from them."""
+    """Training images are resized to this instead, and in each epoch another place of `size` is cut from them."""
     ignore: Annotated[int, Field(ge=0)] | None = None
     """The id of pixels that nobody labeled; they become one more class, as in the released code of SPADE."""
     instances: Instances | None = None
     """Where objects come from; not given: from instances/ if there is such a folder, or else a class is one."""
     validation: Share | list[str] = 0.1
-    """A share of the pictures, or their names."""
+    """A share of the images, or their names."""
     test: Share | list[str] = 0.1
     tile: Side | None = None
-    """Cut each picture into squares of so many pixels before resizing."""
+    """Cut each image into squares of so many pixels before resizing."""
     stride: Side | None = None
     """From tile to tile; a tile where not given, less where tiles shall overlap."""
     seed: int = 0
-    """Decides which pictures the shares take."""
+    """Decides which images the shares take."""
 
     @field_validator("ignore")
     @classmethod
@@ -138,10 +138,10 @@ class Config(config.Config):
         return self
 
     def build(self) -> "FolderReader":
-        """Look into the folder.
+        """Find the files and return their reader.
 
         Raises:
-            ParamsError: if there are no pictures, or the classes are said nowhere.
+            ParamsError: if there are no images, or the classes are said nowhere.
         """
         from smis.datasets.folder.folder_reader import FolderReader
 

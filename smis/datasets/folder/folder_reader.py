@@ -16,7 +16,7 @@ from smis.datasets.io.release import OF_FILES, TRAIN
 
 
 class FolderReader:
-    """Reads pictures one by one, by split and number; it travels to other processes as it is."""
+    """Reads images one by one, by split and number; it travels to other processes as it is."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class FolderReader:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Name the splits that have pictures."""
+        """Return the splits that have samples."""
         return tuple(self._pieces)
 
     def count(self, split: str) -> int:
@@ -46,11 +46,11 @@ class FolderReader:
         return len(self._pieces[split])
 
     def key(self, split: str, index: int, /) -> str:
-        """Name a sample."""
+        """Return a sample's key."""
         return self._pieces[split][index][0]
 
     def source(self, split: str, index: int, /) -> str:
-        """Name a sample, its split and its files, with what changes when they do."""
+        """Return split, key and a stamp of the files."""
         key, entry, _ = self._pieces[split][index]
         return f"{split} {key} {self._files.stamp(entry.files)}"
 
@@ -84,7 +84,7 @@ class FolderReader:
         )
 
     def _opened(self, entry: SampleFiles) -> tuple[Image.Image, ndarray, ndarray | None]:
-        """Read a picture's files, it upright; the last ones are kept, for the next tile of the same picture."""
+        """Read an image's files, it upright; the last ones are kept, for the next tile of the same image."""
         if self._latest is None or self._latest[0] != entry.key:
             image = raw_images.read_image(self._files, entry.image, upright=True)
             self._latest = entry.key, (image, *self._maps.read(entry, size=(image.height, image.width)))

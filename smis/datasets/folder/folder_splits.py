@@ -36,10 +36,10 @@ _REMEDIES = {
 
 
 def pairs(files: MultiRoot, *, given: bool | None) -> PairedFiles:
-    """Find the pictures, by name; with their instance maps if these are given or, unasked, if any picture has one.
+    """Find the images, by name; with their instance maps if these are given or, unasked, if any image has one.
 
     Raises:
-        ParamsError: if there are no pictures, or they lie in several images/ of one root.
+        ParamsError: if there are no images, or they lie in several images/ of one root.
     """
     found = paired(files, (PLAIN,), instances=given is not False)
     if given is None and not any(entry.instances for entry in found.entries.get(WHOLE, ())):
@@ -86,11 +86,11 @@ def _explained(problems: Sequence[Problem], files: MultiRoot, names: Iterable[st
 
 
 LEAST = 2
-"""Samples that a split needs: one has no covariance, so that no distance to real pictures can be measured."""
+"""Samples that a split needs: one has no covariance, so that no distance to real images can be measured."""
 
 
 class Tiles:
-    """The samples of a split; `problems` are pictures that cannot be cut."""
+    """The samples of a split; `problems` are images that cannot be cut."""
 
     def __init__(
         self, entries: Iterable[SampleFiles], split: str, *, files: MultiRoot, tile: int | None, stride: int
@@ -104,7 +104,7 @@ class Tiles:
             except ImageError as error:
                 self.problems.append(Problem(entry.key, split, str(error)))
         self._corners = np.array(corners, dtype=np.int32).reshape(-1, 3)
-        """Of each tile: which picture, top, left."""
+        """Of each tile: which image, top, left."""
 
     def __len__(self) -> int:
         return len(self._corners) if self._tile else len(self._entries)
@@ -129,16 +129,16 @@ def _corners(files: MultiRoot, entry: SampleFiles, *, tile: int, stride: int) ->
 
 
 def _starts(length: int, tile: int, *, stride: int) -> list[int]:
-    """Step over a side; the last tile ends where the picture ends, so that nothing is left out."""
+    """Step over a side; the last tile ends where the image ends, so that nothing is left out."""
     starts = list(range(0, length - tile + 1, stride))
     return starts if starts[-1] == length - tile else [*starts, length - tile]
 
 
 def split_up(found: PairedFiles, files: MultiRoot, config: Config) -> dict[str, Tiles]:
-    """Share the pictures out, and cut them into tiles if that is asked for.
+    """Share the images out, and cut them into tiles if that is asked for.
 
     Raises:
-        DataError: if there are too few pictures because files do not belong together.
+        DataError: if there are too few images because files do not belong together.
         ParamsError: if there are too few for the shares.
     """
     entries = found.entries.get(WHOLE, ())
@@ -172,7 +172,7 @@ def _is_share(asked: float | list[str]) -> bool:
 
 
 def too_few(pictures: int, *, validation: float | list[str], test: float | list[str], least: int = LEAST) -> str | None:
-    """Say what is missing where shares of so few pictures cannot give `least` to each split, training included."""
+    """Say what is missing where shares of so few images cannot give `least` to each split, training included."""
     wanted = {"validation": validation, "test": test}
     shares = {name: share for name, share in wanted.items() if not isinstance(share, list) and share > 0}
     listed = {key for names in wanted.values() if isinstance(names, list) for key in names}
@@ -188,12 +188,12 @@ def too_few(pictures: int, *, validation: float | list[str], test: float | list[
 def divided(
     keys: list[str], *, validation: float | list[str], test: float | list[str], seed: int, least: int = LEAST
 ) -> dict[str, list[str]]:
-    """Share out pictures, by lists of names or by shares of what no list names, in whatever order they come.
+    """Share out images, by lists of names or by shares of what no list names, in whatever order they come.
 
-    A share takes `least` pictures at least. Where this leaves too little, `too_few` has said so.
+    A share takes `least` images at least. Where this leaves too little, `too_few` has said so.
 
     Raises:
-        ParamsError: if a name in a list is no picture or is in both lists, or too little is left to train on.
+        ParamsError: if a name in a list is no image or is in both lists, or too little is left to train on.
     """
     wanted = {"test": test, "validation": validation}
     splits = {name: _listed(name, names, keys=keys) for name, names in wanted.items() if isinstance(names, list)}

@@ -41,11 +41,11 @@ class Archive:
         return self.__dict__ | {"_handle": None, "_process": 0}
 
     def title(self, name: str) -> str:
-        """Say the archive and the name in it."""
+        """Return the archive's path and the name in it."""
         return f"{self._place}:{printable(name)}"
 
     def stamp(self, names: Iterable[str]) -> str:
-        """Take the archive's length and time of change, or its entity tag, as it first was."""
+        """Take the archive's length and modification time, or its entity tag, as it first was."""
         if self._place.startswith("s3://"):
             self._tag = self._tag or tag_of(self._place)
             return f"{self._place} {self._tag}"
@@ -66,7 +66,7 @@ class Archive:
 
 
 def stamp_of(path: Path) -> str:
-    """Say a file's length and time of change, or that it is missing, which its reader will report."""
+    """Return a file's length and modification time, or that it is missing, which its reader will report."""
     try:
         found = path.stat()
     except OSError:

@@ -21,7 +21,7 @@ SEPARATOR = "\0"
 
 @dataclass(frozen=True, slots=True)
 class SampleFiles:
-    """The files of one picture."""
+    """The files of one image."""
 
     key: str
     image: str
@@ -79,7 +79,7 @@ class FileLayout:
 
 @dataclass
 class PairedFiles:
-    """Pictures by the release's name of their split, and what is wrong with the names."""
+    """Images by the release's name of their split, and what is wrong with the names."""
 
     layout: FileLayout
     entries: dict[str, SampleFilesTable] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class PairedFiles:
 
 
 def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) -> PairedFiles:
-    """Match every file against the layouts; the one that most pictures fit is taken.
+    """Match every file against the layouts; the one that most images fit is taken.
 
     Raises:
         ParamsError: if no file is named as any layout has it.
@@ -114,13 +114,13 @@ def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) 
 
 
 OfKind = Mapping[str, Sequence[str]]
-"""The files of one picture by their kind; one of each, where nothing is wrong."""
+"""The files of one image by their kind; one of each, where nothing is wrong."""
 
 
 def _fitting(
     pictures: Iterable[tuple[str, OfKind]], files: MultiRoot, split: str, problems: list[Problem]
 ) -> Iterator[SampleFiles]:
-    """Give the pictures that have all their files; of the others say why."""
+    """Give the images that have all their files; of the others say why."""
     for key, of_kind in pictures:
         why = _misfit(files, key, of_kind)
         if why:
@@ -131,7 +131,7 @@ def _fitting(
 
 
 class _Matches:
-    """The files that are named as one layout has it, each as one text: of ten million pictures, objects take 10 GB."""
+    """The files that are named as one layout has it, each as one text: of ten million images, objects take 10 GB."""
 
     def __init__(self, layout: FileLayout, kinds: Sequence[str]) -> None:
         self.layout, self.images = layout, 0
@@ -149,7 +149,7 @@ class _Matches:
                 return
 
     def by_split(self) -> Iterator[tuple[str, Iterator[tuple[str, OfKind]]]]:
-        """Give each split, and its pictures in the order of their names."""
+        """Give each split, and its images in the order of their names."""
         self._rows.sort()
         rows = (row.decode(errors="surrogateescape").split(SEPARATOR) for row in self._rows)
         for split, of_split in groupby(rows, key=itemgetter(0)):
@@ -169,7 +169,7 @@ def compiled_at_end(pattern: str) -> re.Pattern[str]:
 
 
 def _misfit(files: MultiRoot, key: str, of_kind: OfKind) -> str | None:
-    """Say what keeps the files of one name from being one picture."""
+    """Say what keeps the files of one name from being one image."""
     there = [kind for kind, found in of_kind.items() if found]
     if printable(key) != key:  # a key is text in the prepared format
         return f"{files.title(of_kind[there[0]][0])} has a name in bytes that are not UTF-8; rename it"

@@ -14,7 +14,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """A picture that cannot be read, and why: the file's name, what is wrong, what to do."""
+    """An image that cannot be read, and why: the file's name, what is wrong, what to do."""
 
     key: str
     split: str

@@ -1,4 +1,4 @@
-"""What every reader of a data set is, the one that draws its pictures included."""
+"""What every reader of a data set is, the one that draws its images included."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -19,12 +19,12 @@ class DatasetReader(Protocol):
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Say which pictures no split has, because files of theirs are missing or have one name."""
+        """Say which images no split has, because files of theirs are missing or have one name."""
         ...
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Say what a person should know before long work."""
+        """Warnings to print before a long run."""
         ...
 
     @property
@@ -34,12 +34,12 @@ class DatasetReader(Protocol):
 
     @property
     def settings(self) -> str:
-        """Say all that decides what a sample is made to, besides its files and this code."""
+        """Return everything that decides a sample's bytes, besides its files and this code."""
         ...
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Name the splits, in the order that they are written."""
+        """Return the splits in the order that they are written."""
         ...
 
     def count(self, split: str) -> int:
@@ -47,11 +47,11 @@ class DatasetReader(Protocol):
         ...
 
     def key(self, split: str, index: int, /) -> str:
-        """Name a sample, without reading it."""
+        """Return a sample's key without reading it."""
         ...
 
     def source(self, split: str, index: int, /) -> str:
-        """Name a sample and what it is made of: a text that changes when a file of its own may have changed."""
+        """Return a text that changes when one of the sample's files may have changed."""
         ...
 
     def read(self, split: str, index: int, /) -> Sample:

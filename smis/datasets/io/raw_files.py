@@ -30,11 +30,11 @@ class RawFiles(Protocol):
         ...
 
     def title(self, name: str) -> str:
-        """Say where a file is, for people."""
+        """Return the path or address of a file, for messages."""
         ...
 
     def stamp(self, names: Iterable[str]) -> str:
-        """Say a text that changes when any of the files may have changed."""
+        """Return a text that changes when any of the files may have changed."""
         ...
 
 
@@ -64,11 +64,11 @@ class Folder:
         return (self._root / name).open("rb")
 
     def title(self, name: str) -> str:
-        """Say the path."""
+        """Return the path."""
         return printable(str(self._root / name))
 
     def stamp(self, names: Iterable[str]) -> str:
-        """Take names, lengths and times of change."""
+        """Hash names, lengths and modification times."""
         digest = hashlib.sha256()
         for name in names:
             digest.update(as_bytes(f"{name} {stamp_of(self._root / name)}\n"))
@@ -81,7 +81,7 @@ def _unseen(error: OSError) -> NoReturn:
 
 
 class MultiRoot:
-    """Files of many places as one."""
+    """Several roots as one."""
 
     def __init__(self, places: Sequence[RawFiles]) -> None:
         self._places = places
@@ -102,12 +102,12 @@ class MultiRoot:
         return place.opened(own) if isinstance(place, Folder) else BytesIO(place.read(own))
 
     def title(self, name: str) -> str:
-        """Say where it is."""
+        """Return the path or address."""
         place, own = self._at(name)
         return place.title(own)
 
     def stamp(self, names: Iterable[str]) -> str:
-        """Join what the places say."""
+        """Join the stamps of all roots."""
         if len(self._places) == 1:  # of millions of names, no list
             return self._places[0].stamp(name.partition(":")[2] for name in names)
         by_place: list[list[str]] = [[] for _ in self._places]

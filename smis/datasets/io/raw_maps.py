@@ -100,13 +100,13 @@ class MapReader:
     """What to do about an id that is no class, with {high} for the id."""
     read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
-    """False where maps are smaller than their pictures, but of their shape."""
+    """False where maps are smaller than their images, but of their shape."""
 
     def read(self, entry: SampleFiles, *, size: Size) -> tuple[ndarray, ndarray | None]:
         """Read the class of each pixel, and the object where there is a file for it.
 
         Raises:
-            LabelError: if a file is broken, of another size than the picture, or has ids that are no classes.
+            LabelError: if a file is broken, of another size than the image, or has ids that are no classes.
         """
         labels = self._relabeled(self.read_labels(self.files, entry.labels))
         low, high = int(labels.min()), int(labels.max())
@@ -117,7 +117,7 @@ class MapReader:
         return labels, given
 
     def instances(self, labels: ndarray, given: ndarray | None, entry: SampleFiles) -> ndarray:
-        """Number the objects of a picture, at whatever size its maps have by now.
+        """Number the objects of an image, at whatever size its maps have by now.
 
         Raises:
             LabelError: if there are more than the prepared format can number.

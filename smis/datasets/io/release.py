@@ -28,7 +28,7 @@ OF_FILES = {"root", "version", "validation", "test"}
 
 
 def check_load_size(load_size: tuple[int, int] | None, size: tuple[int, int]) -> None:
-    """Refuse to cut from pictures what is larger than they are loaded.
+    """Refuse to cut from images what is larger than they are loaded.
 
     Raises:
         ValueError: with both sizes (height, width).
@@ -40,7 +40,7 @@ def check_load_size(load_size: tuple[int, int] | None, size: tuple[int, int]) ->
 
 
 class ReleaseConfig(Config):
-    """Resize pictures with PIL's bicubic filter and maps with its nearest, as the released code does."""
+    """Resize images with Pillow's bicubic filter and maps with its nearest, as the released code does."""
 
     source: ClassVar[str]
     """Where the data comes from."""
@@ -48,25 +48,25 @@ class ReleaseConfig(Config):
     """What it may be used for; nothing of it is redistributed here."""
     citation: ClassVar[str]
     published: ClassVar[dict[str, int]] = {}
-    """How many pictures the release has, by split (ours), or in `all`."""
+    """How many images the release has, by split (ours), or in `all`."""
 
     root: str | list[str]
     """A folder, a zip or tar file, s3://BUCKET/PREFIX, or several of them."""
     version: str = ""
     """Which raw data this is, for example the md5 in its .dvc file: with another, DVC prepares anew."""
     size: tuple[Side, Side]
-    """Height and width that systems see (the released `crop_size`); other pictures than for training are resized to
+    """Height and width that systems see (the released `crop_size`); other images than for training are resized to
     it."""
     load_size: tuple[Side, Side] | None = None
-    """Training pictures are resized to this, and in each epoch another place of `size` is cut from them; where null,
+    """Training images are resized to this, and in each epoch another place of `size` is cut from them; where null,
     they are resized to `size`."""
     instances: Instances
     relabel: dict[Identity, Identity] = {}
     """Ids in the files that are other classes here: "don't care" has to become one, {255: 0} for example."""
     validation: Annotated[int, Field(ge=0)] = 64
-    """Training pictures that are looked at and never trained on, where the release has no third split."""
+    """Training images that are looked at and never trained on, where the release has no third split."""
     seed: int = 0
-    """Decides which pictures validation takes."""
+    """Decides which images validation takes."""
 
     @model_validator(mode="after")
     def _fits(self) -> "ReleaseConfig":
@@ -94,11 +94,11 @@ class Release:
     problems: Sequence[Problem] = ()
     read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
-    """False where maps are smaller than their pictures, but of their shape."""
+    """False where maps are smaller than their images, but of their shape."""
 
 
 class ReleaseReader:
-    """Reads pictures one by one, by split and number."""
+    """Reads images one by one, by split and number."""
 
     def __init__(self, release: Release, section: ReleaseConfig, classes: ClassTable) -> None:
         check_relabel(section.relabel, name=release.name, classes=len(classes.names))
@@ -122,7 +122,7 @@ class ReleaseReader:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Name the splits that have pictures."""
+        """Return the splits that have samples."""
         return tuple(self._entries)
 
     def count(self, split: str) -> int:
@@ -130,11 +130,11 @@ class ReleaseReader:
         return len(self._entries[split])
 
     def key(self, split: str, index: int, /) -> str:
-        """Name a sample."""
+        """Return a sample's key."""
         return self._entries[split][index].key
 
     def source(self, split: str, index: int, /) -> str:
-        """Name a sample, its split and its files, with what changes when they do."""
+        """Return split, key and a stamp of the files."""
         entry = self._entries[split][index]
         return f"{split} {entry.key} {self._files.stamp(entry.files)}"
 
@@ -160,7 +160,7 @@ class ReleaseReader:
 
 
 def check_relabel(relabel: Mapping[int, int], *, name: str, classes: int) -> None:
-    """Refuse to make an id what is no class, once and not for each picture.
+    """Refuse to make an id what is no class, once and not for each image.
 
     Raises:
         ParamsError: with the id.
@@ -172,7 +172,7 @@ def check_relabel(relabel: Mapping[int, int], *, name: str, classes: int) -> Non
 
 
 def held_out(release: Release, *, count: int, seed: int) -> dict[str, SampleFilesTable]:
-    """Take pictures for validation from those for training, where the release has no third split.
+    """Take images for validation from those for training, where the release has no third split.
 
     Raises:
         ParamsError, DataError: if nothing is left to train on.
@@ -196,7 +196,7 @@ def held_out(release: Release, *, count: int, seed: int) -> dict[str, SampleFile
 
 
 def miscounted(release: Release, published: Mapping[str, int]) -> list[str]:
-    """Say where there are more or fewer pictures than the release has."""
+    """Say where there are more or fewer images than the release has."""
     counts = {split: len(found) for split, found in release.entries.items()}
     counts["all"] = sum(counts.values())
     return [

@@ -44,7 +44,7 @@ class S3Folder:
             return client().get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def title(self, name: str) -> str:
-        """Say the address."""
+        """Return the address."""
         return f"{self._place}/{name}"
 
     def stamp(self, names: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ def _gamma(linear: float) -> float:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern's numbers; `period` is in picture sizes, `turn` a unit number, `phase` 0..1."""
+    """A pattern's numbers; `period` is in image sizes, `turn` a unit number, `phase` 0..1."""
 
     kind: str
     period: float
@@ -94,10 +94,10 @@ class Pattern:
     phase: float
 
     def share(self, x: np.ndarray, y: np.ndarray, *, down: np.ndarray, size: int) -> np.ndarray | None:
-        """Say the second color's share (0..1) at picture places x (a row) and y (a column); None for plain.
+        """Say the second color's share (0..1) at image places x (a row) and y (a column); None for plain.
 
         `down` runs from 0 at the top of the region to 1 at its bottom. No sine and no power is taken of a pixel's
-        place, so every machine makes the same picture.
+        place, so every machine makes the same image.
         """
         if self.kind == "plain":
             return None

@@ -79,7 +79,7 @@ def ellipse(center: complex, across: float, down: float) -> Outline:
 
 
 def symmetric(profile: Sequence[tuple[float, float]], axis: Callable[[float], float]) -> list[complex]:
-    """Mirror a profile of (half width, height), top to bottom, at an axis that may sway with the height."""
+    """Flip a profile of (half width, height), top to bottom, at an axis that may sway with the height."""
     right = [complex(axis(y) + half, y) for half, y in profile]
     left = [complex(axis(y) - half, y) for half, y in reversed(profile)]
     return right + left
@@ -105,7 +105,7 @@ def _cap(joint: complex, start: complex) -> list[complex]:
 
 
 FINER = 4
-"""Canvas pixels along one pixel of the picture."""
+"""Canvas pixels along one pixel of the image."""
 
 STOUTNESS = 1.1
 """Dolls are this much wider than the figures that anatomy.py measures."""
@@ -136,7 +136,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a body stands in the picture, in picture sizes: the middle of its feet, its height, which way it turns."""
+    """Where a body stands in the image, in image sizes: the middle of its feet, its height, which way it turns."""
 
     x: float
     y: float
@@ -144,7 +144,7 @@ class Place:
     mirror: int
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        """Say where points of the body's plane are in the picture (0..1)."""
+        """Say where points of the body's plane are in the image (0..1)."""
         across = self.mirror * STOUTNESS * np.real(points)
         return complex(self.x, self.y - self.height) + self.height * (across + 1j * np.imag(points))
 
@@ -176,6 +176,6 @@ class Canvas:
         return np.asarray(self._image)
 
     def depths(self) -> np.ndarray:
-        """Give the depth of the part that is on top, at twice the picture's size."""
+        """Give the depth of the part that is on top, at twice the image's size."""
         depth = np.array([part.depth for part in self.parts], dtype=np.uint8)
         return depth[self.numbers()[1::2, 1::2]]

@@ -9,7 +9,7 @@ from smis.datasets.paperdoll.paper_doll import PaperDoll
 
 
 class Config(Section):
-    """How many pictures of how many people, and how large; one seed gives one data set."""
+    """How many images of how many people, and how large; one seed gives one data set."""
 
     source: ClassVar[str] = "drawn by this code"
     license: ClassVar[str] = "Apache-2.0, as the code"
@@ -18,7 +18,7 @@ class Config(Section):
     size: int = Field(default=64, ge=16, le=512)
     """Height and width in pixels."""
     people: int = Field(default=1, ge=1, le=3)
-    """People side by side in each picture."""
+    """People side by side in each image."""
     train: int = Field(default=3000, ge=1)
     validation: int = Field(default=128, ge=1)
     test: int = Field(default=256, ge=1)

@@ -10,7 +10,7 @@ from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Dice, Place
 from smis.datasets.paperdoll.figure import paint_figure
 
 _TALLEST = {1: 0.99, 2: 0.86, 3: 0.72}
-"""Height of the tallest person, in picture sizes, by the number of people who must fit."""
+"""Height of the tallest person, in image sizes, by the number of people who must fit."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
@@ -35,7 +35,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Face:
-    """Where a face is in the picture (0..1): the head's middle, half axes, and tilt as a unit number."""
+    """Where a face is in the image (0..1): the head's middle, half axes, and tilt as a unit number."""
 
     center: complex
     across: float
@@ -45,7 +45,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture without its colors.
+    """An image without its colors.
 
     `owner` says which region each pixel's label comes from; `shadow` and `light` (0..1) shape the parts.
     """

@@ -50,7 +50,7 @@ class _Stamp:
 
 
 def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corner: tuple[int, int], size: int) -> None:
-    """Draw the features into a region's picture (h, w, 3), whose left top pixel is `corner` of the whole picture."""
+    """Draw the features into a region's image (h, w, 3), whose left top pixel is `corner` of the whole image."""
     rows, columns, stamp = _grid(picture, face, corner=corner, size=size)
     if rows.stop <= rows.start or columns.stop <= columns.start:
         return
@@ -64,7 +64,7 @@ def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corn
 
 
 def _grid(picture: np.ndarray, face: Face, *, corner: tuple[int, int], size: int) -> tuple[slice, slice, _Stamp]:
-    """The features' rows and columns of the picture, in the head's coordinates."""
+    """The features' rows and columns of the image, in the head's coordinates."""
     left, top = corner
     columns = _span(face.center.real * size - left, face.across * size, picture.shape[1])
     rows = _span(face.center.imag * size - top, face.down * size, picture.shape[0])
@@ -202,32 +202,32 @@ class PaperDoll:
         return tuple(self._counts)
 
     def count(self, split: str) -> int:
-        """Say how many pictures a split has."""
+        """Say how many images a split has."""
         return self._counts[split]
 
     def key(self, split: str, index: int) -> str:
-        """Name a picture."""
+        """Name an image."""
         return f"{split}/{index:06d}"
 
     def source(self, split: str, index: int) -> str:
-        """Name a picture: it is made of no file."""
+        """Name an image: it is made of no file."""
         return self.key(split, index)
 
     def read(self, split: str, index: int) -> Sample:
-        """Draw one picture.
+        """Draw one image.
 
         Raises:
-            IndexError: if the split has no such picture.
+            IndexError: if the split has no such image.
         """
         layout = self.layout(split, index)
         image = self.render(layout, self.appearance(self._generator(split, index, _APPEARANCE)))
         return Sample(self.key(split, index), split, image, layout.labels, layout.instances)
 
     def layout(self, split: str, index: int) -> Layout:
-        """Draw the geometry of a picture: no color depends on it.
+        """Draw the geometry of an image: no color depends on it.
 
         Raises:
-            IndexError: if the split has no such picture.
+            IndexError: if the split has no such image.
         """
         if not 0 <= index < self.count(split):
             raise IndexError(f"{split} has pictures 0 to {self.count(split) - 1}, not {index}")
