@@ -13,7 +13,7 @@ from smis.datasets.io.raw_files import MultiRoot
 from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import ClassTable, Side, check_load_size
 
-UNLABELLED = "unlabeled"
+UNLABELED = "unlabeled"
 _UNLABELED_COLOR = (64, 64, 64)
 _LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<color>\d+\s+\d+\s+\d+))?")
 _MOST = 255
@@ -67,7 +67,7 @@ def described(names: Sequence[str], palette: Sequence[Color] | None, *, ignore: 
         raise ParamsError(f"datasets.folder.ignore: id {ignore} is class {names[ignore]!r} already; give another")
     colors = palette or [voc_color(number) for number in range(len(names))]
     more = ignore is not None
-    known = [*names, *[UNLABELLED] * more]
+    known = [*names, *[UNLABELED] * more]
     for number, name in enumerate(known):
         if known.index(name) < number:
             both = f"ids {known.index(name)} and {number} are both {name!r}"
