@@ -156,7 +156,7 @@ class Study:
     def _next(self) -> int | None:
         trials = self._study.get_trials(deepcopy=False)
         running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
-        left = [number for number in running if number not in self._handed_out]
+        left = [number for number in running if number not in self._handed_out and not self._complete(number)]
         if not left:
             waiting = any(trial.state == TrialState.WAITING for trial in trials)
             if not waiting and (self._sweep.sampler == "grid" or len(last_tries(trials)) >= self._sweep.trials):
@@ -172,11 +172,17 @@ class Study:
         if trial.state.is_finished():
             return
         self._trial(number).set_user_attr(f"{_SEED}{seed}", result)
+        self._complete(number)
+
+    def _complete(self, number: int) -> bool:
+        """Complete a trial if it has the results of all seeds; return whether it has."""
         stored = results(self._study.get_trials(deepcopy=False)[number]).values()
-        if len(stored) == self._sweep.seeds:
-            metrics = [objective.metric for objective in self._sweep.objectives]
-            means = [statistics.fmean(result.values[metric] for result in stored) for metric in metrics]
-            self._study.tell(number, means, skip_if_finished=True)
+        if len(stored) < self._sweep.seeds:
+            return False
+        metrics = [objective.metric for objective in self._sweep.objectives]
+        means = [statistics.fmean(result.values[metric] for result in stored) for metric in metrics]
+        self._study.tell(number, means, skip_if_finished=True)
+        return True
 
     def _tell(self, number: int, state: TrialState, attributes: Mapping[str, Any]) -> None:
         if self._study.get_trials(deepcopy=False)[number].state.is_finished():

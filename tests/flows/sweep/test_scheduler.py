@@ -1,7 +1,9 @@
 """Which training comes next, with a real Optuna study and trainings that end at once."""
 
 from typing import Any, cast
+from unittest.mock import Mock
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -91,6 +93,20 @@ def test_a_dead_sweeps_trials_are_taken_up_again_with_their_numbers_and_seeds() 
     again = Small(GRID, seeds=2)
     assert [again.scheduler.next() for _ in range(5)] == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     assert again.scheduler.next() is None
+
+
+def test_a_trial_is_complete_though_its_sweep_was_killed_after_its_last_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = Small(GRID)
+    trial_seed = killed.scheduler.next()
+    assert trial_seed == (0, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "tell", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            killed.end(trial_seed, FD=1.0)
+    again = Small(GRID)
+    assert again.scheduler.next() == (1, 0)
+    assert again.states()[0] == TrialState.COMPLETE
+    assert again.study.trials[0].value == 1.0
 
 
 def test_random_settings_are_not_drawn_again_when_a_sweep_goes_on() -> None:
