@@ -92,7 +92,7 @@ def follow(page: Page, address: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deployment", "last", "height"), [("experiment", "Stages side by side", 1000), ("sweep", "Warmup steps", 3800)]
+    ("deployment", "last", "height"), [("experiment", "Concurrent stages", 1000), ("sweep", "Warmup steps", 3800)]
 )
 def test_every_field_of_the_form_is_explained(
     page: Page, project: Project, deployment: str, last: str, height: int
