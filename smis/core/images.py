@@ -172,9 +172,11 @@ def read_ids(stream: Callable[[], IO[bytes]], *, title: str) -> ndarray:
         LabelError: if the file is broken, or has colors instead of ids.
     """
     with _decoder(stream, title, error=LabelError) as image:
-        pixels = np.asarray(image)
-        if image.mode == "RGB" and (pixels == pixels[..., :1]).all():
-            return np.ascontiguousarray(pixels[..., 0])
+        if image.mode == "RGB":
+            pixels = np.asarray(image)
+            if (pixels == pixels[..., :1]).all():
+                return np.ascontiguousarray(pixels[..., 0])
+        image.load()
         ids = ids_of(image, title=title)
     return ids if ids.dtype == np.uint8 else ids.astype(np.int32)
 
@@ -222,6 +224,8 @@ def _check_depth(head: bytes, *, title: str, error: type[SmisError]) -> None:
 
 def _orientation(image: Pillow.Image) -> int:
     """Return the EXIF orientation (1 to 8) of an image that was just opened; 1 if there is none."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
     try:
         # PngImageFile's own getexif would decode all pixels to look for EXIF behind them
         orientation = Pillow.Image.getexif(image).get(ExifTags.Base.Orientation)

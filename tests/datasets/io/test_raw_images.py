@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from smis.core.errors import ImageError, LabelError
+from smis.core.images import open_image
 from smis.datasets.io import raw_images
 from smis.datasets.io.raw_files import open_files
 from tests.datasets.releases import packed, photograph
@@ -35,6 +36,18 @@ def test_a_picture_is_upright_as_viewers_show_it_or_as_it_is_stored(tmp_path, or
     assert np.array_equal(np.asarray(raw_images.read_image(files, name, upright=True)), shown)
     assert raw_images.image_size(files, name) == (48, 64)
     assert raw_images.image_size(files, name, upright=True) == shown.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_tiff_that_pillow_turns_is_not_turned_twice(tmp_path, orientation):
+    picture = Image.fromarray(photograph(0, height=48, width=64))
+    files, name = saved(tmp_path, "a.tif", picture, exif=exif(orientation))
+    with Image.open(tmp_path / "a.tif") as stored:
+        shown = np.asarray(stored)
+    assert shown.shape[:2] == ((64, 48) if orientation >= 5 else (48, 64))
+    assert np.array_equal(np.asarray(raw_images.read_image(files, name, upright=True)), shown)
+    assert raw_images.image_size(files, name, upright=True) == shown.shape[:2]
+    assert np.array_equal(np.asarray(open_image(tmp_path / "a.tif")), shown)
 
 
 @pytest.mark.parametrize(
