@@ -124,7 +124,7 @@ def test_the_same_weights_measured_with_other_parameters_are_another_run(
     assert sorted(run.data.params["seed"] for run in the_runs(database)) == ["0", "1"]
 
 
-def test_a_liveed_training_and_its_publication_are_one_run(database: str, workspace: Path) -> None:
+def test_a_live_training_and_its_publication_are_one_run(database: str, workspace: Path) -> None:
     write_cell()
     live = tracking.start_run("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
     live.log(10, {"GAN": 0.1, "D_Fake": 0.5})

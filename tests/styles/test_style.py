@@ -65,7 +65,7 @@ def test_instances_are_resampled_by_id(load: Load, labels: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", VARIED)
-def test_mixing_gives_a_class_the_others_code_or_what_lies_interpolate(load: Load, labels: Tensor, name: str) -> None:
+def test_mixing_gives_a_class_the_others_code_or_what_lies_between(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     base, other = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
     assert same(base.mix(other, {"hair": 0.0}), base)
