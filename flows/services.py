@@ -156,6 +156,8 @@ PREFECT = Service(
     environment={  # the page asks its own origin; by default it asks port 4200, whatever the server's
         "PREFECT_SERVER_UI_API_URL": "/api",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # on disk: slots of concurrency limits whose leases a restart forgets are never free again
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     },
     # one database for each clone: with one in the home folder, the worker of one clone would run another's flows
     defaults={"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{LOGS / 'prefect.db'}"},

@@ -2,17 +2,18 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.concurrency.sync import concurrency
 from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 
-from flows.exceptions import SweepError
-from flows.retry import retry
+from flows.exceptions import RefusedError, SweepError
+from flows.retry import call_periodically, retry
 from flows.sweep.config import Sweep
 from flows.sweep.study import DATABASE
 from flows.sweep.workspace import SWEEPS
@@ -21,6 +22,7 @@ LEASE_S = 60.0
 """Seconds after which Prefect frees the name of a sweep that was killed; the least that Prefect allows."""
 TIMEOUT_S = 120.0
 """Seconds to wait for the name: longer than the lease of a sweep that was killed."""
+POLL_S = 2.0
 
 _LOG = get_logger("sweep")
 
@@ -50,32 +52,69 @@ def _locked(name: str, lease: AbstractContextManager[None]) -> Iterator[None]:
 
 @contextmanager
 def _leased(name: str, timeout_s: float) -> Iterator[None]:
-    """Hold the only slot of a concurrency limit, whose lease Prefect renews while this process lives."""
+    """Hold the only slot of a concurrency limit by a lease that is renewed while this process lives.
+
+    Prefect's own `concurrency` stops renewing when its server is away for a few seconds.
+    """
     limit = f"sweep:{name}"
     _LOG.info("reserving %s on Prefect's server; it waits for the lease of a sweep that was killed", limit)
     retry(lambda: _create_limit(limit))
-    slot = concurrency(
-        limit,
-        timeout_seconds=timeout_s,
-        lease_duration=LEASE_S,
-        strict=True,
-        raise_on_lease_renewal_failure=False,  # a server that restarts at that moment must not stop trainings
-    )
-    stack = ExitStack()
+    lease = _wait(name, limit, timeout_s)
+
+    def renew() -> None:
+        nonlocal lease
+        with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
+            lease = _renew(limit, lease)
+
     try:
-        stack.enter_context(slot)
-    except TimeoutError:
-        raise _is_running(name) from None
-    try:
-        yield
+        with call_periodically(renew, interval_s=LEASE_S / 4):
+            yield
     finally:
-        with suppress(httpx.HTTPError, PrefectException):  # the lease of a server that is away expires by itself
-            stack.close()
+        with (
+            suppress(httpx.HTTPError, PrefectException),  # the lease expires by itself
+            get_client(sync_client=True) as client,
+        ):
+            client.release_concurrency_slots_with_lease(lease)
 
 
 def _create_limit(limit: str) -> None:
     with get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(limit, 1)
+
+
+def _wait(name: str, limit: str, timeout_s: float) -> UUID:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return retry(lambda: _acquire(limit))
+        except RefusedError as error:
+            if not _has_status(error.__cause__, httpx.codes.LOCKED):
+                raise
+        if time.monotonic() > deadline:
+            remedy = f"`prefect global-concurrency-limit delete {limit}` frees a name that no sweep holds"
+            raise SweepError(f"{_is_running(name)}; {remedy}")
+        time.sleep(POLL_S)
+
+
+def _acquire(limit: str) -> UUID:
+    with get_client(sync_client=True) as client:
+        answer = client.increment_concurrency_slots_with_lease([limit], 1, "concurrency", LEASE_S)
+    return UUID(answer.json()["lease_id"])
+
+
+def _renew(limit: str, lease: UUID) -> UUID:
+    try:
+        with get_client(sync_client=True) as client:
+            client.renew_concurrency_lease(lease, LEASE_S)
+    except httpx.HTTPStatusError as error:
+        if not _has_status(error, httpx.codes.GONE):
+            raise
+        return _acquire(limit)  # it expired while the server was away
+    return lease
+
+
+def _has_status(error: BaseException | None, status: int) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == status
 
 
 def _is_running(name: str) -> SweepError:

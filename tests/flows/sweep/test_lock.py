@@ -8,10 +8,13 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.exceptions import SweepError
+from flows.processes import terminate
+from flows.services import PREFECT
 from flows.sweep import Sweep
 from flows.sweep.lock import exclusive
 from flows.sweep.study import DATABASE
 from tests.flows.workspaces import ROOT, wait_for
+from tests.servers import free_port
 
 
 def options(name: str, executor: str) -> Sweep:
@@ -66,6 +69,29 @@ def test_a_second_sweep_of_a_name_is_refused_in_another_workspace_that_shares_it
                 pass
         with exclusive(sweep):
             pass
+
+
+@pytest.mark.slow  # two starts of a server
+def test_the_name_of_a_sweep_is_free_after_it_though_its_server_restarted(
+    folders: tuple[Path, Path], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folders[0])
+    monkeypatch.setenv(PREFECT.port_variable, str(free_port()))
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    server = PREFECT.start()
+    try:
+        PREFECT.wait(server)
+        with temporary_settings({PREFECT_API_URL: f"{PREFECT.address}/api"}):
+            with exclusive(options("restarted", "pool")):
+                terminate([server.pid])
+                server.wait()
+                server = PREFECT.start()
+                PREFECT.wait(server)
+            with exclusive(options("restarted", "pool"), timeout_s=1):
+                pass
+    finally:
+        terminate([server.pid])
+        server.wait()
 
 
 HOLD = """\
