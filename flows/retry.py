@@ -51,14 +51,16 @@ def retry(
         ConnectionLostError: if the outage lasts for `timeout_s` seconds.
         StoppedError: if `should_stop` during the outage.
     """
-    deadline = time.monotonic() + timeout_s
+    first_failure: float | None = None  # the call itself may take hours
     while True:
         try:
             return call()
         except Exception as error:
             if not is_outage(error):
                 raise
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            first_failure = now if first_failure is None else first_failure
+            if now - first_failure >= timeout_s:
                 reason = f"{server} has not answered for {timeout_s:.0f} s ({_message(error)})"
                 raise ConnectionLostError(reason) from error
         if should_stop():

@@ -53,6 +53,16 @@ def test_a_server_that_stays_away_is_given_up() -> None:
         retry(after(*[httpx.ConnectError("away")] * 100), timeout_s=0.1)
 
 
+def test_an_outage_begins_with_the_first_failure() -> None:
+    outages = after(httpx.ConnectError("away"))
+
+    def work() -> str:
+        time.sleep(0.02)
+        return outages()
+
+    assert retry(work, timeout_s=0.01) == "done"
+
+
 def test_who_ends_does_not_wait_for_a_server() -> None:
     with pytest.raises(StoppedError, match="does not answer, and the flow stops"):
         retry(after(httpx.ConnectError("away")), should_stop=lambda: True)

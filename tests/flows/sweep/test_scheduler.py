@@ -97,12 +97,11 @@ def test_a_dead_sweeps_trials_are_taken_up_again_with_their_numbers_and_seeds() 
 
 def test_a_trial_is_complete_though_its_sweep_was_killed_after_its_last_result(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = Small(GRID)
-    trial_seed = killed.scheduler.next()
-    assert trial_seed == (0, 0)
+    assert killed.scheduler.next() == (0, 0)
     with monkeypatch.context() as patch:
         patch.setattr(optuna.Study, "tell", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            killed.end(trial_seed, FD=1.0)
+            killed.end((0, 0), FD=1.0)
     again = Small(GRID)
     assert again.scheduler.next() == (1, 0)
     assert again.states()[0] == TrialState.COMPLETE
