@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.metrics.image_files import Source, files_by_name, folder, image_batches, pair_up, read_ids, read_picture
@@ -108,3 +108,11 @@ def test_batches_keep_the_order_and_only_a_few_pictures_wait() -> None:
         seen += names
         assert len(started) <= len(seen) + 2 * 4 + 4
     assert seen == list(source.names)
+
+
+def test_an_image_is_turned_as_its_exif_says_and_a_map_is_not(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = saved(tmp_path / "a.png", Image.fromarray(GREY[:6]), exif=exif)
+    assert np.array_equal(read_picture(path)[..., 0], np.rot90(GREY[:6], -1))
+    assert np.array_equal(read_ids(path).numpy(), GREY[:6])
