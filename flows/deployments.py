@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from prefect import Flow
 from prefect.client.orchestration import get_client
@@ -59,7 +60,14 @@ def register(api: str | None) -> list[str]:
 def main() -> None:
     """Register the deployments and print their names. Exit code 2 if there is no server."""
     with exit_on_error():
-        for name in register(find_api_url()):
+        api = find_api_url()
+        try:
+            names = register(api)
+        except httpx.TransportError as error:
+            raise ServiceError(
+                f"Prefect's server does not answer at {api} ({error}); is PREFECT_API_URL right?"
+            ) from None
+        for name in names:
             print(f"registered {name}")
 
 

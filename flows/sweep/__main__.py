@@ -38,7 +38,10 @@ def _parse(arguments: Sequence[str] | None) -> Sweep:
     try:
         return Sweep.model_validate({"name": path.stem, **_read(path), **given})
     except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+        mistakes = [
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+            for each in error.errors()
+        ]
         raise SweepError("\n  ".join([f"{path} is no sweep:", *mistakes])) from None
 
 

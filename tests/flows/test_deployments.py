@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
-from flows.deployments import load, register
+from flows.deployments import load, main, register
 from flows.sweep.config import Sweep
 from flows.worker import FLOWS, POOL, TRIALS
 from tests.flows.api import ask
@@ -133,3 +134,12 @@ def test_the_form_takes_what_is_right(registered: tuple[str, dict[str, dict[str,
     path = f"deployments/{found['sweep']['id']}/create_flow_run"
     assert ask(server, path, parameters={"options": SMALLEST | said}, state=state)["id"]
     assert Sweep.model_validate(SMALLEST | said)
+
+
+def test_a_server_that_does_not_answer_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(SystemExit, match="2"):
+        main()
+    assert "error: Prefect's server does not answer at http://127.0.0.1:9/api" in capsys.readouterr().err

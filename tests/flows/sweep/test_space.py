@@ -78,6 +78,10 @@ def test_the_projects_own_checker_reads_every_value(inside: SweepWorkspace) -> N
     ("text", "message"),
     [
         ("objectives: {FD: up}", "error: s.yaml is no sweep:\n  objectives.0.direction: Input should be 'minimize'"),
+        (
+            "objectives: {FD: minimize}\nside_by_side: 2",
+            "error: s.yaml is no sweep:\n  side_by_side is now called max_",
+        ),
         ("objectives: {FD: minimize}\nsystems: [nine]", "error: sweep s does not fit params.yaml:\n  system 'nine'"),
         ("[1", "error: s.yaml is not YAML:"),
     ],
