@@ -1,13 +1,14 @@
 """The start and end of every stage: errors of the user as one line, and a SIGTERM when the parent process dies."""
 
 import ctypes
+import inspect
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable
 
-from smis.core.errors import SmisError
+from smis.core.errors import ParamsError, SmisError
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,6 +24,19 @@ def run(main: Callable[[], None]) -> None:
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def arguments(main: Callable[..., None]) -> list[str]:
+    """Return the command line's arguments, one for each parameter of a stage's main function.
+
+    Raises:
+        ParamsError: if there are more or fewer, or options.
+    """
+    given, names = sys.argv[1:], list(inspect.signature(main).parameters)
+    if len(given) != len(names) or any(argument.startswith("-") for argument in given):
+        command = " ".join([f"python -m {main.__module__.removesuffix('.run')}", *map(str.upper, names)])
+        raise ParamsError(f"the arguments are {given}; usage: {command}")
+    return given
 
 
 def quiet() -> None:

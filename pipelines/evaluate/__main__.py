@@ -1,9 +1,7 @@
 """`python -m pipelines.evaluate DATASET SYSTEM`, as dvc.yaml calls it."""
 
-import sys
-
 from pipelines.evaluate.run import main
-from pipelines.stage import run
+from pipelines.stage import arguments, run
 
 if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))
+    run(lambda: main(*arguments(main)))

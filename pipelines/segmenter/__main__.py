@@ -1,9 +1,7 @@
 """`python -m pipelines.segmenter DATASET`, as dvc.yaml calls it."""
 
-import sys
-
 from pipelines.segmenter.run import main
-from pipelines.stage import run
+from pipelines.stage import arguments, run
 
 if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))
+    run(lambda: main(*arguments(main)))

@@ -31,6 +31,7 @@ from pipelines.tracking.publication import SAMPLE_ROW
 from pipelines.tracking.registered_model import SweepModel
 from pipelines.tracking.shared_view import TAG_PREFIX, run_param, view_state
 from smis.core.contact_sheet import Group, paint
+from smis.core.errors import ParamsError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -46,7 +47,11 @@ Trial = dict[str, Any]
 
 def main(name: str) -> None:
     """Publish a sweep and print where its trials are compared; if MLflow does not answer, print a warning."""
-    summary: dict[str, Any] = json.loads((SWEEPS / name / "summary.json").read_text())
+    path = SWEEPS / name / "summary.json"
+    if not path.exists():
+        existing = ", ".join(sorted(found.parent.name for found in SWEEPS.glob("*/summary.json"))) or "none"
+        raise ParamsError(f"there is no sweep {name!r} with a {path}; there are: {existing}")
+    summary: dict[str, Any] = json.loads(path.read_text())
     if disabled() or not summary["trials"]:
         return
     uri = tracking_uri()

@@ -1,9 +1,7 @@
 """`python -m pipelines.train DATASET SYSTEM`, as dvc.yaml calls it."""
 
-import sys
-
-from pipelines.stage import run
+from pipelines.stage import arguments, run
 from pipelines.train.run import main
 
 if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))
+    run(lambda: main(*arguments(main)))
