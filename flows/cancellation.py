@@ -3,11 +3,11 @@
 A run that no worker started has nobody else to notify it of its cancellation.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled
+
+from flows.retry import call_periodically
 
 POLL_S = 2.0
 EventQueue = SimpleQueue[Any]
@@ -67,23 +69,16 @@ def _polling(events: EventQueue) -> Iterator[None]:
     if not PREFECT_API_URL.value():
         yield  # Prefect's temporary server: nobody else can reach it
         return
-    done = threading.Event()
-    thread = threading.Thread(target=copy_context().run, args=(_poll, UUID(flow_run.id), events, done), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _poll(run: UUID, events: EventQueue, done: threading.Event) -> None:
     with get_client(sync_client=True) as client:
-        while not done.wait(POLL_S):
-            with suppress(httpx.HTTPError, PrefectException):  # a short outage of the server is no reason to stop
-                if reason := _stop_reason(client, run):
-                    events.put(CancellationError(reason))
-                    return
+        poll = partial(_poll, client, UUID(flow_run.id), events)
+        with call_periodically(poll, interval_s=POLL_S):
+            yield
+
+
+def _poll(client: SyncPrefectClient, run: UUID, events: EventQueue) -> None:
+    with suppress(httpx.HTTPError, PrefectException):  # a short outage of the server is no reason to stop
+        if reason := _stop_reason(client, run):
+            events.put(CancellationError(reason))
 
 
 def _stop_reason(client: SyncPrefectClient, run: UUID) -> str:
