@@ -48,19 +48,24 @@ def submit(page: Page) -> None:
 def begun(page: Page, project: Project, *, name: str, path: str, choices: Sequence[str]) -> Locator:
     """Fill in the form and submit it; go to the page of the run that this made, return what it says of its state.
 
-    Again, if nothing was sent: on a busy machine a field that is drawn anew may lose what was written into it.
+    Again, if nothing was sent or the server refused it: on a busy machine a field that is drawn anew may lose what was
+    written into it, and SQLite may be locked for too long.
     """
+    refusals = []
     for _ in range(3):
         fill_in(page, project, name=name, path=path, choices=choices)
         try:
-            with page.expect_response("**/create_flow_run", timeout=20_000) as made:
+            with page.expect_response("**/create_flow_run") as answer:
                 submit(page)
         except TimeoutError:
-            photograph(page, "prefect-not-sent")
-            continue
-        page.goto(f"{project.prefect}/runs/flow-run/{made.value.json()['id']}")
-        return page.locator(".state-badge").first
-    raise AssertionError("the form sent nothing, three times: see prefect-not-sent.png")
+            refusals.append("nothing was sent")
+        else:
+            if answer.value.ok:
+                page.goto(f"{project.prefect}/runs/flow-run/{answer.value.json()['id']}")
+                return page.locator(".state-badge").first
+            refusals.append(f"{answer.value.status} {answer.value.text()}, sent {answer.value.request.post_data}")
+        photograph(page, "prefect-not-sent")
+    raise AssertionError(f"no run was made, see prefect-not-sent.png: {refusals}")
 
 
 @pytest.fixture(scope="module")
