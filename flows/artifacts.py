@@ -19,42 +19,30 @@ _IMAGE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
 _LINK = re.compile(r"^(.*\S)\s+(https?://\S+)$")
 
 
-def show_report(folder: Path = Path("report")) -> list[str]:
-    """Show the table and the images of a report, if there is one; return the artifacts' keys."""
-    keys = []
+def show_report(folder: Path = Path("report")) -> None:
+    """Show the table and the images of a report, if there is one."""
     table = folder / "report.md"
     if table.exists():  # its images have relative paths, which Prefect's page cannot open: they are shown separately
         text = _IMAGE.sub("", table.read_text())
         retry(partial(create_markdown_artifact, text, key="report", description="the table"))
-        keys.append("report")
     for image in sorted(folder.glob("*.png")):
         key = re.sub(r"[^a-z0-9]+", "-", image.stem.lower()).strip("-")
         url = f"data:image/png;base64,{base64.b64encode(image.read_bytes()).decode()}"
         retry(partial(create_image_artifact, url, key=key, description=image.name))
-        keys.append(key)
-    return keys
 
 
 def sync_tracking(
     children: ChildProcesses,
     *arguments: str,
     on_line: Callable[[str], object],
-    workspace: Path | None = None,
+    workspace: Path = Path(),
     env: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Send MLflow what it lacks of a workspace: stages restored from DVC's cache have logged nothing.
 
-    Args:
-        children: Where the process belongs.
-        arguments: The module to run instead of `pipelines.tracking`, and its arguments.
-        on_line: Receives the lines that it printed.
-        workspace: Default: the current folder.
-        env: More environment variables.
-
-    Returns:
-        The lines, with links to the runs; empty if MLflow is unavailable, which fails no experiment.
+    `arguments` name another module to run than `pipelines.tracking`, and its arguments. Returns the lines that it
+    printed, with links to the runs; none if MLflow is unavailable, which fails no experiment.
     """
-    workspace = workspace or Path()
     package = workspace.joinpath(*TRACKING.split("."))
     if not package.exists() and not package.with_suffix(".py").exists():
         return []
@@ -69,11 +57,8 @@ def sync_tracking(
     return [] if code else [line for line in lines if line.strip()]
 
 
-def show_tracking(children: ChildProcesses, *arguments: str, on_line: Callable[[str], object]) -> list[str]:
-    """Send MLflow what it lacks, and show links to the runs; return the artifact's key."""
-    lines = sync_tracking(children, *arguments, on_line=on_line)
-    if not lines:
-        return []
-    text = "\n".join("* " + _LINK.sub(r"[\1](\2)", line) for line in lines)  # the page would break the & of <...>
-    retry(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))
-    return ["mlflow"]
+def show_tracking(children: ChildProcesses, *arguments: str, on_line: Callable[[str], object]) -> None:
+    """Send MLflow what it lacks, and show links to the runs."""
+    if lines := sync_tracking(children, *arguments, on_line=on_line):
+        text = "\n".join("* " + _LINK.sub(r"[\1](\2)", line) for line in lines)  # the page would break the & of <...>
+        retry(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))

@@ -3,19 +3,18 @@
 A run that no worker started has nobody else to notify it of its cancellation.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled
@@ -43,7 +42,11 @@ def run_with_cancellation(work: Callable[[EventQueue], State[None]], *, cleanup:
     """Run a flow's work; call `cleanup` if it is cancelled on Prefect's page, raises, or is stopped by a signal."""
     events = EventQueue()
     try:
-        with _polling(events):
+        with ExitStack() as polling:
+            if PREFECT_API_URL.value():  # not Prefect's temporary server, which nobody else can reach
+                client = polling.enter_context(get_client(sync_client=True))
+                poll = partial(_poll, client, UUID(flow_run.id), events)
+                polling.enter_context(call_periodically(poll, interval_s=POLL_S))
             return work(events)
     except CancellationError as error:
         cleanup()
@@ -63,31 +66,13 @@ def run_in_thread(work: Callable[[], object], events: EventQueue) -> None:
     future.result()
 
 
-@contextmanager
-def _polling(events: EventQueue) -> Iterator[None]:
-    """Put a `CancellationError` into `events` if this flow run is cancelled on a server while the block runs."""
-    if not PREFECT_API_URL.value():
-        yield  # Prefect's temporary server: nobody else can reach it
-        return
-    with get_client(sync_client=True) as client:
-        poll = partial(_poll, client, UUID(flow_run.id), events)
-        with call_periodically(poll, interval_s=POLL_S):
-            yield
-
-
 def _poll(client: SyncPrefectClient, run: UUID, events: EventQueue) -> None:
-    with suppress(httpx.HTTPError, PrefectException):  # a short outage of the server is no reason to stop
-        if reason := _stop_reason(client, run):
-            events.put(CancellationError(reason))
-
-
-def _stop_reason(client: SyncPrefectClient, run: UUID) -> str:
-    """Return why a run should stop; empty if it should go on."""
     try:
         state = client.read_flow_run(run).state
     except ObjectNotFound:
-        return "deleted on Prefect's page"
+        events.put(CancellationError("deleted on Prefect's page"))
+        return
     if state and state.is_crashed():
-        return f"crashed: {state.message}"
-    over = state and (state.is_cancelling() or state.is_final())
-    return "cancelled on Prefect's page" if over else ""
+        events.put(CancellationError(f"crashed: {state.message}"))
+    elif state and (state.is_cancelling() or state.is_final()):
+        events.put(CancellationError("cancelled on Prefect's page"))

@@ -4,8 +4,11 @@ import argparse
 import logging
 import signal
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect import Flow
@@ -14,8 +17,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
 
 from flows.exceptions import FlowError
-from flows.services import ADDRESS_FILE, PREFECT, is_healthy
 
+ADDRESS_FILE = Path(".scratch/services/prefect.address")
+"""Holds the address of Prefect while this folder's `make up` runs: another's would run the flows in its own folder."""
 Options = TypeVar("Options", bound=BaseModel)
 
 
@@ -33,6 +37,11 @@ def exit_on_error() -> Iterator[None]:
         raise SystemExit(130) from None
 
 
+def interrupt(signum: int, frame: object) -> None:
+    """Treat a signal as Ctrl-C, so that everything that was started ends in order, Prefect's own server included."""
+    raise KeyboardInterrupt
+
+
 def parse_options(options: type[Options], command: str, arguments: Sequence[str] | None) -> Options:
     """Read the fields of a form from the command line; the values of a list follow each other.
 
@@ -41,19 +50,18 @@ def parse_options(options: type[Options], command: str, arguments: Sequence[str]
     """
     parser = argparse.ArgumentParser(prog=command, description=options.__doc__)
     for name, field in options.model_fields.items():
-        required, many = field.is_required(), isinstance(field.default, list)
-        parser.add_argument(
-            _flag(name),
-            required=required,
-            nargs="+" if many else None,
-            default=None if required else field.default,
-            help=field.description,
-        )
+        nargs = "+" if isinstance(field.default, list) else None
+        parser.add_argument(_flag(name), nargs=nargs, help=field.description)
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     try:
-        return options.model_validate(vars(parser.parse_args(arguments)))
+        return options.model_validate(given)
     except ValidationError as error:
         errors = (f"{_flag(str(each['loc'][0]))} {each['input']!r}: {each['msg']}" for each in error.errors())
         raise FlowError("; ".join(errors)) from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def run_flow(flow: Flow[..., Any], options: Any) -> None:
@@ -72,26 +80,37 @@ def run_flow(flow: Flow[..., Any], options: Any) -> None:
     print(f"{flow.name}: {state.message}")
 
 
-def find_api_url() -> str | None:
-    """Return PREFECT_API_URL if it is set, else the server of this folder's `make up` if it runs."""
-    url = PREFECT_API_URL.value()
-    if url or not ADDRESS_FILE.exists():
-        return url
-    address = ADDRESS_FILE.read_text()
-    return f"{address}/api" if is_healthy(address + PREFECT.health_path) else None
-
-
-def interrupt(signum: int, frame: object) -> None:
-    """Treat a signal as Ctrl-C, so that everything that was started ends in order, Prefect's own server included."""
-    raise KeyboardInterrupt
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def _without_empty_traceback(record: logging.LogRecord) -> bool:
     """Drop the line `NoneType: None` that Prefect logs below a state that failed without an exception."""
     if record.exc_info and record.exc_info[0] is None:
         record.exc_info = None
     return True
+
+
+def find_api_url() -> str | None:
+    """Return PREFECT_API_URL if it is set, else the server of this folder's `make up` if it runs."""
+    url = PREFECT_API_URL.value()
+    if url or not ADDRESS_FILE.exists():
+        return url
+    api = f"{ADDRESS_FILE.read_text()}/api"
+    return api if is_healthy(f"{api}/health") else None
+
+
+def require_api_url() -> str:
+    """Return what `find_api_url` finds.
+
+    Raises:
+        FlowError: if there is no server.
+    """
+    if url := find_api_url():
+        return url
+    raise FlowError(
+        "there is no Prefect server; start one with `make up`, or name one: PREFECT_API_URL=http://HOST:4200/api"
+    )
+
+
+def is_healthy(address: str) -> bool:
+    """Say whether a server answers at its health address."""
+    with suppress(OSError, HTTPException), urllib.request.urlopen(address, timeout=2) as answer:
+        return answer.status == 200
+    return False

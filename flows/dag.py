@@ -1,12 +1,11 @@
 """The stages of dvc.yaml, read by DVC itself, and the order in which they run."""
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 from dvc.dependency import ParamsDependency
 from dvc.dvcfile import ProjectFile, load_file
@@ -15,8 +14,7 @@ from dvc.parsing import MatrixDefinition
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from flows.cancellation import EventQueue, next_event
-from flows.exceptions import DagError
+from flows.exceptions import FlowError
 from flows.fields import NAME
 
 FILE = "dvc.yaml"
@@ -48,17 +46,17 @@ def read(root: Path | None = None) -> list[Stage]:
     """Read the DAG of a workspace (default: the current folder), each stage after those that it depends on.
 
     Raises:
-        DagError: if there is no DVC workspace, DVC refuses it, or the name of a cell is unsafe in a shell.
+        FlowError: if there is no DVC workspace, DVC refuses it, or the name of a cell is unsafe in a shell.
     """
     root = root or Path.cwd()
     for name in (FILE, ".dvc"):
         if not (root / name).exists():
-            raise DagError(f"there is no {name} in {root}; run this in the folder of {FILE}")
+            raise FlowError(f"there is no {name} in {root}; run this in the folder of {FILE}")
     try:
         with Repo(str(root)) as repo:
             return _stages(repo)
     except DvcException as error:
-        raise DagError(f"DVC refuses {FILE}: {' '.join(str(error).split())}") from error
+        raise FlowError(f"DVC refuses {FILE}: {' '.join(str(error).split())}") from error
 
 
 def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[list[Stage], list[Stage]]:
@@ -67,71 +65,28 @@ def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[
     A stage without a matrix, like the report, is selected if its inputs are selected or exist.
 
     Raises:
-        DagError: if no cell has such a value.
+        FlowError: if no cell has such a value.
     """
     for axis, values in axes.items():
-        _check(values, axis=axis, allowed=sorted({stage.cell[axis] for stage in stages if axis in stage.cell}))
-    others = {stage.name for stage in stages if not _is_selected(stage, axes)}
-    missing = {stage.name for stage in stages if stage.name in others and not stage.present}
+        allowed = sorted({stage.cell[axis] for stage in stages if axis in stage.cell})
+        for value in values:
+            if value not in allowed:
+                raise FlowError(
+                    f"{axis} {value!r} is not in {FILE}'s matrix; there are: {', '.join(allowed) or 'none'}"
+                    f"; add it to axes.{axis} in {PARAMS}"
+                )
+    selected: list[Stage] = []
+    others: list[Stage] = []
+    missing: set[str] = set()
     for stage in stages:  # in order, so that a stage without its inputs makes its downstream miss theirs
-        if missing.intersection(stage.upstream) and not stage.cell:
-            others.add(stage.name)
-            missing.add(stage.name)
-    return (
-        [stage for stage in stages if stage.name not in others],
-        [stage for stage in stages if stage.name in others],
-    )
-
-
-class Future(Protocol):
-    """A started stage, as `run_in_order` needs it."""
-
-    def add_done_callback(self, fn: Callable[[Any], None], /) -> Any:
-        """Call `fn` when the stage has finished, successfully or not."""
-        ...
-
-
-F = TypeVar("F", bound=Future)
-
-
-def run_in_order(
-    stages: Sequence[Stage], *, limit: int, start: Callable[[Stage, list[F]], F], events: EventQueue
-) -> dict[str, F]:
-    """Start every stage with its upstream's futures, at most `limit` at a time; return the finished futures by name.
-
-    Upstream stages that are not among `stages` are not waited for. `start` also receives failed futures, and decides.
-    Prefect's `wait_for` alone would let waiting stages occupy the task runner's places under a limit.
-    """
-    names = {stage.name: stage for stage in stages}
-    upstream = {stage.name: [name for name in stage.upstream if name in names] for stage in stages}
-    sorter = TopologicalSorter(upstream)
-    sorter.prepare()
-    futures: dict[str, F] = {}
-    ready: deque[str] = deque()
-    running = 0
-    while sorter.is_active():
-        ready.extend(sorter.get_ready())
-        while ready and running < limit:
-            name = ready.popleft()
-            futures[name] = start(names[name], [futures[other] for other in upstream[name]])
-            futures[name].add_done_callback(lambda _, name=name: events.put(name))
-            running += 1
-        sorter.done(next_event(events))
-        running -= 1
-    return futures
-
-
-def _is_selected(stage: Stage, axes: Mapping[str, Sequence[str]]) -> bool:
-    return all(not values or stage.cell.get(axis, values[0]) in values for axis, values in axes.items())
-
-
-def _check(values: Iterable[str], *, axis: str, allowed: Sequence[str]) -> None:
-    for value in values:
-        if value not in allowed:
-            raise DagError(
-                f"{axis} {value!r} is not in {FILE}'s matrix; there are: {', '.join(allowed) or 'none'}"
-                f"; add it to axes.{axis} in params.yaml"
-            )
+        chosen = all(not values or stage.cell.get(axis, values[0]) in values for axis, values in axes.items())
+        if chosen and (stage.cell or missing.isdisjoint(stage.upstream)):
+            selected.append(stage)
+        else:
+            others.append(stage)
+            if chosen or not stage.present:
+                missing.add(stage.name)
+    return selected, others
 
 
 def _stages(repo: Repo) -> list[Stage]:
@@ -160,26 +115,23 @@ def _stages(repo: Repo) -> list[Stage]:
 
 def _folders(path: str) -> list[str]:
     """Return a path and its parents."""
-    parts = path.split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    return list(accumulate(path.split("/"), "{}/{}".format))
 
 
 def _cells(repo: Repo) -> dict[str, dict[str, str]]:
     """Read each cell's coordinates by DVC's own resolver: its name joins them by "-", which they may contain."""
     project = load_file(repo, str(Path(repo.root_dir) / FILE))
     assert isinstance(project, ProjectFile)
-    return {
-        f"{name}@{key}": {axis: _checked(axis, str(value)) for axis, value in cell.items()}
+    cells = {
+        f"{name}@{key}": {axis: str(value) for axis, value in cell.items()}
         for name, definition in project.resolver.definitions.items()
         if isinstance(definition, MatrixDefinition)
         for key, cell in definition.normalized_iterable.items()
     }
-
-
-def _checked(axis: str, value: str) -> str:
-    if not re.fullmatch(NAME, value):
-        raise DagError(
-            f"axes.{axis} in {PARAMS} has {value!r}, which DVC inserts into shell commands; "
-            "a name has letters, digits, '_', '.' and '-' only, and does not begin with '.' or '-'"
-        )
-    return value
+    for axis, value in dict.fromkeys(item for cell in cells.values() for item in cell.items()):
+        if not re.fullmatch(NAME, value):
+            raise FlowError(
+                f"axes.{axis} in {PARAMS} has {value!r}, which DVC inserts into shell commands; "
+                "a name has letters, digits, '_', '.' and '-' only, and does not begin with '.' or '-'"
+            )
+    return cells

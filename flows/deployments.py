@@ -3,6 +3,8 @@
 Unlike `prefect deploy --all`, it also creates the work pool.
 """
 
+import argparse
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
-from flows.command import exit_on_error, find_api_url
-from flows.exceptions import ServiceError
+from flows.command import exit_on_error, require_api_url
+from flows.exceptions import FlowError
 from flows.worker import POOL, POOL_TYPE
 
 FILE = Path(__file__).parents[1] / "prefect.yaml"
@@ -30,14 +32,8 @@ def load() -> list[tuple[Flow[..., Any], dict[str, Any]]]:
     return [(load_flow_from_entrypoint(deployment["entrypoint"]), deployment) for deployment in deployments]
 
 
-def register(api: str | None) -> list[str]:
-    """Create the work pool where it is missing, and create or update the deployments; return their names.
-
-    Raises:
-        ServiceError: if there is no server.
-    """
-    if api is None:
-        raise ServiceError("there is no Prefect server; start one with `make up`, or name one: PREFECT_API_URL=...")
+def register(api: str) -> list[str]:
+    """Create the work pool where it is missing, and create or update the deployments; return their names."""
     deployments = load()
     with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
         with suppress(ObjectAlreadyExists):
@@ -57,16 +53,15 @@ def register(api: str | None) -> list[str]:
     return [f"{flow.name}/{deployment['name']}" for flow, deployment in deployments]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Register the deployments and print their names. Exit code 2 if there is no server."""
+    argparse.ArgumentParser(prog="python -m flows.deployments", description=main.__doc__).parse_args(arguments)
     with exit_on_error():
-        api = find_api_url()
+        api = require_api_url()
         try:
             names = register(api)
         except httpx.TransportError as error:
-            raise ServiceError(
-                f"Prefect's server does not answer at {api} ({error}); is PREFECT_API_URL right?"
-            ) from None
+            raise FlowError(f"Prefect's server does not answer at {api} ({error}); is PREFECT_API_URL right?") from None
         for name in names:
             print(f"registered {name}")
 

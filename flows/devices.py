@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from flows.exceptions import DeviceError, StoppedError
+from flows.exceptions import FlowError, StoppedError
 
 VARIABLE = "SMIS_DEVICES"
 MACHINE = "SMIS_MACHINE"
@@ -27,17 +27,15 @@ def list_devices() -> list[str]:
     """Name this machine's devices: `$SMIS_DEVICES` (`0,1` or `cpu:4`), else its GPUs, else one per core.
 
     Raises:
-        DeviceError: if `$SMIS_DEVICES` is neither a list of GPUs nor a number of concurrent trainings on the CPU.
+        FlowError: if `$SMIS_DEVICES` is neither a list of GPUs nor a number of concurrent trainings on the CPU.
     """
-    chosen = os.environ.get(VARIABLE, "")
-    if not chosen:
-        return _gpus() or [f"{_CPU}-{number}" for number in range(count_cores())]
+    chosen = os.environ.get(VARIABLE) or ",".join(_gpus()) or f"{_CPU}:{count_cores()}"
     kind, _, count = chosen.partition(":")
     if kind == _CPU and (count or "1").isdecimal() and int(count or "1"):
         return [f"{_CPU}-{number}" for number in range(int(count or "1"))]
     gpus = [name.strip() for name in chosen.split(",")]
     if ":" in chosen or not all(gpus):
-        raise DeviceError(f"{VARIABLE} is {chosen!r}; write GPUs as 0,1 or a number of trainings on the CPU as cpu:4")
+        raise FlowError(f"{VARIABLE} is {chosen!r}; write GPUs as 0,1 or a number of trainings on the CPU as cpu:4")
     return gpus
 
 
@@ -59,18 +57,21 @@ def locked(count: int = 1, *, max_concurrent: int, should_stop: Callable[[], boo
         The environment variables that show the devices to a training.
 
     Raises:
-        DeviceError: if the machine has fewer.
+        FlowError: if the machine has fewer.
         StoppedError: if `should_stop` while waiting.
     """
     devices = list_devices()
     on_cpu = devices[0].startswith(_CPU)
     needed = 1 if on_cpu else count
     if needed > len(devices):
-        raise DeviceError(f"a training needs {count} GPUs, but this machine has {len(devices)}: {', '.join(devices)}")
+        raise FlowError(f"a training needs {count} GPUs, but this machine has {len(devices)}: {', '.join(devices)}")
+    threads = max(1, count_cores() // (min(max_concurrent, len(devices)) * count))
     with ExitStack() as locks:
         names = _wait(devices, needed, locks, should_stop)
-        threads = count_cores() // (min(max_concurrent, len(devices)) * count)
-        yield _environment(names, threads=max(1, threads) if on_cpu else None)
+        if on_cpu:
+            yield {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
+        else:
+            yield {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
 def count_cores() -> int:
@@ -91,33 +92,22 @@ def _wait(devices: Sequence[str], count: int, locks: ExitStack, should_stop: Cal
 
 
 def _try_lock(name: str, locks: ExitStack) -> bool:
-    file = _lock_file(name).open()
+    """Lock a device's file, which every user of the machine may read; flock needs no more."""
+    folder = Path(tempfile.gettempdir()) / "smis-devices"
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(0o1777)  # whatever the first user's umask
+    with suppress(FileExistsError):
+        (folder / name).touch(exist_ok=False)
+        (folder / name).chmod(0o644)
+    file = (folder / name).open()
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
-    locks.callback(file.close)
+    locks.enter_context(file)
     return True
-
-
-def _lock_file(name: str) -> Path:
-    """Return a device's lock file, which every user of the machine may read; flock needs no more."""
-    folder = Path(tempfile.gettempdir()) / "smis-devices"
-    path = folder / name
-    with suppress(FileExistsError):
-        folder.mkdir()
-        folder.chmod(0o1777)  # whatever the first user's umask
-    with suppress(FileExistsError):
-        path.touch(exist_ok=False)
-        path.chmod(0o644)
-    return path
-
-
-def _environment(names: Sequence[str], *, threads: int | None) -> dict[str, str]:
-    if threads is None:
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
-    return {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
 
 
 def _gpus() -> list[str]:

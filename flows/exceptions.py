@@ -1,14 +1,13 @@
-"""Errors of flows that a person can fix. `flows` does not import `smis`, so these are not `SmisError`s."""
+"""Errors of flows that a person can fix. `flows` does not import `smis`, so these are not `SmisError`s.
+
+A class of its own only has what somebody catches.
+"""
 
 
 class FlowError(Exception):
     """The message gives the value, what is allowed, and the likely remedy."""
 
     exit_code = 2
-
-
-class DagError(FlowError):
-    """The workspace has no DAG, or no such stages."""
 
 
 class StageError(FlowError):
@@ -19,24 +18,12 @@ class DvcError(StageError):
     """DVC itself failed, for example because its remote is unavailable; the message is its own."""
 
 
-class PortError(FlowError):
-    """A port is taken or invalid, or an address is not this machine's."""
-
-
-class ServiceError(FlowError):
-    """A server does not answer."""
-
-
 class StoppedError(FlowError):
     """A process was terminated, or not started, because its flow stops."""
 
 
 class SweepError(FlowError):
     """A sweep asks for what the workspace does not have."""
-
-
-class DeviceError(FlowError):
-    """A training asks for more devices than the machine has."""
 
 
 class ConnectionLostError(FlowError):

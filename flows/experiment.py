@@ -7,6 +7,7 @@ branch only. Cancelling, on Prefect's page or by Ctrl-C or SIGTERM, terminates e
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from threading import Semaphore
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
 from flows import artifacts, dag
-from flows.cancellation import EventQueue, run_with_cancellation
+from flows.cancellation import EventQueue, next_event, run_with_cancellation
 from flows.command import exit_on_error, parse_options, run_flow
 from flows.exceptions import FlowError
 from flows.fields import DatasetInTable, SystemInTable
@@ -81,13 +82,16 @@ def experiment(options: Experiment = ALL_STAGES) -> State[None]:
 def _run(
     stages: Sequence[dag.Stage], limit: int, children: ChildProcesses, events: EventQueue
 ) -> dict[str, State[None]]:
-    unchanged = find_unchanged(stages, children)
-
-    def start(stage: dag.Stage, upstream: list[PrefectFuture[Any]]) -> PrefectFuture[Any]:
-        options = {"max_concurrent": limit, "unchanged": stage.name in unchanged}
-        return run_stage.submit(stage.name, children, **options, wait_for=upstream, return_state=False)
-
-    futures = dag.run_in_order(stages, limit=limit, start=start, events=events)
+    """Submit all stages at once; each waits for those upstream among them, then for one of `limit` places."""
+    unchanged, places = find_unchanged(stages, children), Semaphore(limit)
+    futures: dict[str, PrefectFuture[Any]] = {}
+    for stage in stages:
+        upstream = [futures[name] for name in stage.upstream if name in futures]
+        options = {"max_concurrent": limit, "unchanged": stage.name in unchanged, "wait_for": upstream}
+        futures[stage.name] = run_stage.submit(stage.name, children, places, **options, return_state=False)
+        futures[stage.name].add_done_callback(events.put)
+    for _ in futures:
+        next_event(events)
     for future in futures.values():
         with suppress(httpx.HTTPError, PrefectException):  # only the server was unavailable at its end
             future.wait()

@@ -28,6 +28,7 @@ if os.getppid() != int(parent):  # it died before the call
     raise SystemExit(128 + signal.SIGTERM)
 os.execvp(command[0], command)
 """
+"""A script of its own, because Popen's `preexec_fn` is unsafe in a process with threads."""
 
 
 class ChildProcesses:
@@ -65,30 +66,21 @@ class ChildProcesses:
         finally:
             if process.stdout:
                 process.stdout.close()
-            code = process.wait()
+            process.wait()
             with self._lock:
                 self._running.discard(process.pid)
         if self.stopped:
             raise StoppedError(f"{command[-1]} was terminated with its flow")
-        return code
+        return process.returncode
 
-    def terminate(self) -> None:
-        """Terminate every child with all its descendants, and let no other start."""
-        terminate_all([self])
-
-    def close(self) -> list[int]:
-        """Let no other child start; return the process ids of those that run."""
-        with self._lock:
-            self.stopped = True
-            return list(self._running)
-
-
-def exec_with_parent_death_signal(command: Sequence[str]) -> list[str]:
-    """Wrap a command so that the kernel sends it SIGTERM when this process dies (Linux).
-
-    The wrapper is a script of its own, because Popen's `preexec_fn` is unsafe in a process with threads.
-    """
-    return [sys.executable, "-IS", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *command]
+    def terminate(self, *others: "ChildProcesses") -> None:
+        """Terminate every child, and those of others, with all descendants and one grace period; let no other start."""
+        pids: list[int] = []
+        for children in (self, *others):
+            with children._lock:
+                children.stopped = True
+                pids += children._running
+        terminate(pids)
 
 
 def start(
@@ -98,13 +90,16 @@ def start(
     output: int | IO[str] | None = None,
     cwd: Path | None = None,
 ) -> "subprocess.Popen[str]":
-    """Start a command in a session of its own, where Ctrl-C does not reach it; it dies with the calling thread."""
+    """Start a command in a session of its own, where Ctrl-C does not reach it.
+
+    The kernel sends it SIGTERM when the calling thread dies (Linux).
+    """
     return subprocess.Popen(
-        exec_with_parent_death_signal(command),
+        [sys.executable, "-IS", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=None if env is None else dict(env),
+        env=env,
         cwd=cwd,
         start_new_session=True,
         text=True,
@@ -114,25 +109,25 @@ def start(
 
 def terminate_all(groups: Iterable[ChildProcesses]) -> None:
     """Terminate the children of several flows or trials together, with one grace period."""
-    terminate([pid for children in list(groups) for pid in children.close()])
+    first, *others = groups
+    first.terminate(*others)
 
 
 def terminate(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
     """Terminate these processes and all their descendants; kill those that still run after `grace_s` seconds."""
-    alive = set[psutil.Process]()
+    alive, terminated = set[psutil.Process](), set[psutil.Process]()
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
-            alive |= _with_descendants([psutil.Process(pid)])
+            alive.add(psutil.Process(pid))
+    deadline = time.monotonic() + grace_s
     try:
-        _signal(alive, psutil.Process.terminate)
-        deadline = time.monotonic() + grace_s
         while alive and time.monotonic() < deadline:
-            new = _with_descendants(alive) - alive
-            _signal(new, psutil.Process.terminate)
-            alive |= new
+            alive = _with_descendants(alive)
+            _signal(alive - terminated, psutil.Process.terminate)
+            terminated |= alive
             alive = set(psutil.wait_procs(alive, timeout=0.1)[1])
     finally:  # also when a second Ctrl-C interrupts the waiting
-        alive |= _with_descendants(alive)
+        alive = _with_descendants(alive)
         _signal(alive, psutil.Process.kill)
     psutil.wait_procs(alive, timeout=2)
 

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 import httpx
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectException
+from prefect.logging import get_logger
 
 from flows.exceptions import ConnectionLostError, RefusedError, StoppedError
 
 INTERVAL_S = 2.0
 TIMEOUT_S = 300.0
 _RETRIED_CODES = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
+_LOG = get_logger("flows")
 T = TypeVar("T")
 
 
@@ -24,7 +26,10 @@ def is_prefect_outage(error: Exception) -> bool:
     Raises:
         RefusedError: if the server has understood the request and refuses it.
     """
-    if isinstance(error, ObjectNotFound | ObjectAlreadyExists) or _is_client_error(error):
+    refused = isinstance(error, ObjectNotFound | ObjectAlreadyExists)
+    if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
+        refused = error.response.status_code not in _RETRIED_CODES
+    if refused:
         raise RefusedError(_message(error)) from error
     return isinstance(error, httpx.HTTPError | PrefectException)
 
@@ -70,15 +75,21 @@ def retry(
 
 @contextmanager
 def call_periodically(call: Callable[[], object], *, interval_s: float) -> Iterator[None]:
-    """Call every `interval_s` seconds in a thread while the block runs; `call` must not raise.
+    """Call every `interval_s` seconds in a thread while the block runs.
 
+    A server that is unavailable is passed over; another exception is logged, and the calls go on.
     The thread inherits the context of the flow run. It is joined at the end of the block.
     """
     done = threading.Event()
 
     def loop() -> None:
         while not done.wait(interval_s):
-            call()
+            try:
+                call()
+            except (httpx.HTTPError, PrefectException):
+                continue
+            except Exception:
+                _LOG.exception("a call that is made every %.0f s failed", interval_s)
 
     thread = threading.Thread(target=copy_context().run, args=(loop,), daemon=True)
     thread.start()
@@ -93,9 +104,3 @@ def _message(error: Exception) -> str:
     if isinstance(error, ObjectNotFound):  # its own message is empty
         return "not found"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _is_client_error(error: Exception) -> bool:
-    if not isinstance(error, httpx.HTTPStatusError):
-        return False
-    return error.response.is_client_error and error.response.status_code not in _RETRIED_CODES

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Semaphore
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -18,7 +19,8 @@ from flows.dag import Stage
 from flows.exceptions import DvcError, FlowError, StageError, StoppedError
 from flows.processes import ChildProcesses
 
-_COMPLETED, _UNCHANGED = "Completed", "Unchanged"
+_DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
+_UNCHANGED = "Unchanged"
 _OUTCOMES = {"didn't change, skipping": _UNCHANGED, "is cached - skipping run": "Restored"}
 """What DVC prints of a stage that it does not run, and the name of its state."""
 _NEED_DEVICE = {"reference", "segmenter", "train", "sample", "evaluate"}
@@ -32,8 +34,10 @@ _NO_ERROR = (*_CHATTER, "Running stage '", "Having any troubles?")
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_stage(name: str, children: ChildProcesses, *, max_concurrent: int = 1, unchanged: bool = False) -> State[None]:
-    """Bring one stage up to date by `dvc repro`; an error is its state, without our traceback.
+def run_stage(
+    name: str, children: ChildProcesses, places: Semaphore, *, max_concurrent: int = 1, unchanged: bool = False
+) -> State[None]:
+    """Bring one stage up to date by `dvc repro` when there is a place; an error is its state, without our traceback.
 
     DVC decides whether the stage needs to run, so Prefect caches nothing; `unchanged`: DVC has already found it so.
     """
@@ -42,19 +46,20 @@ def run_stage(name: str, children: ChildProcesses, *, max_concurrent: int = 1, u
         log("Stage '%s' didn't change, skipping", name)
         return Completed(name=_UNCHANGED)
     try:
-        with _device(name, children, max_concurrent) as env:
-            return Completed(name=reproduce(name, children, on_line=log, env=env))
+        with places, _device(name, children, max_concurrent) as env:
+            lines = repro(["--single-item", name], children, on_line=log, env=env)
+        return Completed(name=outcome(lines))
     except StoppedError as error:
         return Cancelled(message=str(error), data=error)
     except FlowError as error:
-        return Failed(message=str(error), data=error)
+        return Failed(message=f"{name}: {error}", data=error)
 
 
 def _device(name: str, children: ChildProcesses, max_concurrent: int) -> AbstractContextManager[dict[str, str]]:
     if name.partition("@")[0] not in _NEED_DEVICE:
         return nullcontext({})
     processes = os.environ.get("SMIS_PROCESSES", "1")  # the stage itself refuses what is not a number
-    count = int(processes) if processes.isdecimal() else 1
+    count = max(1, int(processes)) if processes.isdecimal() else 1
     return devices.locked(count, max_concurrent=max_concurrent, should_stop=lambda: children.stopped)
 
 
@@ -67,34 +72,16 @@ def find_unchanged(stages: Sequence[Stage], children: ChildProcesses) -> set[str
         StoppedError: if `children` were terminated meanwhile.
     """
     lines: list[str] = []
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json"]
-    failed = children.run(command, on_line=lines.append, env=child_environment())
+    failed = children.run([*_DVC, "status", "--json"], on_line=lines.append, env=child_environment())
     answer = next((line for line in lines if line.startswith("{")), None)
     if failed or answer is None:
         return set()
-    changed = set(json.loads(answer))
     names = {stage.name for stage in stages}
-    unchanged: set[str] = set()
+    changed = names.intersection(json.loads(answer))
     for stage in stages:  # each after its upstream
-        if stage.name not in changed and names.intersection(stage.upstream) <= unchanged:
-            unchanged.add(stage.name)
-    return unchanged
-
-
-def reproduce(
-    name: str, children: ChildProcesses, *, on_line: Callable[[str], object], env: Mapping[str, str] | None = None
-) -> str:
-    """Run `dvc repro` on one stage alone; return "Completed", "Unchanged" or (from DVC's cache) "Restored".
-
-    Raises:
-        StageError: with the stage's own message, if it failed.
-        StoppedError: if `children` were terminated meanwhile.
-    """
-    try:
-        lines = repro(["--single-item", name], children, on_line=on_line, env=env)
-    except StageError as error:
-        raise StageError(f"{name}: {error}") from None
-    return next((outcome for line in lines for text, outcome in _OUTCOMES.items() if text in line), _COMPLETED)
+        if not changed.isdisjoint(stage.upstream):
+            changed.add(stage.name)
+    return names - changed
 
 
 def repro(
@@ -120,12 +107,16 @@ def repro(
             if not line.startswith(_CHATTER):
                 on_line(line)
 
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
-    code = children.run(command, on_line=append, env=child_environment(env), cwd=cwd)
+    code = children.run([*_DVC, "repro", *arguments], on_line=append, env=child_environment(env), cwd=cwd)
     if code:
         kind = DvcError if any(line.startswith(_DVC_ERROR) for line in lines) else StageError
         raise kind(error_message(lines) or f"dvc ended with exit code {code} and without output")
     return lines
+
+
+def outcome(lines: Sequence[str]) -> str:
+    """Return "Completed", "Unchanged" or (from DVC's cache) "Restored" from what DVC printed of a stage."""
+    return next((name for line in lines for text, name in _OUTCOMES.items() if text in line), "Completed")
 
 
 def error_message(lines: Sequence[str]) -> str:
@@ -137,9 +128,8 @@ def error_message(lines: Sequence[str]) -> str:
         if lines[number].startswith(_STAGE_ERROR):
             indented = (line for line in lines[number + 1 :] if line.startswith("  "))
             return "\n".join([lines[number].removeprefix(_STAGE_ERROR), *indented])
-    candidates = [
-        line.strip() for line in lines if not line.startswith(_NO_ERROR) and not any(text in line for text in _OUTCOMES)
-    ]
+    texts = [line.strip() for line in lines if not line.startswith(_NO_ERROR)]
+    candidates = [text for text in texts if not any(printed in text for printed in _OUTCOMES)]
     of_stage = [line for line in candidates if not line.startswith(_STAGE_FAILED)]
     return (of_stage or candidates or [""])[-1]
 

@@ -2,6 +2,7 @@
 
 import json
 import urllib.error
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
+from flows import up
 from flows.deployments import load, main, register
 from flows.sweep.config import Sweep
 from flows.worker import FLOWS, POOL, TRIALS
@@ -141,5 +143,16 @@ def test_a_server_that_does_not_answer_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(SystemExit, match="2"):
-        main()
+        main([])
     assert "error: Prefect's server does not answer at http://127.0.0.1:9/api" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [main, up.main], ids=["deployments", "up"])
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("now", 2)])
+def test_a_command_without_options_explains_itself_and_starts_nothing(
+    command: Callable[[list[str]], None], argument: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=str(code)):
+        command([argument])
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).startswith("usage: python -m flows.")

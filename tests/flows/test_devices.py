@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows import devices
-from flows.exceptions import DeviceError, StoppedError
+from flows.exceptions import FlowError, StoppedError
 from tests.flows.workspaces import ROOT, wait_for
 
 
@@ -126,11 +126,11 @@ def test_the_gpus_that_the_driver_lists_are_the_devices(
 @pytest.mark.parametrize("value", ["gpu:1", "cpu:none", "0,,1"])
 def test_a_list_of_devices_that_is_none_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(devices.VARIABLE, value)
-    with pytest.raises(DeviceError, match=f"^SMIS_DEVICES is '{value}'; write GPUs as 0,1 or a number"):
+    with pytest.raises(FlowError, match=f"^SMIS_DEVICES is '{value}'; write GPUs as 0,1 or a number"):
         devices.list_devices()
 
 
 def test_more_gpus_than_the_machine_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(devices.VARIABLE, "0,1")
-    with pytest.raises(DeviceError, match=r"^a training needs 4 GPUs, but this machine has 2: 0, 1$"), lock(4):
+    with pytest.raises(FlowError, match=r"^a training needs 4 GPUs, but this machine has 2: 0, 1$"), lock(4):
         pass

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows import dag
 from flows.deployments import load
-from flows.exceptions import DagError
+from flows.exceptions import FlowError
 from flows.experiment import Experiment, main
 from flows.sweep.config import Sweep
 from flows.sweep.trial import Trial
@@ -44,7 +44,7 @@ def test_a_form_refuses_it(form: type[BaseModel], name: str) -> None:
 def test_a_workspace_that_has_it_is_refused_before_anything_runs(workspace: Workspace, name: str) -> None:
     params = {"axes": {"dataset": ["doll"], "system": [name]}, "systems": {name: "works"}}
     (workspace.path / "params.yaml").write_text(yaml.safe_dump(params))
-    with pytest.raises(DagError, match=r"^(axes.system in params.yaml has|DVC refuses dvc.yaml)"):
+    with pytest.raises(FlowError, match=r"^(axes.system in params.yaml has|DVC refuses dvc.yaml)"):
         dag.read(workspace.path)
 
 

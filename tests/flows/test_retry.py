@@ -84,3 +84,17 @@ def test_the_thread_knows_what_its_maker_knows() -> None:
         wait_for(lambda: asked, timeout_s=20)
     WHOSE.reset(known)
     assert asked[0] == "hers"
+
+
+def test_an_unexpected_error_is_logged_and_the_calls_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+        raise [httpx.ConnectError("away"), ValueError("odd")][len(calls) % 2]
+
+    with call_periodically(call, interval_s=0.01):
+        wait_for(lambda: len(calls) > 4, timeout_s=20)
+    errors = [record for record in caplog.records if record.exc_info]
+    assert errors
+    assert {str(record.exc_info and record.exc_info[1]) for record in errors} == {"odd"}

@@ -3,15 +3,18 @@
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Lock, Semaphore
 from unittest.mock import Mock
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from flows import dag
 from flows.exceptions import DvcError, StageError
 from flows.processes import ChildProcesses
-from flows.stages import child_environment, error_message, find_unchanged, repro, reproduce
+from flows.stages import child_environment, error_message, find_unchanged, outcome, repro, run_stage
 from tests.flows.workspaces import Workspace
 
 
@@ -24,21 +27,25 @@ def inside(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return workspace
 
 
+def reproduce(name: str, on_line: Callable[[str], object] = str) -> list[str]:
+    return repro(["--single-item", name], ChildProcesses(), on_line=on_line)
+
+
 def test_a_stage_runs_then_is_unchanged_then_restored_from_the_cache(inside: Workspace) -> None:
     lines: list[str] = []
-    outcomes = [reproduce("prepare@doll", ChildProcesses(), on_line=lines.append) for _ in range(2)]
+    outcomes = [outcome(reproduce("prepare@doll", lines.append)) for _ in range(2)]
     (inside.path / "data" / "doll").unlink()
     (inside.path / "dvc.lock").unlink()
-    outcomes.append(reproduce("prepare@doll", ChildProcesses(), on_line=lines.append))
+    outcomes.append(outcome(reproduce("prepare@doll", lines.append)))
     assert outcomes == ["Completed", "Unchanged", "Restored"]
     assert lines.count("prepare doll says hello") == 1
 
 
 def test_a_stage_that_fails_gives_its_own_words(inside: Workspace) -> None:
-    reproduce("prepare@doll", ChildProcesses(), on_line=str)
+    reproduce("prepare@doll")
     inside.set(two="fails")
-    with pytest.raises(StageError, match=r"^train@doll-two: it cannot be;\n  use another$"):
-        reproduce("train@doll-two", ChildProcesses(), on_line=str)
+    with pytest.raises(StageError, match=r"^it cannot be;\n  use another$"):
+        reproduce("train@doll-two")
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
@@ -46,7 +53,7 @@ def test_dvc_says_at_once_which_stages_no_change_can_reach(inside: Workspace) ->
     stages = dag.read()
     assert find_unchanged(stages, ChildProcesses()) == set()
     for stage in stages:
-        reproduce(stage.name, ChildProcesses(), on_line=str)
+        reproduce(stage.name)
     assert find_unchanged(stages, ChildProcesses()) == {stage.name for stage in stages}
     inside.set(two="otherwise")
     assert find_unchanged(stages, ChildProcesses()) == {"prepare@doll", "train@doll-one-by-one"}
@@ -89,3 +96,24 @@ def test_dvc_that_fails_itself_is_told_from_a_stage_that_fails() -> None:
     with pytest.raises(StageError, match=r"^it cannot be$") as caught:
         repro(["train@doll-two"], fails("error: it cannot be", "ERROR: failed to reproduce 'x'"), on_line=str)
     assert caught.type is StageError
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_as_many_stages_run_as_there_are_places_and_no_more(limit: int) -> None:
+    places, full, lock = Semaphore(limit), Barrier(limit), Lock()
+    running: list[int] = [0]
+
+    def run(*_: object, **__: object) -> int:
+        with lock:
+            running.append(running[-1] + 1)
+        full.wait(300)
+        with lock:
+            running.append(running[-1] - 1)
+        return 0
+
+    def start(number: int) -> str | None:
+        return run_stage.fn(f"prepare@{number}", Mock(run=run), places).name
+
+    with disable_run_logger(), ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(start, range(4))) == ["Completed"] * 4
+    assert max(running) == limit

@@ -15,9 +15,9 @@ import pytest
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from flows import up
-from flows.exceptions import PortError
+from flows.exceptions import FlowError
 from flows.processes import terminate
-from flows.services import MLFLOW, PREFECT, WORKER, Service
+from flows.up import MLFLOW, PREFECT, WORKER, Service
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT, Workspace, answers, wait_for
 from tests.servers import free_port
@@ -118,7 +118,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Run `flows.up` here, which cannot start; return what it prints."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit, match="2"):
-        up.main()
+        up.main([])
     return capsys.readouterr().err
 
 
@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_is_told_with_the_way_out_and_an_open_one_with_a_wa
 
 def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_PREFECT_PORT", "70000")
-    with pytest.raises(PortError, match="SMIS_PREFECT_PORT is '70000', but a port is a number from 1 to 65535"):
+    with pytest.raises(FlowError, match="SMIS_PREFECT_PORT is '70000', but a port is a number from 1 to 65535"):
         _ = PREFECT.port
 
 
@@ -155,7 +155,7 @@ def test_servers_listen_on_this_machine_alone_unless_told_otherwise(monkeypatch:
 @pytest.mark.parametrize("text", ["elsewhere", "203.0.113.7", "127.0.0.1; true"])
 def test_an_address_that_is_not_this_machines_is_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_BIND", text)
-    with pytest.raises(PortError, match=f"SMIS_BIND is '{text}', but that is no IPv4 address of this machine; 127"):
+    with pytest.raises(FlowError, match=f"SMIS_BIND is '{text}', but that is no IPv4 address of this machine; 127"):
         _ = PREFECT.host
 
 

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from flows import worker
-from flows.exceptions import ServiceError
+from flows.exceptions import FlowError
 
 
 class Health(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def test_a_worker_that_exits_after_an_outage_starts_again_when_the_server_answer
         monkeypatch.setattr(worker, "MIN_UPTIME_S", 3600.0 if len(runs) == 3 else 0.0)
         return 3
 
-    with pytest.raises(ServiceError, match="the worker ended with exit code 3"):
+    with pytest.raises(FlowError, match="the worker ended with exit code 3"):
         worker.keep_running(run, api=api)
     assert runs == [0, 1, 2]
     assert Health.paths == ["/api/health"] * 4
@@ -53,6 +53,6 @@ def test_a_worker_that_exits_after_an_outage_starts_again_when_the_server_answer
 
 
 def test_a_worker_that_exits_at_once_is_not_started_again(api: str) -> None:
-    with pytest.raises(ServiceError, match="the worker ended with exit code 3"):
+    with pytest.raises(FlowError, match="the worker ended with exit code 3"):
         worker.keep_running(lambda: 3, api=api)
     assert Health.paths == []

@@ -9,10 +9,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.exceptions import SweepError
 from flows.processes import terminate
-from flows.services import PREFECT
 from flows.sweep import Sweep
 from flows.sweep.lock import exclusive
 from flows.sweep.study import DATABASE
+from flows.up import PREFECT
 from tests.flows.workspaces import ROOT, wait_for
 from tests.servers import free_port
 
