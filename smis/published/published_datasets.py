@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from smis.datasets.ade20k import config as ade20k
-from smis.datasets.celebamask import config as celebamask
-from smis.datasets.cityscapes import config as cityscapes
-from smis.datasets.coco_stuff import config as coco
-from smis.datasets.deepfashion import config as deepfashion
-from smis.datasets.paperdoll import doll_classes as paperdoll
+from smis.datasets import ade20k, celebamask, cityscapes, deepfashion
+from smis.datasets import coco_stuff as coco
+from smis.datasets.io import human_parsing
 
 Color = tuple[int, int, int]
 
@@ -54,14 +51,14 @@ _NAMES = {
     "coco": coco.NAMES,
     "deepfashion": deepfashion.NAMES,
     "facades": _FACADES,
-    "paperdoll": paperdoll.NAMES,
+    "paperdoll": human_parsing.NAMES,
 }
 _OWN_PALETTES: dict[str, tuple[Color, ...]] = {
     "ade20k": ade20k.PALETTE,
     "celebamask": celebamask.PALETTE,
     "cityscapes": cityscapes.PALETTE,
     "deepfashion": deepfashion.PALETTE,
-    "paperdoll": paperdoll.PALETTE,
+    "paperdoll": human_parsing.PALETTE,
 }
 
 

@@ -3,11 +3,7 @@
 import pytest
 
 from smis.core.images import voc_color
-from smis.datasets.ade20k import config as ade20k
-from smis.datasets.celebamask import config as celebamask
-from smis.datasets.cityscapes import config as cityscapes
-from smis.datasets.coco_stuff import config as coco_stuff
-from smis.datasets.deepfashion import config as deepfashion
+from smis.datasets import ade20k, celebamask, cityscapes, coco_stuff, deepfashion
 
 ANCHORS = {
     "other": (0, 0, 0),

@@ -2,8 +2,7 @@
 
 import pytest
 
-from smis.datasets.coco_stuff import config as coco_stuff
-from smis.datasets.deepfashion import config as deepfashion
+from smis.datasets import coco_stuff, deepfashion
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smis.core.errors import ImageError, ParamsError
 from smis.core.images import to_image
-from smis.datasets.paperdoll.config import Config as PaperDollConfig
+from smis.datasets.paperdoll import Config as PaperDollConfig
 from smis.metrics import model_diversity
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap

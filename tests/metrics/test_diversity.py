@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from smis.core.images import to_image
-from smis.datasets.paperdoll.config import Config as PaperDollConfig
+from smis.datasets.paperdoll import Config as PaperDollConfig
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image.sample_diversity import (

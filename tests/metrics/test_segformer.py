@@ -9,9 +9,7 @@ import torch
 
 from smis.core import weights
 from smis.core.errors import ParamsError, WeightsError
-from smis.datasets.ade20k import config as ade20k
-from smis.datasets.cityscapes import config as cityscapes
-from smis.datasets.deepfashion import config as deepfashion
+from smis.datasets import ade20k, cityscapes, deepfashion
 from smis.metrics import segformer
 from smis.metrics.segmenter import SegmenterConfig
 from tests import segformers

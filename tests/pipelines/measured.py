@@ -14,7 +14,7 @@ from smis.core.seeding import Noise
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.datasets.paperdoll.config import Config
+from smis.datasets.paperdoll import Config
 from smis.datasets.paperdoll.paper_doll import PaperDoll
 from smis.training.export import Trained
 

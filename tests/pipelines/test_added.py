@@ -16,7 +16,7 @@ from smis.data import closed_shards
 from smis.data.shards import Prepared
 from smis.data.writer import CHUNK, PrepareConfig, ShardWriter
 from smis.datasets.folder import Config
-from smis.datasets.folder.folder_reader import FolderReader
+from smis.datasets.io.file_reader import FileReader
 from tests.datasets import releases
 
 PICTURES = 300
@@ -47,13 +47,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of all samples that are read, as they are."""
     monkeypatch.setenv("SMIS_WORKERS", "1")
     names: list[str] = []
-    read = FolderReader.read
+    read = FileReader.read
 
-    def noted(self: FolderReader, split: str, index: int, /) -> Any:
+    def noted(self: FileReader, split: str, index: int, /) -> Any:
         names.append(self.key(split, index))
         return read(self, split, index)
 
-    monkeypatch.setattr(FolderReader, "read", noted)
+    monkeypatch.setattr(FileReader, "read", noted)
     return names
 
 

@@ -1,5 +1,51 @@
-"""Cityscapes: streets seen from a car."""
+"""Cityscapes: streets seen from a car; 34 label ids (license plates, officially -1, come last), and file names."""
 
-from smis.datasets.cityscapes.config import Config
+from smis.datasets.io.file_reader import TEST, TRAIN, ClassTable, Side
+from smis.datasets.io.pairing import FileLayout
+from smis.datasets.io.raw_maps import Instances
+from smis.datasets.io.release import ReleaseConfig, names_of
 
-__all__ = ["Config"]
+NAMES = names_of("""
+unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, rail
+track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic light, traffic sign, vegetation,
+terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, motorcycle, bicycle, license plate
+""")
+
+# fmt: off
+PALETTE = (
+    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128), (244, 35, 232),
+    (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153), (180, 165, 180),
+    (150, 100, 100), (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35),
+    (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 0, 90),
+    (0, 0, 110), (0, 80, 100), (0, 0, 230), (119, 11, 32), (0, 0, 142),
+)
+# fmt: on
+IGNORED = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 34)
+"""What the official evaluation leaves out: 19 classes count."""
+
+
+OFFICIAL = FileLayout(
+    title="leftImg8bit/train/CITY/KEY_leftImg8bit.png with gtFine/train/CITY/KEY_gtFine_labelIds.png, and val",
+    image=r"leftImg8bit/(?P<split>train|val)/[^/]+/(?P<key>[^/]+)_leftImg8bit\.png",
+    labels=r"gtFine/(?P<split>train|val)/[^/]+/(?P<key>[^/]+)_gtFine_labelIds\.png",
+    instances=r"gtFine/(?P<split>train|val)/[^/]+/(?P<key>[^/]+)_gtFine_instanceIds\.png",
+)
+
+
+class Config(ReleaseConfig):
+    """35 label ids at 512 x 256 pixels, objects from the instance ids.
+
+    INADE's instanceReIds are not read: they wrap above 255, and are made from what is read here.
+    """
+
+    name = "cityscapes"
+    layouts = (OFFICIAL,)
+    class_table = ClassTable(NAMES, PALETTE, IGNORED)
+    source = "www.cityscapes-dataset.com: leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip"
+    license = "non-commercial: research, teaching, publications, personal experiments; after registration"
+    citation = 'Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding" (CVPR 2016)'
+    published = {TRAIN: 2975, TEST: 500}
+    presets = {"published": {}}
+
+    size: tuple[Side, Side] = (256, 512)
+    instances: Instances = "given"

@@ -5,17 +5,19 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smis.core.errors import ImageError, ParamsError
-from smis.datasets.folder.config import Config
 from smis.datasets.io import raw_images
+from smis.datasets.io.file_reader import TRAIN
 from smis.datasets.io.pairing import FileLayout, PairedFiles, SampleFiles, SampleFilesTable, paired
 from smis.datasets.io.problems import Problem, as_error
 from smis.datasets.io.raw_files import MultiRoot, is_junk
-from smis.datasets.io.raw_images import Box
-from smis.datasets.io.release import TRAIN
+
+if TYPE_CHECKING:
+    from smis.datasets.folder import Config
 
 PLAIN = FileLayout(
     title="images/NAME.png or .jpg, with labels/NAME.png and, where there are any, instances/NAME.png",
@@ -47,8 +49,7 @@ def pairs(files: MultiRoot, *, given: bool | None) -> PairedFiles:
     # a walk through millions of files takes its time, so that it is not repeated where all of them fit
     names = [name for name in files.names() if not is_junk(name)] if found.problems else []
     _check_folders(files, names or (entry.image for entry in found.entries.get(WHOLE, ())))
-    found.problems = _explained(found.problems, files, names)
-    return found
+    return PairedFiles(found.entries, _explained(found.problems, files, names))
 
 
 def _check_folders(files: MultiRoot, names: Iterable[str]) -> None:
@@ -89,34 +90,30 @@ LEAST = 2
 """Samples that a split needs: one has no covariance, so that no distance to real images can be measured."""
 
 
-class Tiles:
-    """The samples of a split; `problems` are images that cannot be cut."""
+class Tiles(SampleFilesTable):
+    """The squares that images are cut into; `problems` are images that cannot be cut."""
 
-    def __init__(
-        self, entries: Iterable[SampleFiles], split: str, *, files: MultiRoot, tile: int | None, stride: int
-    ) -> None:
-        self._entries, self._tile = SampleFilesTable(entries), tile
+    def __init__(self, entries: Iterable[SampleFiles], split: str, *, files: MultiRoot, tile: int, stride: int) -> None:
+        super().__init__(entries)
+        self._tile = tile
         self.problems: list[Problem] = []
         corners: list[tuple[int, int, int]] = []
-        for number, entry in enumerate(self._entries if tile else ()):
+        for number, entry in enumerate(map(super().__getitem__, range(super().__len__()))):
             try:
-                corners += [(number, top, left) for top, left in _corners(files, entry, tile=tile or 0, stride=stride)]
+                corners += [(number, top, left) for top, left in _corners(files, entry, tile=tile, stride=stride)]
             except ImageError as error:
                 self.problems.append(Problem(entry.key, split, str(error)))
         self._corners = np.array(corners, dtype=np.int32).reshape(-1, 3)
         """Of each tile: which image, top, left."""
 
     def __len__(self) -> int:
-        return len(self._corners) if self._tile else len(self._entries)
+        return len(self._corners)
 
-    def __getitem__(self, index: int) -> tuple[str, SampleFiles, Box | None]:
-        """Return a sample's key, its files, and the part of them that it is."""
-        if self._tile is None:
-            entry = self._entries[index]
-            return entry.key, entry, None
-        number, top, left = self._corners[index].tolist()
-        entry = self._entries[number]
-        return f"{entry.key}@{top},{left}", entry, (left, top, left + self._tile, top + self._tile)
+    def __getitem__(self, number: int) -> SampleFiles:
+        image, top, left = self._corners[number].tolist()
+        entry = super().__getitem__(image)
+        box = (left, top, left + self._tile, top + self._tile)
+        return replace(entry, key=f"{entry.key}@{top},{left}", box=box)
 
 
 def _corners(files: MultiRoot, entry: SampleFiles, *, tile: int, stride: int) -> list[tuple[int, int]]:
@@ -134,14 +131,16 @@ def _starts(length: int, tile: int, *, stride: int) -> list[int]:
     return starts if starts[-1] == length - tile else [*starts, length - tile]
 
 
-def split_up(found: PairedFiles, files: MultiRoot, config: Config) -> dict[str, Tiles]:
-    """Share the images out, and cut them into tiles if that is asked for.
+def split_up(
+    found: PairedFiles, files: MultiRoot, config: "Config"
+) -> tuple[dict[str, SampleFilesTable], list[Problem]]:
+    """Share the images out, and cut them into tiles if that is asked for; return what cannot be cut, too.
 
     Raises:
         DataError: if there are too few images because files do not belong together.
         ParamsError: if there are too few for the shares.
     """
-    entries = found.entries.get(WHOLE, ())
+    entries = found.entries.get(WHOLE, SampleFilesTable())
     keys = [entry.key for entry in entries]
     shares = {"validation": config.validation, "test": config.test}
     least = 1 if config.tile else LEAST
@@ -150,18 +149,23 @@ def split_up(found: PairedFiles, files: MultiRoot, config: Config) -> dict[str, 
         raise as_error(found.problems, name="folder", pictures=len(found.problems) + len(entries))
     if lacking:
         raise ParamsError(f"datasets.folder: {lacking}")
-    splits = divided(keys, **shares, seed=config.seed, least=least)
-    how = {"files": files, "tile": config.tile, "stride": config.stride or config.tile or 0}
-    numbers = {name: (bisect_left(keys, key) for key in chosen) for name, chosen in splits.items()}
-    cut = {name: Tiles((entries[number] for number in each), name, **how) for name, each in numbers.items()}
-    for name, pieces in cut.items():
-        if _is_share(shares.get(name, 0.0)) and len(pieces) < LEAST and not pieces.problems:
-            given = f"{config.tile} gives {len(pieces)} for {name}, but a split needs {LEAST}"
+    samples: dict[str, SampleFilesTable] = {}
+    problems: list[Problem] = []
+    for name, chosen in divided(keys, **shares, seed=config.seed, least=least).items():
+        of_split = (entries[bisect_left(keys, key)] for key in chosen)
+        if not config.tile:
+            samples[name] = SampleFilesTable(of_split)
+            continue
+        tiles = Tiles(of_split, name, files=files, tile=config.tile, stride=config.stride or config.tile)
+        if _is_share(shares.get(name, 0.0)) and len(tiles) < LEAST and not tiles.problems:
+            given = f"{config.tile} gives {len(tiles)} for {name}, but a split needs {LEAST}"
             raise ParamsError(f"datasets.folder.tile: {given}; make it smaller, or the share of {name} larger")
-    return cut
+        samples[name] = tiles
+        problems += tiles.problems
+    return samples, problems
 
 
-def unpaired(found: PairedFiles, config: Config) -> list[Problem]:
+def unpaired(found: PairedFiles, config: "Config") -> list[Problem]:
     """Name the split of what does not pair: training, unless shares are drawn; then it was in no draw, and has none."""
     drawn = _is_share(config.validation) or _is_share(config.test)
     return found.problems if drawn else [replace(problem, split=TRAIN) for problem in found.problems]

@@ -3,10 +3,10 @@
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import overload
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from smis.core.errors import ParamsError
 from smis.core.files import as_bytes, printable
 from smis.datasets.io.problems import Problem
 from smis.datasets.io.raw_files import MultiRoot, is_junk
+from smis.datasets.io.raw_images import Box
 
 SEPARATOR = "\0"
 """Between names in one text: no file name on Linux contains it."""
@@ -28,6 +29,8 @@ class SampleFiles:
     labels: tuple[str, ...]
     """One map, or the parts that are put together to one."""
     instances: str | None = None
+    box: Box | None = None
+    """The part of the files that the sample is; None for all of them."""
 
     @property
     def files(self) -> list[str]:
@@ -35,7 +38,7 @@ class SampleFiles:
         return [self.image, *self.labels, *([self.instances] if self.instances else [])]
 
 
-class SampleFilesTable(Sequence[SampleFiles]):
+class SampleFilesTable:
     """Entries as one text and the places where they end; an object for each would take six times the room."""
 
     def __init__(self, entries: Iterable[SampleFiles] = ()) -> None:
@@ -48,16 +51,11 @@ class SampleFilesTable(Sequence[SampleFiles]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, number: int) -> SampleFiles: ...
+    def __iter__(self) -> Iterator[SampleFiles]:
+        return map(self.__getitem__, range(len(self)))
 
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[SampleFiles]: ...
-
-    def __getitem__(self, number: int | slice) -> SampleFiles | Sequence[SampleFiles]:
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        if not 0 <= number < len(self):
+    def __getitem__(self, number: int) -> SampleFiles:
+        if not 0 <= number < len(self._ends) - 1:
             raise IndexError(number)
         row = self._text[self._ends[number] : self._ends[number + 1]].decode(errors="surrogateescape")
         key, image, instances, *labels = row.split(SEPARATOR)
@@ -77,18 +75,11 @@ class FileLayout:
     instances: str | None = None
 
 
-@dataclass
-class PairedFiles:
+class PairedFiles(NamedTuple):
     """Images by the release's name of their split, and what is wrong with the names."""
 
-    layout: FileLayout
-    entries: dict[str, SampleFilesTable] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def in_splits(self, splits: Mapping[str, str]) -> "PairedFiles":
-        """Give the release's splits our names, for what does not pair too."""
-        entries = {splits[split]: entries for split, entries in self.entries.items()}
-        return PairedFiles(self.layout, entries, [replace(each, split=splits[each.split]) for each in self.problems])
+    entries: dict[str, SampleFilesTable]
+    problems: list[Problem]
 
 
 def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) -> PairedFiles:
@@ -97,20 +88,39 @@ def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) 
     Raises:
         ParamsError: if no file is named as any layout has it.
     """
-    matches = [_Matches(layout, KINDS if instances else KINDS[:2]) for layout in layouts]
+    kinds = KINDS if instances else KINDS[:2]
+    patterns = [{kind: compiled_at_end(getattr(layout, kind) or "(?!)") for kind in kinds} for layout in layouts]
+    matched: list[list[bytes]] = [[] for _ in layouts]
     for name in files.names():
         if not is_junk(name):
-            for each in matches:
-                each.add(name)
-    most = max(matches, key=lambda each: each.images)
-    if not most.images:
+            for rows, of_layout in zip(matched, patterns, strict=True):
+                rows += _row(name, of_layout)
+    rows = max(matched, key=_images)
+    if not _images(rows):
         raise ParamsError(_nothing(files, layouts))
-    found = PairedFiles(most.layout)
-    for split, pictures in most.by_split():
-        entries = SampleFilesTable(_fitting(pictures, files, split, found.problems))
+    found = PairedFiles({}, [])
+    rows.sort()
+    for split, of_split in groupby(map(_fields, rows), key=itemgetter(0)):
+        entries = SampleFilesTable(_fitting(of_split, files, kinds, found.problems))
         if entries:
             found.entries[split] = entries
     return found
+
+
+def _row(name: str, patterns: Mapping[str, re.Pattern[str]]) -> list[bytes]:
+    """Give a name that fits as one text: of ten million images, objects take 10 GB."""
+    for kind, pattern in patterns.items():
+        if match := pattern.fullmatch(name):
+            return [as_bytes(SEPARATOR.join((match["split"], match["key"], kind, name)))]
+    return []
+
+
+def _fields(row: bytes) -> list[str]:
+    return row.decode(errors="surrogateescape").split(SEPARATOR)
+
+
+def _images(rows: Iterable[bytes]) -> int:
+    return sum(_fields(row)[2] == "image" for row in rows)
 
 
 OfKind = Mapping[str, Sequence[str]]
@@ -118,49 +128,19 @@ OfKind = Mapping[str, Sequence[str]]
 
 
 def _fitting(
-    pictures: Iterable[tuple[str, OfKind]], files: MultiRoot, split: str, problems: list[Problem]
+    rows: Iterable[list[str]], files: MultiRoot, kinds: Sequence[str], problems: list[Problem]
 ) -> Iterator[SampleFiles]:
     """Give the images that have all their files; of the others say why."""
-    for key, of_kind in pictures:
+    for (split, key), of_key in groupby(rows, key=itemgetter(0, 1)):
+        of_kind: dict[str, list[str]] = {kind: [] for kind in kinds}
+        for _, _, kind, name in of_key:
+            of_kind[kind].append(name)
         why = _misfit(files, key, of_kind)
         if why:
             problems.append(Problem(printable(key), split, why))
         else:
-            image, labels, *instances = (names[0] for names in of_kind.values())
-            yield SampleFiles(key, image, (labels,), *instances)
-
-
-class _Matches:
-    """The files that are named as one layout has it, each as one text: of ten million images, objects take 10 GB."""
-
-    def __init__(self, layout: FileLayout, kinds: Sequence[str]) -> None:
-        self.layout, self.images = layout, 0
-        patterns = {"image": layout.image, "labels": layout.labels, "instances": layout.instances or "(?!)"}
-        self._patterns = {kind: compiled_at_end(patterns[kind]) for kind in kinds}
-        self._rows: list[bytes] = []
-
-    def add(self, name: str) -> None:
-        """Keep a name that fits."""
-        for kind, pattern in self._patterns.items():
-            match = pattern.fullmatch(name)
-            if match:
-                self._rows.append(as_bytes(SEPARATOR.join((match["split"], match["key"], kind, name))))
-                self.images += kind == "image"
-                return
-
-    def by_split(self) -> Iterator[tuple[str, Iterator[tuple[str, OfKind]]]]:
-        """Give each split, and its images in the order of their names."""
-        self._rows.sort()
-        rows = (row.decode(errors="surrogateescape").split(SEPARATOR) for row in self._rows)
-        for split, of_split in groupby(rows, key=itemgetter(0)):
-            yield split, self._pictures(of_split)
-
-    def _pictures(self, rows: Iterable[list[str]]) -> Iterator[tuple[str, OfKind]]:
-        for key, of_key in groupby(rows, key=itemgetter(1)):
-            of_kind: dict[str, list[str]] = {kind: [] for kind in self._patterns}
-            for _, _, kind, name in of_key:
-                of_kind[kind].append(name)
-            yield key, of_kind
+            own = {kind: names[0] for kind, names in of_kind.items()}
+            yield SampleFiles(key, own["image"], (own["labels"],), own.get("instances"))
 
 
 def compiled_at_end(pattern: str) -> re.Pattern[str]:

@@ -17,30 +17,16 @@ class DatasetReader(Protocol):
     crop: tuple[int, int] | None
     """Height and width that are seen of training samples, where those are larger than the others."""
 
-    @property
-    def problems(self) -> Sequence[Problem]:
-        """Say which images no split has, because files of theirs are missing or have one name."""
-        ...
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """Warnings to print before a long run."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Return a text that changes when what is read may have changed."""
-        ...
-
-    @property
-    def settings(self) -> str:
-        """Return everything that decides a sample's bytes, besides its files and this code."""
-        ...
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Return the splits in the order that they are written."""
-        ...
+    problems: Sequence[Problem]
+    """Images that no split has, because files of theirs are missing or have one name."""
+    warnings: Sequence[str]
+    """To print before a long run."""
+    fingerprint: str
+    """Changes when what is read may have changed."""
+    settings: str
+    """Everything that decides a sample's bytes, besides its files and this code."""
+    splits: tuple[str, ...]
+    """In the order that they are written."""
 
     def count(self, split: str) -> int:
         """Return the number of samples in a split."""

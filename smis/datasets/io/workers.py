@@ -10,8 +10,7 @@ import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +36,11 @@ def in_order(
     if workers <= 1:
         yield from (work(given, piece) for piece in pieces)
         return
-    with _pool(workers, preload, (work, given, begin)) as pool:
+    # forked from a parent that has imported everything once; they end with this process
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work, given, begin))
+    try:
         waiting: deque[Future[R]] = deque()
         for piece in pieces:
             waiting.append(pool.submit(_work, piece))
@@ -45,6 +48,8 @@ def in_order(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _wanted() -> int:
@@ -52,18 +57,6 @@ def _wanted() -> int:
     if not given.isdigit() or given == "0":
         raise ParamsError(f"SMIS_WORKERS is {given!r}, but it is a number of processes, 1 or more")
     return int(given)
-
-
-@contextmanager
-def _pool(workers: int, preload: Sequence[str], given: tuple[Any, ...]) -> Iterator[Executor]:
-    """Start processes that have imported everything once, in their common parent, and that end with this one."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 _given: tuple[Callable[[Any, Any], Any], Any] | None = None

@@ -5,11 +5,11 @@ Lengths are in body heights: y runs from 0 (above the hair) to 1 (below the sole
 
 import cmath
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from smis.datasets.paperdoll.canvas import Dice, Outline, thick
+from smis.datasets.paperdoll.canvas import Dice, Outline, smooth, thick
 
 SHOULDERS, WAIST, HIPS = 0.318, 0.462, 0.55
 _CHIN = 0.278
@@ -44,9 +44,9 @@ class Head:
         """Say where a point of the head is on the body's plane."""
         return self.center + self.tilt * complex(u * self.across, v * self.down)
 
-    def outline(self, points: Sequence[tuple[float, float]]) -> list[complex]:
-        """Say where an outline of the head is."""
-        return [self.at(u, v) for u, v in points]
+    def outline(self, points: Iterable[tuple[float, float]], *, side: int = 1) -> Outline:
+        """Say where a rounded outline of the head is; a side of -1 flips it."""
+        return smooth(self.at(side * u, v) for u, v in points)
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,22 @@
 """What each class of a person looks like: colors, patterns, and the numbers that choose them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float64
 
-from smis.datasets.paperdoll.doll_classes import BACKGROUND, BOTTOM, FACE, HAIR, NAMES, SHOES, SKIN, SOCKS, TOP
+from smis.datasets.io.human_parsing import BACKGROUND, BOTTOM, FACE, HAIR, SHOES, SKIN, SOCKS, TOP
+from smis.datasets.paperdoll.canvas import pick
 
 Color = np.ndarray
 """Red, green and blue, 0..255 as float32."""
 
-_SKIN = ("55352a", "74482f", "91603f", "ad7850", "c58f64", "d8a67b", "e6bc95", "f1cdab", "f7dcc2", "fbe7d8")
-_HAIR = (
-    "17141a",
-    "2b1d18",
-    "4a2f22",
-    "6f4627",
-    "96592b",
-    "b97a3a",
-    "d6a356",
-    "ead08c",
-    "b4452b",
-    "8c2f2a",
-    "9a9aa2",
-    "dcd8d2",
-)
+_SKIN = "55352a 74482f 91603f ad7850 c58f64 d8a67b e6bc95 f1cdab f7dcc2 fbe7d8"
+_HAIR = "17141a 2b1d18 4a2f22 6f4627 96592b b97a3a d6a356 ead08c b4452b 8c2f2a 9a9aa2 dcd8d2"
+"""Black, browns, blonds, reds, grays."""
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> Color:
@@ -41,16 +31,6 @@ def oklch(lightness: float, chroma: float, hue: float) -> Color:
         chroma *= 0.88
 
 
-def skin(tone: float, warmth: float) -> Color:
-    """Make a skin tone, 0 dark to 1 light, and 0 olive to 1 rosy."""
-    return np.clip(_ramp(_SKIN, tone) + (warmth - 0.5) * np.array([14, -12, 6], dtype=np.float32), 0, 255)
-
-
-def natural_hair(tone: float) -> Color:
-    """Make a natural hair color: black, browns, blonds, reds, grays."""
-    return _ramp(_HAIR, tone)
-
-
 def mixed(one: Color, other: Color, share: float) -> Color:
     """Mix two colors."""
     return one + (other - one) * np.float32(share)
@@ -62,11 +42,12 @@ def brightness(color: Color) -> float:
     return (0.3 * red + 0.59 * green + 0.11 * blue) / 255
 
 
-def _ramp(tones: Sequence[str], at: float) -> Color:
-    place = at * (len(tones) - 1)
-    start = min(int(place), len(tones) - 2)
-    one, other = (np.array(list(bytes.fromhex(tone)), dtype=np.float32) for tone in tones[start : start + 2])
-    return mixed(one, other, place - start)
+def _ramp(tones: str, at: float) -> Color:
+    """Make the color at a place (0..1) along tones of RRGGBB."""
+    colors = np.frombuffer(bytes.fromhex(tones), dtype=np.uint8).reshape(-1, 3).astype(np.float32)
+    place = at * (len(colors) - 1)
+    start = min(int(place), len(colors) - 2)
+    return mixed(colors[start], colors[start + 1], place - start)
 
 
 def _linear(lightness: float, a: float, b: float) -> tuple[float, float, float]:
@@ -105,20 +86,11 @@ class Pattern:
             return np.broadcast_to(down if self.phase < 0.5 else 1 - down, (len(y), x.shape[-1]))
         along = (x * self.turn.real + y * self.turn.imag) / self.period + self.phase
         across = (y * self.turn.real - x * self.turn.imag) / self.period + self.phase
-        return _KINDS[self.kind](along, across, self.period * size)
-
-
-def _stripes(along: np.ndarray, across: np.ndarray, pixels: float) -> np.ndarray:
-    return _edge(_wave(along) - 0.25, pixels)
-
-
-def _checks(along: np.ndarray, across: np.ndarray, pixels: float) -> np.ndarray:
-    return (_edge(_wave(along) - 0.25, pixels) + _edge(_wave(across) - 0.25, pixels)) / 2
-
-
-def _dots(along: np.ndarray, across: np.ndarray, pixels: float) -> np.ndarray:
-    far = np.sqrt(_wave(along) ** 2 + _wave(across) ** 2)
-    return _edge(0.31 - far, pixels)
+        along, across, pixels = _wave(along), _wave(across), self.period * size
+        if self.kind == "dots":
+            return _edge(0.31 - np.sqrt(along**2 + across**2), pixels)
+        stripes = _edge(along - 0.25, pixels)
+        return stripes if self.kind == "stripes" else (stripes + _edge(across - 0.25, pixels)) / 2
 
 
 def _wave(values: np.ndarray) -> np.ndarray:
@@ -129,13 +101,6 @@ def _wave(values: np.ndarray) -> np.ndarray:
 def _edge(inside: np.ndarray, pixels: float) -> np.ndarray:
     """Soften an edge over one pixel; `inside` is in periods."""
     return np.clip(inside * pixels + 0.5, 0, 1)
-
-
-_KINDS: Mapping[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
-    "stripes": _stripes,
-    "checks": _checks,
-    "dots": _dots,
-}
 
 
 NUMBERS = 20
@@ -164,11 +129,6 @@ class Look:
     """Numbers that are left for what only this class has: a face's features, a wall's spotlight."""
 
 
-def draw_appearance(generator: np.random.Generator, *, people: int) -> Appearance:
-    """Draw every class of every person, independently."""
-    return generator.random((people, len(NAMES), NUMBERS))
-
-
 def look(label: int, row: np.ndarray) -> Look:
     """Turn a class's row of numbers into colors and a pattern."""
     return _LOOKS[label](iter(row.tolist()))
@@ -189,10 +149,6 @@ def _cloth(numbers: Iterator[float], kinds: Mapping[str, float] = _CLOTH) -> Loo
     return Look(base, second, trim, _pattern(numbers, kinds), 0.35 + 0.2 * next(numbers), 0.12, tuple(numbers))
 
 
-def _small(numbers: Iterator[float]) -> Look:
-    return _cloth(numbers, _SMALL)
-
-
 def _wall(numbers: Iterator[float]) -> Look:
     lightness, chroma, hue = 0.68 + 0.28 * next(numbers), 0.025 + 0.075 * next(numbers), next(numbers)
     base = oklch(lightness, chroma, hue)
@@ -207,36 +163,28 @@ def _wall(numbers: Iterator[float]) -> Look:
 
 def _hair(numbers: Iterator[float]) -> Look:
     dyed, tone, chroma, hue = (next(numbers) for _ in range(4))
-    base = natural_hair(tone) if dyed < 0.55 else oklch(0.4 + 0.45 * tone, 0.08 + 0.1 * chroma, hue)
+    base = _ramp(_HAIR, tone) if dyed < 0.55 else oklch(0.4 + 0.45 * tone, 0.08 + 0.1 * chroma, hue)
     away = 0.28 + 0.25 * next(numbers)
     bright = np.array([255, 236, 205], dtype=np.float32)
     second = mixed(base, bright, away) if brightness(base) < 0.55 else mixed(base, np.zeros(3, np.float32), away)
-    kind = _pick({"plain": 0.5, "gradient": 0.35, "stripes": 0.15}, next(numbers))
+    kind = pick({"plain": 0.5, "gradient": 0.35, "stripes": 0.15}, next(numbers))
     pattern = Pattern(kind, 0.1 + 0.05 * next(numbers), 1 + 0j, 0.5 + 0.5 * next(numbers))
     sheen = mixed(base, bright, 0.3)
     return Look(base, second, sheen, pattern, 0.35 + 0.2 * next(numbers), 0.2, tuple(numbers))
 
 
 def _skin(numbers: Iterator[float]) -> Look:
-    base = skin(next(numbers), next(numbers))
-    pattern = Pattern(_pick({"plain": 0.7, "gradient": 0.3}, next(numbers)), 1.0, 1 + 0j, next(numbers))
+    tone, warmth = next(numbers), next(numbers)
+    base = np.clip(_ramp(_SKIN, tone) + (warmth - 0.5) * np.array([14, -12, 6], dtype=np.float32), 0, 255)
+    pattern = Pattern(pick({"plain": 0.7, "gradient": 0.3}, next(numbers)), 1.0, 1 + 0j, next(numbers))
     second = mixed(base, np.array([190, 70, 60], dtype=np.float32), 0.12 + 0.15 * next(numbers))
     return Look(base, second, base, pattern, 0.3 + 0.15 * next(numbers), 0.1, tuple(numbers))
 
 
 def _pattern(numbers: Iterator[float], kinds: Mapping[str, float]) -> Pattern:
-    kind = _pick(kinds, next(numbers))
+    kind = pick(kinds, next(numbers))
     turn = _TURNS[int(next(numbers) * len(_TURNS))]
     return Pattern(kind, 0.1 + 0.07 * next(numbers), turn, next(numbers))
-
-
-def _pick(weights: Mapping[str, float], number: float) -> str:
-    left = number * sum(weights.values())
-    for option, weight in weights.items():
-        left -= weight
-        if left < 0:
-            return option
-    return list(weights)[-1]
 
 
 _LOOKS: dict[int, Callable[[Iterator[float]], Look]] = {
@@ -246,6 +194,6 @@ _LOOKS: dict[int, Callable[[Iterator[float]], Look]] = {
     TOP: _cloth,
     SKIN: _skin,
     BOTTOM: _cloth,
-    SHOES: _small,
+    SHOES: partial(_cloth, kinds=_SMALL),
     SOCKS: _cloth,
 }

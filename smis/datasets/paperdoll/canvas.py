@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -42,12 +42,17 @@ class Dice:
 
     def choose(self, weights: Mapping[T, float]) -> T:
         """Draw one of the keys, in proportion to its weight."""
-        left = self._number() * sum(weights.values())
-        for option, weight in weights.items():
-            left -= weight
-            if left < 0:
-                return option
-        return list(weights)[-1]
+        return pick(weights, self._number())
+
+
+def pick(weights: Mapping[T, float], number: float) -> T:
+    """Return the key that a number (0..1) falls on, where each takes room in proportion to its weight."""
+    left = number * sum(weights.values())
+    for option, weight in weights.items():
+        left -= weight
+        if left < 0:
+            return option
+    return list(weights)[-1]
 
 
 Outline = np.ndarray | list[complex]
@@ -111,19 +116,6 @@ STOUTNESS = 1.1
 """Dolls are this much wider than the figures that anatomy.py measures."""
 
 
-@runtime_checkable
-class Paint(Protocol):
-    """A brush in the hand of one person's painter."""
-
-    def __call__(self, label: int, *outlines: Outline, trim: bool = False, flat: bool = False) -> None:
-        """Paint one part, over all that is there.
-
-        Trim takes the second color; what is flat lies in the part before it, without an edge of its own in light
-        or shade.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class Part:
     """What a painted number stands for; a higher part throws its shadow on a lower one."""
@@ -155,21 +147,8 @@ class Canvas:
     def __init__(self, size: int) -> None:
         self.size = size
         self._image = Image.new("L", (size * FINER, size * FINER), 0)
-        self._draw = ImageDraw.Draw(self._image)
+        self.draw = ImageDraw.Draw(self._image)
         self.parts = [Part(0, 0, False, 0)]
-
-    def painter(self, person: int, place: Place) -> Paint:
-        """Give the brush that paints one person at a place."""
-        side = self.size * FINER
-
-        def paint(label: int, *outlines: Outline, trim: bool = False, flat: bool = False) -> None:
-            number = len(self.parts)
-            self.parts.append(Part(person, label, trim, self.parts[-1].depth if flat else number))
-            for outline in outlines:
-                points = side * place.at(np.asarray(outline, dtype=complex))
-                self._draw.polygon(np.rint(points.view(np.float64)).tolist(), fill=number)
-
-        return paint
 
     def numbers(self) -> np.ndarray:
         """Give the number of the part that is on top, for each canvas pixel."""
@@ -179,3 +158,24 @@ class Canvas:
         """Give the depth of the part that is on top, at twice the image's size."""
         depth = np.array([part.depth for part in self.parts], dtype=np.uint8)
         return depth[self.numbers()[1::2, 1::2]]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """The brush that paints one person at a place."""
+
+    canvas: Canvas
+    person: int
+    place: Place
+
+    def __call__(self, label: int, *outlines: Outline, trim: bool = False, flat: bool = False) -> None:
+        """Paint one part, over all that is there.
+
+        Trim takes the second color; what is flat lies in the part before it, without an edge of its own in light
+        or shade.
+        """
+        canvas, number = self.canvas, len(self.canvas.parts)
+        canvas.parts.append(Part(self.person, label, trim, canvas.parts[-1].depth if flat else number))
+        for outline in outlines:
+            points = canvas.size * FINER * self.place.at(np.asarray(outline, dtype=complex))
+            canvas.draw.polygon(np.rint(points.view(np.float64)).tolist(), fill=number)

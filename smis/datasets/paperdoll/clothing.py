@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from smis.datasets.io.human_parsing import BOTTOM, FACE, SHOES, SKIN, SOCKS, TOP
 from smis.datasets.paperdoll.anatomy import HIPS, WAIST, Body, Limb
 from smis.datasets.paperdoll.canvas import Dice, Outline, Paint, ellipse, smooth, symmetric
-from smis.datasets.paperdoll.doll_classes import BOTTOM, FACE, SHOES, SKIN, SOCKS, TOP
 
 
 def paint_folds(paint: Paint, body: Body, *, label: int, start: tuple[float, float], hem: tuple[float, float]) -> None:

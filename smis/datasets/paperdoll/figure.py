@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from smis.datasets.io.human_parsing import FACE, HAIR
 from smis.datasets.paperdoll.anatomy import Body, Head, leg_at, pose
-from smis.datasets.paperdoll.canvas import Dice, Outline, Paint, ellipse, smooth, symmetric
+from smis.datasets.paperdoll.canvas import Dice, Outline, Paint, ellipse, symmetric
 from smis.datasets.paperdoll.clothing import (
     Bottom,
     Top,
@@ -16,7 +17,6 @@ from smis.datasets.paperdoll.clothing import (
     paint_leg,
     paint_top,
 )
-from smis.datasets.paperdoll.doll_classes import FACE, HAIR
 
 _FRINGES = {
     "bangs": [(0.95, -0.05), (0.84, -0.32), (0.4, -0.34), (0.0, -0.3), (-0.4, -0.34), (-0.84, -0.32), (-0.95, -0.05)],
@@ -75,29 +75,19 @@ class Hair:
             self._strands(paint)
         paint(HAIR, self._cap())
         sheen = [(-0.74, -0.6), (-0.5, -0.84), (0.0, -0.98), (0.3, -0.95), (0.0, -0.88), (-0.4, -0.74)]
-        paint(HAIR, smooth(self._head.outline([(self._side * u, v) for u, v in sheen])), trim=True, flat=True)
+        paint(HAIR, self._head.outline(sheen, side=self._side), trim=True, flat=True)
 
     def _cap(self) -> Outline:
         fringe = self._dice.choose({"bangs": 0.18, "tufts": 0.2, "swept": 0.26, "parted": 0.2, "back": 0.16})
         inner = [(self._side * u, v) for u, v in _FRINGES[fringe]][:: self._side]
         lowest = self._dice.between(0.05, 0.45)
         crown = [(u * self._volume, v * self._volume) for u, v in _CROWN]
-        return smooth(
-            self._head.outline([(-1.05, lowest), *crown, (1.06 * self._volume, -0.2), (1.05, lowest), *inner])
-        )
+        return self._head.outline([(-1.05, lowest), *crown, (1.06 * self._volume, -0.2), (1.05, lowest), *inner])
 
     def _curtain(self, paint: Paint) -> None:
-        wide, end = self._volume, self._dice.between(0.85, 1.35)
-        low = self._length
-        outline = [
-            (0.0, -1.16),
-            (0.85, -0.9),
-            (1.12 * wide, -0.2),
-            (1.16 * wide, 0.5),
-            (end * wide, low),
-            (0.3, low + 0.1),
-        ]
-        paint(HAIR, smooth(self._head.outline(_both_sides(outline))))
+        wide, low, end = self._volume, self._length, self._dice.between(0.85, 1.35)
+        top = [(0.0, -1.16), (0.85, -0.9), (1.12 * wide, -0.2), (1.16 * wide, 0.5)]
+        paint(HAIR, self._head.outline(_both_sides([*top, (end * wide, low), (0.3, low + 0.1)])))
 
     def _strands(self, paint: Paint) -> None:
         """Locks beside the face; long ones fall before one shoulder or both."""
@@ -105,34 +95,26 @@ class Hair:
         thick = self._dice.between(0.16, 0.3)
         for side in (-1, 1):
             lock = [(1.0, -0.5), (1.12, 0.0), (1.13, low * 0.6), (0.98, low), (0.98 - thick, low * 0.7), (0.86, 0.1)]
-            paint(HAIR, smooth(self._head.outline([(side * u, v) for u, v in lock])))
+            paint(HAIR, self._head.outline(lock, side=side))
 
     def _tail(self, paint: Paint) -> None:
-        low, side = self._dice.between(0.9, 2.2), self._side
+        low = self._dice.between(0.9, 2.2)
         tail = [(0.5, -1.0), (1.1, -1.05), (1.6, -0.5), (1.62, 0.2), (1.35, low), (1.2, 0.3), (0.95, -0.4)]
-        paint(HAIR, smooth(self._head.outline([(side * u, v) for u, v in tail])))
+        paint(HAIR, self._head.outline(tail, side=self._side))
 
     def _bun(self, paint: Paint) -> None:
         size = self._dice.between(0.38, 0.55) * self._head.across
         if self._dice.happens(0.4):
-            paint(HAIR, ellipse(self._head.at(-0.72, -1.12), size * 0.9, size * 0.9))
-            paint(HAIR, ellipse(self._head.at(0.72, -1.12), size * 0.9, size * 0.9))
+            for side in (-1, 1):
+                paint(HAIR, ellipse(self._head.at(side * 0.72, -1.12), size * 0.9, size * 0.9))
         else:
             paint(HAIR, ellipse(self._head.at(self._dice.between(-0.2, 0.2), -1.3), size * 1.15, size))
 
     def _pigtails(self, paint: Paint) -> None:
         low = self._dice.between(0.9, 2.0)
         for side in (-1, 1):
-            tail = [
-                (0.9, -0.1),
-                (1.3, -0.35),
-                (1.62, 0.2),
-                (1.55, low * 0.7),
-                (1.3, low),
-                (1.15, low * 0.6),
-                (1.0, 0.3),
-            ]
-            paint(HAIR, smooth(self._head.outline([(side * u, v) for u, v in tail])))
+            outer = [(0.9, -0.1), (1.3, -0.35), (1.62, 0.2), (1.55, low * 0.7)]
+            paint(HAIR, self._head.outline([*outer, (1.3, low), (1.15, low * 0.6), (1.0, 0.3)], side=side))
 
     def _cloud(self, paint: Paint) -> None:
         size = self._dice.between(1.3, 1.6)
@@ -141,7 +123,7 @@ class Hair:
     def _crest(self, paint: Paint) -> None:
         high = self._dice.between(1.25, 1.5)
         crest = [(0.28, -0.62), (0.42, -0.95), (0.3, -high), (0.0, -high - 0.06)]
-        paint(HAIR, smooth(self._head.outline(_both_sides(crest))))
+        paint(HAIR, self._head.outline(_both_sides(crest)))
 
 
 def _both_sides(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -192,6 +174,5 @@ def _paint_arms(paint: Paint, body: Body, top: Top, *, behind: bool) -> None:
 
 def _paint_head(paint: Paint, head: Head) -> None:
     ears = [ellipse(head.at(side * 1.0, 0.08), head.across * 0.16, head.down * 0.2) for side in (-1, 1)]
-    skull = [*_SKULL, *[(-u, v) for u, v in reversed(_SKULL)]]
     paint(FACE, *ears)
-    paint(FACE, smooth(head.outline(skull)))
+    paint(FACE, head.outline(_both_sides(_SKULL)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from smis.core.shapes import PictureLabels
 from smis.datasets.paperdoll.anatomy import Head
-from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Dice, Place
+from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Dice, Paint, Place
 from smis.datasets.paperdoll.figure import paint_figure
 
 _TALLEST = {1: 0.99, 2: 0.86, 3: 0.72}
@@ -34,16 +34,6 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Face:
-    """Where a face is in the image (0..1): the head's middle, half axes, and tilt as a unit number."""
-
-    center: complex
-    across: float
-    down: float
-    tilt: complex
-
-
-@dataclass(frozen=True)
 class Layout:
     """An image without its colors.
 
@@ -53,7 +43,8 @@ class Layout:
     size: int
     regions: tuple[Region, ...]
     owner: np.ndarray
-    faces: tuple[Face, ...]
+    faces: tuple[Head, ...]
+    """Where each person's head is in the image (0..1)."""
     shadow: np.ndarray
     light: np.ndarray
 
@@ -75,7 +66,7 @@ def make_layout(dice: Dice, *, size: int, people: int) -> Layout:
     faces = []
     for person in range(people):
         place = _place(dice, person, people)
-        faces.append(_face(paint_figure(canvas.painter(person, place), dice), place))
+        faces.append(_face(paint_figure(Paint(canvas, person, place), dice), place))
     regions, owner = _regions(canvas)
     shadow, light = _shading(canvas.depths(), size)
     return Layout(size, regions, owner, tuple(faces), shadow, light)
@@ -87,10 +78,10 @@ def _place(dice: Dice, person: int, people: int) -> Place:
     return Place(middle, 0.985 - dice.between(0.1, 0.5) * (1 - height), height, 1 if dice.happens(0.5) else -1)
 
 
-def _face(head: Head, place: Place) -> Face:
+def _face(head: Head, place: Place) -> Head:
     tilt = complex(head.tilt.real, head.tilt.imag * place.mirror)
     center = complex(place.at(np.array([head.center]))[0])
-    return Face(center, head.across * STOUTNESS * place.height, head.down * place.height, tilt)
+    return Head(center, head.across * STOUTNESS * place.height, head.down * place.height, tilt)
 
 
 def _regions(canvas: Canvas) -> tuple[tuple[Region, ...], np.ndarray]:

@@ -7,10 +7,12 @@ import numpy as np
 
 from smis.core.sample import Sample
 from smis.core.shapes import Picture
-from smis.datasets.paperdoll.appearance import Appearance, Color, Look, brightness, draw_appearance, look, mixed, oklch
+from smis.datasets.io.human_parsing import BACKGROUND, FACE, NAMES, PALETTE
+from smis.datasets.io.problems import Problem
+from smis.datasets.paperdoll.anatomy import Head
+from smis.datasets.paperdoll.appearance import NUMBERS, Appearance, Color, Look, brightness, look, mixed, oklch
 from smis.datasets.paperdoll.canvas import Dice
-from smis.datasets.paperdoll.doll_classes import BACKGROUND, FACE, NAMES, PALETTE
-from smis.datasets.paperdoll.layout import Face, Layout, Region, make_layout
+from smis.datasets.paperdoll.layout import Layout, Region, make_layout
 
 _INK = np.array([38, 26, 32], dtype=np.float32)
 _EYE_WHITE = np.array([252, 250, 248], dtype=np.float32)
@@ -49,7 +51,7 @@ class _Stamp:
         self.picture[...] += (color - self.picture) * (inside * np.float32(share))[..., None]
 
 
-def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corner: tuple[int, int], size: int) -> None:
+def draw_face(picture: np.ndarray, face: Head, numbers: Iterator[float], *, corner: tuple[int, int], size: int) -> None:
     """Draw the features into a region's image (h, w, 3), whose left top pixel is `corner` of the whole image."""
     rows, columns, stamp = _grid(picture, face, corner=corner, size=size)
     if rows.stop <= rows.start or columns.stop <= columns.start:
@@ -63,7 +65,7 @@ def draw_face(picture: np.ndarray, face: Face, numbers: Iterator[float], *, corn
     _draw_mouth(stamp, base, numbers)
 
 
-def _grid(picture: np.ndarray, face: Face, *, corner: tuple[int, int], size: int) -> tuple[slice, slice, _Stamp]:
+def _grid(picture: np.ndarray, face: Head, *, corner: tuple[int, int], size: int) -> tuple[slice, slice, _Stamp]:
     """The features' rows and columns of the image, in the head's coordinates."""
     left, top = corner
     columns = _span(face.center.real * size - left, face.across * size, picture.shape[1])
@@ -111,25 +113,6 @@ def _draw_mouth(stamp: _Stamp, base: Color, numbers: Iterator[float]) -> None:
 
 _SHADOW_TINT = np.array([1.0, 1.08, 0.9], dtype=np.float32)
 _WHITE = np.array([255, 255, 255], dtype=np.float32)
-
-
-def render(layout: Layout, appearance: Appearance, *, hard: bool = False) -> Picture:
-    """Paint a layout.
-
-    `hard` gives each pixel the color of its label's region alone, so that another appearance of one class leaves
-    every pixel outside that class as it was, bit for bit; else borders are mixed by coverage.
-    """
-    total = np.zeros((layout.size, layout.size, 3), dtype=np.float32)
-    weight = np.zeros((layout.size, layout.size, 1), dtype=np.float32)
-    for index, region in enumerate(layout.regions):
-        field = paint_field(layout, region, style=look(region.label, appearance[region.person, region.label]))
-        if hard:
-            share = (layout.owner[region.window] == index).astype(np.float32)[..., None]
-        else:
-            share = region.coverage[..., None]
-        total[region.window] += field * share
-        weight[region.window] += share
-    return (total / weight + np.float32(0.5)).astype(np.uint8)
 
 
 def paint_field(layout: Layout, region: Region, *, style: Look) -> np.ndarray:
@@ -185,21 +168,14 @@ class PaperDoll:
     palette: list[tuple[int, int, int]] = list(PALETTE)
     ignored: Sequence[int] = ()
     crop: tuple[int, int] | None = None
-    problems: tuple[()] = ()
-    warnings: tuple[()] = ()
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[str] = ()
 
     def __init__(self, *, size: int, people: int, counts: Mapping[str, int], seed: int) -> None:
-        self.size = size
-        self.people = people
-        self.seed = seed
-        self._counts = dict(counts)
+        self.size, self.people, self.seed = size, people, seed
+        self._counts, self.splits = dict(counts), tuple(counts)
         self.fingerprint = f"{size} {people} {self._counts} {seed}"
         self.settings = f"{size} {people} {list(counts)} {seed}"
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The splits' names."""
-        return tuple(self._counts)
 
     def count(self, split: str) -> int:
         """Say how many images a split has."""
@@ -235,11 +211,25 @@ class PaperDoll:
 
     def appearance(self, generator: np.random.Generator) -> Appearance:
         """Draw a row of numbers for each (person, class); replace one row and only that class looks different."""
-        return draw_appearance(generator, people=self.people)
+        return generator.random((self.people, len(NAMES), NUMBERS))
 
     def render(self, layout: Layout, appearance: Appearance, *, hard: bool = False) -> Picture:
-        """Paint a layout; see `rendering.render`."""
-        return render(layout, appearance, hard=hard)
+        """Paint a layout.
+
+        `hard` gives each pixel the color of its label's region alone, so that another appearance of one class leaves
+        every pixel outside that class as it was, bit for bit; else borders are mixed by coverage.
+        """
+        total = np.zeros((layout.size, layout.size, 3), dtype=np.float32)
+        weight = np.zeros((layout.size, layout.size, 1), dtype=np.float32)
+        for index, region in enumerate(layout.regions):
+            field = paint_field(layout, region, style=look(region.label, appearance[region.person, region.label]))
+            if hard:
+                share = (layout.owner[region.window] == index).astype(np.float32)[..., None]
+            else:
+                share = region.coverage[..., None]
+            total[region.window] += field * share
+            weight[region.window] += share
+        return (total / weight + np.float32(0.5)).astype(np.uint8)
 
     def _generator(self, split: str, index: int, purpose: int) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64([self.seed, self.splits.index(split), index, purpose]))

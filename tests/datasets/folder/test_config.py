@@ -2,8 +2,7 @@ import pytest
 
 from smis.core.errors import ParamsError
 from smis.core.images import voc_color
-from smis.datasets.folder import Config
-from smis.datasets.folder.config import described
+from smis.datasets.folder import Config, described
 
 SECTION = {"root": "photos", "classes": ["sky", "tree"], "size": [32, 48]}
 

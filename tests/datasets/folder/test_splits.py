@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from smis.core.errors import ParamsError
 from smis.datasets.folder import Config
-from smis.datasets.folder.folder_splits import PLAIN, divided, too_few, unpaired
+from smis.datasets.folder.folder_splits import divided, too_few, unpaired
 from smis.datasets.io.pairing import PairedFiles
 from smis.datasets.io.problems import Problem
 
@@ -86,7 +86,7 @@ def test_too_few_pictures_for_shares_are_told_with_the_number_that_is_enough(pic
     ],
 )
 def test_what_does_not_pair_would_be_for_training_unless_shares_are_drawn(shares, split):
-    found = PairedFiles(PLAIN, problems=[Problem("c", "", "c has no label map")])
+    found = PairedFiles({}, [Problem("c", "", "c has no label map")])
     config = Config.check({"root": "raw", "classes": ["sky"], "size": [8, 8], **shares}, source="params.yaml")
     assert [(problem.key, problem.split) for problem in unpaired(found, config)] == [("c", split)]
 

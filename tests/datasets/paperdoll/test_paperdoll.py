@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from smis.core.errors import ParamsError
+from smis.datasets.io.human_parsing import BACKGROUND, HAIR, NAMES, SHOES, SOCKS, TOP
 from smis.datasets.paperdoll import Config, PaperDoll
-from smis.datasets.paperdoll.doll_classes import BACKGROUND, HAIR, NAMES, SHOES, SOCKS, TOP
 
 
 @pytest.fixture(scope="module")
