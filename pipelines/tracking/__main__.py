@@ -4,14 +4,13 @@ The exit code is 0 if MLflow is down; the next call sends what it missed.
 """
 
 import sys
+from itertools import product
 
 from pipelines import params
 from pipelines.params import Axes
 from pipelines.stage import run
-from pipelines.tracking.publication import BEFORE_EVALUATE, publish
+from pipelines.tracking.publication import publish
 from smis.core.config import Config
-
-_STAGES = (*BEFORE_EVALUATE, "evaluate")
 
 
 class Cells(Config):
@@ -24,15 +23,14 @@ def main() -> None:
     """Publish all cells."""
     axes = params.read(Cells).axes
     published: list[tuple[str, str]] = []
-    for dataset in axes.dataset:
-        for system in axes.system:
-            link = publish(dataset, system, stages=_STAGES)
-            if link is not None:
-                print(f"{dataset}/{system}  {link}")
-                published.append((dataset, system))
-    if "mlflow" in sys.modules:  # something was sent, so the database is no longer the one that earlier stamps noted
-        for dataset, system in published[:-1]:
-            publish(dataset, system, stages=_STAGES)
+    for dataset, system in product(axes.dataset, axes.system):
+        link = publish(dataset, system)
+        if link is not None:
+            print(f"{dataset}/{system}  {link}")
+            published.append((dataset, system))
+    if "mlflow" in sys.modules:  # something was sent, so the database is no longer the one that earlier records noted
+        for cell in published[:-1]:
+            publish(*cell)
 
 
 if __name__ == "__main__":

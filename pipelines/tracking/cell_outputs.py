@@ -97,18 +97,10 @@ class CellOutputs:
         return sorted(path for path in self.folder.glob("tables/*") if path.is_file())
 
     def fingerprint(self) -> str:
-        """Hash names, sizes and times of the files, and the parameters: equal if nothing has changed."""
+        """Hash names, sizes and times of the files, and params.yaml: equal if nothing has changed."""
         paths = [self.checkpoint, self.history, self.metrics, *self.tables(), *self.grids().values()]
         states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-        return hashlib.sha256(f"{states} {self._sections()}".encode()).hexdigest()
-
-    def _sections(self) -> dict[str, Any]:
-        """Return the sections of params.yaml that the cell depends on, as written; this imports no stage."""
-        own = {"datasets": {self.dataset}, "systems": {self.system}}
-        sections = {key: value for key, value in _params().items() if key not in {"axes", "report"}}
-        return {
-            key: {name: value[name] for name in own[key]} if key in own else value for key, value in sections.items()
-        }
+        return hashlib.sha256(f"{states} {_params()}".encode()).hexdigest()
 
     def parameters(self) -> dict[str, str]:
         """Read every parameter that the cell depends on, with defaults and presets."""
@@ -119,17 +111,13 @@ class CellOutputs:
                 sections |= dict(params.read(kind, dataset=self.dataset, system=self.system))
         return {"dataset": self.dataset, "system": self.system} | flatten(sections)
 
-    def changed_parameters(self, stages: tuple[str, ...]) -> list[str]:
-        """Return the parameters in which params.yaml differs from dvc.lock's record of these stages."""
-        locked, current = _locked_stages(), _params()
-        changed: set[str] = set()
-        for stage in stages:
-            for item in (self.dataset, f"{self.dataset}-{self.system}"):
-                recorded = locked.get(f"{stage}@{item}", {}).get("params", {}).get(params.PATH.name, {})
-                changed |= {
-                    path for path, value in recorded.items() if _normalized(value) != _normalized(_at(current, path))
-                }
-        return sorted(changed)
+    def changed_parameters(self) -> list[str]:
+        """Return the parameters in which params.yaml differs from dvc.lock's record of the cell's stages."""
+        current, items = _params(), (self.dataset, f"{self.dataset}-{self.system}")
+        stages = [stage for name, stage in _locked_stages().items() if name.partition("@")[2] in items]
+        recorded = [stage.get("params", {}).get(params.PATH.name, {}) for stage in stages]
+        values = [item for each in recorded for item in each.items()]
+        return sorted({path for path, value in values if _normalized(value) != _normalized(_at(current, path))})
 
     def data_md5(self) -> str | None:
         """Return DVC's hash of the prepared data."""
@@ -144,6 +132,15 @@ class CellOutputs:
         md5 = self.data_md5()
         tags = {"smis.cell": self.name, "smis.dataset": self.dataset, "smis.system": self.system}
         return tags | trial_tags() | commit_tags() | ({"smis.data": md5} if md5 else {})
+
+    def checkpoint_tags(self) -> dict[str, str]:
+        """Return the tags by which the run of the checkpoint is found, in each sweep its own."""
+        return {"smis.cell": self.name, "smis.checkpoint": self.digest} | trial_tags()
+
+    def device_tag(self) -> dict[str, str]:
+        """Return the tag with the device of evaluate, if the results name it."""
+        devices = [result.get("protocol", {}).get("device") for result in self.results().values()]
+        return next(({"smis.device": str(device)} for device in devices if device), {})
 
 
 def training_metrics(row: Mapping[str, Any]) -> dict[str, float]:

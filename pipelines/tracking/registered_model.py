@@ -3,7 +3,6 @@
 import importlib.metadata
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from pipelines.tracking.cell_outputs import CellOutputs, output_md5, sha256
 from pipelines.tracking.client import TrackingClient
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 _ALIAS = "best"
 _MODEL_CODE = Path(__file__).with_name("model.py")
@@ -37,109 +38,71 @@ _COPIED_TAGS = (
 )
 
 
-@dataclass(frozen=True)
-class SweepModel:
-    """The registered model of a sweep, and the run that becomes its version `best`."""
+def register(
+    client: TrackingClient, run: "Run", *, sweep: str, description: str, workspaces: Sequence[Path]
+) -> str | None:
+    """Register the checkpoint of a sweep's best run unless it is a version already, and move the alias.
 
-    client: TrackingClient
-    sweep: str
-    run: "Run"
-    description: str
-    """The parameters and results of the trial."""
+    Args:
+        description: the parameters and results of the trial.
+        workspaces: where to look for the checkpoint.
 
-    @property
-    def name(self) -> str:
-        """The model's name in the registry."""
-        return f"smis-{self.sweep}"
+    Returns:
+        The model's URI; None if no workspace has the checkpoint.
+    """
+    import mlflow
 
-    def register(self, workspaces: Sequence[Path]) -> str | None:
-        """Register the run's checkpoint unless it is a version already, and move the alias.
-
-        Args:
-            workspaces: where to look for the checkpoint.
-
-        Returns:
-            The model's URI; None if no workspace has the checkpoint.
-        """
-        import mlflow
-
-        mlflow.set_tracking_uri(self.client.uri)  # Model.log takes no client
-        mlflow.set_registry_uri(self.client.uri)
-        version = self._registered_version()
-        if version is None:
-            workspace = self._workspace(workspaces)
-            if workspace is None:
-                return None
-            version = self._create_version(workspace)
-        self.client.api.set_registered_model_alias(self.name, _ALIAS, version)
-        return f"models:/{self.name}@{_ALIAS}"
-
-    @property
-    def _cell(self) -> CellOutputs:
-        return CellOutputs.parse(self.run.data.tags["smis.cell"])
-
-    def _registered_version(self) -> str | None:
-        digest = self.run.data.tags["smis.checkpoint"]
-        versions = self.client.api.search_model_versions(f"name = '{self.name}'")
-        return next((str(each.version) for each in versions if each.tags.get("smis.checkpoint") == digest), None)
-
-    def _workspace(self, workspaces: Sequence[Path]) -> Path | None:
-        digest = self.run.data.tags["smis.checkpoint"]
-        checkpoints = {workspace: workspace / self._cell.checkpoint for workspace in workspaces}
-        return next((key for key, path in checkpoints.items() if path.exists() and sha256([path]) == digest), None)
-
-    def _create_version(self, workspace: Path) -> str:
-        api = self.client.api
-        if not api.search_registered_models(f"name = '{self.name}'"):
-            api.create_registered_model(self.name, description=_DESCRIPTION.format(sweep=self.sweep, model=self.name))
-        tags = {name: self.run.data.tags[name] for name in _COPIED_TAGS if name in self.run.data.tags}
-        tags |= _dvc_tags(workspace, self._cell)
-        model_id = self._log_model(workspace, tags)
-        version = api.create_model_version(
-            self.name,
-            source=f"models:/{model_id}",
-            run_id=self.run.info.run_id,
-            tags=tags,
-            description=self.description,
-            model_id=model_id,
-        )
-        return str(version.version)
-
-    def _log_model(self, workspace: Path, tags: dict[str, str]) -> str:
-        """Log the checkpoint, with the code that trained it, as a model of the run; return the model's id."""
-        from mlflow import pyfunc
-        from mlflow.models import Model
-
-        logged = self.client.api.create_logged_model(
-            self.run.info.experiment_id,
-            name=tags["smis.system"],
-            source_run_id=self.run.info.run_id,
-            params=self.run.data.params,
-            tags=tags,
-        )
-        source = workspace / self._cell.checkpoint
-        with TemporaryDirectory() as folder:  # DVC may have made it a symbolic link, which MLflow refuses
-            checkpoint = shutil.copyfile(source, Path(folder, source.name))
-            Model.log(
-                artifact_path=None,
-                model_id=logged.model_id,
-                run_id=self.run.info.run_id,
-                flavor=pyfunc,
-                python_model=str(_MODEL_CODE),
-                artifacts={"checkpoint": str(checkpoint)},
-                code_paths=[str(workspace / "smis")],
-                signature=_signature(),
-                input_example=_input_example(workspace / "data" / self._cell.dataset),
-                pip_requirements=_requirements(),
-            )
-        return logged.model_id
+    mlflow.set_tracking_uri(client.uri)  # Model.log takes no client
+    mlflow.set_registry_uri(client.uri)
+    api, name, digest = client.api, f"smis-{sweep}", run.data.tags["smis.checkpoint"]
+    versions = api.search_model_versions(f"name = '{name}'")
+    version = next((each for each in versions if each.tags.get("smis.checkpoint") == digest), None)
+    if version is None:
+        checkpoint = CellOutputs.parse(run.data.tags["smis.cell"]).checkpoint
+        paths = {workspace: workspace / checkpoint for workspace in workspaces}
+        workspace = next((each for each, path in paths.items() if path.exists() and sha256([path]) == digest), None)
+        if workspace is None:
+            return None
+        if not api.search_registered_models(f"name = '{name}'"):
+            api.create_registered_model(name, description=_DESCRIPTION.format(sweep=sweep, model=name))
+        version = _create_version(api, run, workspace, name=name, description=description)
+    api.set_registered_model_alias(name, _ALIAS, str(version.version))
+    return f"models:/{name}@{_ALIAS}"
 
 
-def _dvc_tags(workspace: Path, cell: CellOutputs) -> dict[str, str]:
-    """Return DVC's hashes of data and weights, by which they are found in every cache and remote."""
+def _create_version(api: "MlflowClient", run: "Run", workspace: Path, *, name: str, description: str) -> "ModelVersion":
+    """Log the checkpoint, with the code that trained it, as a model of the run, and register it."""
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    cell, run_id = CellOutputs.parse(run.data.tags["smis.cell"]), run.info.run_id
+    # DVC's hashes of data and weights, by which they are found in every cache and remote.
     outputs = {"smis.dvc.data": Path("data", cell.dataset), "smis.dvc.checkpoint": cell.checkpoint}
-    hashes = {name: output_md5(output, workspace=workspace) for name, output in outputs.items()}
-    return {name: md5 for name, md5 in hashes.items() if md5 is not None}
+    hashes = {tag: output_md5(output, workspace=workspace) for tag, output in outputs.items()}
+    values = hashes | {tag: run.data.tags.get(tag) for tag in _COPIED_TAGS}
+    tags = {tag: value for tag, value in values.items() if value is not None}
+    logged = api.create_logged_model(
+        run.info.experiment_id, name=cell.system, source_run_id=run_id, params=run.data.params, tags=tags
+    )
+    source = workspace / cell.checkpoint
+    with TemporaryDirectory() as folder:  # DVC may have made it a symbolic link, which MLflow refuses
+        checkpoint = shutil.copyfile(source, Path(folder, source.name))
+        Model.log(
+            artifact_path=None,
+            model_id=logged.model_id,
+            run_id=run_id,
+            flavor=pyfunc,
+            python_model=str(_MODEL_CODE),
+            artifacts={"checkpoint": str(checkpoint)},
+            code_paths=[str(workspace / "smis")],
+            signature=_signature(),
+            input_example=_input_example(workspace / "data" / cell.dataset),
+            pip_requirements=_requirements(),
+        )
+    uri = f"models:/{logged.model_id}"
+    return api.create_model_version(
+        name, source=uri, run_id=run_id, tags=tags, description=description, model_id=logged.model_id
+    )
 
 
 def _input_example(data: Path) -> np.ndarray[Any, Any]:

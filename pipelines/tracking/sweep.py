@@ -3,12 +3,15 @@
 Trials are runs of their cells' experiments, tagged `smis.sweep`; nested runs would be folded away on MLflow's page.
 The sweep's run holds the best trial's mean and standard deviation over seeds, those of each trial at the step of its
 number, the summary, Optuna's plots, and an image with a row of samples per trial.
+
+A tag of each experiment holds the view in which MLflow's page opens the sweep, as the button "Share view" writes it:
+its trials alone, best first, with the columns that matter. If a later version reads such views differently, the links
+still open the experiment's runs.
 """
 
 import json
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,19 +20,17 @@ from PIL import Image
 
 from pipelines.stage import run
 from pipelines.tracking.client import (
-    MetricPoint,
     TrackingClient,
-    comparison_link,
     disabled,
     failures,
-    short_reason,
+    page,
     tracking_uri,
-    view_link,
     warn,
+    warn_of_failure,
 )
 from pipelines.tracking.publication import SAMPLE_ROW
-from pipelines.tracking.registered_model import SweepModel
-from pipelines.tracking.shared_view import TAG_PREFIX, run_param, view_state
+from pipelines.tracking.registered_model import register
+from pipelines.tracking.tracked_run import MetricPoint, TrackedRun
 from smis.core.contact_sheet import Group, paint
 from smis.core.errors import ParamsError
 
@@ -41,6 +42,7 @@ _MAX_COMPARED = 50
 """Runs on the comparison page."""
 _MAX_DESCRIPTION = 7000
 """Characters; MLflow refuses more than 8000."""
+_SECTION = "comparison"
 Trial = dict[str, Any]
 """A row of summary.json."""
 
@@ -54,21 +56,25 @@ def main(name: str) -> None:
     summary: dict[str, Any] = json.loads(path.read_text())
     if disabled() or not summary["trials"]:
         return
-    uri = tracking_uri()
     try:
-        lines = _SweepPublication(TrackingClient(uri), name, summary).publish()
+        links = _SweepPublication(TrackingClient(tracking_uri()), name, summary).publish()
     except failures() as error:
-        warn(f"MLflow does not answer at {uri} ({short_reason(error)}); the summary remains in {SWEEPS / name}")
+        warn_of_failure(error, f"the summary remains in {SWEEPS / name}")
         return
-    print("\n".join(lines))
+    print("\n".join(f"{title}  {address}" for title, address in links.items()))
 
 
 class _SweepPublication:
     def __init__(self, client: TrackingClient, name: str, summary: dict[str, Any]) -> None:
         self._client, self._name, self._folder = client, name, SWEEPS / name
         self._trials: list[Trial] = summary["trials"]
-        self._objectives: list[dict[str, str]] = summary["objectives"]
+        self._metrics = [objective["metric"] for objective in summary["objectives"]]
+        self._ascending = summary["objectives"][0]["direction"] == "minimize"
         self._best = next((trial for trial in self._trials if trial["number"] == summary["best"]), None)
+        finished = [trial for trial in self._trials if trial["state"] == "finished"]
+        self._ranked = sorted(
+            finished, key=lambda trial: trial["metrics"][self._metrics[0]][0], reverse=not self._ascending
+        )
         datasets = sorted({trial["setting"]["dataset"] for trial in self._trials})
         self._experiments = {dataset: client.experiment(f"smis/{dataset}") for dataset in datasets}
         names = dict.fromkeys(name for trial in self._trials for name in trial["setting"])
@@ -76,17 +82,20 @@ class _SweepPublication:
         tags = {"smis.sweep": name}
         self._runs = [found for each in self._experiments.values() for found in client.find_runs(each, tags=tags)]
 
-    def publish(self) -> list[str]:
-        """Send everything, and return lines with links."""
-        rank = {str(trial["number"]): position for position, trial in enumerate(self._ranked())}
+    def publish(self) -> dict[str, str]:
+        """Send everything, and return the links by title."""
+        rank = {str(trial["number"]): position for position, trial in enumerate(self._ranked)}
         best_first = sorted(self._runs, key=lambda each: rank.get(each.data.tags.get("smis.trial", ""), len(rank)))
-        run_ids = [each.info.run_id for each in best_first[:_MAX_COMPARED]]
-        compared = comparison_link(self._client.uri, experiments=[*self._experiments.values()], runs=run_ids)
-        links = self._share_views() | {f"sweep {self._name}, comparison": compared}
+        links = self._share_views()
+        links[f"sweep {self._name}, comparison"] = page(
+            self._client.uri,
+            "compare-runs",
+            runs=json.dumps([each.info.run_id for each in best_first[:_MAX_COMPARED]]),
+            experiments=json.dumps([*self._experiments.values()]),
+        )
         model = self._register_best()
-        models = {f"sweep {self._name}, best model": model} if model else {}
         self._send_own_run(self._description(links, model))
-        return [f"{title}  {address}" for title, address in (links | models).items()]
+        return links | ({f"sweep {self._name}, best model": model} if model else {})
 
     def _description(self, links: Mapping[str, str], model: str | None) -> str:
         """Return the Markdown description of the sweep's run: best trial, links, summary."""
@@ -99,63 +108,58 @@ class _SweepPublication:
 
     def _share_views(self) -> dict[str, str]:
         """Store a view of the sweep in each experiment, and return the links."""
-        state = view_state(
-            self._name,
-            params=[run_param(name) for name in self._varied],
-            metrics=[objective["metric"] for objective in self._objectives],
-            ascending=self._objectives[0]["direction"] == "minimize",
-        )
+        params = [run_param(name) for name in self._varied]
+        state = view_state(self._name, params=params, metrics=self._metrics, ascending=self._ascending)
         key, links = f"smis-{self._name}", {}
         for dataset, experiment in self._experiments.items():
-            self._client.api.set_experiment_tag(experiment, f"{TAG_PREFIX}{key}", state)
+            self._client.api.set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", state)
             title = f"sweep {self._name} on {dataset}, best first"
-            links[title] = view_link(self._client.uri, experiment=experiment, key=key)
+            links[title] = page(self._client.uri, f"experiments/{experiment}/runs", viewStateShareKey=key)
         return links
 
     def _send_own_run(self, description: str) -> None:
-        client, tags = self._client, {"smis.sweep.name": self._name}
-        experiment = client.experiment("smis/sweeps")
-        existing = client.find_runs(experiment, tags=tags)
-        own = existing[0].info.run_id if existing else client.create_run(experiment, name=self._name, tags=tags)
-        client.log_points(own, self._points())
-        client.set_tags(own, {"mlflow.note.content": description})
+        api, tags = self._client.api, {"smis.sweep.name": self._name}
+        experiment = self._client.experiment("smis/sweeps")
+        existing = self._client.find_runs(experiment, tags=tags)
+        own = TrackedRun(
+            self._client, existing[0] if existing else api.create_run(experiment, run_name=self._name, tags=tags)
+        )
+        # The best trial's values have no prefix, so MLflow lists them first.
+        best = [MetricPoint.now(len(self._trials), _values(self._best))] if self._best else []
+        each = [MetricPoint.now(trial["number"], _values(trial, prefix="trials/")) for trial in self._trials]
+        own.log(best + each, tags={"mlflow.note.content": description})
         for path in sorted([*self._folder.glob("summary.*"), *self._folder.glob("plots/*.png")]):
-            client.api.log_artifact(own, str(path), "plots" if path.suffix == ".png" else None)
-        self._send_samples(own)
-        client.api.set_terminated(own)
-
-    def _points(self) -> list[MetricPoint]:
-        """Return the best trial's values without prefix, which MLflow lists first, and those of all trials."""
-        now = int(time.time() * 1000)
-        best = [] if self._best is None else [MetricPoint(len(self._trials), now, _values(self._best))]
-        return best + [MetricPoint(trial["number"], now, _values(trial, prefix="trials/")) for trial in self._trials]
+            api.log_artifact(own.id, str(path), "plots" if path.suffix == ".png" else None)
+        self._send_samples(own.id)
+        api.set_terminated(own.id)
 
     def _send_samples(self, own: str) -> None:
         """Paint the sample rows of the trials' runs below each other, best first."""
         with TemporaryDirectory() as temporary:
-            rows: dict[str, Path] = {}
-            for trial in self._ranked()[:_MAX_COMPARED]:
-                folder = Path(temporary, str(trial["number"]))
-                folder.mkdir()
+            rows: dict[str, Image.Image] = {}
+            for trial in self._ranked[:_MAX_COMPARED]:
                 trial_run = self._run_of(trial)
-                path = trial_run and self._client.download(trial_run.info.run_id, SAMPLE_ROW, folder)
-                rows |= {self._title(trial): path} if path else {}
-            if not rows:
-                return
-            images = [[Image.open(path)] for path in rows.values()]
-            sheet = Path(temporary, SAMPLE_ROW)
-            paint([Group("", images)], row_titles=[*rows], margin=0).save(sheet)
-            for (image,) in images:
-                image.close()
-            self._client.api.log_artifact(own, str(sheet))
+                path = trial_run and self._client.download(trial_run.info.run_id, SAMPLE_ROW, Path(temporary))
+                if path:
+                    with Image.open(path) as row:
+                        rows[self._title(trial)] = row.copy()
+            if rows:
+                sheet = Path(temporary, SAMPLE_ROW)
+                paint([Group("", [[row] for row in rows.values()])], row_titles=[*rows], margin=0).save(sheet)
+                self._client.api.log_artifact(own, str(sheet))
 
     def _register_best(self) -> str | None:
         if self._best is None or (trial_run := self._run_of(self._best)) is None:
             return None
         number, seed, seeds = self._best["number"], self._best["seeds"][0], len(self._best["seeds"])
         note = f" (mean of {seeds} seeds; this is seed {seed})" if seeds > 1 else ""
-        model = SweepModel(self._client, self._name, trial_run, f"{self._title(self._best)}{note}")
-        uri = model.register([self._folder / f"trial-{number:04d}-seed-{seed}", Path()])
+        uri = register(
+            self._client,
+            trial_run,
+            sweep=self._name,
+            description=f"{self._title(self._best)}{note}",
+            workspaces=[self._folder / f"trial-{number:04d}-seed-{seed}", Path()],
+        )
         if uri is None:
             warn(
                 f"the weights of trial {number} are on another machine; `python -m flows.sweep.apply {self._name} "
@@ -172,17 +176,54 @@ class _SweepPublication:
                 return each
         return None
 
-    def _ranked(self) -> list[Trial]:
-        objective = self._objectives[0]
-        sign = 1 if objective["direction"] == "minimize" else -1
-        finished = [trial for trial in self._trials if trial["state"] == "finished"]
-        return sorted(finished, key=lambda trial: sign * trial["metrics"][objective["metric"]][0])
-
     def _title(self, trial: Trial) -> str:
         parts = [_setting(name, trial["setting"][name]) for name in self._varied if name in trial["setting"]]
-        metrics = [objective["metric"] for objective in self._objectives]
-        parts += [f"{metric} {_plus_minus(*trial['metrics'][metric])}" for metric in metrics]
+        parts += [f"{metric} {_plus_minus(*trial['metrics'][metric])}" for metric in self._metrics]
         return f"trial {trial['number']}: {', '.join(parts)}"
+
+
+def view_state(sweep: str, *, params: Sequence[str], metrics: Sequence[str], ascending: bool) -> str:
+    """Return the view as MLflow's page reads it, ordered by the first metric."""
+    section = _item(_SECTION, name=f"Sweep {sweep}", display=True, isReordered=False, columns=1, cardHeight=480)
+    return json.dumps(
+        {
+            "searchFilter": f"tags.smis.sweep = '{sweep}'",
+            "orderByKey": f"metrics.`{metrics[0]}`",
+            "orderByAsc": ascending,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "modelVersionFilter": "All Runs",
+            "datasetsFilter": [],
+            "selectedColumns": [*(f"params.`{name}`" for name in params), *(f"metrics.`{name}`" for name in metrics)],
+            "runsHiddenMode": "SHOW_ALL",
+            "compareRunCharts": _charts(params, metrics),
+            "compareRunSections": [section],
+        }
+    )
+
+
+def run_param(path: str) -> str:
+    """Return a run's name for a path in params.yaml: `system.width` for systems.inade.width."""
+    section, *rest = path.split(".")
+    own = {"systems": "system", "datasets": "dataset"}
+    return ".".join([own[section], *rest[1:]]) if section in own else path
+
+
+def _charts(params: Sequence[str], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    axes = [*({"key": name, "type": "METRIC"} for name in metrics), *({"key": p, "type": "PARAM"} for p in params)]
+    charts: list[dict[str, Any]] = []
+    if params:
+        charts.append({"type": "PARALLEL", "selectedParams": list(params), "selectedMetrics": list(metrics)})
+    if len(axes) > 1:
+        charts.append({"type": "SCATTER", "xaxis": axes[1], "yaxis": axes[0]})
+    return [
+        _item(f"{_SECTION}-{chart['type']}", metricSectionId=_SECTION, runsCountToCompare=10, showAllRuns=True, **chart)
+        for chart in charts
+    ]
+
+
+def _item(uuid: str, **fields: Any) -> dict[str, Any]:
+    return {"uuid": uuid, "deleted": False, "isGenerated": False, **fields}
 
 
 def _values(trial: Trial, *, prefix: str = "") -> dict[str, float]:

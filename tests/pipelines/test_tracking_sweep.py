@@ -59,10 +59,9 @@ def test_a_trial_that_was_lost_and_repeated_elsewhere_is_one_row(trial: Path, wo
     uri = f"sqlite:///{workspace / 'mlflow.db'}"
     lost = TrackingClient(uri)
     for seed in ("0", "1"):
-        half = lost.create_run(
-            lost.experiment("smis/paperdoll"), name=f"seed {seed}", tags=CellOutputs.parse(CELL).tags()
-        )
-        lost.log_params(half, {"seed": seed})
+        experiment, tags = lost.experiment("smis/paperdoll"), CellOutputs.parse(CELL).tags()
+        half = lost.api.create_run(experiment, run_name=f"seed {seed}", tags=tags)
+        lost.api.log_param(half.info.run_id, "seed", seed)
     tracking.publish("paperdoll", "groupdnet")
     found = {run.info.run_name: run for run in runs(uri, "smis/paperdoll")}
     rows = {name: run.info.status for name, run in found.items() if "smis.sweep" in run.data.tags}

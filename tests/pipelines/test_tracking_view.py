@@ -2,7 +2,7 @@
 
 import json
 
-from pipelines.tracking.shared_view import run_param, view_state
+from pipelines.tracking.sweep import run_param, view_state
 
 
 def test_it_sorts_by_the_first_objective_and_shows_what_was_varied_and_measured() -> None:
