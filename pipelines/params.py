@@ -39,7 +39,7 @@ def read(kind: type[P], *, dataset: str | None = None, system: str | None = None
     Raises:
         ParamsError: with a line per mistake and its path in the file.
     """
-    return _typed(kind, _raw(path), named={"dataset": dataset, "system": system}, source=path.name)
+    return _typed(kind, read_yaml(path), named={"dataset": dataset, "system": system}, source=path.name)
 
 
 def check(path: Path = PATH) -> Axes:
@@ -48,7 +48,7 @@ def check(path: Path = PATH) -> Axes:
     Raises:
         ParamsError: with a line per mistake and its path in the file.
     """
-    raw = _raw(path)
+    raw = read_yaml(path)
     axes = Axes.check(raw.get("axes"), source=path.name, at="axes")
     kinds = {name: import_module(f"pipelines.{name}").Params for name in STAGES}
     mistakes = _unknown(raw, kinds)
@@ -67,7 +67,7 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
     Raises:
         ParamsError: with a line per mistake and its path in the file.
     """
-    raw = _raw(path)
+    raw = read_yaml(path)
     digest = _digest(raw, code=Path(__file__).parents[1])
     if not checked.exists() or checked.read_text() != digest:
         check(path)
@@ -106,7 +106,12 @@ def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | No
     return []
 
 
-def _raw(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a file of the workspace, with its sections.
+
+    Raises:
+        ParamsError: if it does not exist, or holds no sections of YAML.
+    """
     try:
         raw = yaml.safe_load(path.read_text())
     except OSError as error:

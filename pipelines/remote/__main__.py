@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.remote.bucket import RemoteBucket, S3Location, configured_remote
+from pipelines.remote.locked_outputs import add_links, check_objects, presigned_links, read_outputs
 from pipelines.stage import run
 from smis.core.errors import ParamsError
 from smis.core.files import written
@@ -42,8 +43,6 @@ def _bucket(options: argparse.Namespace) -> RemoteBucket:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from pipelines.remote.locked_outputs import check_objects, read_outputs
-
     bucket, outputs = _bucket(options), read_outputs(Path())
     with ProgressBar(f"checking {bucket.location}", total=len(outputs), unit="objects", visible=options.whole) as bar:
         objects = check_objects(bucket, outputs, whole=options.whole, advance=bar.advance)
@@ -58,21 +57,15 @@ def _set_up(options: argparse.Namespace) -> None:
 
 
 def _link(options: argparse.Namespace) -> None:
-    from pipelines.remote.locked_outputs import read_outputs
-    from pipelines.remote.presigned_links import presigned_links
-
     path = options.path.rstrip("/")
     outputs = [output for output in read_outputs(Path()) if f"{path}/".startswith(f"{output.path}/")]
     if not outputs:
         raise ParamsError(f"{path} is neither an output in dvc.lock nor in one; `dvc status` and dvc.lock name them")
-    for link in presigned_links(_bucket(options), outputs, hours=options.hours, under=path):
-        print(f"{link.path}\n  {link.url}")
+    for file, url in presigned_links(_bucket(options), outputs, hours=options.hours, under=path).items():
+        print(f"{file}\n  {url}")
 
 
 def _report(options: argparse.Namespace) -> None:
-    from pipelines.remote.locked_outputs import read_outputs
-    from pipelines.remote.presigned_links import add_links, presigned_links
-
     if not _REPORT.exists():
         raise ParamsError(f"{_REPORT} does not exist; run `dvc repro` or `dvc pull report`")
     links = presigned_links(_bucket(options), read_outputs(Path()), hours=options.hours)

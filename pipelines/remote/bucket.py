@@ -1,8 +1,8 @@
 """DVC's remote on S3: where it is, as `dvc remote` configured it, and the bucket itself."""
 
 import configparser
-import hashlib
 import json
+import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -77,40 +77,30 @@ class RemoteBucket:
         Raises:
             ServerError: if S3 cannot be reached or denies access.
         """
-        start = self.location.key(prefix)
-        cut = len(start) - len(prefix)
+        query = {"Bucket": self.location.bucket, "Prefix": self.location.key(prefix)}
+        root = self.location.key("")
         with s3.explained(f"list {self.location}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.location.bucket, Prefix=start)
-            return {each["Key"][cut:]: each["Size"] for page in pages for each in page.get("Contents", ())}
+            pages = self._client.get_paginator("list_objects_v2").paginate(**query)
+            return {each["Key"].removeprefix(root): each["Size"] for page in pages for each in page.get("Contents", ())}
 
-    def read(self, name: str) -> bytes:
+    def chunks(self, name: str) -> Iterator[bytes]:
         """Download an object.
 
         Raises:
             ServerError: if S3 cannot be reached, denies access, or has no such object.
         """
-        return b"".join(self._chunks(name))
-
-    def md5(self, name: str) -> str:
-        """Download an object and return the MD5 of its bytes.
-
-        Raises:
-            ServerError: if S3 cannot be reached, denies access, or has no such object.
-        """
-        digest = hashlib.md5(usedforsecurity=False)
-        for chunk in self._chunks(name):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def _chunks(self, name: str) -> Iterator[bytes]:
         with s3.explained(f"read {self.location}/{name}"):
             response = self._client.get_object(Bucket=self.location.bucket, Key=self.location.key(name))
             yield from response["Body"].iter_chunks(_CHUNK_BYTES)
 
-    def presigned_url(self, name: str, *, hours: float, filename: str, media_type: str) -> str:
-        """Return a URL that opens an object without credentials, as a file of this name and media type."""
-        request = {"Bucket": self.location.bucket, "Key": self.location.key(name), "ResponseContentType": media_type}
-        request["ResponseContentDisposition"] = f'inline; filename="{filename}"'
+    def presigned_url(self, name: str, *, hours: float, filename: str) -> str:
+        """Return a URL that opens an object without credentials, as a file of this name and its media type."""
+        request = {
+            "Bucket": self.location.bucket,
+            "Key": self.location.key(name),
+            "ResponseContentType": mimetypes.guess_type(filename)[0] or "application/octet-stream",
+            "ResponseContentDisposition": f'inline; filename="{filename}"',
+        }
         return self._client.generate_presigned_url("get_object", Params=request, ExpiresIn=round(hours * 3600))
 
     def set_up(self) -> Iterator[tuple[str, str]]:
@@ -120,65 +110,54 @@ class RemoteBucket:
             ServerError: if the bucket cannot be created or accessed.
         """
         yield "bucket", self._create()
-        name = {"Bucket": self.location.bucket}
+        client = self._client
         rule = {"ID": "abandoned uploads", "Status": "Enabled", "Filter": {"Prefix": ""}}
         rule["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": _UPLOAD_EXPIRY_DAYS}
         blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-        steps: dict[str, Callable[[], object]] = {
-            "versioning": lambda: self._client.put_bucket_versioning(
-                **name, VersioningConfiguration={"Status": "Enabled"}
+        steps: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
+            "versioning": (client.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}),
+            f"incomplete uploads expire after {_UPLOAD_EXPIRY_DAYS} days": (
+                client.put_bucket_lifecycle_configuration,
+                {"LifecycleConfiguration": {"Rules": [rule]}},
             ),
-            f"incomplete uploads expire after {_UPLOAD_EXPIRY_DAYS} days": lambda: (
-                self._client.put_bucket_lifecycle_configuration(**name, LifecycleConfiguration={"Rules": [rule]})
-            ),
-            "no public access": lambda: self._client.put_public_access_block(
-                **name, PublicAccessBlockConfiguration=dict.fromkeys(blocks, True)
+            "no public access": (
+                client.put_public_access_block,
+                {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
             ),
         }
-        if self._client.meta.endpoint_url.startswith("https"):
-            steps["encrypted connections only"] = lambda: self._client.put_bucket_policy(**name, Policy=self._policy())
-        for step, call in steps.items():
-            yield step, _outcome(call)
+        if client.meta.endpoint_url.startswith("https"):
+            steps["encrypted connections only"] = client.put_bucket_policy, {"Policy": self._policy()}
+        for step, (call, options) in steps.items():
+            outcome = "done"
+            try:
+                with s3.explained("apply this setting"):
+                    call(Bucket=self.location.bucket, **options)
+            except ServerError as error:  # servers other than Amazon's may not support a setting
+                outcome = f"refused: {error}"
+            yield step, outcome
 
     def _create(self) -> str:
-        name = self.location.bucket
+        name, client = self.location.bucket, self._client
         with s3.explained(f"create the bucket {name}"):
-            if self._exists():
+            try:
+                client.head_bucket(Bucket=name)
                 return "exists"
-            region = self._client.meta.region_name
-            options = (
-                {} if region in _DEFAULT_REGIONS else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-            )
-            self._client.create_bucket(Bucket=name, **options)
+            except client.exceptions.ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status == HTTPStatus.FORBIDDEN:
+                    raise ServerError(
+                        f"S3 denies access to the bucket {name} with these keys; "
+                        "does the name belong to somebody else? choose another name, or keys with access"
+                    ) from None
+                if status != HTTPStatus.NOT_FOUND:
+                    raise
+            region = client.meta.region_name
+            place = {} if region in _DEFAULT_REGIONS else {"LocationConstraint": region}
+            client.create_bucket(Bucket=name, **({"CreateBucketConfiguration": place} if place else {}))
         return "created"
-
-    def _exists(self) -> bool:
-        try:
-            self._client.head_bucket(Bucket=self.location.bucket)
-        except self._client.exceptions.ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status == HTTPStatus.FORBIDDEN:
-                raise ServerError(
-                    f"S3 denies access to the bucket {self.location.bucket} with these keys; "
-                    "does the name belong to somebody else? choose another name, or keys with access"
-                ) from None
-            if status != HTTPStatus.NOT_FOUND:
-                raise
-            return False
-        return True
 
     def _policy(self) -> str:
         resource = f"arn:aws:s3:::{self.location.bucket}"
         statement: dict[str, Any] = {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
         statement |= {"Resource": [resource, f"{resource}/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _outcome(call: Callable[[], object]) -> str:
-    """Return "done" or "refused: ...": servers other than Amazon's may not support a setting, which is no failure."""
-    try:
-        with s3.explained("apply this setting"):
-            call()
-    except ServerError as error:
-        return f"refused: {error}"
-    return "done"

@@ -58,6 +58,6 @@ def test_a_folder_whose_list_of_files_is_damaged_is_named(
 ) -> None:
     bucket, digest = RemoteBucket(S3Location(NAME)), "aa11.dir"
     monkeypatch.setattr(bucket, "sizes", lambda prefix: {object_name(digest): len(listing)})
-    monkeypatch.setattr(bucket, "_chunks", lambda name: iter([listing]))
+    monkeypatch.setattr(bucket, "chunks", lambda name: iter([listing]))
     with pytest.raises(DataError, match="out/a has other bytes"):
         check_objects(bucket, [LockedOutput("out/a", digest, 3)], whole=False)
