@@ -6,22 +6,14 @@ The exit code is 0 if MLflow is down; the next call sends what it missed.
 import sys
 from itertools import product
 
-from pipelines import params
-from pipelines.params import Axes
+from pipelines.params import PATH, Axes, read_yaml
 from pipelines.stage import run
 from pipelines.tracking.publication import publish
-from smis.core.config import Config
-
-
-class Cells(Config):
-    """The section that lists the cells."""
-
-    axes: Axes
 
 
 def main() -> None:
     """Publish all cells."""
-    axes = params.read(Cells).axes
+    axes = Axes.check(read_yaml(PATH).get("axes"), source=PATH.name, at="axes")
     published: list[tuple[str, str]] = []
     for dataset, system in product(axes.dataset, axes.system):
         link = publish(dataset, system)

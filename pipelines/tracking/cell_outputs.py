@@ -6,8 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,29 @@ import yaml
 from pydantic import BaseModel
 
 from pipelines import params
-from smis.core.history import read_history
 
 LOCK = Path("dvc.lock")
-_STEP = re.compile(r"(\d+)$")
 
 
-@dataclass(frozen=True)
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-4 as a number, as DVC does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 class CellOutputs:
     """What the stages wrote for a data set and a system; paths are relative to the workspace."""
 
-    dataset: str
-    system: str
-
-    @classmethod
-    def parse(cls, name: str) -> "CellOutputs":
-        """Parse `dataset/system`."""
-        dataset, _, system = name.partition("/")
-        return cls(dataset, system)
-
-    @property
-    def name(self) -> str:
-        """Return `dataset/system`."""
-        return f"{self.dataset}/{self.system}"
-
-    @property
-    def folder(self) -> Path:
+    def __init__(self, dataset: str, system: str) -> None:
+        self.dataset, self.system, self.name = dataset, system, f"{dataset}/{system}"
+        self.folder = Path("runs", dataset, system)
         """The folder of train, sample and evaluate."""
-        return Path("runs", self.dataset, self.system)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The exported weights."""
-        return self.folder / "checkpoint.safetensors"
-
-    @property
-    def history(self) -> Path:
-        """The training history."""
-        return self.folder / "history.jsonl"
-
-    @property
-    def metrics(self) -> Path:
-        """The results of evaluate."""
-        return Path("metrics", self.dataset, f"{self.system}.json")
+        self.checkpoint = self.folder / "checkpoint.safetensors"
+        self.history = self.folder / "history.jsonl"
+        self.metrics = Path("metrics", dataset, f"{system}.json")
 
     @property
     def missing(self) -> Path | None:
@@ -69,10 +48,6 @@ class CellOutputs:
     def digest(self) -> str:
         """The SHA-256 of the checkpoint, by which MLflow's runs are found."""
         return sha256([self.checkpoint])
-
-    def curves(self) -> dict[int, dict[str, float]]:
-        """Read the training history as metrics by step."""
-        return {int(row["step"]): training_metrics(row) for row in read_history(self.history)}
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Read the results: value, interval and protocol by metric."""
@@ -89,8 +64,7 @@ class CellOutputs:
 
     def grids(self) -> dict[int, Path]:
         """Return the sample grids by step."""
-        matches = {_STEP.search(path.stem): path for path in sorted(self.folder.glob("grids/*.png"))}
-        return {int(match[1]): path for match, path in matches.items() if match}
+        return {int(path.stem.removeprefix("step-")): path for path in sorted(self.folder.glob("grids/step-*.png"))}
 
     def tables(self) -> list[Path]:
         """Return the tables and plots of evaluate."""
@@ -100,7 +74,7 @@ class CellOutputs:
         """Hash names, sizes and times of the files, and params.yaml: equal if nothing has changed."""
         paths = [self.checkpoint, self.history, self.metrics, *self.tables(), *self.grids().values()]
         states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-        return hashlib.sha256(f"{states} {_params()}".encode()).hexdigest()
+        return hashlib.sha256(f"{states} {_read(params.PATH)}".encode()).hexdigest()
 
     def parameters(self) -> dict[str, str]:
         """Read every parameter that the cell depends on, with defaults and presets."""
@@ -113,11 +87,11 @@ class CellOutputs:
 
     def changed_parameters(self) -> list[str]:
         """Return the parameters in which params.yaml differs from dvc.lock's record of the cell's stages."""
-        current, items = _params(), (self.dataset, f"{self.dataset}-{self.system}")
+        current, items = _read(params.PATH), (self.dataset, f"{self.dataset}-{self.system}")
         stages = [stage for name, stage in _locked_stages().items() if name.partition("@")[2] in items]
         recorded = [stage.get("params", {}).get(params.PATH.name, {}) for stage in stages]
         values = [item for each in recorded for item in each.items()]
-        return sorted({path for path, value in values if _normalized(value) != _normalized(_at(current, path))})
+        return sorted({path for path, value in values if value != _at(current, path)})
 
     def data_md5(self) -> str | None:
         """Return DVC's hash of the prepared data."""
@@ -185,42 +159,24 @@ def trial_tags() -> dict[str, str]:
 @cache
 def commit_tags() -> dict[str, str]:
     """Return the git commit, and whether files differ from it; empty outside a repository."""
-    head = _git("rev-parse", "HEAD")
-    if not head:
+    git = partial(subprocess.run, capture_output=True, text=True, timeout=10, check=True)
+    try:
+        head = git(["git", "rev-parse", "HEAD"]).stdout.strip()
+        dirty = "true" if git(["git", "status", "--porcelain", "--untracked-files=no"]).stdout else "false"
+    except (OSError, subprocess.SubprocessError):
         return {}
-    dirty = "true" if _git("status", "--porcelain", "--untracked-files=no") else "false"
     return {"mlflow.source.git.commit": head, "smis.commit": head, "smis.dirty": dirty}
 
 
-def _git(*words: str) -> str:
-    try:
-        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _params() -> dict[str, Any]:
-    return yaml.safe_load(params.PATH.read_text()) if params.PATH.exists() else {}
-
-
 def _locked_stages(workspace: Path = Path()) -> dict[str, Any]:
-    path = workspace / LOCK
-    return (yaml.safe_load(path.read_text()) or {}).get("stages", {}) if path.exists() else {}
+    return _read(workspace / LOCK).get("stages", {})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.load(path.read_text(), _Loader) or {} if path.exists() else {}
 
 
 def _at(sections: Any, path: str) -> Any:
     for key in path.split("."):
         sections = sections.get(key) if isinstance(sections, dict) else None
     return sections
-
-
-def _normalized(value: Any) -> Any:
-    """Convert what looks like a number to float: DVC's YAML reads 1e-4 as a number, PyYAML as a string."""
-    if isinstance(value, dict):
-        return {str(key): _normalized(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_normalized(inner) for inner in value]
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return value

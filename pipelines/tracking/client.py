@@ -1,17 +1,26 @@
-"""MLflow's address, pages and warnings, and its client with what cells and sweeps need of it; cheap to import."""
+"""MLflow as cells and sweeps use it: its address, client and runs, and what has reached a run. Cheap to import."""
 
 import fcntl
+import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import quote, urlencode
+from urllib.request import urlopen
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.tracking.cell_outputs import CellOutputs
+from smis.core.files import written
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
 DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
@@ -19,6 +28,8 @@ LOCAL_PAGE = "http://127.0.0.1:5000"
 """Where `make up` serves the pages of a local MLflow."""
 STATE = Path(".scratch/tracking")
 """What this machine notes about MLflow; it may be deleted."""
+SYSTEM_PREFIX = "system/"
+_TIMEOUT_S = 5
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -68,23 +79,29 @@ def warn_of_failure(error: BaseException, consequence: str) -> None:
     warn(f"MLflow does not answer at {tracking_uri()} ({reason}); {consequence}")
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """Return the exceptions that MLflow raises if it is down, refuses a request or lost its disk."""
-    from mlflow.exceptions import MlflowException
+@contextmanager
+def tolerated(consequence: str) -> Iterator[None]:
+    """Print one line if MLflow is down, refuses a request or lost its disk."""
+    try:
+        yield
+    except Exception as error:
+        from mlflow.exceptions import MlflowException
 
-    return MlflowException, OSError
+        if not isinstance(error, MlflowException | OSError):
+            raise
+        warn_of_failure(error, consequence)
 
 
 class TrackingClient:
-    """MlflowClient (as `api`) for tracking and registry, and calls composed of its; all may raise `failures()`."""
+    """MlflowClient (as `api`) and calls composed of its; their failures are those that `tolerated` catches."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self) -> None:
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
         import mlflow
 
-        self.uri = uri
-        self.api = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self.uri = tracking_uri()
+        self.api = mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment(self, name: str) -> str:
         """Return the id of an experiment, which is created or restored if needed."""
@@ -111,11 +128,10 @@ class TrackingClient:
             token, more = page.token, bool(page.token)
         return runs
 
-    def download(self, run: str, name: str, folder: Path) -> Path | None:
+    def download(self, run: str, name: str, folder: str) -> str | None:
         """Download an artifact of a run into a folder; None if the run does not have it."""
-        if name not in {entry.path for entry in self.api.list_artifacts(run)}:
-            return None
-        return Path(self.api.download_artifacts(run, name, str(folder)))
+        names = {entry.path for entry in self.api.list_artifacts(run)}
+        return self.api.download_artifacts(run, name, folder) if name in names else None
 
 
 @contextmanager
@@ -125,3 +141,137 @@ def _locked(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+class MetricPoint(NamedTuple):
+    """The values of some metrics at one step."""
+
+    step: int
+    time_ms: int
+    values: Mapping[str, float]
+
+    @classmethod
+    def now(cls, step: int, values: Mapping[str, float]) -> Self:
+        """Return the values as measured at this time."""
+        return cls(step, int(time.time() * 1000), values)
+
+
+class TrackedRun:
+    """A run in MLflow; after a failure, make a new one, which asks MLflow again what has reached it."""
+
+    def __init__(self, client: TrackingClient, run: "Run") -> None:
+        self.api, self.id = client.api, run.info.run_id
+        self._logged: dict[str, set[int]] = {}
+
+    def log(
+        self, points: Iterable[MetricPoint] = (), *, params: Mapping[str, str] = {}, tags: Mapping[str, str] = {}
+    ) -> None:
+        """Log metrics, parameters and tags."""
+        from mlflow.entities import Param, RunTag
+
+        given = [Param(*each) for each in params.items()], [RunTag(*each) for each in tags.items()]
+        self.api.log_batch(self.id, _metrics(points), *given)
+
+    def log_missing(self, points: Iterable[MetricPoint]) -> None:
+        """Log the metrics that the run does not have at the same step, or those of the system at the same time."""
+        missing = [each for each in _metrics(points) if _mark(each) not in self._marks(each.key)]
+        self.api.log_batch(self.id, missing)
+        for each in missing:
+            self._marks(each.key).add(_mark(each))
+
+    def log_image(self, step: int, name: str, path: Path) -> None:
+        """Log an image, unless the run has one of this step; MLflow's page shows them with a slider."""
+        from PIL import Image
+
+        if (name, str(step)) not in self._images:
+            with Image.open(path) as image:
+                self.api.log_image(self.id, image.convert("RGB"), key=name, step=step)
+            self._images.add((name, str(step)))
+
+    def log_data(self, cell: CellOutputs) -> None:
+        """Log the prepared data as the run's input, by DVC's hash."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if md5 := cell.data_md5():
+            source = json.dumps({"path": f"data/{cell.dataset}"})
+            data = Dataset(name=cell.dataset, digest=md5, source_type="dvc", source=source)
+            self.api.log_inputs(self.id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+
+    def _marks(self, key: str) -> set[int]:
+        if key not in self._logged:
+            self._logged[key] = {_mark(each) for each in self.api.get_metric_history(self.id, key)}
+        return self._logged[key]
+
+    @cached_property
+    def _images(self) -> set[tuple[str, str]]:
+        paths = [entry.path for entry in self.api.list_artifacts(self.id, "images")]
+        return set(re.findall(r"^images/(.+?)[+%]step[+%](\d+)[+%]", "\n".join(paths), re.MULTILINE))
+
+
+def _metrics(points: Iterable[MetricPoint]) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    return [Metric(key, value, time_ms, step) for step, time_ms, values in points for key, value in values.items()]
+
+
+def _mark(metric: "Metric") -> int:
+    return metric.timestamp if metric.key.startswith(SYSTEM_PREFIX) else metric.step
+
+
+class RunRecord(BaseModel):
+    """A run in MLflow as this machine remembers it: a training that may resume, what it missed, or what was published.
+
+    With the record of a publication, an unchanged cell is recognized without importing mlflow.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    uri: str
+    run: str | None
+    tags: dict[str, str] = {}
+    system_metrics: list[MetricPoint] = []
+    """With the tags, what a training could not send and its files do not hold."""
+    fingerprint: str = ""
+    """The state of the files that were published."""
+    link: str = ""
+    database: list[int] | None = None
+    """Size and time of the SQLite file: another state means that the run must be looked up again."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Read a record, if there is one."""
+        return cls.model_validate_json(path.read_text()) if path.exists() else None
+
+    def write(self, path: Path) -> None:
+        """Write the record."""
+        with written(path) as beside:
+            beside.write_text(self.model_dump_json(indent=1) + "\n")
+
+    def find_run(self, client: TrackingClient, experiment: str) -> "Run | None":
+        """Return the run; None if it was deleted, or is in another MLflow."""
+        known = self.run is not None and self.uri == client.uri
+        return next(iter(client.find_runs(experiment, run=self.run)), None) if known else None
+
+    def run_is_active(self) -> bool:
+        """Whether the run certainly still exists; False also if that takes mlflow to find out."""
+        if not self.uri.startswith("http"):
+            return self.database is not None and self.database == database_state(self.uri)
+        try:
+            address = f"{self.uri.rstrip('/')}/api/2.0/mlflow/runs/get?run_id={self.run}"
+            with urlopen(address, timeout=_TIMEOUT_S) as response:
+                return json.load(response)["run"]["info"]["lifecycle_stage"] == "active"
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+def database_state(uri: str) -> list[int] | None:
+    """Return size and modification time of a SQLite database; None for other addresses."""
+    path = database_file(uri)
+    if path is None or not path.exists():
+        return None
+    return [path.stat().st_size, path.stat().st_mtime_ns]
+
+
+def unsent_record(cell: CellOutputs) -> Path:
+    """Return the path of the record of the training that wrote the cell's checkpoint."""
+    return STATE / "unsent" / f"{cell.digest}.json"

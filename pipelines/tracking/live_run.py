@@ -8,9 +8,19 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from pipelines.tracking.cell_outputs import CellOutputs, flatten, sha256, training_metrics
-from pipelines.tracking.client import TrackingClient, disabled, tracking_uri, warn_of_failure
-from pipelines.tracking.tracked_run import SYSTEM_PREFIX, MetricPoint, RunRecord, TrackedRun, unsent_record
+from pipelines.tracking.cell_outputs import CellOutputs, flatten, training_metrics
+from pipelines.tracking.client import (
+    SYSTEM_PREFIX,
+    MetricPoint,
+    RunRecord,
+    TrackedRun,
+    TrackingClient,
+    disabled,
+    tracking_uri,
+    unsent_record,
+    warn_of_failure,
+)
+from smis.training.loggers import NullLogger
 
 SEND_INTERVAL_S = 5.0
 RETRY_INTERVAL_S = 30.0
@@ -32,22 +42,13 @@ def start_run(
     """
     if disabled():
         return DisabledRun()
-    return LiveRun(CellOutputs.parse(cell), params, state=state, device=device, after=after)
+    return LiveRun(CellOutputs(*cell.split("/")), params, state=state, device=device, after=after)
 
 
-class DisabledRun:
-    """Logs nothing, for `SMIS_TRACKING=off`."""
+class DisabledRun(NullLogger):
+    """Logs nothing, for `SMIS_TRACKING=off` and every process but the first."""
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Do nothing."""
-
-    def log_image(self, step: int, name: str, path: Path) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def finish(self, checkpoint: Path) -> None:
+    def finish(self) -> None:
         """Do nothing."""
 
 
@@ -65,11 +66,11 @@ class LiveRun:
         self._record = state / "mlflow.json"
         self._points: deque[MetricPoint] = deque(maxlen=_MAX_POINTS)
         self._images: deque[tuple[int, str, Path]] = deque(maxlen=_BATCH)
-        self._checkpoint: Path | None = None
-        self._warned = self._complete = False
+        self._warned = self._finished = self._complete = False
         self._run: TrackedRun | None = None
         self._closing = threading.Event()
-        self._thread = self._start_thread()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Queue the metrics of a step."""
@@ -81,26 +82,19 @@ class LiveRun:
         self._images.append((step, name, path))
 
     def close(self) -> None:
-        """Send the queue, for at most 30 seconds; the status of a run without a checkpoint becomes KILLED."""
+        """Send the queue, for at most 30 seconds; the status of a run that is not finished becomes KILLED."""
         self._closing.set()
         self._thread.join(CLOSE_TIMEOUT_S)
 
-    def finish(self, checkpoint: Path) -> None:
+    def finish(self) -> None:
         """Tag the run with the exported checkpoint, by which `publish` finds it, and close."""
-        self._checkpoint = checkpoint
-        if self._closing.is_set():
-            self._thread = self._start_thread()
+        self._finished = True
         self.close()
         if not self._complete:
-            unsent = [point for point in self._points if any(key.startswith(SYSTEM_PREFIX) for key in point.values)]
+            unsent = [point for point in [*self._points] if any(key.startswith(SYSTEM_PREFIX) for key in point.values)]
             record = RunRecord.read(self._record) or RunRecord(uri=tracking_uri(), run=None)
             record = record.model_copy(update={"tags": self._tags(), "system_metrics": unsent})
-            record.write(unsent_record(sha256([checkpoint])))
-
-    def _start_thread(self) -> threading.Thread:
-        thread = threading.Thread(target=self._work, name="tracking", daemon=True)
-        thread.start()
-        return thread
+            record.write(unsent_record(self._cell))
 
     def _work(self) -> None:
         system_metrics, retry_at = _system_metrics(), 0.0
@@ -113,15 +107,14 @@ class LiveRun:
                     self._send(closing)
                 except Exception as error:  # no failure of tracking may end a training
                     self._run, retry_at = None, time.monotonic() + RETRY_INTERVAL_S
-                    self._warn_once(error)
+                    if not self._warned:
+                        warn_of_failure(
+                            error, "the training goes on, and what MLflow misses will be sent by the next `make repro`"
+                        )
+                    self._warned = True
             if closing:
                 return
             self._closing.wait(SEND_INTERVAL_S)
-
-    def _warn_once(self, error: Exception) -> None:
-        if not self._warned:
-            self._warned = True
-            warn_of_failure(error, "the training goes on, and what MLflow misses will be sent by the next `make repro`")
 
     def _send(self, closing: bool) -> None:
         self._run = self._run or self._open()
@@ -133,14 +126,13 @@ class LiveRun:
             self._run.log_image(*self._images[0])
             self._images.popleft()
         if closing:
-            digest = self._checkpoint and sha256([self._checkpoint])
-            self._run.log(tags={"smis.checkpoint": digest} if digest else {})
-            self._run.api.set_terminated(self._run.id, status="FINISHED" if digest else "KILLED")
-            self._complete = digest is not None
+            self._run.log(tags=self._cell.checkpoint_tags() if self._finished else {})
+            self._run.api.set_terminated(self._run.id, status="FINISHED" if self._finished else "KILLED")
+            self._complete = self._finished
 
     def _open(self) -> TrackedRun:
         """Return the run of an earlier, killed process of this training, or a new one."""
-        client = TrackingClient(tracking_uri())
+        client = TrackingClient()
         experiment = client.experiment(f"smis/{self._cell.dataset}")
         record = RunRecord.read(self._record)
         if known := record and record.find_run(client, experiment):

@@ -5,20 +5,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.tracking.cell_outputs import CellOutputs, sha256, trial_tags
+from pipelines.tracking.cell_outputs import CellOutputs, sha256, training_metrics, trial_tags
 from pipelines.tracking.client import (
     STATE,
+    MetricPoint,
+    RunRecord,
+    TrackedRun,
     TrackingClient,
+    database_state,
     disabled,
-    failures,
     page,
+    tolerated,
     tracking_uri,
+    unsent_record,
     warn,
-    warn_of_failure,
 )
-from pipelines.tracking.tracked_run import MetricPoint, RunRecord, TrackedRun, database_state, unsent_record
 from smis.core.contact_sheet import Group, color_labels, grid, tile
 from smis.core.errors import ShardError
+from smis.core.history import read_history
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -46,10 +50,8 @@ def publish(dataset: str, system: str) -> str | None:
     elif changed := ", ".join(cell.changed_parameters()):
         warn(f"{cell.name} was made with other parameters ({changed}); run `make repro` to update it")
     else:
-        try:
+        with tolerated(f"{cell.name} will be sent by the next `make repro`"):
             return _publish(cell)
-        except failures() as error:
-            warn_of_failure(error, f"{cell.name} will be sent by the next `make repro`")
     return None
 
 
@@ -61,7 +63,7 @@ def _publish(cell: CellOutputs) -> str:
         record = None
     if record is not None and record.run_is_active():
         return record.link
-    client = TrackingClient(tracking_uri())
+    client = TrackingClient()
     experiment = client.experiment(f"smis/{cell.dataset}")
     if record is None or record.find_run(client, experiment) is None:
         run = _send(cell, client, experiment)
@@ -73,7 +75,7 @@ def _publish(cell: CellOutputs) -> str:
 
 def _send(cell: CellOutputs, client: TrackingClient, experiment: str) -> str:
     """Send what MLflow is missing, and return the run's id."""
-    parameters, unsent = cell.parameters(), unsent_record(cell.digest)
+    parameters, unsent = cell.parameters(), unsent_record(cell)
     record = RunRecord.read(unsent)
     found = _find_or_create_run(cell, client, experiment, record=record, parameters=parameters)
     run, known = TrackedRun(client, found), found.data
@@ -86,7 +88,8 @@ def _send(cell: CellOutputs, client: TrackingClient, experiment: str) -> str:
     measured = {key: value for key, value in cell.values().items() if known.metrics.get(key) != value}
     params = {key: value for key, value in parameters.items() if key not in known.params}
     run.log([MetricPoint.now(0, measured)], params=params)
-    run.log_missing(MetricPoint.now(step, values) for step, values in cell.curves().items())
+    history = read_history(cell.history)
+    run.log_missing(MetricPoint.now(int(row["step"]), training_metrics(row)) for row in history)
     for step, path in cell.grids().items():
         run.log_image(step, "grid", path)
     _send_files(cell, run, sent=known.tags.get("smis.tables"))

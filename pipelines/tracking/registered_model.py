@@ -27,15 +27,7 @@ _DESCRIPTION = """The best trial of sweep {sweep}; the alias `best` moves when a
 `maps`: uint16, (maps, height, width, channels), class ids, and optionally instance ids in a second channel.
 `images`: uint8, (maps x samples, height, width, 3).
 """
-_COPIED_TAGS = (
-    "smis.dataset",
-    "smis.system",
-    "smis.sweep",
-    "smis.trial",
-    "smis.checkpoint",
-    "smis.commit",
-    "smis.dirty",
-)
+_COPIED_TAGS = [f"smis.{tag}" for tag in ("dataset", "system", "sweep", "trial", "checkpoint", "commit", "dirty")]
 
 
 def register(
@@ -58,7 +50,7 @@ def register(
     versions = api.search_model_versions(f"name = '{name}'")
     version = next((each for each in versions if each.tags.get("smis.checkpoint") == digest), None)
     if version is None:
-        checkpoint = CellOutputs.parse(run.data.tags["smis.cell"]).checkpoint
+        checkpoint = CellOutputs(*run.data.tags["smis.cell"].split("/")).checkpoint
         paths = {workspace: workspace / checkpoint for workspace in workspaces}
         workspace = next((each for each, path in paths.items() if path.exists() and sha256([path]) == digest), None)
         if workspace is None:
@@ -75,7 +67,7 @@ def _create_version(api: "MlflowClient", run: "Run", workspace: Path, *, name: s
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    cell, run_id = CellOutputs.parse(run.data.tags["smis.cell"]), run.info.run_id
+    cell, run_id = CellOutputs(*run.data.tags["smis.cell"].split("/")), run.info.run_id
     # DVC's hashes of data and weights, by which they are found in every cache and remote.
     outputs = {"smis.dvc.data": Path("data", cell.dataset), "smis.dvc.checkpoint": cell.checkpoint}
     hashes = {tag: output_md5(output, workspace=workspace) for tag, output in outputs.items()}

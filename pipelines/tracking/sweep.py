@@ -19,18 +19,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from pipelines.stage import run
-from pipelines.tracking.client import (
-    TrackingClient,
-    disabled,
-    failures,
-    page,
-    tracking_uri,
-    warn,
-    warn_of_failure,
-)
+from pipelines.tracking.client import MetricPoint, TrackedRun, TrackingClient, disabled, page, tolerated, warn
 from pipelines.tracking.publication import SAMPLE_ROW
 from pipelines.tracking.registered_model import register
-from pipelines.tracking.tracked_run import MetricPoint, TrackedRun
 from smis.core.contact_sheet import Group, paint
 from smis.core.errors import ParamsError
 
@@ -56,12 +47,9 @@ def main(name: str) -> None:
     summary: dict[str, Any] = json.loads(path.read_text())
     if disabled() or not summary["trials"]:
         return
-    try:
-        links = _SweepPublication(TrackingClient(tracking_uri()), name, summary).publish()
-    except failures() as error:
-        warn_of_failure(error, f"the summary remains in {SWEEPS / name}")
-        return
-    print("\n".join(f"{title}  {address}" for title, address in links.items()))
+    with tolerated(f"the summary remains in {SWEEPS / name}"):
+        links = _SweepPublication(TrackingClient(), name, summary).publish()
+        print("\n".join(f"{title}  {address}" for title, address in links.items()))
 
 
 class _SweepPublication:
@@ -81,6 +69,11 @@ class _SweepPublication:
         self._varied = [name for name in names if len({str(trial["setting"].get(name)) for trial in self._trials}) > 1]
         tags = {"smis.sweep": name}
         self._runs = [found for each in self._experiments.values() for found in client.find_runs(each, tags=tags)]
+        self._finished = {
+            (each.data.tags.get("smis.trial"), each.data.params.get("seed")): each
+            for each in reversed(self._runs)
+            if "smis.checkpoint" in each.data.tags
+        }
 
     def publish(self) -> dict[str, str]:
         """Send everything, and return the links by title."""
@@ -139,7 +132,7 @@ class _SweepPublication:
             rows: dict[str, Image.Image] = {}
             for trial in self._ranked[:_MAX_COMPARED]:
                 trial_run = self._run_of(trial)
-                path = trial_run and self._client.download(trial_run.info.run_id, SAMPLE_ROW, Path(temporary))
+                path = trial_run and self._client.download(trial_run.info.run_id, SAMPLE_ROW, temporary)
                 if path:
                     with Image.open(path) as row:
                         rows[self._title(trial)] = row.copy()
@@ -169,12 +162,7 @@ class _SweepPublication:
 
     def _run_of(self, trial: Trial) -> "Run | None":
         """Return the finished run of a trial's first seed."""
-        key = str(trial["number"]), str(trial["seeds"][0])
-        for each in self._runs:
-            own = each.data.tags.get("smis.trial"), each.data.params.get("seed")
-            if own == key and "smis.checkpoint" in each.data.tags:
-                return each
-        return None
+        return self._finished.get((str(trial["number"]), str(trial["seeds"][0])))
 
     def _title(self, trial: Trial) -> str:
         parts = [_setting(name, trial["setting"][name]) for name in self._varied if name in trial["setting"]]

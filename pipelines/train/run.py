@@ -93,7 +93,7 @@ class TrainingRun:
             if self.distributed.is_main:
                 self._load_best(trainer, checkpoints)
                 self._export(trainer)
-                live_run.finish(self.out / "checkpoint.safetensors")
+                live_run.finish()
                 shutil.rmtree(self.scratch)
         except BaseException:
             live_run.close()

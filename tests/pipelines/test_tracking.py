@@ -129,8 +129,7 @@ def test_a_live_training_and_its_publication_are_one_run(database: str, workspac
     live = tracking.start_run("paperdoll/groupdnet", {"seed": 0, "train": {"steps": 30}}, state=workspace / "state")
     live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
     live.log_image(10, "grid", CellOutputs("paperdoll", "groupdnet").grids()[10])
-    live.close()
-    live.finish(Path("runs/paperdoll/groupdnet/checkpoint.safetensors"))
+    live.finish()
     tracking.publish("paperdoll", "groupdnet")
     (run,) = the_runs(database)
     assert "smis.restored" not in run.data.tags
@@ -170,8 +169,7 @@ def test_tracking_can_be_turned_off(workspace: Path, monkeypatch: pytest.MonkeyP
     write_cell()
     live = tracking.start_run("paperdoll/groupdnet", {}, state=workspace / "state")
     live.log(1, {"GAN": 1.0})
-    live.close()
-    live.finish(Path("nowhere"))
+    live.finish()
     assert tracking.publish("paperdoll", "groupdnet") is None
     assert not Path("mlflow.db").exists()
 

@@ -33,7 +33,7 @@ def test_what_a_training_says_while_the_server_is_down_arrives_later(
     live = tracking.start_run(cell.name, {"seed": 0}, state=workspace / "state", device="cpu")
     for step in STEPS:
         live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
-    live.finish(cell.checkpoint)
+    live.finish()
     assert tracking.publish("down", "groupdnet") is None
     said = capsys.readouterr().err
     assert said.count("the training goes on") == 1
@@ -61,8 +61,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing_and_one_run_has_it
     wait_for(lambda: "train/GAN" in runs_of(door, "wavers")[0].data.metrics, seconds=30, what="the first step")
     door.shut()
     live.log(20, {"GAN": 0.05, "D_Fake": 0.5})
-    live.close()
-    live.finish(cell.checkpoint)
+    live.finish()
     door.open()
     tracking.publish("wavers", "groupdnet")
     (run,) = runs_of(door, "wavers")
@@ -109,7 +108,7 @@ def test_a_training_that_is_killed_and_repeated_is_one_run(door: Door, workspace
     live = tracking.start_run("killed/groupdnet", {"seed": 0}, state=workspace / "state")
     for step in STEPS:
         live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
-    live.finish(CellOutputs("killed", "groupdnet").checkpoint)
+    live.finish()
     tracking.publish("killed", "groupdnet")
     (run,) = runs_of(door, "killed")
     assert curve(door.uri, run.info.run_id, "train/GAN") == list(STEPS)
