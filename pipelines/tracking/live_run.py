@@ -48,6 +48,9 @@ def start_run(
 class DisabledRun(NullLogger):
     """Logs nothing, for `SMIS_TRACKING=off` and every process but the first."""
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def finish(self) -> None:
         """Do nothing."""
 

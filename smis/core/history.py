@@ -59,6 +59,3 @@ class HistoryLogger:
 
     def log_image(self, step: int, name: str, path: Path) -> None:
         """Do nothing: the image file is the record."""
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""

@@ -28,10 +28,6 @@ class MetricLogger(Protocol):
         """Log an image file."""
         ...
 
-    def close(self) -> None:
-        """Send what is pending."""
-        ...
-
 
 class NullLogger:
     """Logs nothing: the logger of every process but the main one."""
@@ -40,9 +36,6 @@ class NullLogger:
         """Do nothing."""
 
     def log_image(self, step: int, name: str, path: Path) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
         """Do nothing."""
 
 
@@ -69,11 +62,6 @@ class CompositeLogger:
         """Log to each logger."""
         for logger in self._loggers:
             logger.log_image(step, name, path)
-
-    def close(self) -> None:
-        """Close each logger."""
-        for logger in self._loggers:
-            logger.close()
 
 
 @dataclass(frozen=True)
@@ -138,6 +126,3 @@ class RunStatusLogger:
 
     def log_image(self, step: int, name: str, path: Path) -> None:
         """Do nothing."""
-
-    def close(self) -> None:
-        """Leave the last status."""

@@ -10,6 +10,5 @@ def test_a_composite_logger_passes_everything_on_and_a_null_logger_keeps_nothing
     assert isinstance(logger, MetricLogger)
     logger.log(1, {"GAN": 0.5})
     logger.log_image(1, "grid", tmp_path)
-    logger.close()
     rows = [{"step": 1, "GAN": 0.5}]
     assert read_history(tmp_path / "one.jsonl") == read_history(tmp_path / "other.jsonl") == rows
