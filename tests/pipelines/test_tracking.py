@@ -13,7 +13,7 @@ from pipelines import tracking
 from pipelines.tracking.cell_outputs import CellOutputs, flatten
 from pipelines.tracking.client import LOCAL_PAGE, STATE
 
-from .conftest import PARAMETERS, STEPS, write_cell, write_metrics
+from .conftest import PARAMETERS, STEPS, wait_for, write_cell, write_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -151,6 +151,32 @@ def test_a_killed_training_goes_on_in_the_same_run(database: str, workspace: Pat
     second.close()
     (run,) = the_runs(database)
     assert curve(database, run.info.run_id, "train/GAN") == [10, 20, 30]
+
+
+def test_what_was_sent_arrives_once_though_the_answer_was_lost(
+    database: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    log_batch, lost = MlflowClient.log_batch, []
+
+    def lose_one_answer(client: Any, run: str, metrics: Any = (), *others: Any) -> None:
+        log_batch(client, run, metrics, *others)
+        if "train/GAN" in {metric.key for metric in metrics} and not lost:
+            lost.append(run)
+            raise MlflowException("the connection was reset")
+
+    monkeypatch.setattr(MlflowClient, "log_batch", lose_one_answer)
+    live = tracking.start_run("paperdoll/groupdnet", {"seed": 0}, state=workspace / "state")
+    live.log(10, {"GAN": 0.1})
+    wait_for(lambda: bool(lost), seconds=30, what="the lost answer")
+    live.log(20, {"GAN": 0.2})
+    live.close()
+    (run,) = the_runs(database)
+    assert curve(database, run.info.run_id, "train/GAN") == [10, 20]
+    history = MlflowClient(database).get_metric_history(run.info.run_id, "system/cpu_utilization_percentage")
+    assert len({metric.timestamp for metric in history}) == len(history) > 0
 
 
 def test_the_command_prints_a_link_for_each_cell_of_the_axes(database: str, capsys: pytest.CaptureFixture[str]) -> None:
