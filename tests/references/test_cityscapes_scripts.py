@@ -11,7 +11,7 @@ from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as scrip
 from cityscapesscripts.helpers.labels import labels, name2label, trainId2label
 from PIL import Image
 
-from smis.datasets.cityscapes import config as cityscapes
+from smis.datasets import cityscapes
 from smis.metrics import segformer
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.segmentation import Segmentation
