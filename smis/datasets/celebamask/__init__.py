@@ -2,32 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy import ndarray
 
 from smis.core.errors import DataError, LabelError, ParamsError
-from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, FileReader, Side
+from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, FileReader, Side, read_classes
 from smis.datasets.io.pairing import FileLayout, SampleFiles, SampleFilesTable, compiled_at_end
 from smis.datasets.io.problems import Problem
 from smis.datasets.io.raw_files import MultiRoot, RawFiles, is_junk, open_files
 from smis.datasets.io.raw_images import read_map
 from smis.datasets.io.raw_maps import Instances
-from smis.datasets.io.release import ReleaseConfig, names_of
+from smis.datasets.io.release import ReleaseConfig
 
-NAMES = names_of("""
-background, skin, nose, eye_g, l_eye, r_eye, l_brow, r_brow, l_ear, r_ear, mouth, u_lip, l_lip, hair, hat, ear_r,
-neck_l, neck, cloth
-""")
-
-# fmt: off
-PALETTE = (
-    (0, 0, 0), (204, 0, 0), (76, 153, 0), (204, 204, 0), (51, 51, 255), (204, 0, 204), (0, 255, 255), (255, 204, 204),
-    (102, 51, 0), (255, 0, 0), (102, 204, 0), (255, 255, 0), (0, 0, 153), (0, 0, 204), (255, 51, 153), (0, 204, 204),
-    (0, 51, 0), (255, 153, 51), (0, 204, 0),
-)
-# fmt: on
+NAMES, PALETTE = read_classes(Path(__file__).with_name("classes.txt"))
 
 
 LIST = "CelebA-HQ-to-CelebA-mapping.txt"
@@ -94,14 +84,9 @@ def merged(files: RawFiles, names: Sequence[str]) -> ndarray:
     for name, mask in zip(names, masks, strict=True):
         if mask.shape != labels.shape:
             raise LabelError(f"{files.title(name)} is of another size than {files.title(names[0])}; copy both again")
-        labels[mask] = _number(name)
+        part = name.rpartition("/")[2].partition("_")[2].removesuffix(".png")
+        labels[mask] = 1 + PARTS.index(part)
     return labels
-
-
-def _number(name: str) -> int:
-    match = _PART.fullmatch(name)
-    assert match, "only parts are listed"
-    return 1 + PARTS.index(match["part"])
 
 
 def whole_release(files: MultiRoot, *, division: str) -> tuple[Mapping[str, SampleFilesTable], Sequence[Problem]]:

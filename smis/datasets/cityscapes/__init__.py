@@ -1,25 +1,13 @@
 """Cityscapes: streets seen from a car; 34 label ids (license plates, officially -1, come last), and file names."""
 
-from smis.datasets.io.file_reader import TEST, TRAIN, ClassTable, Side
+from pathlib import Path
+
+from smis.datasets.io.file_reader import TEST, TRAIN, ClassTable, Side, read_classes
 from smis.datasets.io.pairing import FileLayout
 from smis.datasets.io.raw_maps import Instances
-from smis.datasets.io.release import ReleaseConfig, names_of
+from smis.datasets.io.release import ReleaseConfig
 
-NAMES = names_of("""
-unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, rail
-track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic light, traffic sign, vegetation,
-terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, motorcycle, bicycle, license plate
-""")
-
-# fmt: off
-PALETTE = (
-    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128), (244, 35, 232),
-    (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153), (180, 165, 180),
-    (150, 100, 100), (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35),
-    (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 0, 90),
-    (0, 0, 110), (0, 80, 100), (0, 0, 230), (119, 11, 32), (0, 0, 142),
-)
-# fmt: on
+NAMES, PALETTE = read_classes(Path(__file__).with_name("classes.txt"))
 IGNORED = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 34)
 """What the official evaluation leaves out: 19 classes count."""
 

@@ -1,6 +1,5 @@
 """Anyone's photographs: images/, labels/ and, where there are any, instances/, paired by name; whole, or in tiles."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,13 +8,12 @@ from pydantic import Field, field_validator, model_validator
 from smis.core.errors import ParamsError
 from smis.core.images import Color, voc_color
 from smis.datasets.folder.folder_splits import WHOLE, pairs, split_up, unpaired
-from smis.datasets.io.file_reader import ClassTable, FileReader, FilesConfig, Side
+from smis.datasets.io.file_reader import ClassTable, FileReader, FilesConfig, Side, parse_classes
 from smis.datasets.io.raw_files import MultiRoot, open_files
 from smis.datasets.io.raw_maps import Instances, MapReader
 
 UNLABELED = "unlabeled"
 _UNLABELED_COLOR = (64, 64, 64)
-_LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<color>\d+\s+\d+\s+\d+))?")
 _MOST = 255
 FILE = "classes.txt"
 
@@ -30,13 +28,11 @@ def classes_file(files: MultiRoot) -> tuple[list[str], list[Color] | None]:
     if not places:
         raise ParamsError(f"datasets.folder.classes: give a list, or put {FILE} beside images/, a name in each line")
     lines = _lines(files, places[0])
-    found = [match for line in lines if (match := _LINE.fullmatch(line)) and match["name"]]
-    colors = [tuple(int(part) for part in match["color"].split()) for match in found if match["color"]]
-    deep = [color for color in colors if max(color) > 255]
-    if len(found) != len(lines) or not 1 <= len(lines) <= _MOST or len(colors) not in (0, len(lines)) or deep:
+    names, colors = parse_classes(lines)
+    if len(names) != len(lines) or not 1 <= len(lines) <= _MOST or len(colors) not in (0, len(lines)):
         remedy = f"1 to {_MOST} lines of `name` or, all of them, `name red green blue` (0 to 255)"
         raise ParamsError(f"{files.title(places[0])} does not fit: write {remedy}")
-    return [match["name"] for match in found], [(r, g, b) for r, g, b in colors] or None
+    return names, colors or None
 
 
 def _lines(files: MultiRoot, place: str) -> list[str]:
@@ -48,9 +44,8 @@ def _lines(files: MultiRoot, place: str) -> list[str]:
         raise ParamsError(f"{title} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ParamsError(
-            f"cannot read {title} ({reason}); make it readable, or give datasets.folder.classes"
-        ) from None
+        remedy = "make it readable, or give datasets.folder.classes"
+        raise ParamsError(f"cannot read {title} ({reason}); {remedy}") from None
     if "" in lines:
         blank = f"line {lines.index('') + 1} of {title} is blank, but lines are counted as class ids, from 0"
         raise ParamsError(f"{blank}; name the class there, or take the line out")

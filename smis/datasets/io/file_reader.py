@@ -1,7 +1,9 @@
 """Image files and their maps -> samples of one size: what settings of such data sets share, and their reader."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from smis.core.config import Config
+from smis.core.images import Color
 from smis.core.sample import Sample
 from smis.datasets.io.pairing import SampleFiles, SampleFilesTable
 from smis.datasets.io.problems import Problem
@@ -59,17 +62,34 @@ class ClassTable:
     """Ids that no metric counts."""
 
 
+_LINE = re.compile(r"(?P<name>.*?)(?:\s+(?P<color>\d+\s+\d+\s+\d+))?")
+
+
+def parse_classes(lines: Sequence[str]) -> tuple[list[str], list[Color]]:
+    """Read `name` or `name red green blue` (0 to 255) in each line, whose number is the id; others are left out.
+
+    Example:
+        >>> parse_classes(["sky 70 130 180", "traffic light 250 170 30"])
+        (['sky', 'traffic light'], [(70, 130, 180), (250, 170, 30)])
+    """
+    found = [match for line in lines if (match := _LINE.fullmatch(line)) and match["name"]]
+    rows = [(match["name"], [int(part) for part in (match["color"] or "").split()]) for match in found]
+    rows = [(name, color) for name, color in rows if max(color, default=0) <= 255]
+    return [name for name, _ in rows], [(color[0], color[1], color[2]) for _, color in rows if color]
+
+
+def read_classes(path: Path) -> tuple[tuple[str, ...], tuple[Color, ...]]:
+    """Read the names and colors of a data set's classes beside its code."""
+    names, colors = parse_classes(path.read_text().splitlines())
+    return tuple(names), tuple(colors)
+
+
 class FileReader:
     """Reads samples one by one, by split and number; it travels to other processes as it is.
 
     Args:
-        config: Has the sizes.
-        classes: What ids mean.
-        maps: Reads label and instance maps.
         samples: The files of each split's samples.
         stamp: Changes when any of the files may have changed.
-        problems: Images that no split has.
-        warnings: To print before a long run.
         upright: Whether images are turned as their EXIF says.
     """
 

@@ -95,10 +95,10 @@ def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) 
         if not is_junk(name):
             for rows, of_layout in zip(matched, patterns, strict=True):
                 rows += _row(name, of_layout)
-    rows = max(matched, key=_images)
-    if not _images(rows):
+    images = [sum(row.split(b"\0", 3)[2] == b"image" for row in rows) for rows in matched]
+    if not any(images):
         raise ParamsError(_nothing(files, layouts))
-    found = PairedFiles({}, [])
+    found, rows = PairedFiles({}, []), matched[images.index(max(images))]
     rows.sort()
     for split, of_split in groupby(map(_fields, rows), key=itemgetter(0)):
         entries = SampleFilesTable(_fitting(of_split, files, kinds, found.problems))
@@ -117,10 +117,6 @@ def _row(name: str, patterns: Mapping[str, re.Pattern[str]]) -> list[bytes]:
 
 def _fields(row: bytes) -> list[str]:
     return row.decode(errors="surrogateescape").split(SEPARATOR)
-
-
-def _images(rows: Iterable[bytes]) -> int:
-    return sum(_fields(row)[2] == "image" for row in rows)
 
 
 OfKind = Mapping[str, Sequence[str]]

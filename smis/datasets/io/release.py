@@ -21,16 +21,6 @@ _SPLITS = {"train": TRAIN, "training": TRAIN, "val": TEST, "validation": TEST, "
 """Our splits by the names in releases: where the labels for tests are not published, papers measure on `val`."""
 
 
-def names_of(text: str) -> tuple[str, ...]:
-    """Split a list of classes at its commas.
-
-    Example:
-        >>> names_of("sky, traffic light")
-        ('sky', 'traffic light')
-    """
-    return tuple(" ".join(name.split()) for name in text.split(","))
-
-
 class ReleaseConfig(FilesConfig):
     """Resize images with Pillow's bicubic filter and maps with its nearest, as the released code does."""
 

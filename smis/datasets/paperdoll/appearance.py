@@ -141,9 +141,8 @@ def _cloth(numbers: Iterator[float], kinds: Mapping[str, float] = _CLOTH) -> Loo
     lightness = darkest + (0.92 - darkest) * lightness
     base = oklch(lightness, 0.012 if chroma < 0.12 else 0.05 + 0.15 * chroma, hue)
     step = 0.16 + 0.08 * next(numbers)
-    second = oklch(
-        lightness - step if lightness > 0.6 else lightness + step, 0.04 + 0.12 * chroma, hue + 0.1 * next(numbers)
-    )
+    away = lightness - step if lightness > 0.6 else lightness + step
+    second = oklch(away, 0.04 + 0.12 * chroma, hue + 0.1 * next(numbers))
     accent = next(numbers)
     trim = oklch(0.95, 0.015, hue) if accent < 0.4 else oklch(0.3, 0.03, hue) if accent < 0.65 else second
     return Look(base, second, trim, _pattern(numbers, kinds), 0.35 + 0.2 * next(numbers), 0.12, tuple(numbers))

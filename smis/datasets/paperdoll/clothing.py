@@ -80,12 +80,10 @@ def paint_top(paint: Paint, body: Body, *, top: Top) -> None:
 def _paint_front(paint: Paint, body: Body, top: Top) -> None:
     """A coat's two halves: the shirt between them, its seam, its lapels."""
     middle, low = body.axis(WAIST), body.axis(top.hem)
-    paint(
-        TOP, [-0.036 + 0.298j, 0.036 + 0.298j, complex(middle + 0.006, 0.44), complex(middle - 0.006, 0.44)], trim=True
-    )
-    paint(
-        TOP, [complex(middle - 0.003, 0.44), complex(middle + 0.003, 0.44), complex(low, top.hem)], trim=True, flat=True
-    )
+    shirt = [-0.036 + 0.298j, 0.036 + 0.298j, complex(middle + 0.006, 0.44), complex(middle - 0.006, 0.44)]
+    seam = [complex(middle - 0.003, 0.44), complex(middle + 0.003, 0.44), complex(low, top.hem)]
+    paint(TOP, shirt, trim=True)
+    paint(TOP, seam, trim=True, flat=True)
     for side in (-1, 1):
         lapel = [side * 0.036 + 0.285j, side * 0.066 + 0.358j, complex(middle + side * 0.004, 0.445)]
         paint(TOP, lapel)
@@ -105,9 +103,8 @@ def _paint_neckline(paint: Paint, top: Top) -> None:
     if top.neckline == "deep":
         paint(FACE, [-width + 0.281j, width + 0.281j, complex(0, depth)])
     else:
-        paint(
-            FACE, smooth([-width + 0.279j, width + 0.279j, complex(width * 0.6, depth), complex(-width * 0.6, depth)])
-        )
+        below = [complex(width * 0.6, depth), complex(-width * 0.6, depth)]
+        paint(FACE, smooth([-width + 0.279j, width + 0.279j, *below]))
 
 
 def paint_arm(paint: Paint, arm: Limb, *, top: Top) -> None:
@@ -118,12 +115,8 @@ def paint_arm(paint: Paint, arm: Limb, *, top: Top) -> None:
         wide = 0.012 if top.sleeve_fit > 1.5 and top.kind != "coat" else 0.0
         paint(TOP, arm.cut(0.0, top.sleeve, wider=top.sleeve_fit, flare=wide))
         if top.trimmed and top.sleeve > 1:
-            paint(
-                TOP,
-                arm.cut(top.sleeve - 0.14, top.sleeve, wider=top.sleeve_fit * 1.06, flare=wide),
-                trim=True,
-                flat=True,
-            )
+            cuff = arm.cut(top.sleeve - 0.14, top.sleeve, wider=top.sleeve_fit * 1.06, flare=wide)
+            paint(TOP, cuff, trim=True, flat=True)
 
 
 @dataclass(frozen=True)
@@ -149,14 +142,10 @@ def paint_bottom(paint: Paint, body: Body, *, bottom: Bottom) -> None:
     waist = (body.waist * 1.05, WAIST + 0.01)
     if bottom.kind == "skirt":
         hem = HIPS + 0.02 + bottom.covers * 0.18
-        profile = [
-            waist,
-            (body.hip * 1.08, HIPS),
-            (body.hip * 1.05 + bottom.flare, hem - 0.018),
-            (body.hip * 1.03 + bottom.flare, hem),
-        ]
+        low = (body.hip * 1.03 + bottom.flare, hem)
+        profile = [waist, (body.hip * 1.08, HIPS), (body.hip * 1.05 + bottom.flare, hem - 0.018), low]
         paint(BOTTOM, smooth(symmetric(profile, body.axis)))
-        paint_folds(paint, body, label=BOTTOM, start=(body.hip, HIPS), hem=(body.hip * 1.03 + bottom.flare, hem))
+        paint_folds(paint, body, label=BOTTOM, start=(body.hip, HIPS), hem=low)
     else:
         for leg in body.legs:
             paint(BOTTOM, leg.cut(0.0, bottom.covers, wider=min(bottom.fit, 1.12), flare=_leg_flare(leg, bottom)))

@@ -98,9 +98,8 @@ def _draw_eyes(stamp: _Stamp, numbers: Iterator[float]) -> None:
 
 
 def _draw_mouth(stamp: _Stamp, base: Color, numbers: Iterator[float]) -> None:
-    lips = mixed(
-        oklch(0.45 + 0.2 * next(numbers), 0.16, 0.02 + 0.06 * next(numbers)), _INK, 0.3 * brightness(base) * 0.5
-    )
+    red = oklch(0.45 + 0.2 * next(numbers), 0.16, 0.02 + 0.06 * next(numbers))
+    lips = mixed(red, _INK, 0.3 * brightness(base) * 0.5)
     kind, wide = next(numbers), 0.2 + 0.12 * next(numbers)
     if kind < 0.4:
         stamp.crescent((0.0, 0.56), (wide, 0.14), 0.09, lips)
