@@ -10,7 +10,7 @@ from typing import NamedTuple, overload
 from smis.core import files
 from smis.core.errors import ImageError, LabelError, ShardError
 from smis.core.sample import Sample
-from smis.data.row_cache import RowCache, RowLocation, open_rows
+from smis.data.closed_shards import RowCache, RowLocation, open_rows
 from smis.data.rows import Rows, check_sample, encode_rows, gather_rows
 from smis.data.schema import Header
 from smis.data.writer import CHUNK, PrepareConfig

@@ -16,9 +16,8 @@ from torch.utils.data import DataLoader
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
-from smis.data.image_batch import DeviceTransformBatch
+from smis.data.image_batch import DeviceTransformBatch, uniform
 from smis.data.shards import Split
-from smis.data.transforms import flip, uniform
 
 _AHEAD = 3
 """Batches that are made ready while the loop computes."""
@@ -87,7 +86,7 @@ class Loader:
         flipped = (uniform(self._seed, positions, "flip") < 0.5) & self._flip
         if self._late:
             return DeviceTransformBatch.of(pictures, flipped, keys, shares=self._world_size)
-        return flip(pictures, flipped).to_batch(keys, shares=self._world_size)
+        return pictures.flipped(flipped).to_batch(keys, shares=self._world_size)
 
     def from_step(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
         """Give batches `step`, `step + 1`, ... for ever."""

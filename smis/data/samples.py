@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -78,14 +79,9 @@ def write_samples(path: Path, rows: Iterable[SampleRow], *, height: int, width: 
     """
     schema = _schema(height, width)
     with written(path) as beside, pa.ipc.new_file(beside, schema) as sink:
-        pending: list[SampleRow] = []
-        for row in rows:
-            pending.append(row)
-            if len(pending) == _ROWS:
-                sink.write_batch(_batch(pending, schema))
-                pending = []
-        if pending:
-            sink.write_batch(_batch(pending, schema))
+        left = iter(rows)
+        while batch := list(islice(left, _ROWS)):
+            sink.write_batch(_batch(batch, schema))
 
 
 def read_samples(path: Path) -> SampleTable:
@@ -102,11 +98,13 @@ def read_samples(path: Path) -> SampleTable:
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{path} is broken ({' '.join(str(error).split())}); {_REMEDY}") from None
     size = _size(table.schema, path)
+    images = table.column("image").chunks
+    arrays = [np.frombuffer(each.buffers()[1], dtype=np.uint8).reshape(len(each), *size, 3) for each in images]
     return SampleTable(
         keys=table.column("key").to_pylist(),
         sample=table.column("sample").to_numpy(),
         resampled=table.column("resampled").to_numpy(),
-        image=MappedImages([_images(chunk, size) for chunk in table.column("image").chunks], size),
+        image=MappedImages(arrays, size),
     )
 
 
@@ -125,27 +123,15 @@ def _size(schema: pa.Schema, path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _images(chunk: pa.Array, size: tuple[int, int]) -> ndarray:
-    return np.frombuffer(chunk.buffers()[1], dtype=np.uint8).reshape(len(chunk), *size, 3)
-
-
 def _schema(height: int, width: int) -> pa.Schema:
-    columns = [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("sample", pa.int32(), nullable=False),
-        pa.field("resampled", pa.int32(), nullable=False),
-        pa.field("image", pa.binary(height * width * 3), nullable=False),
-    ]
+    image = pa.binary(height * width * 3)
+    kinds = {"key": pa.string(), "sample": pa.int32(), "resampled": pa.int32(), "image": image}
+    columns = [pa.field(name, kind, nullable=False) for name, kind in kinds.items()]
     return pa.schema(columns, {"version": str(VERSION), "height": str(height), "width": str(width)})
 
 
 def _batch(rows: Sequence[SampleRow], schema: pa.Schema) -> pa.RecordBatch:
-    images = np.stack([row.image for row in rows])
-    buffers = [None, pa.py_buffer(images)]
-    columns = [
-        pa.array([row.key for row in rows], pa.string()),
-        pa.array([row.sample for row in rows], pa.int32()),
-        pa.array([row.resampled for row in rows], pa.int32()),
-        pa.Array.from_buffers(schema.field("image").type, len(rows), buffers),
-    ]
-    return pa.record_batch(columns, schema=schema)
+    *fields, image = schema
+    columns = [pa.array([getattr(row, field.name) for row in rows], field.type) for field in fields]
+    buffers = [None, pa.py_buffer(np.stack([row.image for row in rows]))]
+    return pa.record_batch([*columns, pa.Array.from_buffers(image.type, len(rows), buffers)], schema=schema)

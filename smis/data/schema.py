@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from smis.core.errors import ShardError
 from smis.core.images import Encoding
@@ -14,6 +15,8 @@ from smis.core.images import Encoding
 VERSION = 1
 TRAIN = "train"
 """The split that is loaded larger than it is seen, where one is."""
+_TEXTS = {"dataset", "encoding"}
+"""Fields of a header that are text as they are; the others are JSON."""
 REMEDY = "run `dvc repro prepare` again"
 
 
@@ -67,36 +70,24 @@ class Header:
         version = text.get("version", "none")
         if version != str(VERSION):
             raise ShardError(f"{source} is of version {version}, but this smis reads version {VERSION}; {REMEDY}")
-        return cls(
-            dataset=text["dataset"],
-            classes=tuple(json.loads(text["classes"])),
-            palette=tuple((r, g, b) for r, g, b in json.loads(text["palette"])),
-            height=int(text["height"]),
-            width=int(text["width"]),
-            encoding=text["encoding"],  # pyright: ignore[reportArgumentType]
-            shards=tuple(ShardEntry(**entry) for entry in json.loads(text["shards"])),
-            load_size=tuple(json.loads(text["load_size"])) if "load_size" in text else None,
-            ignored=tuple(json.loads(text["ignored"])) if "ignored" in text else None,
-        )
+        own = {field.name: text[field.name] for field in fields(cls) if field.name in text}
+        values = {name: value if name in _TEXTS else json.loads(value) for name, value in own.items()}
+        return _HEADER.validate_python(values)
 
     def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":
         """Name the shards, which are known at the end."""
         return replace(self, shards=shards)
 
 
+_HEADER = TypeAdapter(Header)
+
+
 def shard_schema(header: Header, split: str) -> pa.Schema:
     """Return a shard's columns: rows of one width where raw, so that the place of an image needs no looking up."""
     height, width = header.size_of(split)
-    pixels = height * width
-    raw = header.encoding == "raw"
-    return pa.schema(
-        [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("image", pa.binary(3 * pixels if raw else -1), nullable=False),
-            pa.field("labels", pa.binary(pixels if raw else -1), nullable=False),
-            pa.field("instances", pa.binary(2 * pixels if raw else -1), nullable=False),
-        ]
-    )
+    sizes = {"image": 3, "labels": 1, "instances": 2}
+    kinds = {name: pa.binary(size * height * width if header.encoding == "raw" else -1) for name, size in sizes.items()}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in {"key": pa.string(), **kinds}.items()])
 
 
 def checksum(batch: pa.RecordBatch) -> str:
@@ -110,16 +101,16 @@ def checksum(batch: pa.RecordBatch) -> str:
 
 
 INDEX_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("shard", pa.string()),
-        pa.field("row", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("width", pa.int32()),
-        pa.field("classes", pa.list_(pa.int32())),
-        pa.field("pixels", pa.list_(pa.int32())),
-        pa.field("instances", pa.int32()),
-    ]
+    {
+        "key": pa.string(),
+        "split": pa.string(),
+        "shard": pa.string(),
+        "row": pa.int32(),
+        "height": pa.int32(),
+        "width": pa.int32(),
+        "classes": pa.list_(pa.int32()),
+        "pixels": pa.list_(pa.int32()),
+        "instances": pa.int32(),
+    }
 )
 """`classes`: those present. `pixels`: a count for each class of the data set. `instances`: how many."""

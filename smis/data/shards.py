@@ -17,9 +17,8 @@ from smis.core.errors import ShardError
 from smis.core.images import decode
 from smis.core.sample import Sample
 from smis.data import index
-from smis.data.image_batch import ByteImages
+from smis.data.image_batch import ByteImages, corners_of, renumbered
 from smis.data.schema import REMEDY, Header, ShardEntry, checksum, shard_schema
-from smis.data.transforms import corners_of, renumbered
 
 Window = tuple[slice, slice]
 
@@ -43,14 +42,11 @@ class Shard:
                 batch = reader.get_batch(0)
         except (OSError, pa.ArrowException) as error:
             raise index.broken(self.path, error) from None
-        self._check(batch)
-        return batch
-
-    def _check(self, batch: pa.RecordBatch) -> None:
         written = (batch.schema.metadata or {}).get(b"checksum", b"").decode()
         fits = batch.num_rows == self._entry.rows and batch.schema.equals(shard_schema(self._header, self._entry.split))
         if not fits or written != self._entry.checksum:
             raise ShardError(f"{self.path} is not the file that {index.NAME} beside it names; {REMEDY}")
+        return batch
 
     def verify(self) -> None:
         """Read the whole file and compare its checksum.
@@ -68,12 +64,11 @@ class Shard:
 
     def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> ByteImages:
         """Read rows, in the order given: whole, or what is seen of them from a corner (top, left) on."""
-        size = self._header.size_of(self._entry.split)
         windows = None if corners is None else self._windows(corners)
-        instances = self._pixels("instances", np.dtype("<u2"), size, rows=rows, windows=windows)
+        instances = self._pixels("instances", rows=rows, windows=windows)
         return ByteImages(
-            image=self._pixels("image", np.uint8, (*size, 3), rows=rows, windows=windows),
-            labels=self._pixels("labels", np.uint8, size, rows=rows, windows=windows),
+            image=self._pixels("image", 3, rows=rows, windows=windows),
+            labels=self._pixels("labels", rows=rows, windows=windows),
             instances=instances if windows is None else renumbered(instances),
         )
 
@@ -81,17 +76,11 @@ class Shard:
         height, width = self._header.height, self._header.width
         return [(slice(top, top + height), slice(left, left + width)) for top, left in corners.tolist()]
 
-    def _pixels(
-        self,
-        name: str,
-        kind: type | np.dtype,
-        shape: tuple[int, ...],
-        *,
-        rows: ndarray,
-        windows: list[Window] | None,
-    ) -> ndarray:
-        column = self._batch.column(name)
+    def _pixels(self, name: str, *more: int, rows: ndarray, windows: list[Window] | None) -> ndarray:
+        """Read a column of maps, or of colors, whose third axis `more` is."""
+        column, shape = self._batch.column(name), (*self._header.size_of(self._entry.split), *more)
         if self._header.encoding == "raw":
+            kind = np.dtype("<u2" if name == "instances" else "u1")
             found = np.frombuffer(column.buffers()[1], dtype=kind).reshape(len(column), *shape)
             if windows is None:
                 return found[rows]
@@ -157,11 +146,8 @@ class Split:
             for shard, at in found
         ]
         order = np.argsort(np.concatenate([at for _, at in found]))
-        return ByteImages(
-            image=np.concatenate([part.image for part in parts])[order],
-            labels=np.concatenate([part.labels for part in parts])[order],
-            instances=np.concatenate([part.instances for part in parts])[order],
-        )
+        kinds = ("image", "labels", "instances")
+        return ByteImages(*(np.concatenate([getattr(part, kind) for part in parts])[order] for kind in kinds))
 
     def _corners(self, count: int, where: Float64[ndarray, "b 2"] | None) -> Int[ndarray, "b 2"] | None:
         size, seen = self.header.size_of(self.name), (self.header.height, self.header.width)
@@ -194,41 +180,17 @@ class Prepared:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.header = index.read_header(self.folder)
-
-    @property
-    def dataset(self) -> str:
-        """The data set's name."""
-        return self.header.dataset
-
-    @property
-    def classes(self) -> list[str]:
+        self.dataset = self.header.dataset
+        self.classes = list(self.header.classes)
         """Names by class id."""
-        return list(self.header.classes)
-
-    @property
-    def ignored(self) -> frozenset[int]:
+        self.ignored = frozenset(self.header.ignored or ())
         """Ids that no metric counts."""
-        return frozenset(self.header.ignored or ())
-
-    @property
-    def palette(self) -> list[tuple[int, int, int]]:
+        self.palette = list(self.header.palette)
         """Colors (RGB, 0..255) by class id."""
-        return list(self.header.palette)
-
-    @property
-    def height(self) -> int:
-        """Height of every image as it is seen, in pixels."""
-        return self.header.height
-
-    @property
-    def width(self) -> int:
-        """Width of every image as it is seen, in pixels."""
-        return self.header.width
-
-    @property
-    def splits(self) -> list[str]:
+        self.height, self.width = self.header.height, self.header.width
+        """Of every image as it is seen, in pixels."""
+        self.splits = list(dict.fromkeys(entry.split for entry in self.header.shards))
         """Names of the splits that have images."""
-        return list(dict.fromkeys(entry.split for entry in self.header.shards))
 
     def split(self, name: str) -> Split:
         """Open a split's files.

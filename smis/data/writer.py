@@ -13,10 +13,10 @@ from smis.core.config import Config
 from smis.core.files import written, written_folder
 from smis.core.images import Encoding
 from smis.core.sample import Sample
-from smis.data import closed_shards, index, row_cache
+from smis.data import closed_shards, index
 from smis.data.closed_shards import SOURCE, ClosedShard
 from smis.data.rows import Rows, encode_rows
-from smis.data.schema import Header, ShardEntry, checksum, shard_schema
+from smis.data.schema import INDEX_SCHEMA, Header, ShardEntry, checksum, shard_schema
 
 CHUNK = 64
 """Samples that are encoded together; shards end between chunks, so the number of processes changes no byte."""
@@ -57,9 +57,10 @@ class ShardWriter:
         if kind is None:
             self._close_shard()
             header = self._header.with_shards(tuple(shard.entry for shard in self._closed))
-            index.write(self._folder, closed_shards.index_rows(self._folder, self._closed), header=header)
+            tables = (shard.rows(self._folder, INDEX_SCHEMA.names) for shard in self._closed)
+            index.write(self._folder, tables, header=header)
             if self._cache:
-                row_cache.save_rows(self._cache, self._folder, self._closed)
+                closed_shards.save_rows(self._cache, self._folder, self._closed)
             closed_shards.remove(self._folder, self._closed)
 
     @property
@@ -75,8 +76,8 @@ class ShardWriter:
     def discard(self, *, complete: bool) -> None:
         """Move all rows to the cache and start again; an incomplete data set replaces only a smaller cache."""
         self._close_shard()
-        if self._cache and (complete or self.rows > row_cache.count_rows(self._cache)):
-            row_cache.save_rows(self._cache, self._folder, self._closed)
+        if self._cache and (complete or self.rows > closed_shards.count_rows(self._cache)):
+            closed_shards.save_rows(self._cache, self._folder, self._closed)
         closed_shards.remove(self._folder, self._closed)
         for shard in self._closed:
             (self._folder / shard.entry.file).unlink()
@@ -96,7 +97,8 @@ class ShardWriter:
             return
         split = self._open[0].split
         file = f"{split}-{sum(shard.entry.split == split for shard in self._closed):05d}.arrow"
-        batch = _joined([rows.shard for rows in self._open])
+        # one batch, whose columns are contiguous: a raw image's offset is its row times its width
+        batch = pa.Table.from_batches([rows.shard for rows in self._open]).combine_chunks().to_batches()[0]
         entry = ShardEntry(file=file, split=split, rows=batch.num_rows, checksum=checksum(batch))
         schema = shard_schema(self._header, split).with_metadata(self._header.metadata(checksum=entry.checksum))
         with written(self._folder / file) as partial, pa.ipc.new_file(partial, schema) as sink:
@@ -115,11 +117,6 @@ class ShardWriter:
 def _with_sources(table: pa.Table, chunks: list[Rows]) -> pa.Table:
     sources = [source for rows in chunks for source in rows.sources]
     return table.append_column(SOURCE, pa.array(sources, SOURCE.type)) if sources else table
-
-
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """Copy into one batch, whose columns are contiguous: a raw image's offset is its row times its width."""
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 def write(path: Path, samples: Iterable[Sample], *, header: Header, shard_mib: int = 128) -> None:
