@@ -92,11 +92,13 @@ class SemanticEvaluation:
         votes = [vote for vote in self.votes if vote.catch is None and vote.volunteer not in careless]
         yes = sum(vote.yes for vote in votes)
         low, high = wilson(yes, len(votes))
-        agreement = fleiss_kappa(self._table(votes))
+        answers = Counter((vote.pair, vote.yes) for vote in votes)
+        pairs = sorted({vote.pair for vote in votes})
+        agreement = fleiss_kappa(np.array([[answers[pair, False], answers[pair, True]] for pair in pairs]))
         protocol: dict[str, Any] = {
             "question": "do the two differ in one semantic area only?",
             "volunteers": len({vote.volunteer for vote in votes}),
-            "pairs": len({vote.pair for vote in votes}),
+            "pairs": len(pairs),
             "votes": len(votes),
             "fleiss_kappa": None if np.isnan(agreement) else agreement,
             "left_out": len(careless),
@@ -110,9 +112,3 @@ class SemanticEvaluation:
         shown = Counter(vote.volunteer for vote in self.votes if vote.catch is not None)
         fell = Counter(vote.volunteer for vote in self.votes if vote.catch is not None and vote.yes)
         return {volunteer for volunteer, count in shown.items() if fell[volunteer] > self._allowed * count}
-
-    @staticmethod
-    def _table(votes: Iterable[Vote]) -> Int[ndarray, "pairs 2"]:
-        answers = Counter((vote.pair, vote.yes) for vote in votes)
-        pairs = sorted({pair for pair, _ in answers})
-        return np.array([[answers[pair, False], answers[pair, True]] for pair in pairs], dtype=np.int64)

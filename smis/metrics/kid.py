@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
-from numpy import ndarray
 from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.seeding import generator
 from smis.metrics.image import inception
-from smis.metrics.image.features import Images, NamedVectors, as_batches
+from smis.metrics.image.features import Images, NamedVectors
+from smis.metrics.image.fid import features_of
 from smis.metrics.image.result import Bootstrap, Result
 
 SUBSETS = 100
@@ -58,38 +58,23 @@ def subsets(images: int, *, size: int, count: int, seed: int, side: str) -> Rows
     return torch.stack([torch.randperm(images, generator=numbers)[:size] for _ in range(count)])
 
 
-def measure(
-    real: Images,
-    fake: Images,
-    *,
-    network: nn.Module | None = None,
-    batch: int = 32,
-    seed: int = 0,
-) -> Result:
-    """Return KID of two sets of images.
+def measure(real: Images, fake: Images, *, network: nn.Module | None = None, batch: int = 32, seed: int = 0) -> Result:
+    """Return KID of two sets of images; arguments and errors are those of `fid.measure`, but no statistics are taken.
 
-    Args:
-        real: Images, -1..1, of any size: all at once, in batches, or in batches with names.
-        fake: The same.
-        network: By default `inception.load()`; images are resized as for FID and moved to its device.
-        batch: Images in the network at once.
-        seed: Of the subsets and the bootstrap.
-
-    Raises:
-        WeightsError: if no network is given, and its weights are missing.
-        ParamsError: if a side has fewer than 2 images.
+    The seed decides the subsets, too.
     """
     network = network if network is not None else inception.load()
     distance = KernelDistance("kid", inception.protocol())
-    for keys, image in as_batches(real, batch=batch):
-        distance.update_real(inception.features(network, image), keys)
-    for keys, image in as_batches(fake, batch=batch):
-        distance.update(inception.features(network, image), keys)
+    for images, update in ((real, distance.update_real), (fake, distance.update)):
+        for keys, features in features_of(images, network=network, batch=batch):
+            update(features, keys)
     return distance.compute(Bootstrap(seed=seed))
 
 
 class KernelDistance:
     """Kernel distance between the features of generated images and of real ones.
+
+    As for `fid.FrechetDistance`, an update with a number that is not finite is refused (ImageError).
 
     Args:
         name: What the value is called.
@@ -114,19 +99,11 @@ class KernelDistance:
         self._real, self._fake = NamedVectors(), NamedVectors()
 
     def update_real(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add the features of real images.
-
-        Raises:
-            ImageError: if a number is not finite.
-        """
+        """Add the features of real images."""
         self._real.update(features, keys)
 
     def update(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
-        """Add the features of generated images; with names, the value does not depend on their order.
-
-        Raises:
-            ImageError: if a number is not finite.
-        """
+        """Add the features of generated images; with names, the value does not depend on their order."""
         self._fake.update(features, keys)
 
     def merge(self, other: "KernelDistance") -> None:
@@ -149,24 +126,17 @@ class KernelDistance:
             raise ParamsError(f"a set of {size} image{'s' * (size != 1)} has no pairs; at least 2 are needed")
         real, fake = self._real.vectors().to(self._device), self._fake.vectors().to(self._device)
         values, influences = np.zeros(self._count), torch.zeros(2, len(fake), dtype=torch.float64)
-        rows = zip(self._rows(real, size, bootstrap, "real"), self._rows(fake, size, bootstrap, "fake"), strict=True)
-        for number, (of_real, of_fake) in enumerate(rows):
+        rows = (
+            subsets(len(features), size=size, count=self._count, seed=bootstrap.seed, side=side)
+            for side, features in {"real": real, "fake": fake}.items()
+        )
+        for number, (of_real, of_fake) in enumerate(zip(*rows, strict=True)):
             values[number], influence = discrepancy(real[of_real], fake[of_fake])
             influences[:, of_fake] += torch.stack([influence.cpu(), torch.ones(size, dtype=torch.float64)])
         value = float(values.mean())
-        draws = value + bootstrap.means(_means(influences))
-        return Result.drawn(self._name, value, draws=draws, protocol=self._protocol_of(size, bootstrap))
-
-    def _rows(self, features: Vectors, size: int, bootstrap: Bootstrap, side: str) -> Rows:
-        return subsets(len(features), size=size, count=self._count, seed=bootstrap.seed, side=side)
-
-    def _protocol_of(self, size: int, bootstrap: Bootstrap) -> dict[str, Any]:
-        counts = {**self._fake.protocol(), "samples": 1, "reference_images": len(self._real)}
-        sizes = {"subsets": self._count, "subset_images": size}
-        return {**self._protocol, **counts, **sizes, "kernel": "(x·y / d + 1)³", **bootstrap.to_first_order}
-
-
-def _means(influences: Float64[Tensor, "2 n"]) -> Float[ndarray, " n"]:
-    """Return each image's mean influence over the subsets that contain it, 0 if none does."""
-    sums, counts = influences
-    return (sums / counts.clamp(min=1)).numpy()
+        # each image's mean over the subsets that contain it, 0 if none does
+        sums, counts = influences
+        draws = value + bootstrap.means((sums / counts.clamp(min=1)).numpy())
+        protocol = {**self._protocol, **self._fake.protocol(), "samples": 1, "reference_images": len(self._real)}
+        protocol |= {"subsets": self._count, "subset_images": size, "kernel": "(x·y / d + 1)³"}
+        return Result.drawn(self._name, value, draws=draws, protocol=protocol | bootstrap.to_first_order)

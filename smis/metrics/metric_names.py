@@ -2,37 +2,19 @@
 
 from smis.core.registry import Registry
 
-METRICS = Registry(
-    "metric",
-    {
-        "SHE": "smis.metrics.human:SemanticEvaluation",
-        "accuracy": "smis.metrics.segmentation:Segmentation",
-        "fd_stlpips_vgg": "smis.metrics.image.fid:FrechetDistance",
-        "fid": "smis.metrics.image.fid:FrechetDistance",
-        "flops": "smis.metrics.cost:Cost",
-        "images_per_second": "smis.metrics.cost:Cost",
-        "kd_stlpips_vgg": "smis.metrics.kid:KernelDistance",
-        "kid": "smis.metrics.kid:KernelDistance",
-        "lpips_alex": "smis.metrics.image.sample_diversity:Diversity",
-        "lpips_squeeze": "smis.metrics.image.sample_diversity:Diversity",
-        "lpips_vgg": "smis.metrics.image.sample_diversity:Diversity",
-        "mCSD": "smis.metrics.image.sample_diversity:RegionDiversity",
-        "mISD": "smis.metrics.image.sample_diversity:InstanceDiversity",
-        "mIoU": "smis.metrics.segmentation:Segmentation",
-        "mOCD": "smis.metrics.image.sample_diversity:RegionDiversity",
-        "mOISD": "smis.metrics.image.sample_diversity:InstanceDiversity",
-        "paired_lpips_alex": "smis.metrics.paired:PairedDistance",
-        "paired_lpips_squeeze": "smis.metrics.paired:PairedDistance",
-        "paired_lpips_vgg": "smis.metrics.paired:PairedDistance",
-        "paired_stlpips_alex": "smis.metrics.paired:PairedDistance",
-        "paired_stlpips_vgg16": "smis.metrics.paired:PairedDistance",
-        "parameters_g": "smis.metrics.cost:Cost",
-        "parameters_ge": "smis.metrics.cost:Cost",
-        "peak_memory": "smis.metrics.cost:Cost",
-        "stlpips_alex": "smis.metrics.image.sample_diversity:Diversity",
-        "stlpips_vgg16": "smis.metrics.image.sample_diversity:Diversity",
-    },
-)
+_NETWORKS = ("lpips_alex", "lpips_squeeze", "lpips_vgg", "stlpips_alex", "stlpips_vgg16")
+_NAMES = {
+    "cost:Cost": ("flops", "images_per_second", "parameters_g", "parameters_ge", "peak_memory"),
+    "human:SemanticEvaluation": ("SHE",),
+    "image.fid:FrechetDistance": ("fd_stlpips_vgg", "fid"),
+    "image.sample_diversity:Diversity": _NETWORKS,
+    "image.sample_diversity:InstanceDiversity": ("mISD", "mOISD"),
+    "image.sample_diversity:RegionDiversity": ("mCSD", "mOCD"),
+    "kid:KernelDistance": ("kd_stlpips_vgg", "kid"),
+    "paired:PairedDistance": tuple(f"paired_{network}" for network in _NETWORKS),
+    "segmentation:Segmentation": ("accuracy", "mIoU"),
+}
+METRICS = Registry("metric", {name: f"smis.metrics.{place}" for place, names in _NAMES.items() for name in names})
 
 DERIVED = {r"mIoU_real": "mIoU", r"accuracy_real": "accuracy", r"IoU_\d+": "mIoU"}
 """Names of values that a metric gives besides, as patterns, and the row that they are derived from: `_real` is what the

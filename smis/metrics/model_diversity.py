@@ -103,8 +103,8 @@ def measure(
         network: Compares two images; by default `lpips_alex`.
         samples: Images per label map, and per class and instance of it.
         pairs: As for `SampleMetrics`, like `region` and `batch`.
-        region: How the area of a class is cut out.
-        batch: Images in the network at once.
+        region: The same.
+        batch: The same.
         seed: Of the images and the bootstrap.
         bootstrap: Makes the intervals; by default 1000 resamples.
 

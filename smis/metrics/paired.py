@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from smis.core.shapes import Image
@@ -23,13 +22,13 @@ class PairedDistance:
     """
 
     def __init__(self, network: PerceptualDistance) -> None:
-        self._network = network
+        self.network = network
         self.values: dict[str, float] = {}
 
     def update(self, keys: Sequence[str], first: Image, second: Image) -> None:
         """Measure a batch of pairs of images, -1..1."""
         with torch.inference_mode():
-            self.values |= dict(zip(keys, self._network(first, second).tolist(), strict=True))
+            self.values |= dict(zip(keys, self.network(first, second).tolist(), strict=True))
 
     def merge(self, other: "PairedDistance") -> None:
         """Add the pairs that another process measured."""
@@ -37,8 +36,6 @@ class PairedDistance:
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over pairs."""
-        values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = lpips.protocol(self._network.name) | of_maps(self.values)
+        protocol = lpips.protocol(self.network.name) | of_maps(self.values)
         protocol |= {"samples": 1, "pairs": "two given images", **bootstrap.protocol}
-        draws = bootstrap.means(values)
-        return Result.drawn(f"paired_{self._network.name}", float(values.mean()), draws=draws, protocol=protocol)
+        return Result.mean(f"paired_{self.network.name}", self.values, bootstrap, protocol=protocol)

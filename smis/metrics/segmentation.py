@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Integer, Real
+from jaxtyping import Float, Int, Real
 from numpy import ndarray
-from torch import Tensor
 
 from smis.core.errors import LabelError
 from smis.core.shapes import LabelMap
@@ -46,20 +45,13 @@ def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ign
 
 
 def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore: Ignored) -> None:
-    if not labels.numel() or _fit(labels, classes):
-        return
     ids = torch.tensor(ids_of(ignore), device=truth.device, dtype=torch.long)
-    counted = labels[~torch.isin(truth, ids)]
-    if not counted.numel() or _fit(counted, classes):
+    unknown = ((labels < 0) | (labels >= classes)) & ~torch.isin(truth, ids)
+    if not unknown.any():
         return
-    unknown = int(counted[(counted < 0) | (counted >= classes)][0])
-    remedy = f"is it that of unlabeled pixels? ignore={unknown}" if name == "truth" else "take its data set's numbering"
-    raise LabelError(f"{name}: id {unknown}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
-
-
-def _fit(labels: Integer[Tensor, "*_"], classes: int) -> bool:
-    low, high = labels.aminmax()
-    return bool((low >= 0) & (high < classes))
+    number = int(labels[unknown][0])
+    remedy = f"is it that of unlabeled pixels? ignore={number}" if name == "truth" else "take its data set's numbering"
+    raise LabelError(f"{name}: id {number}, but {classes} classes have the ids 0 to {classes - 1}; {remedy}")
 
 
 def class_counts(counts: Confusion) -> Counts:

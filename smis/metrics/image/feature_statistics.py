@@ -80,20 +80,19 @@ class Statistics:
         vectors = torch.from_numpy(_numbers(arrays, "vectors")) if "vectors" in arrays else None
         if vectors is not None and vectors.shape[1:] != mean.shape:
             raise ValueError(f"vectors of the shape {tuple(vectors.shape)} beside a mu of {len(mean)} numbers")
-        count = arrays.get("count", np.array(0))
+        count, protocol = arrays.get("count", np.array(0)), str(arrays.get("protocol", ""))
         if count.size != 1 or count.dtype.kind not in "iu":
             raise ValueError("its count is no whole number")
-        return cls(mean, covariance, int(count.item()), _protocol(str(arrays.get("protocol", ""))), vectors)
+        if not _is_object(protocol):
+            raise ValueError(f"its protocol is no object of JSON, but {protocol[:40]!r}")
+        return cls(mean, covariance, int(count.item()), protocol, vectors)
 
 
-def _protocol(text: str) -> str:
+def _is_object(text: str) -> bool:
     try:
-        known = isinstance(json.loads(text or "{}"), dict)
+        return isinstance(json.loads(text or "{}"), dict)
     except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"its protocol is no object of JSON, but {text[:40]!r}")
-    return text
+        return False
 
 
 def _arrays(file: BinaryIO) -> dict[str, ndarray]:

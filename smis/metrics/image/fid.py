@@ -18,17 +18,7 @@ from smis.core.errors import ParamsError, ProtocolError
 from smis.metrics.image import inception
 from smis.metrics.image.feature_statistics import Covariance, Moments, Statistics, Vectors
 from smis.metrics.image.features import Images, NamedVectors, as_batches
-from smis.metrics.image.result import UNKNOWN, Bootstrap, Draws, Result, interval
-
-__all__ = [
-    "ENOUGH_IMAGES",
-    "FrechetDistance",
-    "Moments",
-    "Statistics",
-    "frechet_distance",
-    "measure",
-    "statistics",
-]
+from smis.metrics.image.result import UNKNOWN, Bootstrap, Result, interval
 
 ENOUGH_IMAGES = 2048
 """Below this number of images the distance is biased upwards; the protocol warns."""
@@ -70,7 +60,7 @@ def measure(
     distance = FrechetDistance("fid", reference, _common(reference, fake))
     if isinstance(fake, Statistics):
         return distance.compare(fake)
-    for keys, features in _features(fake, network=network, batch=batch):
+    for keys, features in features_of(fake, network=network, batch=batch):
         distance.update(features, keys)
     return distance.compute(Bootstrap(seed=seed))
 
@@ -83,7 +73,7 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
         ParamsError: if there are fewer than 2 images.
     """
     moments = Moments(inception.DIMENSIONS)
-    for _, features in _features(images, network=network, batch=batch):
+    for _, features in features_of(images, network=network, batch=batch):
         moments.update(features)
     _check_count(moments.count)
     return moments.statistics(json.dumps(inception.protocol()))
@@ -144,9 +134,14 @@ class FrechetDistance:
         Raises:
             ParamsError: if there are fewer than 2 images.
         """
-        value, draws = self._drawn(bootstrap)
+        images = len(self._vectors)
+        _check_count(images)
+        vectors = self._vectors.vectors()
+        expand = expansion_of_few if images <= min(vectors.shape[1], ENOUGH_IMAGES) else expansion
+        value, influences = expand(self._reference, self._moments.statistics(), vectors)
+        draws = value + bootstrap.means(influences.numpy()) * (len(influences) / images) ** 0.5
         low, high = interval(draws)
-        protocol = self._vectors.protocol() | self._protocol_of(len(self._vectors)) | bootstrap.to_first_order
+        protocol = self._vectors.protocol() | self._protocol_of(images) | bootstrap.to_first_order
         return Result(self._name, value, (max(0.0, low), high), protocol, draws)
 
     def compare(self, fake: Statistics) -> Result:
@@ -154,17 +149,6 @@ class FrechetDistance:
         value = frechet_distance(self._reference, fake)
         protocol = self._protocol_of(fake.count) | {"interval": "unknown: statistics hold no single images"}
         return Result(self._name, value, (UNKNOWN, UNKNOWN), protocol)
-
-    def _drawn(self, bootstrap: Bootstrap) -> tuple[float, Draws]:
-        value, influences = self._expansion()
-        fewer = (len(influences) / len(self._vectors)) ** 0.5
-        return value, value + bootstrap.means(influences.numpy()) * fewer
-
-    def _expansion(self) -> tuple[float, Float[Tensor, " n"]]:
-        _check_count(len(self._vectors))
-        vectors = self._vectors.vectors()
-        few = len(self._vectors) <= min(vectors.shape[1], ENOUGH_IMAGES)
-        return (expansion_of_few if few else expansion)(self._reference, self._moments.statistics(), vectors)
 
     def _protocol_of(self, images: int) -> dict[str, Any]:
         counts = {"label_maps": images, "samples": 1, "reference_images": self._reference.count}
@@ -175,7 +159,8 @@ class FrechetDistance:
         return {**self._protocol, **known, **({"warning": "; ".join(warnings)} if warnings else {})}
 
 
-def _features(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Named]:
+def features_of(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Named]:
+    """Yield names and Inception's features of images; without a network, its published weights are loaded."""
     network = network if network is not None else inception.load()
     for keys, image in as_batches(images, batch=batch):
         yield keys, inception.features(network, image)
@@ -183,25 +168,22 @@ def _features(images: Images, *, network: nn.Module | None, batch: int) -> Itera
 
 def _common(reference: Statistics, fake: object) -> dict[str, Any]:
     """Return the protocol of both sides; a file of pytorch-fid has none and is accepted."""
-    for side in (reference, fake):
-        if isinstance(side, Statistics):
-            _check(side)
-    known = json.loads(reference.protocol) if reference.protocol else {"reference": "a file that names no protocol"}
-    return inception.protocol() | known
-
-
-def _check(side: Statistics) -> None:
-    if len(side.mean) != inception.DIMENSIONS:
-        raise ProtocolError(
-            f"statistics of {len(side.mean)} dimensions are no FID's, which have {inception.DIMENSIONS}; "
-            "make them with `smis metrics fid ... --save` or `python -m pytorch_fid --save-stats`"
-        )
-    actual, expected = json.loads(side.protocol or "{}"), inception.protocol()
-    for field in _SHARED:
-        if actual.get(field, expected[field]) != expected[field]:
+    expected = inception.protocol()
+    for side in (side for side in (reference, fake) if isinstance(side, Statistics)):
+        if len(side.mean) != inception.DIMENSIONS:
             raise ProtocolError(
-                f"statistics have {field} {actual[field]!r}, but FID has {expected[field]!r}; make them again"
+                f"statistics of {len(side.mean)} dimensions are no FID's, which have {inception.DIMENSIONS}; "
+                "make them with `smis metrics fid ... --save` or `python -m pytorch_fid --save-stats`"
             )
+        actual = expected | json.loads(side.protocol or "{}")
+        differing = next((field for field in _SHARED if actual[field] != expected[field]), None)
+        if differing:
+            raise ProtocolError(
+                f"statistics have {differing} {actual[differing]!r}, but FID has {expected[differing]!r}; "
+                "make them again"
+            )
+    known = json.loads(reference.protocol) if reference.protocol else {"reference": "a file that names no protocol"}
+    return expected | known
 
 
 def _check_count(images: int) -> None:
@@ -225,7 +207,8 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
         2.0
     """
     root = _factor(first.covariance)
-    cross = _root_trace(root.T @ second.covariance @ root)
+    product = root.T @ second.covariance @ root
+    cross = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0).sqrt().sum()
     apart = (first.mean - second.mean).square().sum()
     return _never_negative((apart + first.covariance.trace() + second.covariance.trace() - 2 * cross).item())
 
@@ -242,10 +225,6 @@ def _factor(covariance: Covariance) -> Covariance:
         return factor
     values, vectors = torch.linalg.eigh(covariance)
     return vectors * values.clamp(min=0).sqrt()
-
-
-def _root_trace(symmetric: Float64[Tensor, "n n"]) -> Float64[Tensor, ""]:
-    return torch.linalg.eigvalsh((symmetric + symmetric.T) / 2).clamp(min=0).sqrt().sum()
 
 
 def expansion(reference: Statistics, fake: Statistics, vectors: Vectors) -> tuple[float, Float64[Tensor, " n"]]:

@@ -164,13 +164,13 @@ def load(name: str) -> PerceptualDistance:
         return build(name, trunk=weights.read(TRUNKS[name]), heads=weights.read(name))
     state = weights.read(name)
     shift, scale = state["scaling_layer.shift"], state["scaling_layer.scale"]
-    return _assemble(name, _BUILD[name]().load(state), heads=state, shift=shift, scale=scale)
+    return _assemble(name, trunk=state, heads=state, shift=shift, scale=scale)
 
 
 def build(name: str, *, trunk: Mapping[str, Tensor], heads: Mapping[str, Tensor]) -> PerceptualDistance:
     """Build LPIPS from torchvision's tensors (`features.*`; others are left out) and the package's (`lin*`)."""
     shift, scale = torch.tensor(LPIPS_SHIFT), torch.tensor(LPIPS_SCALE)
-    return _assemble(name, _BUILD[name]().load(trunk), heads=heads, shift=shift, scale=scale)
+    return _assemble(name, trunk=trunk, heads=heads, shift=shift, scale=scale)
 
 
 def protocol(name: str) -> dict[str, Any]:
@@ -188,16 +188,11 @@ def protocol(name: str) -> dict[str, Any]:
 
 
 def _assemble(
-    name: str, trunk: Trunk, *, heads: Mapping[str, Tensor], shift: Tensor, scale: Tensor
+    name: str, *, trunk: Mapping[str, Tensor], heads: Mapping[str, Tensor], shift: Tensor, scale: Tensor
 ) -> PerceptualDistance:
-    return PerceptualDistance(
-        trunk,
-        name=name,
-        weights=[heads[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(trunk.taps))],
-        shift=shift,
-        scale=scale,
-        smallest=_SMALLEST[name],
-    )
+    layers = _BUILD[name]().load(trunk)
+    own = [heads[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(layers.taps))]
+    return PerceptualDistance(layers, name=name, weights=own, shift=shift, scale=scale, smallest=_SMALLEST[name])
 
 
 def _check_name(name: str) -> None:

@@ -60,6 +60,14 @@ class Result:
             return cls(name, value, (UNKNOWN, UNKNOWN), unknown)
         return cls(name, value, interval(draws), protocol, draws)
 
+    @classmethod
+    def mean(
+        cls, name: str, values: Mapping[str, float], bootstrap: "Bootstrap", *, protocol: Mapping[str, Any]
+    ) -> "Result":
+        """Make a result of the mean over label maps, whose values are given by key."""
+        ordered = np.array([values[key] for key in sorted(values)])
+        return cls.drawn(name, float(ordered.mean()), draws=bootstrap.means(ordered), protocol=protocol)
+
     def with_protocol(self, fields: Mapping[str, Any]) -> "Result":
         """Return the same result with more fields in front of its protocol; a field that it has stays as it is."""
         return replace(self, protocol={**fields, **self.protocol})
@@ -93,11 +101,7 @@ class Bootstrap:
 
     def counts(self, maps: int) -> Float[ndarray, "resamples maps"]:
         """Return how often each resample contains each label map."""
-        counts, row = np.empty((self.resamples, maps)), 0
-        for chunk in self.chunks(maps):
-            counts[row : row + len(chunk)] = chunk
-            row += len(chunk)
-        return counts
+        return np.concatenate(list(self.chunks(maps)))
 
     def chunks(self, maps: int) -> Iterator[Float[ndarray, "_ maps"]]:
         """Yield the rows of `counts` in chunks, for many label maps."""
@@ -174,6 +178,6 @@ def gather(metric: T) -> T:
 def _without_network(metric: T) -> T:
     """Return a copy to send: every process has the network already."""
     sent = copy(metric)
-    if hasattr(sent, "_network"):
-        sent._network = None  # pyright: ignore[reportAttributeAccessIssue]
+    if hasattr(sent, "network"):
+        sent.network = None  # pyright: ignore[reportAttributeAccessIssue]
     return sent

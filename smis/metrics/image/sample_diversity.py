@@ -6,7 +6,8 @@ are mCSD and mOCD with instances for classes.
 """
 
 from collections.abc import Collection
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -78,13 +79,10 @@ def region_diversity(
     """Return the distances of the pairs inside and outside a region of one label map.
 
     Args:
-        image: The samples, -1..1.
+        image: As for `diversity`, like `network`, `pairs` and `batch`.
         inside: The region.
-        network: Compares two images.
-        pairs: Which images are compared.
         region: `mask` sets both images to zero (of -1..1) outside, or inside, the region and compares whole images: the
             rule that the published magnitudes follow. `spatial` averages the map of distances over the region.
-        batch: Images in the network at once.
     """
     if region == "mask":
         within = diversity(image * inside, network, pairs=pairs, batch=batch)
@@ -105,13 +103,37 @@ def _mean_over(maps: Float[Tensor, "pairs h w"], region: Region) -> Distances:
     return (maps * region).sum(dim=(1, 2)) / region.sum().clamp(min=1)
 
 
-class Diversity:
-    """Gather the mean distance of the pairs of each label map.
+@dataclass(eq=False)
+class SampleMetric:
+    """What the metrics below share: the samples of one label map after the other, compared in pairs."""
 
-    Args:
-        network: Compares two images; the result has its name.
-        pairs: Which samples of a label map are compared.
-        batch: Images in the network at once.
+    network: PerceptualDistance
+    """Compares two images."""
+    _: KW_ONLY
+    pairs: Pairing = "consecutive"
+    """Which samples of a label map are compared."""
+    batch: int = 32
+    """Images in the network at once."""
+    values: dict[Any, Any] = field(default_factory=dict, init=False)
+    samples: int = field(default=0, init=False)
+    """Of each label map."""
+
+    _RULES: ClassVar[tuple[str, ...]] = ("pairs",)
+
+    def merge(self, other: "SampleMetric") -> None:
+        """Add the label maps that another process measured."""
+        self.samples = self.samples or other.samples
+        self.values |= other.values
+
+    def protocol(self, keys: Collection[str], bootstrap: Bootstrap, **parts: int) -> dict[str, Any]:
+        """Return how it was measured; `parts` is the number of classes or instances."""
+        rules = {rule: getattr(self, rule) for rule in self._RULES}
+        measured = {"network": self.network.name, **of_maps(keys), "samples": self.samples}
+        return {**measured, **parts, **rules, **bootstrap.protocol}
+
+
+class Diversity(SampleMetric):
+    """Mean distance of the pairs of each label map (`values`), named after the network.
 
     Example:
         >>> from smis.metrics.image import lpips
@@ -122,95 +144,49 @@ class Diversity:
         'stlpips_alex'
     """
 
-    def __init__(self, network: PerceptualDistance, *, pairs: Pairing = "consecutive", batch: int = 32) -> None:
-        self.name = network.name
-        self._network, self._batch = network, batch
-        self._pairs: Pairing = pairs
-        self._samples = 0
-        self.values: dict[str, float] = {}
+    @property
+    def name(self) -> str:
+        """Return what the result is called."""
+        return self.network.name
 
     def update(self, key: str, image: Image) -> None:
         """Measure the samples of the label map `key`."""
-        self._samples = len(image)
-        self.values[key] = diversity(image, self._network, pairs=self._pairs, batch=self._batch).mean().item()
-
-    def merge(self, other: "Diversity") -> None:
-        """Add the label maps that another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
+        self.samples = len(image)
+        self.values[key] = diversity(image, self.network, pairs=self.pairs, batch=self.batch).mean().item()
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over label maps."""
-        values = np.array([self.values[key] for key in sorted(self.values)])
-        protocol = {"network": self.name, **of_maps(self.values), "samples": self._samples}
-        protocol |= {"pairs": self._pairs, **bootstrap.protocol}
-        return Result.drawn(self.name, float(values.mean()), draws=bootstrap.means(values), protocol=protocol)
+        return Result.mean(self.name, self.values, bootstrap, protocol=self.protocol(self.values, bootstrap))
 
 
-class PartDiversity:
-    """Gather the mean distance of the pairs inside and outside a resampled class or instance, by (label map, id).
+@dataclass(eq=False, kw_only=True)
+class PartDiversity(SampleMetric):
+    """Mean distances of the pairs inside and outside a resampled class or instance, by (label map, id)."""
 
-    The base of `RegionDiversity` and `InstanceDiversity`.
-    """
+    region: RegionRule = "mask"
+    """How the area of the class or instance is cut out, see `region_diversity`."""
 
-    def __init__(
-        self,
-        network: PerceptualDistance,
-        *,
-        pairs: Pairing = "consecutive",
-        region: RegionRule = "mask",
-        batch: int = 32,
-    ) -> None:
-        self._network, self._batch = network, batch
-        self._pairs: Pairing = pairs
-        self._region: RegionRule = region
-        self._samples = 0
-        self.values: dict[tuple[str, int], tuple[float, float]] = {}
+    _RULES = ("pairs", "region")
 
     def measure(self, key: str, image: Image, inside: Region, part: int) -> None:
         """Measure the samples of the label map `key` that differ in `part` only, which lies at `inside`."""
-        self._samples = len(image)
+        self.samples = len(image)
         within, without = region_diversity(
-            image, inside, self._network, pairs=self._pairs, region=self._region, batch=self._batch
+            image, inside, self.network, pairs=self.pairs, region=self.region, batch=self.batch
         )
         self.values[key, part] = (within.mean().item(), without.mean().item())
 
-    def merge(self, other: "PartDiversity") -> None:
-        """Add the label maps that another process measured."""
-        self._samples = self._samples or other._samples
-        self.values |= other.values
 
-    def protocol(self, keys: Collection[str], bootstrap: Bootstrap, **parts: int) -> dict[str, Any]:
-        """Return how it was measured; `parts` is the number of classes or instances."""
-        protocol: dict[str, Any] = {"network": self._network.name, **of_maps(keys), "samples": self._samples, **parts}
-        return protocol | {"pairs": self._pairs, "region": self._region, **bootstrap.protocol}
-
-
+@dataclass(eq=False, kw_only=True)
 class RegionDiversity(PartDiversity):
     """Mean class-specific and other-classes diversity, mCSD and mOCD (CVPR 2020, section 4.1).
 
     The samples of a label map differ in one class only. mCSD is the distance inside the area of that class, mOCD
     outside it: each is the mean over the label maps that hold a class, then over classes.
-
-    Args:
-        network: Compares two images.
-        classes: Number of classes.
-        pairs: Which samples are compared.
-        region: How the area of a class is cut out, see `region_diversity`.
-        batch: Images in the network at once.
     """
 
-    def __init__(
-        self,
-        network: PerceptualDistance,
-        *,
-        classes: int,
-        pairs: Pairing = "consecutive",
-        region: RegionRule = "mask",
-        batch: int = 32,
-    ) -> None:
-        super().__init__(network, pairs=pairs, region=region, batch=batch)
-        self._classes = classes
+    classes: int
+    """Number of classes."""
 
     def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
         """Measure the samples of the label map `key` that differ in class `resampled` only, which lies at `inside`."""
@@ -219,7 +195,7 @@ class RegionDiversity(PartDiversity):
     def tables(self) -> tuple[list[str], PerClass, PerClass]:
         """Return the keys of the label maps, and the values inside and outside by (map, class): NaN without samples."""
         keys = sorted({key for key, _ in self.values})
-        inside, outside = np.full((2, len(keys), self._classes), np.nan)
+        inside, outside = np.full((2, len(keys), self.classes), np.nan)
         for (key, resampled), (within, without) in self.values.items():
             inside[keys.index(key), resampled] = within
             outside[keys.index(key), resampled] = without
@@ -268,7 +244,7 @@ class InstanceDiversity(PartDiversity):
         means = self.per_map()
         protocol = self.protocol(means, bootstrap, instances=len(self.values))
         isd, oisd = (
-            Result.drawn(name, float(values.mean()), draws=bootstrap.means(values), protocol=protocol)
-            for name, values in zip(("mISD", "mOISD"), np.array(list(means.values())).T, strict=True)
+            Result.mean(name, {key: both[side] for key, both in means.items()}, bootstrap, protocol=protocol)
+            for side, name in enumerate(("mISD", "mOISD"))
         )
         return isd, oisd
