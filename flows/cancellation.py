@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -24,6 +24,7 @@ from flows.retry import call_periodically
 POLL_S = 2.0
 EventQueue = SimpleQueue[Any]
 """What was started reports its end here; an exception in it is a reason to stop."""
+T = TypeVar("T")
 
 
 class CancellationError(Exception):
@@ -56,14 +57,14 @@ def run_with_cancellation(work: Callable[[EventQueue], State[None]], *, cleanup:
         raise
 
 
-def run_in_thread(work: Callable[[], object], events: EventQueue) -> None:
-    """Run a flow's last work in a thread, so that a cancellation interrupts the waiting for it."""
+def run_in_thread(work: Callable[[], T], events: EventQueue) -> T:
+    """Run a flow's last work in a thread, so that a cancellation interrupts the waiting for it; return its result."""
     executor = ThreadPoolExecutor(1)
     future = executor.submit(copy_context().run, work)
     executor.shutdown(wait=False)
     future.add_done_callback(lambda _: events.put(None))
     next_event(events)
-    future.result()
+    return future.result()
 
 
 def _poll(client: SyncPrefectClient, run: UUID, events: EventQueue) -> None:

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import TypeVar
 
 import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectException
 from prefect.logging import get_logger
 
@@ -71,6 +72,12 @@ def retry(
         if should_stop():
             raise StoppedError(f"{server} does not answer, and the flow stops")
         time.sleep(INTERVAL_S)
+
+
+def ask_prefect(call: Callable[[SyncPrefectClient], T]) -> T:
+    """Call Prefect's server by a new client: one that has seen an outage waits longer each time, up to 30 s."""
+    with get_client(sync_client=True) as client:
+        return call(client)
 
 
 @contextmanager

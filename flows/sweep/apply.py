@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dvc.utils.flatten import flatten
 from dvc.utils.serialize import load_yaml
 
 from flows import dag
@@ -58,11 +59,10 @@ def find(sweep: str, number: int, *, seed: int | None = None) -> Trial:
 def _set_params(trial: Trial) -> None:
     """Set all parameters that the trial's stages read; print what changes beside what the sweep varied."""
     params = load_yaml(PARAMS)
-    cell = {"dataset": trial.dataset, "system": trial.system}
     axes = params["axes"]
-    added = {f"axes.{axis}": [*axes[axis], name] for axis, name in cell.items() if name not in axes[axis]}
+    added = {f"axes.{axis}": [*axes[axis], name] for axis, name in trial.cell.items() if name not in axes[axis]}
     workspace.set_params(Path(PARAMS), added | trial.params | trial.values | {"seed": trial.seed})
-    before, after = dict(workspace.flat(params)), dict(workspace.flat(load_yaml(PARAMS)))
+    before, after = flatten(params), flatten(load_yaml(PARAMS))
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path, "nothing"), after.get(path, "nothing")
         if old != new and path not in trial.values:

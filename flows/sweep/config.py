@@ -28,6 +28,7 @@ RENAMED = {
 
 Schema = dict[str, Any]
 Direction = Literal["minimize", "maximize"]
+SweepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=50)]
 
 
 def _parse_number(value: Any) -> Any:
@@ -49,10 +50,14 @@ def _if_set(field: str, to: Schema, then: Schema) -> Schema:
     return {"if": {"required": [field], "properties": {field: to}}, "then": {"properties": then}}
 
 
-def _refuse_old_names(values: Any) -> Any:
-    for old in [name for name in values if name in RENAMED] if isinstance(values, Mapping) else []:
-        raise ValueError(f"{old} is now called {RENAMED[old]}")
-    return values
+class _Options(BaseModel, frozen=True, extra="forbid"):
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_names(cls, values: Any) -> Any:
+        for name in values if isinstance(values, Mapping) else ():
+            if name in RENAMED:
+                raise ValueError(f"{name} is now called {RENAMED[name]}")
+        return values
 
 
 _ENDS = ("low", "high")
@@ -67,12 +72,13 @@ _CHOICES_OR_RANGE: Schema = _if_set("choices", {"minItems": 1}, {end: {"type": "
 _ONE_OBJECTIVE_IF_PRUNING: Schema = _if_set("pruner", {"type": "object"}, {"objectives": {"maxItems": 1}})
 _ONCE_EACH: Schema = {"uniqueItems": True}
 
+_End = Annotated[float | None, Field(allow_inf_nan=False, json_schema_extra=_plain_number)]
 _Scalar = Annotated[str | bool | int | float, BeforeValidator(_parse_number)]
 Choice = _Scalar | list[_Scalar] | None
 """A value of a parameter in params.yaml: a scalar, a list of scalars, or null."""
 
 
-class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=_CHOICES_OR_RANGE):
+class Dimension(_Options, frozen=True, json_schema_extra=_CHOICES_OR_RANGE):
     """One parameter that the sweep varies: a list of choices or a range."""
 
     path: str = Field(
@@ -87,19 +93,11 @@ class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=_CHOIC
         description='The values to choose from: numbers, true, false, null, "text" in quotes, or lists of them, '
         "such as [0.5, 0.999]. Leave empty for a range.",
     )
-    low: float | None = Field(
-        default=None,
-        title="Lowest",
-        allow_inf_nan=False,
-        description="The lower end of the range, included. Leave empty with choices.",
-        json_schema_extra=_plain_number,
+    low: _End = Field(
+        default=None, title="Lowest", description="The lower end of the range, included. Leave empty with choices."
     )
-    high: float | None = Field(
-        default=None,
-        title="Highest",
-        allow_inf_nan=False,
-        description="The upper end of the range, included. Leave empty with choices.",
-        json_schema_extra=_plain_number,
+    high: _End = Field(
+        default=None, title="Highest", description="The upper end of the range, included. Leave empty with choices."
     )
     log: bool = Field(default=False, title="Logarithmic", description="Sample the range on a logarithmic scale.")
     integer: bool = Field(default=False, title="Whole numbers", description="Sample whole numbers of the range only.")
@@ -125,7 +123,7 @@ class Dimension(BaseModel, frozen=True, extra="forbid", json_schema_extra=_CHOIC
         return self
 
 
-class SweepObjective(BaseModel, frozen=True, extra="forbid"):
+class SweepObjective(_Options, frozen=True):
     """A metric, and whether low or high values are better."""
 
     metric: str = Field(
@@ -139,7 +137,7 @@ class SweepObjective(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class Pruner(BaseModel, frozen=True, extra="forbid"):
+class Pruner(_Options, frozen=True):
     """When to stop a trial early because it trains worse than the others."""
 
     metric: str = Field(
@@ -163,17 +161,13 @@ class Pruner(BaseModel, frozen=True, extra="forbid"):
         default=0, ge=0, title="Warmup steps", description="Training steps of a trial before the median may prune it."
     )
 
-    _renamed = model_validator(mode="before")(_refuse_old_names)
 
-
-class Sweep(BaseModel, frozen=True, extra="forbid", json_schema_extra=_ONE_OBJECTIVE_IF_PRUNING):
+class Sweep(_Options, frozen=True, json_schema_extra=_ONE_OBJECTIVE_IF_PRUNING):
     """What to search, how to choose the next trial, and which metrics decide."""
 
-    name: str = Field(
+    name: SweepName = Field(
         title="Name",
         description="Lower case letters, digits and hyphens. The same name again resumes a sweep that was stopped.",
-        pattern=r"^[a-z0-9][a-z0-9-]*$",
-        max_length=50,
     )
     objectives: list[SweepObjective] = Field(
         min_length=1,
@@ -247,8 +241,6 @@ class Sweep(BaseModel, frozen=True, extra="forbid", json_schema_extra=_ONE_OBJEC
         title="Heartbeat timeout (seconds)",
         description="Seconds without a heartbeat after which a trial is retried on another machine.",
     )
-
-    _renamed = model_validator(mode="before")(_refuse_old_names)
 
     @model_validator(mode="before")
     @classmethod

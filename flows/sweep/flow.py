@@ -4,6 +4,7 @@ A trial that fails, is killed or lost is retried, then reported; the others go o
 it is started again.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_c
 from flows.exceptions import FlowError
 from flows.processes import ChildProcesses, terminate_all
 from flows.retry import retry
-from flows.sweep import curve, remote, summary, trial, workspace
+from flows.sweep import remote, summary, workspace
 from flows.sweep.config import Sweep
 from flows.sweep.lock import exclusive
-from flows.sweep.scheduler import TrialBuilder, TrialScheduler, TrialSeed
+from flows.sweep.scheduler import TrialBuilder, TrialScheduler
 from flows.sweep.space import Space
 from flows.sweep.study import Study
-from flows.sweep.trial import RunTrial, TrialJob, pull, run_job
+from flows.sweep.trial import TrialJob, TrialResult, list_curves, pull, run, run_task
 
 TRACKING = "pipelines.tracking.sweep"
 
@@ -47,7 +48,7 @@ class SweepRun:
     def __init__(self, options: Sweep, log: Any) -> None:
         self._options, self._log = options, log
         self._children = ChildProcesses()
-        self._jobs: dict[TrialSeed, tuple[TrialJob, PrefectFuture[Any]]] = {}
+        self._jobs: dict[str, tuple[TrialJob, PrefectFuture[Any]]] = {}
         self._tag = ""
         self._warned = False
 
@@ -58,14 +59,11 @@ class SweepRun:
         builder = TrialBuilder(options, space, root)
         space.check_values(builder.base, self._children)
         study = Study(options, space, builder.identity, should_stop=lambda: self._children.stopped)
-        scheduler = TrialScheduler(options, study, seed=builder.seed, log=self._log.info)
-        run_trial = self._executor(builder, study)
+        scheduler = TrialScheduler(options, study, builder, log=self._log.info)
+        execute = self._executor(builder, study)
         while True:
-            while len(self._jobs) < options.max_concurrent and (training := scheduler.next()) is not None:
-                setting = study.setting(training.number)
-                trial = builder.build(training.number, setting, seed=training.seed)
-                job = TrialJob(trial, run_trial, should_prune=partial(scheduler.should_prune, training))
-                self._start(training, job, events)
+            while len(self._jobs) < options.max_concurrent and (trial := scheduler.next()) is not None:
+                self._start(TrialJob(trial, execute, should_prune=partial(scheduler.should_prune, trial)), events)
             if not self._jobs:
                 state = summary.write(options, study.snapshot(), log=self._log.info)
                 run_in_thread(partial(self._publish, builder, study), events)
@@ -80,21 +78,21 @@ class SweepRun:
         if self._tag:
             remote.cancel_runs_or_warn(self._tag, self._log.warning)
 
-    def _executor(self, builder: TrialBuilder, study: Study) -> RunTrial:
+    def _executor(self, builder: TrialBuilder, study: Study) -> Callable[[TrialJob], TrialResult]:
         if self._options.executor == "local":
-            return partial(trial.run, source=builder.base)
+            return partial(run, source=builder.base)
         self._tag = f"sweep:{self._options.name}-{study.id}"
         remote.cancel_runs(self._tag)  # those of a sweep that was killed
         return partial(remote.run_on_pool, tag=self._tag, heartbeat_timeout_s=self._options.heartbeat_timeout_s)
 
-    def _start(self, training: TrialSeed, job: TrialJob, events: EventQueue) -> None:
+    def _start(self, job: TrialJob, events: EventQueue) -> None:
         job.trial.write()
-        future = run_job.submit(job.trial.title, job, return_state=False)
-        self._jobs[training] = job, future
-        future.add_done_callback(lambda _: events.put(training))
+        future = run_task.submit(job.trial.title, job.run, return_state=False)
+        self._jobs[job.trial.name] = job, future
+        future.add_done_callback(lambda _: events.put(job.trial.name))
 
-    def _collect(self, training: TrialSeed) -> TrialJob:
-        job, future = self._jobs.pop(training)
+    def _collect(self, name: str) -> TrialJob:
+        job, future = self._jobs.pop(name)
         if job.result is None and not job.reason:  # Prefect ended the task
             job.reason = str(retry(lambda: future.state).message)
         return job
@@ -102,11 +100,9 @@ class SweepRun:
     def _warn_without_curve(self, job: TrialJob, study: Study) -> None:
         """Warn once if trials are to be pruned by what they do not write."""
         pruner = self._options.pruner
-        if pruner is None or self._warned or job.result is None:
+        if pruner is None or self._warned or not job.result or study.trials[job.trial.number].intermediate_values:
             return
-        if study.trials[job.trial.number].intermediate_values:
-            return
-        keys = ", ".join(curve.list_keys(job.trial.folder))
+        keys = ", ".join(list_curves(job.trial.folder))
         self._log.warning(
             f"{job.trial.name} has no {pruner.metric} in its history.jsonl, so that nothing is pruned"
             f"{f'; there are: {keys}' if keys else ''}; set pruner.metric to a value that training writes "
@@ -115,14 +111,9 @@ class SweepRun:
         self._warned = True
 
     def _publish(self, builder: TrialBuilder, study: Study) -> None:
-        if self._options.executor == "pool" and workspace.has_remote(builder.base):
-            self._pull_best(builder, study)
-        artifacts.show_tracking(self._children, TRACKING, self._options.name, on_line=self._log.info)
-
-    def _pull_best(self, builder: TrialBuilder, study: Study) -> None:
-        """Pull the outputs of the best trial, which ran on another machine: MLflow's registry takes its weights."""
         best = summary.find_best(self._options, study.snapshot())
-        if best is None:
-            return
-        trial = builder.build(best.number, study.setting(best.number), seed=builder.seed)
-        pull(trial, self._children, source=builder.base, warn=self._log.warning)
+        if best and self._options.executor == "pool" and workspace.has_remote(builder.base):
+            # It ran on another machine, and MLflow's registry takes its weights.
+            trial = builder.build(best.number, study.setting(best.number), seed=builder.seed)
+            pull(trial, self._children, source=builder.base, warn=self._log.warning)
+        artifacts.show_tracking(self._children, TRACKING, self._options.name, on_line=self._log.info)

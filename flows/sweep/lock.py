@@ -4,16 +4,15 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 
 from flows.exceptions import RefusedError, SweepError
-from flows.retry import call_periodically, retry
+from flows.retry import ask_prefect, call_periodically, retry
 from flows.sweep.config import Sweep
 from flows.sweep.study import DATABASE
 from flows.sweep.workspace import SWEEPS
@@ -27,26 +26,22 @@ POLL_S = 2.0
 _LOG = get_logger("sweep")
 
 
-def exclusive(sweep: Sweep, *, timeout_s: float = TIMEOUT_S) -> AbstractContextManager[None]:
+@contextmanager
+def exclusive(sweep: Sweep, *, timeout_s: float = TIMEOUT_S) -> Iterator[None]:
     """Hold a sweep's name while the block runs: in this workspace, and on Prefect's server if others share its study.
 
     Raises:
         SweepError: if a sweep of this name is running.
     """
     is_shared = sweep.executor == "pool" or bool(os.environ.get(DATABASE))
-    return _locked(sweep.name, _leased(sweep.name, timeout_s) if is_shared else nullcontext())
-
-
-@contextmanager
-def _locked(name: str, lease: AbstractContextManager[None]) -> Iterator[None]:
-    folder = SWEEPS / name
+    folder = SWEEPS / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _is_running(name) from None
-        with lease:
+            raise _is_running(sweep.name) from None
+        with _leased(sweep.name, timeout_s) if is_shared else nullcontext():
             yield
 
 
@@ -58,28 +53,22 @@ def _leased(name: str, timeout_s: float) -> Iterator[None]:
     """
     limit = f"sweep:{name}"
     _LOG.info("reserving %s on Prefect's server; it waits for the lease of a sweep that was killed", limit)
-    retry(lambda: _create_limit(limit))
+    retry(lambda: ask_prefect(lambda client: client.upsert_global_concurrency_limit_by_name(limit, 1)))
     lease = _wait(name, limit, timeout_s)
 
     def renew() -> None:
         nonlocal lease
-        with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
-            lease = _renew(limit, lease)
+        try:
+            ask_prefect(lambda client: client.renew_concurrency_lease(lease, LEASE_S))
+        except httpx.HTTPStatusError:  # it expired while the server was away
+            lease = _acquire(limit)
 
     try:
-        with call_periodically(renew, interval_s=LEASE_S / 4):
+        with call_periodically(renew, interval_s=LEASE_S / 4):  # a server that is away stops no training
             yield
     finally:
-        with (
-            suppress(httpx.HTTPError, PrefectException),  # the lease expires by itself
-            get_client(sync_client=True) as client,
-        ):
-            client.release_concurrency_slots_with_lease(lease)
-
-
-def _create_limit(limit: str) -> None:
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(limit, 1)
+        with suppress(httpx.HTTPError, PrefectException):  # the lease expires by itself
+            ask_prefect(lambda client: client.release_concurrency_slots_with_lease(lease))
 
 
 def _wait(name: str, limit: str, timeout_s: float) -> UUID:
@@ -88,7 +77,8 @@ def _wait(name: str, limit: str, timeout_s: float) -> UUID:
         try:
             return retry(lambda: _acquire(limit))
         except RefusedError as error:
-            if not _has_status(error.__cause__, httpx.codes.LOCKED):
+            answer = getattr(error.__cause__, "response", None)
+            if answer is None or answer.status_code != httpx.codes.LOCKED:
                 raise
         if time.monotonic() > deadline:
             remedy = f"`prefect global-concurrency-limit delete {limit}` frees a name that no sweep holds"
@@ -97,24 +87,10 @@ def _wait(name: str, limit: str, timeout_s: float) -> UUID:
 
 
 def _acquire(limit: str) -> UUID:
-    with get_client(sync_client=True) as client:
-        answer = client.increment_concurrency_slots_with_lease([limit], 1, "concurrency", LEASE_S)
+    answer = ask_prefect(
+        lambda client: client.increment_concurrency_slots_with_lease([limit], 1, "concurrency", LEASE_S)
+    )
     return UUID(answer.json()["lease_id"])
-
-
-def _renew(limit: str, lease: UUID) -> UUID:
-    try:
-        with get_client(sync_client=True) as client:
-            client.renew_concurrency_lease(lease, LEASE_S)
-    except httpx.HTTPStatusError as error:
-        if not _has_status(error, httpx.codes.GONE):
-            raise
-        return _acquire(limit)  # it expired while the server was away
-    return lease
-
-
-def _has_status(error: BaseException | None, status: int) -> bool:
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == status
 
 
 def _is_running(name: str) -> SweepError:

@@ -8,25 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import httpx
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterType,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
@@ -34,17 +26,17 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Cancelling, Crashed
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass
 
 from flows import devices
 from flows.cancellation import EventQueue, run_in_thread, run_with_cancellation
 from flows.exceptions import ConnectionLostError, DvcError, RefusedError, StageError, StoppedError
-from flows.processes import ChildProcesses
-from flows.retry import call_periodically, is_prefect_outage, retry
+from flows.retry import ask_prefect, call_periodically, is_prefect_outage, retry
 from flows.stages import child_environment, error_message
 from flows.sweep import trial as trials
 from flows.sweep import workspace
-from flows.sweep.curve import Point
-from flows.sweep.trial import Trial, TrialJob, TrialResult
+from flows.sweep.trial import Point, Trial, TrialJob, TrialResult
 
 DEPLOYMENT = "trial/trial"
 POLL_S = 2.0
@@ -57,52 +49,40 @@ RESULT_TIMEOUT_S = 3600.0
 REMOTE_TIMEOUT_S = 120.0
 """How long the DVC remote may be away."""
 _TYPE = "trial"
-_UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+_UNFINISHED = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
+
+
+def _finite(points: list[tuple[int, float | None]]) -> list[Any]:
+    """Leave out NaN, which JSON turned into null."""
+    return [point for point in points if point[1] is not None]
 
 
 @dataclass
 class TrialReport:
     """What a trial on another machine tells its sweep: the curve so far and, at the end, the result."""
 
-    points: list[Point] = field(default_factory=list)
+    points: Annotated[list[Point], BeforeValidator(_finite)] = field(default_factory=list)
     result: TrialResult | None = None
 
-    @classmethod
-    def load(cls, data: Any) -> "TrialReport":
-        """Read it from an artifact, in which NaN became null."""
-        points = [(step, value) for step, value in data["points"] if value is not None]
-        return cls(points, TrialResult.load(data["result"]) if data["result"] else None)
 
-
-def run_on_pool(
-    trial: Trial,
-    children: ChildProcesses,
-    *,
-    tag: str,
-    heartbeat_timeout_s: float,
-    on_line: Callable[[str], object],
-    on_points: Callable[[list[Point]], object],
-) -> TrialResult:
-    """Run a trial on whichever machine of the pool takes it.
+def run_on_pool(job: TrialJob, *, tag: str, heartbeat_timeout_s: float) -> TrialResult:
+    """Run a trial on whichever machine of the pool takes it; cancel its run if the job's children are terminated.
 
     Args:
-        trial: The trial.
-        children: Terminated if the sweep stops; the run is then cancelled.
+        job: The trial.
         tag: Marks all runs of the sweep.
         heartbeat_timeout_s: Seconds without a heartbeat after which the trial counts as lost.
-        on_line: Called with lines for the log.
-        on_points: Called with new points of the curve by which trials are pruned.
 
     Raises:
         StageError: if the trial fails, with its message.
         ConnectionLostError: if there is no heartbeat, or the run was deleted.
         RefusedError: if there is no such deployment, or the server refuses to show its runs.
-        StoppedError: if `children` were terminated.
+        StoppedError: if the job's children were terminated.
     """
-    run = _create_run(trial, tag, children)
-    on_line(f"{trial.name} waits for a worker: python -m flows.worker")
+    run = _create_run(job, tag)
+    job.on_line(f"{job.trial.name} waits for a worker: python -m flows.worker")
     with get_client(sync_client=True) as client:
-        return WatchedRun(client, run, heartbeat_timeout_s).wait(children, on_points)
+        return WatchedRun(client, run, job, heartbeat_timeout_s=heartbeat_timeout_s).wait()
 
 
 def cancel_runs(tag: str, *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
@@ -111,7 +91,15 @@ def cancel_runs(tag: str, *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
     Raises:
         ConnectionLostError: if the server is away for that long.
     """
-    retry(partial(_cancel_runs, tag), timeout_s=timeout_s)
+    states = {"type": {"any_": _UNFINISHED}}
+    unfinished = FlowRunFilter.model_validate({"tags": {"all_": [tag]}, "state": states})
+
+    def cancel(client: SyncPrefectClient) -> None:
+        while runs := client.read_flow_runs(flow_run_filter=unfinished, limit=200):
+            for run in runs:
+                _cancel(client, run)
+
+    retry(lambda: ask_prefect(cancel), timeout_s=timeout_s)
 
 
 def cancel_runs_or_warn(tag: str, warn: Callable[[str], object], *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
@@ -125,18 +113,17 @@ def cancel_runs_or_warn(tag: str, warn: Callable[[str], object], *, timeout_s: f
 class WatchedRun:
     """A flow run on another machine that is polled until it ends."""
 
-    def __init__(self, client: SyncPrefectClient, run: UUID, heartbeat_timeout_s: float) -> None:
-        self._client, self._run, self._timeout_s = client, run, heartbeat_timeout_s
+    def __init__(self, client: SyncPrefectClient, run: UUID, job: TrialJob, *, heartbeat_timeout_s: float) -> None:
+        self._client, self._run, self._job, self._timeout_s = client, run, job, heartbeat_timeout_s
         self._heartbeat: Any = None
         self._silence_s = 0.0
-        self._points = 0
 
-    def wait(self, children: ChildProcesses, on_points: Callable[[list[Point]], object]) -> TrialResult:
+    def wait(self) -> TrialResult:
         """Wait for the result."""
+        children = self._job.children
         while True:
             try:
-                result = self._poll(children, on_points)
-                if result:
+                if result := self._poll():
                     return result
             except ObjectNotFound as error:
                 if not children.stopped:
@@ -144,24 +131,29 @@ class WatchedRun:
             except (httpx.HTTPError, PrefectException) as error:
                 is_prefect_outage(error)  # raises if the server refuses
                 self._silence_s = 0.0  # a server that is away says nothing of a trial
-            if children.stopped:  # and the server is away or the run is deleted
+            if children.stopped:  # it was told so, or is away, or the run is deleted
                 raise StoppedError("the trial was stopped with its sweep")
             time.sleep(POLL_S)
 
-    def _poll(self, children: ChildProcesses, on_points: Callable[[list[Point]], object]) -> TrialResult | None:
+    def _poll(self) -> TrialResult | None:
         run = self._client.read_flow_run(self._run)
-        report, heartbeat = self._read_report()
+        of_run = {"flow_run_id": {"any_": [self._run]}, "type": {"any_": [_TYPE]}}
+        # There are two where the server's answer was lost.
+        reports = self._client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate(of_run), sort=ArtifactSort.UPDATED_DESC, limit=1
+        )
+        data: Any = reports[0].data if reports else {}
+        report = TrialReport(**data)
         if run.state_type not in (StateType.SCHEDULED, StateType.PENDING):
-            on_points(report.points[self._points :])
-            self._points = len(report.points)
-        if children.stopped:
-            _cancel(self._client, self._run, run.state_type)
-            raise StoppedError("the trial was stopped with its sweep")
-        if run.state and run.state.is_final():
+            self._job.report(report.points)
+        if self._job.children.stopped:
+            _cancel(self._client, run)
+        elif run.state and run.state.is_final():
             if run.state.is_completed() and report.result:
                 return report.result
             raise StageError(run.state.message or f"its run ended as {run.state.name}")
-        self._check_heartbeat(run, heartbeat)
+        else:
+            self._check_heartbeat(run, reports[0].updated if reports else None)
         return None
 
     def _check_heartbeat(self, run: FlowRun, heartbeat: Any) -> None:
@@ -176,27 +168,18 @@ class WatchedRun:
             self._client.set_flow_run_state(self._run, Crashed(message=message), force=True)
             raise ConnectionLostError(message)
 
-    def _read_report(self) -> tuple[TrialReport, Any]:
-        """Read the latest report and when it was written; there are two where the server's answer was lost."""
-        of_run = ArtifactFilter(
-            flow_run_id=ArtifactFilterFlowRunId(any_=[self._run]), type=ArtifactFilterType(any_=[_TYPE])
-        )
-        reports = self._client.read_artifacts(artifact_filter=of_run, sort=ArtifactSort.UPDATED_DESC, limit=1)
-        return (TrialReport.load(reports[0].data), reports[0].updated) if reports else (TrialReport(), None)
-
 
 @flow(name="trial")
 def trial(options: Trial) -> State[None]:
     """Train and evaluate one trial of a sweep on this machine, in a copy of its worker's folder."""
     report, log = TrialReport(), get_run_logger()
     job = TrialJob(options, run_and_push, should_prune=lambda points: report.points.extend(points) or False)
-    states: list[State[None]] = []
 
     def work(events: EventQueue) -> State[None]:
         with uploading(report):
-            run_in_thread(lambda: states.append(job.run(log.info)), events)
+            state = run_in_thread(lambda: job.run(log.info), events)
             report.result = job.result
-        return states[0]
+        return state
 
     return run_with_cancellation(work, cleanup=job.children.terminate)
 
@@ -208,62 +191,58 @@ def uploading(report: TrialReport) -> Iterator[None]:
     Raises:
         ConnectionLostError: if the server is away for too long at the beginning or the end; in between it may be.
     """
-    artifact = retry(partial(_create_artifact, report))
+    first = ArtifactCreate(type=_TYPE, data=asdict(report), flow_run_id=UUID(flow_run.id))
+    artifact = retry(lambda: ask_prefect(lambda client: client.create_artifact(first))).id
 
-    def upload() -> None:
-        with suppress(httpx.HTTPError, PrefectException):  # a server that is away stops no training
-            _update_artifact(artifact, report)
+    def update() -> None:
+        ask_prefect(lambda client: client.update_artifact(artifact, ArtifactUpdate(data=asdict(report))))
 
-    with call_periodically(upload, interval_s=HEARTBEAT_S):
+    with call_periodically(update, interval_s=HEARTBEAT_S):  # a server that is away stops no training
         yield
-    retry(partial(_update_artifact, artifact, report), timeout_s=RESULT_TIMEOUT_S)
+    retry(update, timeout_s=RESULT_TIMEOUT_S)
 
 
-def push(trial: Trial, children: ChildProcesses) -> str:
-    """Send a trial's outputs to the DVC remote, the only way to other machines; return why that failed."""
-    try:
-        _retry_dvc(lambda: _push(trial, children), children)
-    except ConnectionLostError as error:
-        return str(error)
-    return ""
-
-
-def run_and_push(trial: Trial, children: ChildProcesses, **callbacks: Any) -> TrialResult:
+def run_and_push(job: TrialJob) -> TrialResult:
     """Run a trial in the current folder's workspace and send its outputs to the DVC remote, if there is one.
 
     What fails by DVC, and not by a stage, is repeated: its remote may be away for a while.
     """
-    root = Path()
-    has_remote = workspace.has_remote(root)
-    run = partial(trials.run, trial, children, source=root, pull=has_remote, **callbacks)
-    result = _retry_dvc(run, children)
-    problem = push(trial, children) if has_remote else "there is no default DVC remote"
+    has_remote = workspace.has_remote(Path())
+    result = _retry_dvc(partial(trials.run, job, source=Path(), pull=has_remote), job)
+    problem = "" if has_remote else "there is no default DVC remote"
+    try:
+        if has_remote:
+            _retry_dvc(partial(_push, job), job)
+    except ConnectionLostError as error:
+        problem = str(error)
     if not problem:
         return result
     warning = f"its outputs stay on {devices.machine_name()}: {problem}"
-    get_run_logger().warning("%s: %s", trial.name, warning)
+    get_run_logger().warning("%s: %s", job.trial.name, warning)
     return replace(result, warning=warning)
 
 
-def _retry_dvc(call: Callable[[], Any], children: ChildProcesses) -> Any:
+def _retry_dvc(call: Callable[[], Any], job: TrialJob) -> Any:
     return retry(
         call,
         is_outage=lambda error: isinstance(error, DvcError),
         server="the DVC remote",
-        should_stop=lambda: children.stopped,
+        should_stop=lambda: job.children.stopped,
         timeout_s=REMOTE_TIMEOUT_S,
     )
 
 
-def _push(trial: Trial, children: ChildProcesses) -> None:
+def _push(job: TrialJob) -> None:
+    trial = job.trial
     command = [sys.executable, "-m", "dvc", "push", "--run-cache", "--quiet", *trial.shared, *trial.stages]
     lines: list[str] = []
-    if children.run(command, on_line=lines.append, env=child_environment(), cwd=trial.folder):
+    if job.children.run(command, on_line=lines.append, env=child_environment(), cwd=trial.folder):
         raise DvcError(error_message(lines) or "dvc push failed")
 
 
-def _create_run(trial: Trial, tag: str, children: ChildProcesses) -> UUID:
+def _create_run(job: TrialJob, tag: str) -> UUID:
     """Create one run, even if the server is away for a while or its answer is lost; return its id."""
+    trial = job.trial
     create = partial(
         run_deployment,
         DEPLOYMENT,
@@ -274,7 +253,7 @@ def _create_run(trial: Trial, tag: str, children: ChildProcesses) -> UUID:
         idempotency_key=str(uuid4()),
     )
     try:
-        run: Any = retry(create, should_stop=lambda: children.stopped)
+        run: Any = retry(create, should_stop=lambda: job.children.stopped)
     except RefusedError as error:
         raise RefusedError(
             f"Prefect runs no deployment {DEPLOYMENT} ({error}); register it with `python -m flows.deployments`"
@@ -282,30 +261,7 @@ def _create_run(trial: Trial, tag: str, children: ChildProcesses) -> UUID:
     return run.id
 
 
-def _cancel_runs(tag: str) -> None:
-    unfinished = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[tag]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED)),
-    )
-    with get_client(sync_client=True) as client:
-        while runs := client.read_flow_runs(flow_run_filter=unfinished, limit=200):
-            for run in runs:
-                _cancel(client, run.id, run.state_type)
-
-
-def _cancel(client: SyncPrefectClient, run: UUID, state: StateType | None) -> None:
-    waiting = state == StateType.SCHEDULED  # no worker has it that would react to Cancelling
+def _cancel(client: SyncPrefectClient, run: FlowRun) -> None:
+    waiting = run.state_type == StateType.SCHEDULED  # no worker has it that would react to Cancelling
     with suppress(ObjectNotFound):  # deleted meanwhile
-        client.set_flow_run_state(run, Cancelled() if waiting else Cancelling(), force=waiting)
-
-
-def _create_artifact(report: TrialReport) -> UUID:
-    with get_client(sync_client=True) as client:
-        artifact = ArtifactCreate(type=_TYPE, data=asdict(report), flow_run_id=UUID(flow_run.id))
-        return client.create_artifact(artifact).id
-
-
-def _update_artifact(artifact: UUID, report: TrialReport) -> None:
-    """Update it by a new client: one that has seen an outage would wait longer each time, up to 30 s."""
-    with get_client(sync_client=True) as client:
-        client.update_artifact(artifact, ArtifactUpdate(data=asdict(report)))
+        client.set_flow_run_state(run.id, Cancelled() if waiting else Cancelling(), force=waiting)

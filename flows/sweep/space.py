@@ -96,24 +96,20 @@ class Space:
     def check_values(self, base: Path, children: ChildProcesses) -> None:
         """Let the project's own checker read params.yaml with every value of the space, ends of ranges included.
 
-        Args:
-            base: A copy of the workspace, into which files are written.
-            children: Runs the checker.
+        Files are written into `base`, a copy of the workspace.
 
         Raises:
             SweepError: with the checker's messages.
         """
         probes = _probes(self.dimensions) if _has_checker(base) else []
-        paths = [f"{_PROBES}/{number}/{PARAMS}" for number in range(len(probes))]
-        for path, probe in zip(paths, probes, strict=True):
+        command, lines = [sys.executable, "-c", _CHECK], list[str]()
+        for number, probe in enumerate(probes):
+            path = Path(_PROBES, str(number), PARAMS)
             (base / path).parent.mkdir(parents=True)
             shutil.copyfile(base / PARAMS, base / path)
             set_params(base / path, probe)
-        if not probes:
-            return
-        lines: list[str] = []
-        command = [sys.executable, "-c", _CHECK, *paths]
-        if children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
+            command.append(str(path))
+        if probes and children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
             raise SweepError(f"{_CHECKER} ended with an error: {error_message(lines)}")
         messages = dict.fromkeys(line.strip().removeprefix(f"{PARAMS}: ") for line in lines)
         messages.pop(f"{PARAMS} does not fit:", None)

@@ -9,14 +9,14 @@ import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
@@ -24,9 +24,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from flows.exceptions import SweepError
 from flows.retry import TIMEOUT_S, retry
 from flows.sweep.config import Direction, Sweep
-from flows.sweep.curve import Point
 from flows.sweep.space import Setting, Space, to_optuna
-from flows.sweep.trial import TrialResult, finite
+from flows.sweep.trial import Point, TrialResult
 from flows.sweep.workspace import SWEEPS
 
 DATABASE = "SMIS_STUDIES"
@@ -36,20 +35,38 @@ _RETRY_OF, _ID = "again", "id"
 _MAY_CHANGE = {"trials", "max_concurrent", "retries", "executor", "gpus", "heartbeat_timeout_s"}
 _TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
 """When PostgreSQL's client gives up a server that is silent: by default, after many minutes."""
+P = ParamSpec("P")
 T = TypeVar("T")
 
 optuna.logging.set_verbosity(logging.WARNING)
 
 
-class DatabaseOutageError(Exception):
-    """The database of studies does not answer."""
+def _repeated(method: Callable[Concatenate["Study", P], T]) -> Callable[Concatenate["Study", P], T]:
+    """Repeat an idempotent method while the database is away."""
+
+    @wraps(method)
+    def call(self: "Study", *args: P.args, **kwargs: P.kwargs) -> T:
+        def attempt() -> T:
+            try:
+                return method(self, *args, **kwargs)
+            except (StorageInternalError, OperationalError, InterfaceError) as error:
+                if isinstance(_cause(error), OperationalError | InterfaceError):
+                    raise ConnectionError(_message(error)) from error
+                raise
+
+        return retry(
+            attempt,
+            is_outage=lambda error: isinstance(error, ConnectionError),
+            server="the database of studies",
+            should_stop=self.should_stop,
+            timeout_s=self.timeout_s,
+        )
+
+    return call
 
 
 class Study:
-    """Which settings were tried, which comes next, and what became of each.
-
-    Each method is idempotent and is repeated while the database is away.
-    """
+    """Which settings were tried, which comes next, and what became of each."""
 
     def __init__(
         self,
@@ -63,8 +80,6 @@ class Study:
         """Create the study, or resume it.
 
         Args:
-            sweep: The options.
-            space: The settings to try.
             identity: What all trials have in common, such as other parameters and the digest of the code.
             should_stop: Whether the sweep has stopped, so that nothing waits for the database any more.
             timeout_s: Seconds for which the database may be away.
@@ -73,27 +88,24 @@ class Study:
             SweepError: if the name belongs to a sweep with other options or another identity.
         """
         self._sweep, self._space = sweep, space
-        self._should_stop, self._timeout_s = should_stop, timeout_s
+        self.should_stop, self.timeout_s = should_stop, timeout_s
         self._handed_out: set[int] = set()
         self._directions: list[Direction] = [objective.direction for objective in sweep.objectives]
-        create = partial(optuna.create_study, storage=open_storage(), study_name=sweep.name, pruner=_pruner(sweep))
-        self._study = self._retry(lambda: create(directions=self._directions, load_if_exists=True))
-        self._retry(lambda: self._check_identity(identity or {}))
-        # Another seed each time: a resumed sampler would otherwise draw the same settings again.
-        self._study.sampler = _sampler(sweep, seed=len(self.trials))
-        self._retry(self._enqueue_failed)
-        if sweep.sampler == "grid":
-            self._retry(self._enqueue_grid)
+        self._open(identity or {})
 
     @property
+    @_repeated
     def id(self) -> str:
         """Distinguish this study from one of the same name in another database."""
-        return self._retry(self._read_id)
+        if _ID not in self._study.user_attrs:
+            self._study.set_user_attr(_ID, uuid4().hex[:8])
+        return self._study.user_attrs[_ID]
 
     @property
+    @_repeated
     def trials(self) -> list[FrozenTrial]:
         """Return all trials by number."""
-        return self._retry(lambda: self._study.get_trials(deepcopy=False))
+        return self._study.get_trials(deepcopy=False)
 
     def snapshot(self) -> optuna.Study:
         """Return a copy in memory, for what only reads."""
@@ -101,60 +113,10 @@ class Study:
         copy.add_trials(self.trials)
         return copy
 
+    @_repeated
     def next(self) -> int | None:
         """Return the number of the next trial: first those that a killed sweep left running, then new ones."""
-        return self._retry(self._next)
-
-    def setting(self, number: int) -> Setting:
-        """Return a trial's data set, system and values."""
-        return setting(self.trials[number])
-
-    def results(self, number: int) -> dict[int, TrialResult]:
-        """Return a trial's results by seed."""
-        return results(self.trials[number])
-
-    def add(self, number: int, seed: int, result: TrialResult) -> None:
-        """Store the result of one seed of a trial; with the last seed, the trial is complete.
-
-        Raises:
-            SweepError: if an objective is missing.
-        """
-        values = finite(result.values)
-        for objective in self._sweep.objectives:
-            if objective.metric not in values:
-                measured = ", ".join(values) or "none"
-                raise SweepError(f"{objective.metric} was not measured, or is not finite; there are: {measured}")
-        self._retry(lambda: self._add(number, seed, asdict(result) | {"values": values}))
-
-    def fail(self, number: int, reason: str) -> None:
-        """Store that a trial has failed for good."""
-        self._retry(lambda: self._tell(number, TrialState.FAIL, {_REASON: reason}))
-
-    def prune(self, number: int) -> None:
-        """Store that a trial was stopped early."""
-        step = max(self.trials[number].intermediate_values)
-        self._retry(lambda: self._tell(number, TrialState.PRUNED, {_PRUNED_AT: step}))
-
-    def report(self, number: int, points: Sequence[Point]) -> bool:
-        """Store new points of a trial's curve; return whether to prune it."""
-        return self._retry(lambda: self._report(number, points))
-
-    def _retry(self, call: Callable[[], T]) -> T:
-        return retry(
-            lambda: _raise_outage(call),
-            is_outage=lambda error: isinstance(error, DatabaseOutageError),
-            server="the database of studies",
-            should_stop=self._should_stop,
-            timeout_s=self._timeout_s,
-        )
-
-    def _read_id(self) -> str:
-        if _ID not in self._study.user_attrs:
-            self._study.set_user_attr(_ID, uuid4().hex[:8])
-        return self._study.user_attrs[_ID]
-
-    def _next(self) -> int | None:
-        trials = self._study.get_trials(deepcopy=False)
+        trials = self.trials
         running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
         left = [number for number in running if number not in self._handed_out and not self._complete(number)]
         if not left:
@@ -167,16 +129,68 @@ class Study:
         self._handed_out.add(left[0])
         return left[0]
 
-    def _add(self, number: int, seed: int, result: Mapping[str, Any]) -> None:
-        trial = self._study.get_trials(deepcopy=False)[number]
-        if trial.state.is_finished():
-            return
-        self._trial(number).set_user_attr(f"{_SEED}{seed}", result)
-        self._complete(number)
+    def setting(self, number: int) -> Setting:
+        """Return a trial's data set, system and values."""
+        return setting(self.trials[number])
+
+    def is_finished(self, number: int) -> bool:
+        """Return whether a trial is complete, pruned, or has failed for good."""
+        return self.trials[number].state.is_finished()
+
+    @_repeated
+    def add(self, number: int, seed: int, result: TrialResult) -> None:
+        """Store the result of one seed of a trial; with the last seed, the trial is complete.
+
+        Raises:
+            SweepError: if an objective is missing.
+        """
+        for objective in self._sweep.objectives:
+            if objective.metric not in result.values:
+                measured = ", ".join(result.values) or "none"
+                raise SweepError(f"{objective.metric} was not measured, or is not finite; there are: {measured}")
+        if not self.is_finished(number):
+            self._trial(number).set_user_attr(f"{_SEED}{seed}", asdict(result))
+            self._complete(number)
+
+    def fail(self, number: int, reason: str) -> None:
+        """Store that a trial has failed for good."""
+        self._end(number, TrialState.FAIL, {_REASON: reason})
+
+    def prune(self, number: int) -> None:
+        """Store that a trial was stopped early."""
+        self._end(number, TrialState.PRUNED, {_PRUNED_AT: max(self.trials[number].intermediate_values)})
+
+    @_repeated
+    def report(self, number: int, points: Sequence[Point]) -> bool:
+        """Store new points of a trial's curve; return whether to prune it."""
+        assert self._sweep.pruner
+        sign = 1 if self._sweep.pruner.direction == self._sweep.objectives[0].direction else -1
+        trial, known = self._trial(number), self.trials[number].intermediate_values
+        for step, value in points:
+            if step not in known:
+                trial.report(sign * value, step)
+        return bool(points) and trial.should_prune()
+
+    @_repeated
+    def _open(self, identity: Mapping[str, Any]) -> None:
+        self._study = optuna.create_study(
+            study_name=self._sweep.name,
+            directions=self._directions,
+            pruner=_pruner(self._sweep),
+            storage=open_storage(),
+            load_if_exists=True,
+        )
+        self._check_identity(identity)
+        # Another seed each time: a resumed sampler would otherwise draw the same settings again.
+        seed = len(self.trials)
+        self._study.sampler = TPESampler(seed=seed) if self._sweep.sampler == "tpe" else RandomSampler(seed=seed)
+        self._enqueue_failed()
+        if self._sweep.sampler == "grid":
+            self._enqueue_grid()
 
     def _complete(self, number: int) -> bool:
         """Complete a trial if it has the results of all seeds; return whether it has."""
-        stored = results(self._study.get_trials(deepcopy=False)[number]).values()
+        stored = results(self.trials[number]).values()
         if len(stored) < self._sweep.seeds:
             return False
         metrics = [objective.metric for objective in self._sweep.objectives]
@@ -184,25 +198,16 @@ class Study:
         self._study.tell(number, means, skip_if_finished=True)
         return True
 
-    def _tell(self, number: int, state: TrialState, attributes: Mapping[str, Any]) -> None:
-        if self._study.get_trials(deepcopy=False)[number].state.is_finished():
+    @_repeated
+    def _end(self, number: int, state: TrialState, attributes: Mapping[str, Any]) -> None:
+        if self.is_finished(number):
             return
         for name, value in attributes.items():
             self._trial(number).set_user_attr(name, value)
         self._study.tell(number, state=state, skip_if_finished=True)
 
-    def _report(self, number: int, points: Sequence[Point]) -> bool:
-        assert self._sweep.pruner
-        sign = 1 if self._sweep.pruner.direction == self._sweep.objectives[0].direction else -1
-        trial = self._trial(number)
-        known = self._study.get_trials(deepcopy=False)[number].intermediate_values
-        for step, value in points:
-            if step not in known:
-                trial.report(sign * value, step)
-        return bool(points) and trial.should_prune()
-
     def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
+        return optuna.Trial(self._study, self.trials[number]._trial_id)
 
     def _check_identity(self, identity: Mapping[str, Any]) -> None:
         now = self._sweep.model_dump(mode="json", exclude=_MAY_CHANGE)
@@ -225,13 +230,13 @@ class Study:
 
     def _enqueue_failed(self) -> None:
         """Queue trials that failed in an earlier run of the sweep: their cause may have been removed."""
-        for trial in last_tries(self._study.get_trials(deepcopy=False)):
+        for trial in last_tries(self.trials):
             if trial.state == TrialState.FAIL:
                 attributes = {_RETRY_OF: trial.number, _SETTING: setting(trial)}
                 self._study.enqueue_trial(trial.params, user_attrs=attributes)
 
     def _enqueue_grid(self) -> None:
-        known = {_key(setting(trial)) for trial in self._study.get_trials(deepcopy=False)}
+        known = {_key(setting(trial)) for trial in self.trials}
         for candidate in self._space.grid():
             if _key(candidate) not in known:
                 params = {path: to_optuna(value) for path, value in candidate.items()}
@@ -241,7 +246,7 @@ class Study:
 def results(trial: FrozenTrial) -> dict[int, TrialResult]:
     """Return a trial's results by seed."""
     stored = {name: value for name, value in trial.user_attrs.items() if name.startswith(_SEED)}
-    return {int(name.removeprefix(_SEED)): TrialResult.load(value) for name, value in stored.items()}
+    return {int(name.removeprefix(_SEED)): TrialResult(**value) for name, value in stored.items()}
 
 
 def last_tries(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -259,19 +264,6 @@ def reason(trial: FrozenTrial) -> str:
 def setting(trial: FrozenTrial) -> Setting:
     """Return a trial's data set, system and values."""
     return trial.user_attrs.get(_SETTING, {})
-
-
-def load(name: str) -> optuna.Study:
-    """Open the study of an existing sweep.
-
-    Raises:
-        SweepError: if there is none.
-    """
-    storage = open_storage()
-    names = optuna.get_all_study_names(storage)
-    if name not in names:
-        raise SweepError(f"there is no sweep {name!r}; there are: {', '.join(sorted(names)) or 'none'}")
-    return optuna.load_study(study_name=name, storage=storage)
 
 
 def open_storage() -> RDBStorage:
@@ -295,34 +287,19 @@ def open_storage() -> RDBStorage:
         ) from None
 
 
-def _raise_outage(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except (StorageInternalError, OperationalError, InterfaceError) as error:
-        if _is_outage(error):
-            raise DatabaseOutageError(_message(error)) from error
-        raise
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    if isinstance(error, StorageInternalError):
-        return _is_outage(error.__cause__)
-    return isinstance(error, OperationalError | InterfaceError)
+def _cause(error: BaseException) -> BaseException:
+    """Return SQLAlchemy's error, around which Optuna puts its own."""
+    return _cause(error.__cause__) if isinstance(error, StorageInternalError) and error.__cause__ else error
 
 
 def _message(error: BaseException) -> str:
     """Return the database's own first line, without SQLAlchemy's words around it."""
-    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
-        error = error.__cause__
-    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    cause = _cause(error)
+    return str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
 
 
 def _key(setting: Setting) -> str:
     return json.dumps(setting, sort_keys=True)
-
-
-def _sampler(sweep: Sweep, *, seed: int) -> BaseSampler:
-    return TPESampler(seed=seed) if sweep.sampler == "tpe" else RandomSampler(seed=seed)
 
 
 def _pruner(sweep: Sweep) -> BasePruner:

@@ -5,7 +5,7 @@ import shutil
 import statistics
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.retry import retry
-from flows.sweep.config import Sweep, SweepObjective
+from flows.sweep.config import Direction, Sweep
 from flows.sweep.study import last_tries, reason, results, setting
 from flows.sweep.trial import shown
 from flows.sweep.workspace import SWEEPS
 
 _ARROWS = {"minimize": "↓", "maximize": "↑"}
+_SIGNS = {"minimize": 1, "maximize": -1}
 _STATES = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
@@ -41,20 +42,19 @@ _DPI = 110
 
 def write(sweep: Sweep, study: optuna.Study, *, log: Callable[[str], object]) -> State[None]:
     """Write the summary beside the trials, show it on Prefect's page; return the sweep's final state."""
-    trials = last_tries(study.get_trials(deepcopy=False))
     folder = SWEEPS / sweep.name
-    text = markdown(sweep, study)
+    data = to_dict(sweep, study)
+    text, rows = markdown(sweep, data), data["trials"]
     (folder / "summary.md").write_text(text)
-    (folder / "summary.json").write_text(json.dumps(to_dict(sweep, study), indent=2) + "\n")
+    (folder / "summary.json").write_text(json.dumps(data, indent=2) + "\n")
     draw_plots(sweep, study, folder / "plots")
     description = f"sweep {sweep.name}"
     retry(partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=description))
     log(f"\n{text}")
-    counts = _count(trials)
-    if any(trial.state == TrialState.COMPLETE for trial in trials):
-        return Completed(message=counts)
-    reasons = dict.fromkeys(reason(trial) for trial in trials if trial.state == TrialState.FAIL)
-    return Failed(message="\n  ".join([counts, *reasons]))
+    if data["best"] is not None:
+        return Completed(message=_count(rows))
+    reasons = dict.fromkeys(row["why"] for row in rows if row["state"] == _STATES[TrialState.FAIL])
+    return Failed(message="\n  ".join([_count(rows), *reasons]))
 
 
 def to_dict(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def to_dict(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
     return {
         "objectives": [objective.model_dump() for objective in sweep.objectives],
         "best": None if best is None else best.number,
-        "front": [trial.number for trial in best_trials(study)],
+        "front": [trial.number for trial in study.best_trials],
         "importance": importances(sweep, study),
         "trials": [row(trial) for trial in last_tries(study.get_trials(deepcopy=False))],
     }
@@ -71,21 +71,22 @@ def to_dict(sweep: Sweep, study: optuna.Study) -> dict[str, Any]:
 
 def row(trial: FrozenTrial) -> dict[str, Any]:
     """Return a trial as plain data, with the mean and standard deviation of each metric over its seeds."""
+    seeds = results(trial)
+    remarks = dict.fromkeys(result.warning for result in seeds.values() if result.warning)
     return {
         "number": trial.number,
         "state": _STATES[trial.state],
         "why": reason(trial),
-        "warning": _warning(trial),
+        "warning": "; ".join(remarks) if trial.state == TrialState.COMPLETE else "",
         "setting": dict(setting(trial)),
-        "seeds": sorted(results(trial)),
-        "metrics": spread(trial),
-        "seconds": sum(result.seconds for result in results(trial).values()),
+        "seeds": sorted(seeds),
+        "metrics": _spread([result.values for result in seeds.values()]),
+        "seconds": sum(result.seconds for result in seeds.values()),
     }
 
 
-def spread(trial: FrozenTrial) -> dict[str, tuple[float, float | None]]:
-    """Return every metric's mean over a trial's seeds, and the standard deviation where there are two or more."""
-    seeds = [result.values for result in results(trial).values()]
+def _spread(seeds: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float | None]]:
+    """Return every metric's mean over the seeds, and the standard deviation where there are two or more."""
     names = set.intersection(*(set(values) for values in seeds)) if seeds else set()
     columns = {name: [values[name] for values in seeds] for name in sorted(names)}
     return {
@@ -94,28 +95,31 @@ def spread(trial: FrozenTrial) -> dict[str, tuple[float, float | None]]:
     }
 
 
-def markdown(sweep: Sweep, study: optuna.Study) -> str:
-    """Return the summary as a page."""
-    trials = last_tries(study.get_trials(deepcopy=False))
-    parts = [f"# Sweep {sweep.name}", _count(trials), _table(sweep, study)]
-    parts += [*_count_warnings(trials), *_importance_table(sweep, study)]
-    if best := find_best(sweep, study):
+def markdown(sweep: Sweep, data: Mapping[str, Any]) -> str:
+    """Return the summary, from its plain data, as a page."""
+    rows = data["trials"]
+    warned = [row["number"] for row in rows if row["warning"]]
+    parts = [f"# Sweep {sweep.name}", _count(rows), _trial_table(sweep, data)]
+    if warned:
+        parts.append(f"Finished with a warning, in the last column: {len(warned)}.")
+    if importance := data["importance"]:
+        shares = [
+            [name, *(f"{100 * one[name]:.0f} %" for one in importance.values())]
+            for name in next(iter(importance.values()))
+        ]
+        parts.append(_table({"importance": "---"} | dict.fromkeys(importance, "---:"), shares))
+    if (best := data["best"]) is not None:
         several = len(sweep.objectives) > 1
         which = f"that of the Pareto front (bold) with the best {sweep.objectives[0].metric}" if several else "the best"
-        elsewhere = sweep.executor == "pool" and not _warning(best)  # and its outputs are in the DVC remote
-        command = f"python -m flows.sweep.apply {sweep.name} {best.number}{' --pull' if elsewhere else ''}"
+        elsewhere = sweep.executor == "pool" and best not in warned  # and its outputs are in the DVC remote
+        command = f"python -m flows.sweep.apply {sweep.name} {best}{' --pull' if elsewhere else ''}"
         parts.append(f"To apply {which} to the main workspace, parameters and outputs:\n\n    {command}")
     return "\n\n".join(parts) + "\n"
 
 
-def best_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the best trial, or the Pareto front; empty if no trial finished."""
-    return study.best_trials if _finished(study) else []
-
-
 def find_best(sweep: Sweep, study: optuna.Study) -> FrozenTrial | None:
     """Return the best trial by the first objective, of equals the first; None if no trial finished."""
-    return min(best_trials(study), key=lambda trial: _rank(trial, sweep.objectives[0]), default=None)
+    return min(study.best_trials, key=_target(0, sweep.objectives[0].direction), default=None)
 
 
 def importances(sweep: Sweep, study: optuna.Study) -> dict[str, dict[str, float]]:
@@ -123,10 +127,10 @@ def importances(sweep: Sweep, study: optuna.Study) -> dict[str, dict[str, float]
     names = _varied(study)
     if not names or len(_finished(study)) < _MIN_TRIALS:
         return {}
-    with warnings.catch_warnings():  # that low values count: `_minimized` makes the better ones low
+    with warnings.catch_warnings():  # that low values count: `_target` makes the better ones low
         warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
         return {
-            objective.metric: get_param_importances(study, params=names, target=_minimized(objective, index))
+            objective.metric: get_param_importances(study, params=names, target=_target(index, objective.direction))
             for index, objective in enumerate(sweep.objectives)
         }
 
@@ -144,8 +148,7 @@ def draw_plots(sweep: Sweep, study: optuna.Study, folder: Path) -> None:
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
-        for name, plot in _plots(sweep, study):
-            plot()
+        for name in _plots(sweep, study):
             figure = pyplot.gcf()
             columns = max(len(figure.axes), len(figure.axes[0].get_xticklabels()) // 2)
             figure.set_size_inches(max(_WIDTH, _COLUMN_WIDTH * columns), _HEIGHT)
@@ -153,43 +156,35 @@ def draw_plots(sweep: Sweep, study: optuna.Study, folder: Path) -> None:
             pyplot.close(figure)
 
 
-def _plots(sweep: Sweep, study: optuna.Study) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield each plot's name, and what draws it."""
+def _plots(sweep: Sweep, study: optuna.Study) -> Iterator[str]:
+    """Draw each plot as the current figure, then yield its name."""
+    from matplotlib import pyplot
     from optuna.visualization import matplotlib as plots
 
     names, metrics = _varied(study), [objective.metric for objective in sweep.objectives]
     has_importances = bool(importances(sweep, study))
     for index, objective in enumerate(sweep.objectives):
         metric = objective.metric
-        target = {"target": None if len(metrics) == 1 else partial(_value, index=index), "target_name": metric}
-        yield f"history-{metric}", partial(plots.plot_optimization_history, study, **target)
+        target = {"target": None if len(metrics) == 1 else _target(index), "target_name": metric}
+        plots.plot_optimization_history(study, **target)
+        yield f"history-{metric}"
         if names:
-            yield f"slice-{metric}", partial(_plot_slice, study, names, **target)
+            plots.plot_slice(study, names, **target)
+            for axes in pyplot.gcf().axes:  # the numbers of a logarithmic axis would overlap
+                axes.tick_params(axis="x", which="both", labelrotation=45, labelsize=8)
+            yield f"slice-{metric}"
         if has_importances:
-            low = {"target": _minimized(objective, index), "target_name": metric}
-            yield f"importance-{metric}", partial(plots.plot_param_importances, study, params=names, **low)
+            low = _target(index, objective.direction)
+            plots.plot_param_importances(study, params=names, target=low, target_name=metric)
+            yield f"importance-{metric}"
     if names:
-        yield "parallel", partial(_plot_parallel, study, names, metrics)
+        axes = plots.plot_parallel_coordinate(study, names, target_name=metrics[0])
+        # Optuna numbers the objectives if there are several, and long names would overlap.
+        axes.set_xticks(axes.get_xticks(), [*metrics, *names], rotation=20, ha="right")
+        yield "parallel"
     if len(metrics) in (2, 3):
-        yield "pareto", partial(plots.plot_pareto_front, study, target_names=metrics)
-
-
-def _plot_slice(study: optuna.Study, names: list[str], **target: Any) -> None:
-    """Rotate the numbers of a logarithmic axis, which would overlap."""
-    from matplotlib import pyplot
-    from optuna.visualization import matplotlib as plots
-
-    plots.plot_slice(study, names, **target)
-    for axes in pyplot.gcf().axes:
-        axes.tick_params(axis="x", which="both", labelrotation=45, labelsize=8)
-
-
-def _plot_parallel(study: optuna.Study, names: list[str], metrics: list[str]) -> None:
-    """Name the objectives, which Optuna numbers if there are several, and rotate long names."""
-    from optuna.visualization import matplotlib as plots
-
-    axes = plots.plot_parallel_coordinate(study, names, target_name=metrics[0])
-    axes.set_xticks(axes.get_xticks(), [*metrics, *names], rotation=20, ha="right")
+        plots.plot_pareto_front(study, target_names=metrics)
+        yield "pareto"
 
 
 def _finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -203,76 +198,47 @@ def _varied(study: optuna.Study) -> list[str]:
     return sorted(name for name in names if len({trial.params.get(name) for trial in trials}) > 1)
 
 
-def _minimized(objective: SweepObjective, index: int) -> Callable[[FrozenTrial], float]:
+def _target(index: int, direction: Direction = "minimize") -> Callable[[FrozenTrial], float]:
     """Return a function for a trial's value of an objective, negated if high values are better."""
-    return partial(_value, index=index, sign=1 if objective.direction == "minimize" else -1)
+    return lambda trial: _SIGNS[direction] * trial.values[index]
 
 
-def _value(trial: FrozenTrial, *, index: int, sign: int = 1) -> float:
-    return sign * trial.values[index]
-
-
-def _rank(trial: FrozenTrial, objective: SweepObjective) -> tuple[bool, float, int]:
-    if trial.state != TrialState.COMPLETE:
-        return True, 0.0, trial.number
-    return False, _minimized(objective, 0)(trial), trial.number
-
-
-def _count(trials: Iterable[FrozenTrial]) -> str:
-    counts = Counter(_STATES[trial.state] for trial in trials)
+def _count(rows: Iterable[Mapping[str, Any]]) -> str:
+    counts = Counter(row["state"] for row in rows)
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no trials"
 
 
-def _table(sweep: Sweep, study: optuna.Study) -> str:
-    trials = last_tries(study.get_trials(deepcopy=False))
-    best = {trial.number for trial in best_trials(study)}
-    names = list(dict.fromkeys(name for trial in trials for name in setting(trial)))
-    varied = [name for name in names if len({str(setting(trial).get(name)) for trial in trials}) > 1]
-    heads = ["trial", *varied, *(f"{one.metric} {_ARROWS[one.direction]}" for one in sweep.objectives), "minutes", ""]
-    lines = [_cells(heads), _cells(["---:", *["---"] * len(varied), *["---:"] * (len(sweep.objectives) + 1), "---"])]
-    for trial in sorted(trials, key=lambda trial: _rank(trial, sweep.objectives[0])):
-        bold = "**" if trial.number in best else ""
-        values = [shown(setting(trial).get(name, "")) for name in varied]
-        metrics = [_plus_minus(spread(trial), objective.metric) for objective in sweep.objectives]
-        minutes = sum(result.seconds for result in results(trial).values()) / 60
-        lines.append(_cells([f"{bold}{trial.number}{bold}", *values, *metrics, f"{minutes:.1f}", _remarks(trial)]))
-    return "\n".join(lines)
+def _trial_table(sweep: Sweep, data: Mapping[str, Any]) -> str:
+    """Write a row for each trial, the best first and in bold."""
+    rows, finished = data["trials"], _STATES[TrialState.COMPLETE]
+    names = dict.fromkeys(name for row in rows for name in row["setting"])
+    varied = [name for name in names if len({str(row["setting"].get(name)) for row in rows}) > 1]
+    metrics = [objective.metric for objective in sweep.objectives]
+    sign = _SIGNS[sweep.objectives[0].direction]
+
+    def rank(row: Mapping[str, Any]) -> tuple[bool, float, int]:
+        is_finished = row["state"] == finished
+        return not is_finished, sign * row["metrics"][metrics[0]][0] if is_finished else 0.0, row["number"]
+
+    lines: list[list[str]] = []
+    for row in sorted(rows, key=rank):
+        bold = "**" if row["number"] in data["front"] else ""
+        state = "" if row["state"] == finished else f"{row['state']}: {row['why']}".rstrip(": ")
+        remarks = " ".join((state or row["warning"]).split())
+        values = [shown(row["setting"].get(name, "")) for name in varied]
+        means = [_plus_minus(*row["metrics"].get(metric, (None, None))) for metric in metrics]
+        lines.append([f"{bold}{row['number']}{bold}", *values, *means, f"{row['seconds'] / 60:.1f}", remarks])
+    heads = {"trial": "---:"} | dict.fromkeys(varied, "---")
+    heads |= {f"{one.metric} {_ARROWS[one.direction]}": "---:" for one in sweep.objectives}
+    return _table(heads | {"minutes": "---:", "": "---"}, lines)
 
 
-def _remarks(trial: FrozenTrial) -> str:
-    state = "" if trial.state == TrialState.COMPLETE else f"{_STATES[trial.state]}: {reason(trial)}".rstrip(": ")
-    return " ".join((state or _warning(trial)).split())
+def _plus_minus(mean: float | None, deviation: float | None) -> str:
+    text = "" if mean is None else f"{mean:.4g}"
+    return text if deviation is None else f"{text} ± {deviation:.2g}"
 
 
-def _warning(trial: FrozenTrial) -> str:
-    """Return a finished trial's warnings, once if all its seeds have the same."""
-    if trial.state != TrialState.COMPLETE:
-        return ""
-    return "; ".join(dict.fromkeys(result.warning for result in results(trial).values() if result.warning))
-
-
-def _count_warnings(trials: Iterable[FrozenTrial]) -> list[str]:
-    count = sum(bool(_warning(trial)) for trial in trials)
-    return [f"Finished with a warning, in the last column: {count}."] if count else []
-
-
-def _plus_minus(metrics: Mapping[str, tuple[float, float | None]], metric: str) -> str:
-    if metric not in metrics:
-        return ""
-    mean, deviation = metrics[metric]
-    return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
-
-
-def _importance_table(sweep: Sweep, study: optuna.Study) -> list[str]:
-    columns = importances(sweep, study)
-    if not columns:
-        return []
-    lines = [_cells(["importance", *columns]), _cells(["---", *["---:"] * len(columns)])]
-    for name in columns[sweep.objectives[0].metric]:
-        lines.append(_cells([name, *(f"{100 * column[name]:.0f} %" for column in columns.values())]))
-    return ["\n".join(lines)]
-
-
-def _cells(values: Iterable[str]) -> str:
-    escaped = (value.replace("|", "\\|") for value in values)
-    return f"| {' | '.join(escaped)} |"
+def _table(heads: Mapping[str, str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table in Markdown, given the heads with the alignment of their columns."""
+    lines = [[cell.replace("|", "\\|") for cell in cells] for cells in (heads.keys(), heads.values(), *rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

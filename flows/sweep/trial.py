@@ -7,39 +7,45 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from flows import artifacts, devices
 from flows.dag import RAW
 from flows.exceptions import FlowError, StageError, StoppedError, SweepError
 from flows.fields import Name, StageName
 from flows.processes import ChildProcesses
+from flows.retry import call_periodically
 from flows.stages import repro
 from flows.sweep import workspace
-from flows.sweep.config import Choice
-from flows.sweep.curve import Point, watching
-from flows.sweep.workspace import SWEEPS
+from flows.sweep.config import Choice, SweepName
+from flows.sweep.workspace import PARAMS, SWEEPS
 
 FILE = "trial.json"
+POLL_S = 1.0
+Point = tuple[int, float]
+"""A training step and the value there."""
+_HISTORIES = (".scratch/train-*/history.jsonl", "runs/*/*/history.jsonl")
+"""Where a trial's learning curves are while it trains, and after."""
 _RUNNING = "Running stage '"
-NAME = r"^[a-z0-9][a-z0-9-]*$"
 
 
 class Trial(BaseModel, frozen=True, extra="ignore"):
     """The parameters of the `trial` deployment, so that all values are plain."""
 
-    sweep: str = Field(pattern=NAME, max_length=50, title="Sweep", description="The sweep's name.")
+    sweep: SweepName = Field(title="Sweep", description="The sweep's name.")
     number: int = Field(ge=0, title="Number", description="The trial's number in Optuna's study.")
     seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
     dataset: Name = Field(title="Data set")
@@ -69,6 +75,11 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
         return f"{self.sweep} {self.number}: {', '.join([*cell, *values])}, seed {self.seed}"
 
     @property
+    def cell(self) -> dict[str, str]:
+        """Return its coordinates in the matrix of dvc.yaml."""
+        return {"dataset": self.dataset, "system": self.system}
+
+    @property
     def folder(self) -> Path:
         """Return its workspace."""
         return SWEEPS / self.sweep / self.name
@@ -81,9 +92,10 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
         part.replace(self.folder / FILE)
 
     def prepare(self, source: Path) -> None:
-        """Copy the small files of a workspace into the trial's own, with its parameters."""
-        cell = {"dataset": self.dataset, "system": self.system}
-        workspace.prepare(source, self.folder, cell=cell, values=self.params | self.values, seed=self.seed)
+        """Copy the small files of a workspace into the trial's own, with its parameters and no other cell."""
+        workspace.copy(source, self.folder)
+        axes = {f"axes.{axis}": [name] for axis, name in self.cell.items()}
+        workspace.set_params(self.folder / PARAMS, axes | self.params | self.values | {"seed": self.seed})
 
     def pull_options(self, *, pull: bool) -> list[str]:
         """Return the options with which `dvc repro` restores outputs: from the cache, or with `pull` the remote too.
@@ -96,41 +108,41 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
         return ["--pull"] if pull else []
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """Every metric's value, the duration, the machine, and a warning for the summary."""
+def _finite(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
 
-    values: Mapping[str, float]
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """Every metric that is finite (NaN becomes null in JSON), the duration, the machine, and a warning."""
+
+    values: Annotated[Mapping[str, float], BeforeValidator(_finite)]
     seconds: float
     machine: str = ""
     warning: str = ""
 
-    @classmethod
-    def load(cls, data: Mapping[str, Any]) -> "TrialResult":
-        """Read a result that was stored as JSON, in which NaN became null."""
-        return cls(**{**data, "values": finite(data["values"])})
 
-
-RunTrial = Callable[..., TrialResult]
-"""Runs a trial, on this machine or another: `run`, or `remote.run_on_pool`, with a sweep's own arguments bound."""
-
-
+@dataclass(eq=False)
 class TrialJob:
     """A trial that runs, and what became of it: `result`, `pruned`, or the `reason` of its failure."""
 
-    def __init__(
-        self, trial: Trial, run: RunTrial, *, should_prune: Callable[[list[Point]], bool] = lambda points: False
-    ) -> None:
-        self.trial, self.children = trial, ChildProcesses()
-        self.result: TrialResult | None = None
-        self.reason = ""
-        self.pruned = False
-        self._run, self._should_prune = run, should_prune
+    trial: Trial
+    execute: "Callable[[TrialJob], TrialResult]"
+    """Runs it, on this machine or another: `run` or `remote.run_on_pool`, with a sweep's own arguments bound."""
+    should_prune: Callable[[list[Point]], bool] = lambda points: False
+    """Receives new points of the curve; returns whether to stop the trial early."""
+    on_line: Callable[[str], object] = print
+    children: ChildProcesses = field(default_factory=ChildProcesses)
+    result: TrialResult | None = None
+    reason: str = ""
+    pruned: bool = False
+    last_step: int = -1
 
     def run(self, on_line: Callable[[str], object]) -> State[None]:
-        """Run the trial; its failure is a state, not an exception."""
+        """Run the trial, its lines passed to `on_line`; its failure is a state, not an exception."""
+        self.on_line = on_line
         try:
-            self.result = self._run(self.trial, self.children, on_line=on_line, on_points=self._check_pruning)
+            self.result = self.execute(self)
         except StoppedError as error:
             self.reason = str(error)
             if self.pruned:
@@ -141,55 +153,49 @@ class TrialJob:
             return Failed(message=self.reason, data=error)
         return Completed(message=", ".join(f"{name} {value:.4g}" for name, value in self.result.values.items()))
 
-    def _check_pruning(self, points: list[Point]) -> None:
-        if not self.pruned and self._should_prune(points):
+    def report(self, points: Sequence[Point]) -> None:
+        """Take the curve so far; stop the trial if its new points are worse than others."""
+        new = [point for point in points if point[0] > self.last_step]
+        if not new or self.pruned:
+            return
+        self.last_step = new[-1][0]
+        if self.should_prune(new):
             self.pruned = True
             self.children.terminate()
 
 
 @task(name="trial", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_job(name: str, job: TrialJob) -> State[None]:
+def run_task(name: str, run_job: Callable[[Callable[[str], object]], State[None]]) -> State[None]:
     """Run a trial as a Prefect task, its output in Prefect's log."""
-    return job.run(get_run_logger().info)
+    return run_job(get_run_logger().info)  # a method: Prefect would look for futures in the fields of the job itself
 
 
-def run(
-    trial: Trial,
-    children: ChildProcesses,
-    *,
-    source: Path,
-    pull: bool = False,
-    on_line: Callable[[str], object],
-    on_points: Callable[[list[Point]], object],
-) -> TrialResult:
+def run(job: TrialJob, *, source: Path, pull: bool = False) -> TrialResult:
     """Train and evaluate a trial on this machine; one that was stopped before resumes from its last checkpoint.
 
     Args:
-        trial: The trial.
-        children: Runs its stages.
+        job: The trial, and the child processes that run its stages.
         source: The workspace to copy.
         pull: Whether to look in the DVC remote first for what other machines have made.
-        on_line: Called with each line of output.
-        on_points: Called with new points of the curve by which trials are pruned.
 
     Raises:
         StageError: if a stage fails.
         SweepError: if `source` has other code than the sweep.
-        DeviceError: if the machine has too few GPUs.
-        StoppedError: if `children` were terminated.
+        FlowError: if the machine has too few GPUs.
+        StoppedError: if the job's children were terminated.
     """
-    begin = time.monotonic()
+    begin, trial, children = time.monotonic(), job.trial, job.children
     _check_code(trial, source)
     trial.prepare(source)
     lock = devices.locked(trial.gpus, max_concurrent=trial.max_concurrent, should_stop=lambda: children.stopped)
     with lock as device:
         env = device | _environment(trial)
-        reproduce = partial(repro, children=children, on_line=on_line, env=env, cwd=trial.folder)
+        reproduce = partial(repro, children=children, on_line=job.on_line, env=env, cwd=trial.folder)
         options = trial.pull_options(pull=pull)
         _run_shared(trial, lambda: reproduce([*options, *trial.shared]))
-        with watching(trial.folder, trial.pruning_metric, on_points):
+        with _reporting_curve(job):
             reproduce([*options, *trial.stages])
-        artifacts.sync_tracking(children, on_line=on_line, workspace=trial.folder, env=env)
+        artifacts.sync_tracking(children, on_line=job.on_line, workspace=trial.folder, env=env)
     return TrialResult(read_metrics(trial), time.monotonic() - begin, devices.machine_name())
 
 
@@ -230,18 +236,53 @@ def pull(trial: Trial, children: ChildProcesses, *, source: Path, warn: Callable
         warn(f"the outputs of {trial.name} were not pulled: {error}")
 
 
-def read_metrics(trial: Trial) -> dict[str, float]:
-    """Read the finite metrics that a trial's stages have written."""
+def read_metrics(trial: Trial) -> dict[str, Any]:
+    """Read the metrics that a trial's stages have written."""
     path = Path("metrics", trial.dataset, f"{trial.system}.json")
     if not (trial.folder / path).exists():
         raise StageError(f"{trial.name} has no {path}; do its stages write it?")
     metrics = json.loads((trial.folder / path).read_text())
-    return finite({name: metric.get("value") for name, metric in metrics.items()})
+    return {name: metric.get("value") for name, metric in metrics.items()}
 
 
-def finite(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Leave out NaN, infinity and None."""
-    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+def read_curve(workspace: Path, key: str) -> list[Point]:
+    """Read one value of a trial's history; a step that was trained again after a restart counts once."""
+    values = {row["step"]: row[key] for row in _read_history(workspace) if _is_number(row.get(key))}
+    return sorted(values.items())
+
+
+def list_curves(workspace: Path) -> list[str]:
+    """List the values in a trial's history; none if it trained on another machine."""
+    return sorted({key for row in _read_history(workspace) for key in row if key != "step" and _is_number(row[key])})
+
+
+@contextmanager
+def _reporting_curve(job: TrialJob) -> Iterator[None]:
+    """Report the curve by which trials are pruned while the block runs, and at its end."""
+    key = job.trial.pruning_metric
+    if key is None:
+        yield
+        return
+    try:
+        with call_periodically(lambda: job.report(read_curve(job.trial.folder, key)), interval_s=POLL_S):
+            yield
+    finally:
+        job.report(read_curve(job.trial.folder, key))
+
+
+def _read_history(workspace: Path) -> list[dict[str, Any]]:
+    files = [path for pattern in _HISTORIES for path in workspace.glob(pattern)]
+    rows: list[Any] = []
+    with suppress(FileNotFoundError):  # moved or removed since it was listed: the next call finds the other
+        newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+        for line in newest.read_text().splitlines() if newest else []:
+            with suppress(json.JSONDecodeError):  # the line that is being written
+                rows.append(json.loads(line))
+    return [row for row in rows if isinstance(row, dict) and "step" in row]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def shown(value: Choice) -> str:
@@ -275,8 +316,6 @@ def _run_shared(trial: Trial, run_stages: Callable[[], object]) -> None:
 
 def _environment(trial: Trial) -> dict[str, str]:
     """Tell the stages their trial, how many processes they have, and where MLflow is (default: the main workspace)."""
-    values = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_PROCESSES": str(trial.gpus)}
-    values["SMIS_RUN"] = trial.title
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        values["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path('mlflow.db').absolute()}"
-    return values
+    mlflow = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+    values = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_RUN": trial.title}
+    return values | {"SMIS_PROCESSES": str(trial.gpus), "MLFLOW_TRACKING_URI": mlflow}

@@ -3,18 +3,18 @@
 Large outputs come from the cache through DVC: by links to them, one trial could write into another's.
 """
 
-import filecmp
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dvc.config import Config
 from dvc.config_schema import RelPath
-from dvc.utils.serialize import modify_yaml, parse_yaml_for_update
+from dvc.utils.collections import apply_diff
+from dvc.utils.serialize import load_yaml, modify_yaml, parse_yaml_for_update
 
 from flows.dag import RAW
 
@@ -31,70 +31,37 @@ def copy(source: Path, target: Path, *, outs: Collection[str] = ()) -> Path:
 
     Args:
         source: The workspace.
-        target: The copy: a DVC workspace without git, with the source's cache.
+        target: The copy: a DVC workspace without git, with the source's cache. It is returned.
         outs: The outputs of stages, which are left out.
-
-    Returns:
-        The target.
     """
     names = set(_files(source, outs))
     linked = set(_linked(source, names))
-    for name in names:
-        if "/".join(name.split("/")[:2]) not in linked:
-            _copy_file(source / name, target / name)
-    for name in linked:
-        _link(source / name, target / name)
+    for name in linked | {name for name in names if "/".join(name.split("/")[:2]) not in linked}:
+        if name != "dvc.lock" or not (target / name).exists():
+            _place(source / name, target / name, link=name in linked)
     _configure(source, target)
     return target
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
     """Set values by path in a params.yaml, keeping comments; a section is replaced as a whole."""
-    with modify_yaml(str(path)) as params:
-        for dotted, value in values.items():
-            section = params
-            *parents, leaf = dotted.split(".")
-            for key in parents:
-                section = _section(section, key)
-            _put(section, leaf, value)
-
-
-def prepare(source: Path, target: Path, *, cell: Mapping[str, str], values: Mapping[str, Any], seed: int) -> None:
-    """Make a trial's workspace: a copy with its own params.yaml, whose axes have its own cell only."""
-    copy(source, target)
-    shutil.copy2(source / PARAMS, target / PARAMS)
-    own = {f"axes.{axis}": [name] for axis, name in cell.items()}
-    set_params(target / PARAMS, own | dict(values) | {"seed": seed})
-
-
-def flat(params: Mapping[str, Any], *parents: str) -> Iterator[tuple[str, Any]]:
-    """Yield every value of nested sections with its path, such as `train.ema`."""
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, *parents, str(key))
-        else:
-            yield ".".join([*parents, str(key)]), value
-
-
-def _section(params: MutableMapping[str, Any], key: str) -> MutableMapping[str, Any]:
-    if not isinstance(params.get(key), MutableMapping):
-        params[key] = {}
-    return params[key]
-
-
-def _put(section: MutableMapping[str, Any], key: str, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        section[key] = _yaml_value(value)
-        return
-    inner = _section(section, key)
-    for removed in set(inner) - set(value):
-        del inner[removed]
-    for name, item in value.items():
-        _put(inner, name, item)
+    params: dict[str, Any] = load_yaml(str(path))
+    for dotted, value in values.items():
+        section = params
+        *parents, leaf = dotted.split(".")
+        for key in parents:
+            if not isinstance(section.get(key), dict):
+                section[key] = {}
+            section = section[key]
+        section[leaf] = _yaml_value(value)
+    with modify_yaml(str(path)) as commented:
+        apply_diff(params, commented)
 
 
 def _yaml_value(value: Any) -> Any:
     """Write 1e-05 as 1.0e-05, which every YAML reader reads as a number."""
+    if isinstance(value, Mapping):
+        return {key: _yaml_value(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_yaml_value(item) for item in value]
     text = repr(value)
@@ -106,20 +73,16 @@ def _yaml_value(value: Any) -> Any:
 def digest(root: Path, code: Sequence[str]) -> str:
     """Return the SHA-256 of the files and folders that stages depend on, equal on all machines."""
     total = hashlib.sha256()
-    for path in _below(root, code):
-        total.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    paths = {path for name in code for path in (root / name, *(root / name).rglob("*"))}
+    for path in sorted(paths):
+        if path.is_file() and "__pycache__" not in path.parts:
+            total.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 
 def has_remote(root: Path) -> bool:
     """Return whether a workspace has a default DVC remote."""
     return "remote" in Config(str(root / ".dvc"), validate=False)["core"]
-
-
-def _below(root: Path, names: Iterable[str]) -> list[Path]:
-    """Return these files, and all files in these folders."""
-    paths = {path for name in names for path in (root / name, *(root / name).rglob("*"))}
-    return sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _files(root: Path, outs: Collection[str]) -> Iterator[str]:
@@ -155,21 +118,13 @@ def _linked(root: Path, names: Collection[str]) -> Iterator[str]:
             yield name
 
 
-def _link(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path, *, link: bool) -> None:
+    """Copy a file, or link what is large and only read: raw images, for example."""
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    target.symlink_to(source.resolve())
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    is_lock = source.name == "dvc.lock"  # each trial's DVC has its own
-    if target.exists() and (is_lock or filecmp.cmp(source, target)):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    if source.stat().st_size > _LINKED_BYTES:  # raw images, for example: only read
+    if link or source.stat().st_size > _LINKED_BYTES:
         target.symlink_to(source.resolve())
     else:
         shutil.copy2(source, target)

@@ -45,9 +45,10 @@ study = optuna.create_study(storage=os.environ["SMIS_STUDIES"], study_name="colo
 study.optimize(lambda trial: trial.suggest_float("red", 0, 1), n_trials=2)
 """
 AGAIN = """
-import json
-from flows.sweep import study
-print(json.dumps([trial.params for trial in study.load("colors").get_trials()]))
+import json, optuna
+from flows.sweep.study import open_storage
+study = optuna.load_study(study_name="colors", storage=open_storage())
+print(json.dumps([trial.params for trial in study.get_trials()]))
 """
 
 

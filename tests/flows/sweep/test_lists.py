@@ -18,10 +18,10 @@ BETAS: list[Any] = [[0, 0.9], None, [0.5, 0.999]]
 def test_a_setting_has_the_list_and_a_dead_sweep_finds_it_again(inside: SweepWorkspace, sampler: str) -> None:
     options = {"sampler": sampler, "trials": 8}
     dead = Small(Dimension(path="train.betas", choices=BETAS), **options)
-    first = dead.scheduler.next()
+    first = dead.next()
     assert first is not None
     again = Small(Dimension(path="train.betas", choices=BETAS), **options)
-    while (trial_seed := again.scheduler.next()) is not None:
+    while (trial_seed := again.next()) is not None:
         again.end(trial_seed, FD=float(trial_seed[0]))
     found = [again.study.setting(trial.number)["train.betas"] for trial in again.study.trials]
     assert all(one in BETAS for one in found)

@@ -17,10 +17,9 @@ from prefect.states import Failed
 
 from flows import retry
 from flows.exceptions import ConnectionLostError, DvcError, RefusedError, StageError, StoppedError
-from flows.processes import ChildProcesses
 from flows.sweep import remote
 from flows.sweep.remote import TrialReport, WatchedRun
-from flows.sweep.trial import Trial, TrialResult
+from flows.sweep.trial import Trial, TrialJob, TrialResult
 from tests.flows.sweeps import SweepWorkspace
 from tests.servers import free_port
 
@@ -32,10 +31,16 @@ def trial(**values: Any) -> Trial:
     return Trial.model_validate(defaults | values)
 
 
+def job(**values: Any) -> TrialJob:
+    return TrialJob(trial(**values), remote.run_and_push)
+
+
 def run_on_pool() -> TrialResult:
-    return remote.run_on_pool(
-        trial(), ChildProcesses(), tag="sweep:small", heartbeat_timeout_s=9, on_line=print, on_points=print
-    )
+    return remote.run_on_pool(job(), tag="sweep:small", heartbeat_timeout_s=9)
+
+
+def watched(client: object, heartbeat_timeout_s: float = 9) -> WatchedRun:
+    return WatchedRun(cast("SyncPrefectClient", client), uuid4(), job(), heartbeat_timeout_s=heartbeat_timeout_s)
 
 
 def test_a_run_is_created_once_though_the_server_is_away_at_first(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,9 +75,8 @@ def test_a_deployment_that_is_not_registered_is_reported_at_once(server: str, mo
 def test_a_trial_that_failed_elsewhere_fails_with_its_message() -> None:
     run = SimpleNamespace(state_type=StateType.FAILED, state=Failed(message="why"))
     client = SimpleNamespace(read_flow_run=lambda _: run, read_artifacts=lambda **_: [])
-    watched = WatchedRun(cast("SyncPrefectClient", client), uuid4(), heartbeat_timeout_s=9)
     with pytest.raises(StageError, match=r"^why$"):
-        watched.wait(ChildProcesses(), lambda points: None)
+        watched(client).wait()
 
 
 def test_a_run_that_was_deleted_is_lost_and_no_outage(server: str) -> None:
@@ -81,7 +85,7 @@ def test_a_run_that_was_deleted_is_lost_and_no_outage(server: str) -> None:
         get_client(sync_client=True) as client,
         pytest.raises(ConnectionLostError, match=r"^its run was deleted$"),
     ):
-        WatchedRun(client, uuid4(), heartbeat_timeout_s=9).wait(ChildProcesses(), lambda points: None)
+        watched(client).wait()
 
 
 def test_a_server_that_refuses_to_show_a_run_is_no_outage() -> None:
@@ -89,7 +93,7 @@ def test_a_server_that_refuses_to_show_a_run_is_no_outage() -> None:
     refused = httpx.HTTPStatusError("403 Forbidden", request=answer.request, response=answer)
     client = Mock(read_flow_run=Mock(side_effect=refused))
     with pytest.raises(RefusedError, match=r"^403 Forbidden$"):
-        WatchedRun(client, uuid4(), heartbeat_timeout_s=9).wait(ChildProcesses(), lambda points: None)
+        watched(client).wait()
 
 
 class Away:
@@ -113,8 +117,7 @@ class Away:
 
 def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "POLL_S", 0.1)
-    watched = WatchedRun(cast("SyncPrefectClient", Away()), uuid4(), heartbeat_timeout_s=0.4)
-    assert watched.wait(ChildProcesses(), lambda points: None).values == {"FD": 1.0}
+    assert watched(Away(), 0.4).wait().values == {"FD": 1.0}
 
 
 class Slow(Away):
@@ -129,8 +132,7 @@ class Slow(Away):
 
 def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "POLL_S", 0.1)
-    watched = WatchedRun(cast("SyncPrefectClient", Slow()), uuid4(), heartbeat_timeout_s=0.4)
-    assert watched.wait(ChildProcesses(), lambda points: None).values == {"FD": 1.0}
+    assert watched(Slow(), 0.4).wait().values == {"FD": 1.0}
 
 
 def test_a_server_that_is_away_when_a_sweep_stops_hides_no_other_reason() -> None:
@@ -169,58 +171,58 @@ def test_a_machine_that_cannot_run_a_trial_fails_it_with_the_reason(
 
 
 @pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """What runs `dvc push` after a training; its `run` returns exit codes."""
+def pushing(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """A trial that has trained, and whose children run `dvc push`: their `run` returns exit codes."""
     monkeypatch.setattr(remote, "get_run_logger", Mock())
     monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
     monkeypatch.setattr(remote.trials, "run", lambda *_, **__: TrialResult({"FD": 1.0}, 2.0, "left"))
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: True)
     monkeypatch.setenv("SMIS_MACHINE", "left")
-    return Mock(stopped=False)
+    return Mock(trial=trial(), children=Mock(stopped=False))
 
 
-def test_outputs_are_sent_again_to_a_remote_that_was_away(children: Mock) -> None:
-    children.run.side_effect = [1, 1, 0]
-    assert remote.run_and_push(trial(), children) == TrialResult({"FD": 1.0}, 2.0, "left")
+def test_outputs_are_sent_again_to_a_remote_that_was_away(pushing: Mock) -> None:
+    pushing.children.run.side_effect = [1, 1, 0]
+    assert remote.run_and_push(pushing) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
 def test_outputs_that_the_remote_did_not_take_are_reported_with_the_result(
-    children: Mock, monkeypatch: pytest.MonkeyPatch
+    pushing: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "REMOTE_TIMEOUT_S", 0.0)
-    children.run.return_value = 1
-    result = remote.run_and_push(trial(), children)
+    pushing.children.run.return_value = 1
+    result = remote.run_and_push(pushing)
     assert result.values == {"FD": 1.0}
     assert result.warning.startswith("its outputs stay on left: the DVC remote has not answered for ")
 
 
 def test_outputs_that_have_no_remote_are_reported_with_the_result(
-    children: Mock, monkeypatch: pytest.MonkeyPatch
+    pushing: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote.workspace, "has_remote", lambda _: False)
     warning = "its outputs stay on left: there is no default DVC remote"
-    assert remote.run_and_push(trial(), children).warning == warning
+    assert remote.run_and_push(pushing).warning == warning
 
 
-def test_a_trial_that_is_cancelled_does_not_wait_for_the_remote(children: Mock) -> None:
-    children.stopped, children.run.return_value = True, 1
+def test_a_trial_that_is_cancelled_does_not_wait_for_the_remote(pushing: Mock) -> None:
+    pushing.children.stopped, pushing.children.run.return_value = True, 1
     with pytest.raises(StoppedError, match="the flow stops"):
-        remote.run_and_push(trial(), children)
+        remote.run_and_push(pushing)
 
 
 def test_a_remote_that_is_away_when_a_trial_begins_costs_no_retry(
-    children: Mock, monkeypatch: pytest.MonkeyPatch
+    pushing: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    children.run.return_value = 0
+    pushing.children.run.return_value = 0
     answers = [DvcError("unexpected error - Could not connect"), TrialResult({"FD": 1.0}, 2.0, "left")]
     monkeypatch.setattr(remote.trials, "run", Mock(side_effect=answers))
-    assert remote.run_and_push(trial(), children) == TrialResult({"FD": 1.0}, 2.0, "left")
+    assert remote.run_and_push(pushing) == TrialResult({"FD": 1.0}, 2.0, "left")
 
 
 def test_what_is_no_number_comes_through_prefect_as_null_and_is_left_out() -> None:
     sent = {"points": [[1, 2.0], [2, None]], "result": asdict(TrialResult({"FD": 1.0}, 3.0, "left"))}
     sent["result"]["values"]["extra"] = None
-    report = TrialReport.load(sent)
+    report = TrialReport(**sent)
     assert report.points == [(1, 2.0)]
     assert report.result == TrialResult({"FD": 1.0}, 3.0, "left")
 
@@ -254,10 +256,10 @@ class Outage:
 
 def test_an_outage_at_the_end_loses_no_finished_training(monkeypatch: pytest.MonkeyPatch) -> None:
     outage = Outage()
-    monkeypatch.setattr(remote, "get_client", lambda **_: outage)
+    monkeypatch.setattr(retry, "get_client", lambda **_: outage)
     monkeypatch.setattr(remote, "flow_run", SimpleNamespace(id=str(uuid4())))
     monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
     report = TrialReport()
     with remote.uploading(report):
         report.result = TrialResult({"FD": 1.0}, 2.0)
-    assert TrialReport.load(outage.data).result == report.result
+    assert TrialReport(**outage.data).result == report.result

@@ -48,7 +48,7 @@ def test_the_winner_is_the_best_by_the_first_objective() -> None:
     small.run()
     found = summary.to_dict(small.sweep, small.study.snapshot())
     assert (found["best"], sorted(found["front"])) == (2, [0, 1, 2])
-    page = summary.markdown(small.sweep, small.study.snapshot())
+    page = small.page()
     assert "that of the Pareto front (bold) with the best FD" in page
     assert page.endswith("python -m flows.sweep.apply small 2\n")
 
@@ -56,11 +56,11 @@ def test_the_winner_is_the_best_by_the_first_objective() -> None:
 def test_what_ran_on_another_machine_is_brought_from_the_remote_unless_it_never_got_there() -> None:
     small = Small(GRID, executor="pool")
     small.run()
-    assert summary.markdown(small.sweep, small.study.snapshot()).endswith("flows.sweep.apply small 2 --pull\n")
+    assert small.page().endswith("flows.sweep.apply small 2 --pull\n")
     kept = Small(GRID, executor="pool", name="kept")
-    kept.scheduler.next()
+    kept.next()
     kept.study.add(0, 0, TrialResult({"FD": 1.0}, 60.0, warning="its outputs stay on her laptop"))
-    assert summary.markdown(kept.sweep, kept.study.snapshot()).endswith("flows.sweep.apply kept 0\n")
+    assert kept.page().endswith("flows.sweep.apply kept 0\n")
 
 
 def test_plain_data_say_how_much_each_parameter_decides_for_each_objective() -> None:
@@ -78,7 +78,7 @@ def test_a_finished_trial_shows_its_warning_once_and_a_line_counts_them() -> Non
         assert small.study.next() == number
         for seed in range(2):
             small.study.add(number, seed, TrialResult({"FD": number}, 60.0, warning=warning))
-    page = summary.markdown(small.sweep, small.study.snapshot())
+    page = small.page()
     assert "| **0** | 0.1 | 0 ± 0 | 2.0 | its outputs stay on there |\n" in page
     assert "| 1 | 0.2 | 1 ± 0 | 2.0 |  |\n" in page
     assert "\n\nFinished with a warning, in the last column: 1.\n" in page
@@ -89,11 +89,11 @@ def test_a_finished_trial_shows_its_warning_once_and_a_line_counts_them() -> Non
 def test_without_warnings_no_line_counts_them() -> None:
     small = Small(GRID)
     small.run()
-    assert "warning" not in summary.markdown(small.sweep, small.study.snapshot())
+    assert "warning" not in small.page()
 
 
 def test_a_bar_in_a_reason_is_no_new_column() -> None:
     small = Small(GRID, retries=0)
-    small.scheduler.next()
+    small.next()
     small.study.fail(0, "use a|b")
-    assert r"| failed: use a\|b |" in summary.markdown(small.sweep, small.study.snapshot())
+    assert r"| failed: use a\|b |" in small.page()

@@ -1,6 +1,7 @@
 """One trial: how pages call it, and what its stages see."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -12,7 +13,7 @@ from flows.processes import ChildProcesses
 from flows.sweep import Sweep
 from flows.sweep.scheduler import TrialBuilder
 from flows.sweep.space import Space
-from flows.sweep.trial import Trial, TrialJob, pull, read_metrics, run
+from flows.sweep.trial import Trial, TrialJob, TrialResult, pull, read_metrics, run
 from tests.flows.sweeps import RATE, SweepWorkspace
 
 
@@ -29,7 +30,7 @@ def test_a_failure_of_a_trial_is_a_state_with_its_message() -> None:
 
 def test_a_trial_is_refused_by_a_workspace_with_other_code(inside: SweepWorkspace) -> None:
     with pytest.raises(SweepError, match=r"has other code than sweep rates; bring it to the same state, for example"):
-        run(trial(digest="0", code=["tool.py"]), ChildProcesses(), source=Path(), on_line=print, on_points=print)
+        run(TrialJob(trial(digest="0", code=["tool.py"]), Mock()), source=Path())
 
 
 def test_outputs_that_dvc_cannot_pull_are_a_warning(inside: SweepWorkspace) -> None:
@@ -44,7 +45,16 @@ def test_metrics_are_finite_numbers(inside: SweepWorkspace) -> None:
     path.parent.mkdir(parents=True)
     values = {"FD": 1, "extra": float("nan"), "none": None}
     path.write_text(json.dumps({name: {"value": value} for name, value in values.items()}))
-    assert read_metrics(trial()) == {"FD": 1.0}
+    assert TrialResult(read_metrics(trial()), 0.0).values == {"FD": 1.0}
+
+
+def test_points_of_a_curve_are_judged_once_until_the_trial_is_pruned() -> None:
+    judged: list[Any] = []
+    job = TrialJob(trial(), Mock(), should_prune=lambda points: judged.append(points) or points[-1][1] > 5)
+    for points in ([(1, 0.0)], [(1, 0.0)], [(1, 0.0), (2, 9.0)], [(1, 0.0), (2, 9.0), (3, 0.0)]):
+        job.report(points)
+    assert judged == [[(1, 0.0)], [(2, 9.0)]]
+    assert (job.pruned, job.children.stopped) == (True, True)
 
 
 def test_the_data_set_is_in_the_title_where_the_sweep_has_several() -> None:
@@ -77,6 +87,7 @@ def test_mlflow_is_the_mains_file_unless_an_address_is_given(
     (inside.path / "dvc.yaml").write_text(stages)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     lines: list[str] = []
-    with pytest.raises(StageError, match=r"trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it"):
-        run(trial(), ChildProcesses(), source=Path(), on_line=lines.append, on_points=print)
+    job = TrialJob(trial(), partial(run, source=Path()))
+    job.run(lines.append)
+    assert job.reason == "trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it?"
     assert [line for line in lines if line.startswith(f"MLflow: {uri}")]

@@ -7,14 +7,16 @@ import yaml
 from dvc.repo import Repo
 
 from flows.sweep import workspace
+from flows.sweep.config import Choice
+from flows.sweep.trial import Trial
 from tests.flows.sweeps import SweepWorkspace
 
-CELL = {"dataset": "doll", "system": "one"}
 
-
-def test_a_copy_has_its_own_parameters_and_the_mains_cache(inside: SweepWorkspace, tmp_path: Path) -> None:
-    place = tmp_path / "trial"
-    workspace.prepare(inside.path, place, cell=CELL, values={"train.rate": 1e-5, "systems.one.depth": 3}, seed=7)
+def test_a_trials_copy_has_its_own_parameters_and_the_mains_cache(inside: SweepWorkspace) -> None:
+    values: dict[str, Choice] = {"train.rate": 1e-5, "systems.one.depth": 3}
+    trial = Trial(sweep="a", number=0, seed=7, dataset="doll", system="one", values=values, stages=["train"])
+    trial.prepare(inside.path)
+    place = trial.folder.absolute()
     text = (place / "params.yaml").read_text()
     params = yaml.safe_load(text)
     assert (params["train"]["rate"], params["systems"]["one"]["depth"], params["seed"]) == (1e-5, 3, 7)
