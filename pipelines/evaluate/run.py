@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from smis.core.files import written, written_folder
 from smis.core.images import to_image
 from smis.core.progress import ProgressBar
 from smis.core.seeding import Noise, generator
-from smis.core.shapes import Image, InstanceMap, LabelMap
+from smis.core.shapes import Image, LabelMap
 from smis.data.samples import SampleTable, read_samples
 from smis.data.shards import Prepared, Split
 from smis.metrics import segmenter
@@ -87,15 +86,6 @@ def _measure_cost(
     return cost.compute(bootstrap)
 
 
-@dataclass(frozen=True)
-class _SampleSet:
-    """The samples of one label map that differ in one thing."""
-
-    key: str
-    resampled: int
-    image: Image
-
-
 class SampleEvaluation:
     """All metrics of the samples of one system on one data set.
 
@@ -125,7 +115,7 @@ class SampleEvaluation:
         self.frechet, self.kernel = self._distances()
         folder = runs / system / "samples"
         self._single = read_samples(folder / "single.arrow")
-        self._everything = read_samples(folder / "everything.arrow")
+        self._overall = read_samples(folder / "everything.arrow")
         per_class = map(read_samples, sorted(folder.glob("class-*.arrow")))
         self._classes = [table for table in per_class if len(table) and int(table.resampled[0]) not in data.ignored]
         self._instances = [read_samples(path) for path in folder.glob("instances.arrow")]
@@ -133,7 +123,7 @@ class SampleEvaluation:
     @property
     def steps(self) -> int:
         """Number of calls of `bar.advance` by `update`."""
-        sets = sum(len(_rows(table)) for table in (self._everything, *self._classes, *self._instances))
+        sets = sum(len(table.groups()) for table in (self._overall, *self._classes, *self._instances))
         return sets + len(range(0, len(self._single), self._config.batch))
 
     @property
@@ -145,8 +135,8 @@ class SampleEvaluation:
 
     def update(self, bar: ProgressBar) -> None:
         """Measure all samples; the bar advances with every set of images."""
-        for samples in self._sets(self._everything):
-            self.samples.everything.update(samples.key, samples.image)
+        for key, _, image in self._sets(self._overall):
+            self.samples.overall.update(key, image)
             bar.advance(note="samples that vary everything")
         for table in self._classes:
             self._update_class(table, bar)
@@ -169,16 +159,16 @@ class SampleEvaluation:
         return distances
 
     def _update_class(self, table: SampleTable, bar: ProgressBar) -> None:
-        for samples in self._sets(table):
-            area = self._labels([samples.key])[0] == samples.resampled
-            self.samples.classes.update(samples.key, samples.image, area, resampled=samples.resampled)
-            bar.advance(note=f"samples that vary {self._data.classes[samples.resampled]}")
+        for key, class_id, image in self._sets(table):
+            area = self._labels([key])[0] == class_id
+            self.samples.classes.update(key, image, area, resampled=class_id)
+            bar.advance(note=f"samples that vary {self._data.classes[class_id]}")
 
     def _update_instances(self, table: SampleTable, bar: ProgressBar) -> None:
-        for samples in self._sets(table):
-            area = self._instance_map(samples.key)[0] == samples.resampled
-            if int(self._labels([samples.key])[0][area][0]) not in self._data.ignored:
-                self.samples.instances.update(samples.key, samples.image, area, instance=samples.resampled)
+        for key, instance, image in self._sets(table):
+            area = self._test.batch([self._indices[key]]).instances[0].to(self._device) == instance
+            if int(self._labels([key])[0][area][0]) not in self._data.ignored:
+                self.samples.instances.update(key, image, area, instance=instance)
             bar.advance(note="samples that vary one instance")
 
     def _update_single(self, bar: ProgressBar) -> None:
@@ -200,19 +190,9 @@ class SampleEvaluation:
     def _labels(self, keys: Iterable[str]) -> LabelMap:
         return self._test.batch([self._indices[key] for key in keys]).labels.to(self._device)
 
-    def _instance_map(self, key: str) -> InstanceMap:
-        return self._test.batch([self._indices[key]]).instances.to(self._device)
-
-    def _sets(self, table: SampleTable) -> Iterator[_SampleSet]:
-        for (key, resampled), rows in _rows(table).items():
+    def _sets(self, table: SampleTable) -> Iterator[tuple[str, int, Image]]:
+        """Yield the samples of each label map that differ in one thing: its key, the id of the thing, the images."""
+        for (key, resampled), rows in table.groups().items():
             if len(rows) < 2:
                 raise ParamsError(f"sample.samples: {len(rows)} gives no pairs to compare; at least 2 are needed")
-            yield _SampleSet(key, resampled, to_image(table.image[rows], device=self._device))
-
-
-def _rows(table: SampleTable) -> dict[tuple[str, int], list[int]]:
-    """Return the rows of a table by label map and by what was resampled."""
-    rows: dict[tuple[str, int], list[int]] = {}
-    for row, group in enumerate(zip(table.keys, table.resampled.tolist(), strict=True)):
-        rows.setdefault(group, []).append(row)
-    return rows
+            yield key, resampled, to_image(table.image[rows], device=self._device)

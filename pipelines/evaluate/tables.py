@@ -23,7 +23,7 @@ def per_label_map(samples: SampleMetrics, segmentation: Segmentation, classes: S
     columns: dict[str, list[Any]] = {"key": keys}
     columns["accuracy"] = [float(accuracy(counts[key])) for key in keys]
     columns["mIoU"] = [float(mean_iou(counts[key])) for key in keys]
-    columns[samples.everything.name] = [samples.everything.values.get(key) for key in keys]
+    columns[samples.overall.name] = [samples.overall.values.get(key) for key in keys]
     for number, name in enumerate(("ISD", "OISD")):
         columns[name] = [float(per_instance[key][number]) if key in per_instance else None for key in keys]
     measured, *tables = samples.classes.tables()

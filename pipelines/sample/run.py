@@ -12,7 +12,7 @@ from smis.core.batch import Batch
 from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import ProgressBar
-from smis.core.sample_row import SampleRow
+from smis.core.sample import SampleRow
 from smis.core.seeding import generator
 from smis.data.samples import write_samples
 from smis.data.shards import Prepared, Split

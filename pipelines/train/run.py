@@ -26,7 +26,7 @@ from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.history import HistoryLogger
 from smis.core.images import to_image
-from smis.core.sample_row import SampleRow
+from smis.core.sample import SampleRow
 from smis.core.seeding import generator
 from smis.core.shapes import Image
 from smis.data.loader import Loader

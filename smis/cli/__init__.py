@@ -5,30 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smis.cli import (
-    bench,
-    data,
-    external_weights,
-    metrics,
-    published_recipe,
-    released_checkpoints,
-    runs,
-    styles,
-    system_table,
-)
+from smis.cli import bench, data, external_weights, metrics, released_checkpoints, runs, styles, systems
 from smis.core.errors import SmisError
 
-_VERBS = (
-    system_table,
-    published_recipe,
-    external_weights,
-    data,
-    styles,
-    metrics,
-    bench,
-    runs,
-    released_checkpoints,
-)
+_VERBS = (systems, external_weights, data, styles, metrics, bench, runs, released_checkpoints)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,9 +6,15 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
+from smis.bench import sampling_speed
+from smis.bench.loading_speed import measure_loading
+from smis.bench.training_speed import TrainingCase, measure_scaling
 from smis.cli.arguments import positive
+from smis.core.device import usable_device
+from smis.metrics.cost import device_name
 
 _FLAGS = ("channels_last", "compile", "reuse_image")
 
@@ -48,8 +54,6 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and print."""
-    import torch
-
     if options.threads:
         torch.set_num_threads(options.threads)
     arguments = {key: value for key, value in vars(options).items() if key not in ("run", "json", "data") and value}
@@ -63,32 +67,20 @@ def run(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.what == "loader":
-        from smis.bench.loading_speed import measure_loading
-
         settings = {"batch": options.batch, "workers": options.workers, "repeats": options.repeats}
         return measure_loading(options.data, options.preset, **settings)
     if options.what == "train":
-        from smis.bench.training_speed import TrainingCase, measure_scaling
-
         flags = {flag: getattr(options, flag) for flag in _FLAGS}
         case = TrainingCase(
             options.system, options.preset, options.batch, options.precision, options.accumulate, **flags
         )
         return measure_scaling(case, device=options.device, processes=options.processes, steps=options.repeats)
-    from smis.bench import sampling_speed
-    from smis.core.device import usable_device
-
     measure = {"sample": sampling_speed.measure_sampling, "encode": sampling_speed.measure_encoding}[options.what]
     settings = {"batch": options.batch, "precision": options.precision, "repeats": options.repeats}
     return measure(options.system, options.preset, device=usable_device(options.device), **settings)
 
 
 def _machine(options: argparse.Namespace) -> dict[str, Any]:
-    import torch
-
-    from smis.core.device import usable_device
-    from smis.metrics.cost import device_name
-
     device = usable_device(getattr(options, "device", "cpu") or None)
     return {
         "device": device_name(device),

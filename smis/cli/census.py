@@ -1,6 +1,6 @@
 """Statistics of the classes and instances of a data set, for `smis data`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ class Census:
     """Pixels of each class; int64."""
     showing: ndarray
     """Images that contain each class; int64."""
-    pictures: int = 0
+    images: int = 0
     instances: int = 0
     most: int = 0
     """Instances of the image with most."""
@@ -38,32 +38,30 @@ class Census:
         """Return counts of 0."""
         return cls(np.zeros(classes, dtype=np.int64), np.zeros(classes, dtype=np.int64))
 
-    def add(self, pixels: ndarray, instances: int) -> None:
+    def add(self, sample: Sample) -> None:
         """Count one image."""
-        self.pixels += pixels
-        self.showing += pixels > 0
-        self.pictures += 1
-        self.instances += instances
-        self.most = max(self.most, instances)
+        pixels = np.bincount(sample.labels.ravel(), minlength=len(self.pixels))
+        instances = int(sample.instances.max()) + 1
+        self.merge(Census(pixels, pixels > 0, images=1, instances=instances, most=instances))
 
     def merge(self, other: "Census") -> None:
         """Add the counts of another census."""
         self.pixels += other.pixels
         self.showing += other.showing
-        self.pictures += other.pictures
+        self.images += other.images
         self.instances += other.instances
         self.most = max(self.most, other.most)
         self.problems += other.problems
 
     def rows(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """Return for each class its share of the pixels and of the images (0..1)."""
-        pixels, pictures = max(int(self.pixels.sum()), 1), max(self.pictures, 1)
+        pixels, images = max(int(self.pixels.sum()), 1), max(self.images, 1)
         return [
             {
                 "id": number,
                 "name": name,
                 "pixels": self.pixels[number] / pixels,
-                "pictures": self.showing[number] / pictures,
+                "pictures": self.showing[number] / images,
             }
             for number, name in enumerate(classes)
         ]
@@ -73,8 +71,7 @@ def of_samples(samples: Iterable[Sample], *, classes: int) -> Census:
     """Count samples in memory."""
     census = Census.empty(classes)
     for sample in samples:
-        pixels = np.bincount(sample.labels.ravel(), minlength=classes)
-        census.add(pixels, int(sample.instances.max()) + 1)
+        census.add(sample)
     return census
 
 
@@ -87,7 +84,7 @@ def of_reader(reader: DatasetReader) -> dict[str, Census]:
     ]
     censuses = {split: Census.empty(len(reader.classes)) for split in reader.splits}
     total = sum(reader.count(split) for split in reader.splits)
-    with ProgressBar("checking", total=total, unit="pictures") as bar:
+    with ProgressBar("checking", total=total, unit="images") as bar:
         counted = in_order(count, reader, ranges, preload=[__name__], begin=_nothing)
         for (split, start, stop), part in zip(ranges, counted, strict=True):
             censuses[split].merge(part)
@@ -98,17 +95,12 @@ def of_reader(reader: DatasetReader) -> dict[str, Census]:
 def count(reader: DatasetReader, images: tuple[str, int, int]) -> Census:
     """Read and count a range of images of a split."""
     split, start, stop = images
-    problems: list[Problem] = []
-
-    def samples() -> Iterator[Sample]:
-        for number in range(start, stop):
-            try:
-                yield reader.read(split, number)
-            except (LabelError, ImageError) as error:
-                problems.append(Problem(reader.key(split, number), split, str(error)))
-
-    census = of_samples(samples(), classes=len(reader.classes))
-    census.problems += problems
+    census = Census.empty(len(reader.classes))
+    for number in range(start, stop):
+        try:
+            census.add(reader.read(split, number))
+        except (LabelError, ImageError) as error:
+            census.problems.append(Problem(reader.key(split, number), split, str(error)))
     return census
 
 

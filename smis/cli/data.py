@@ -3,8 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from smis.cli import census
 from smis.cli.arguments import positive
 from smis.cli.census import Census
 from smis.cli.image_output import sheet_tile
+from smis.cli.image_sets import is_prepared
 from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint
 from smis.core.errors import ParamsError
@@ -29,18 +30,8 @@ from smis.datasets.dataset_registry import DATASETS
 from smis.datasets.io.problems import as_error
 from smis.datasets.io.protocol import DatasetReader
 
-
-@dataclass(frozen=True)
-class OpenedDataSet:
-    """A data set, raw or prepared; the other of `raw` and `prepared` is None."""
-
-    name: str
-    classes: Sequence[str]
-    palette: Sequence[tuple[int, int, int]]
-    counts: Mapping[str, int]
-    read: Callable[[str, int], Sample]
-    raw: DatasetReader | None
-    prepared: Prepared | None
+DataSet = DatasetReader | Prepared
+"""A data set, raw or prepared."""
 
 
 def add(verbs: Any) -> None:
@@ -97,22 +88,22 @@ def run_show(options: argparse.Namespace) -> None:
     Raises:
         SmisError: if the data set cannot be opened, or an image on the sheet does not fit.
     """
-    opened = open_data_set(options.name, options.set)
-    split = options.split or list(opened.counts)[-1]
-    if split not in opened.counts:
-        raise ParamsError(f"{opened.name} has no split {split!r}; there are: {', '.join(opened.counts)}")
-    numbers = _spread(opened.counts[split], options.images)
-    samples = [opened.read(split, number) for number in numbers]
-    out = options.out or Path(f"{opened.name}.png")
+    name, opened = open_data_set(options.name, options.set)
+    split = options.split or opened.splits[-1]
+    if split not in opened.splits:
+        raise ParamsError(f"{name} has no split {split!r}; there are: {', '.join(opened.splits)}")
+    count = _count(opened, split)
+    samples = _read(opened, split, _spread(count, options.images))
+    out = options.out or Path(f"{name}.png")
     shown = sorted({int(label) for sample in samples for label in np.unique(sample.labels)})
     legend = [(opened.classes[number], opened.palette[number]) for number in shown]
-    note = f"{len(samples)} of {_count_images(opened.counts[split])} of {split}"
+    note = f"{len(samples)} of {_count_images(count)} of {split}"
     rows = [_row(sample, opened.palette) for sample in samples]
     sheet = paint(columns(rows), row_titles=[sample.key for sample in samples], legend=legend, note=note)
     contact_sheet.save(out, sheet)
     of_samples = census.of_samples(samples, classes=len(opened.classes))
-    counted = census.of_prepared(opened.prepared)[split] if opened.prepared else of_samples
-    _print(opened, {split: counted}, as_json=options.json)
+    counted = census.of_prepared(opened)[split] if isinstance(opened, Prepared) else of_samples
+    _print(name, opened.classes, {split: counted}, as_json=options.json)
     if not options.json:
         print(f"{out}: {note}")
 
@@ -141,60 +132,55 @@ def run_check(options: argparse.Namespace) -> None:
     Raises:
         SmisError: with all problems; with --skip-bad, only if no sample is left.
     """
-    opened = open_data_set(options.name, options.set)
-    if opened.prepared:
-        for split in opened.prepared.splits:
-            opened.prepared.split(split).verify()
-        counted = census.of_prepared(opened.prepared)
+    name, opened = open_data_set(options.name, options.set)
+    if isinstance(opened, Prepared):
+        for split in opened.splits:
+            opened.split(split).verify()
+        counted, missing = census.of_prepared(opened), []
     else:
-        assert opened.raw is not None
-        counted = census.of_reader(opened.raw)
-    unreadable = [problem for each in counted.values() for problem in each.problems]
-    problems = [*(opened.raw.problems if opened.raw else ()), *unreadable]
-    _print(opened, counted, as_json=options.json, problems=[asdict(problem) for problem in problems])
+        counted, missing = census.of_reader(opened), opened.problems
+    problems = [*missing, *(problem for each in counted.values() for problem in each.problems)]
+    _print(name, opened.classes, counted, as_json=options.json, problems=[asdict(problem) for problem in problems])
     if problems:
-        total = sum(opened.counts.values()) + len(problems) - len(unreadable)
-        error = as_error(problems, name=opened.name, pictures=total)
+        total = sum(_count(opened, split) for split in opened.splits) + len(missing)
+        error = as_error(problems, name=name, pictures=total)
         if not options.skip_bad or len(problems) == total:
             raise error
         print(f"would be left out: {error}", file=sys.stderr)
 
 
-def _print(opened: OpenedDataSet, counted: Mapping[str, Census], *, as_json: bool, **fields: Any) -> None:
+def _print(name: str, classes: Sequence[str], counted: Mapping[str, Census], *, as_json: bool, **fields: Any) -> None:
     """Print the census as a table, or as JSON with additional fields."""
-    whole = Census.empty(len(opened.classes))
+    whole = Census.empty(len(classes))
     for each in counted.values():
         whole.merge(each)
-    rows = whole.rows(opened.classes)
+    rows = whole.rows(classes)
     if as_json:
-        splits = {split: {"pictures": each.pictures, "instances": each.instances} for split, each in counted.items()}
-        print(json.dumps({"data_set": opened.name, "splits": splits, "classes": rows, **fields}, indent=2))
+        splits = {split: {"pictures": each.images, "instances": each.instances} for split, each in counted.items()}
+        print(json.dumps({"data_set": name, "splits": splits, "classes": rows, **fields}, indent=2))
         return
     table = Table("id", "class", box=box.SIMPLE)
-    for name in ("of pixels", "of images"):
-        table.add_column(name, justify="right")
+    for share in ("of pixels", "of images"):
+        table.add_column(share, justify="right")
     for row in rows:
         table.add_row(str(row["id"]), row["name"], f"{row['pixels']:.2%}", f"{row['pictures']:.1%}")
     Console().print(table)
     for split, each in counted.items():
-        mean = each.instances / max(each.pictures, 1)
-        print(f"{split}: {_count_images(each.pictures)}, {mean:.1f} instances each, {each.most} at most")
+        mean = each.instances / max(each.images, 1)
+        print(f"{split}: {_count_images(each.images)}, {mean:.1f} instances each, {each.most} at most")
 
 
-def open_data_set(name: str, settings: Sequence[str]) -> OpenedDataSet:
-    """Open a prepared folder, or a raw data set by its name and settings (KEY=VALUE); its warnings go to stderr.
+def open_data_set(name: str, settings: Sequence[str]) -> tuple[str, DataSet]:
+    """Return name and content of a prepared folder, or of a raw data set with settings KEY=VALUE; prints its warnings.
 
     Raises:
         ParamsError: if there is none of that name, or its settings do not fit.
         ShardError: if a prepared folder is broken.
     """
     folder = Path(name)
-    if (folder / "index.parquet").is_file():
+    if is_prepared(folder):
         prepared = Prepared(folder)
-        splits = {split: prepared.split(split) for split in prepared.splits}
-        counts = {split: len(samples) for split, samples in splits.items()}
-        facts = prepared.dataset, prepared.classes, prepared.palette, counts
-        return OpenedDataSet(*facts, lambda split, number: splits[split][number], None, prepared)
+        return prepared.dataset, prepared
     if name not in list(DATASETS):
         names = ", ".join(sorted(DATASETS))
         raise ParamsError(f"{name!r} is no prepared folder and no data set; there are: {names}")
@@ -203,8 +189,18 @@ def open_data_set(name: str, settings: Sequence[str]) -> OpenedDataSet:
     reader: DatasetReader = config.build()
     for warning in reader.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    counts = {split: reader.count(split) for split in reader.splits}
-    return OpenedDataSet(name, reader.classes, reader.palette, counts, reader.read, reader, None)
+    return name, reader
+
+
+def _count(opened: DataSet, split: str) -> int:
+    return len(opened.split(split)) if isinstance(opened, Prepared) else opened.count(split)
+
+
+def _read(opened: DataSet, split: str, numbers: Sequence[int]) -> list[Sample]:
+    if isinstance(opened, Prepared):
+        samples = opened.split(split)
+        return [samples[number] for number in numbers]
+    return [opened.read(split, number) for number in numbers]
 
 
 def _setting(text: str) -> tuple[str, Any]:

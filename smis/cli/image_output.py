@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from smis.core.contact_sheet import Captioned, color_labels, columns, paint, til
 from smis.core.errors import LabelError, ParamsError, StyleError
 from smis.core.files import written
 from smis.core.progress import ProgressBar
-from smis.core.shapes import Picture
+from smis.core.shapes import ImageArray
 from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_uint8
 from smis.styles.inputs import read_image
 
@@ -37,7 +38,7 @@ class SheetImage:
     """An image that is on the sheet only; of a label map, with the classes that are on it."""
 
     caption: str
-    image: Picture
+    image: ImageArray
     classes: frozenset[int] = frozenset()
 
 
@@ -50,6 +51,10 @@ class LabelMapInput:
     layout: LabelLayout
     image: Path | None
     seed: int
+    exemplar: tuple[ImageStyle, SheetImage] | None
+    """The style of the command's exemplar, and its photograph."""
+    maps: int
+    """Label maps of the command."""
 
     @property
     def origin(self) -> str:
@@ -63,11 +68,11 @@ class LabelMapInput:
         return self.synth.encode(self.image, self.layout)
 
 
-Columns = Callable[[LabelMapInput], Iterator[StyledImages | SheetImage]]
+Columns = Callable[[LabelMapInput, argparse.Namespace], Iterator[StyledImages | SheetImage]]
 """What a verb makes and shows of a label map, from left to right."""
 
 
-def run(options: argparse.Namespace, columns_of: Callable[[Synthesizer, argparse.Namespace], Columns]) -> None:
+def run(options: argparse.Namespace, columns_of: Columns) -> None:
     """Write the images of every label map, then the sheet; label maps that cannot have the style are left out.
 
     Raises:
@@ -75,12 +80,17 @@ def run(options: argparse.Namespace, columns_of: Callable[[Synthesizer, argparse
     """
     files = label_files(options.labels)
     synth = load(options.checkpoint, device=options.device)
-    folder, make_columns = _OutputFolder(options.out, synth), columns_of(synth, options)
+    folder, exemplar = _OutputFolder(options.out, synth), _exemplar(synth, options)
     errors: dict[Path, StyleError] = {}
     with ProgressBar(options.verb, total=len(files), unit="label maps", visible=len(files) > 1) as bar:
         for path in files:
+            instances = matching_file(options.instance_maps, path, maps=len(files), option="--instance-maps")
+            image = matching_file(options.image, path, maps=len(files), option="--image")
             try:
-                folder.add(_label_map_input(synth, path, options, files=files), make_columns)
+                label_map = LabelMapInput(
+                    synth, path, synth.layout(path, instances), image, options.seed, exemplar, len(files)
+                )
+                folder.add(label_map, columns_of(label_map, options))
             except StyleError as error:
                 errors[path] = error
             bar.advance(note=path.name)
@@ -89,6 +99,17 @@ def run(options: argparse.Namespace, columns_of: Callable[[Synthesizer, argparse
     for path, error in errors.items():
         print(f"left out {path}: {error}", file=sys.stderr)
     folder.finish(len(files) - len(errors))
+
+
+def _exemplar(synth: Synthesizer, options: argparse.Namespace) -> tuple[ImageStyle, SheetImage] | None:
+    """Encode the photograph of a verb that takes one."""
+    files = getattr(options, "exemplar", None)
+    if files is None:
+        return None
+    if len(files) not in (2, 3):
+        option = options.exemplar_option
+        raise ParamsError(f"{option} got {len(files)} file(s); give {option} IMAGE LABELS, or IMAGE LABELS INSTANCES")
+    return synth.encode(*files), photograph("exemplar", files[0])
 
 
 def label_files(paths: Sequence[Path]) -> list[Path]:
@@ -129,7 +150,7 @@ def matching_file(path: Path | None, labels: Path, *, maps: int, option: str) ->
     return path
 
 
-def sheet_tile(pixels: Picture, *, smooth: bool = True) -> Pictures.Image:
+def sheet_tile(pixels: ImageArray, *, smooth: bool = True) -> Pictures.Image:
     """Make a tile of a sheet, of 128 to 256 pixels."""
     return tile(pixels, smallest=128, largest=256, smooth=smooth)
 
@@ -145,14 +166,6 @@ def colored_map(caption: str, layout: LabelLayout, synth: Synthesizer) -> SheetI
     return SheetImage(caption, color_labels(ids, synth.palette), classes=frozenset(np.unique(ids).tolist()))
 
 
-def _label_map_input(
-    synth: Synthesizer, path: Path, options: argparse.Namespace, *, files: Sequence[Path]
-) -> LabelMapInput:
-    instances = matching_file(options.instance_maps, path, maps=len(files), option="--instance-maps")
-    image = matching_file(options.image, path, maps=len(files), option="--image")
-    return LabelMapInput(synth, path, synth.layout(path, instances), image, options.seed)
-
-
 class _OutputFolder:
     """Where the images and the sheet go."""
 
@@ -162,11 +175,13 @@ class _OutputFolder:
         self._classes: frozenset[int] = frozenset()
         self._images = 0
 
-    def add(self, label_map: LabelMapInput, make_columns: Columns) -> None:
+    def add(self, label_map: LabelMapInput, columns: Iterator[StyledImages | SheetImage]) -> None:
         """Write one label map's images, and keep their tiles while the sheet has room."""
         tiles: list[Captioned] = []
         number = 0
-        for column in self._columns(label_map, make_columns):
+        inputs = [colored_map("labels", label_map.layout, self._synth)]
+        inputs += [photograph("photograph", label_map.image)] if label_map.image is not None else []
+        for column in chain(inputs, columns):
             if isinstance(column, SheetImage):
                 tiles.append((column.caption, sheet_tile(column.image, smooth=not column.classes)))
                 self._classes |= column.classes if len(self.rows) < _SHEET_ROWS else frozenset()
@@ -189,13 +204,7 @@ class _OutputFolder:
         images = "1 image" if self._images == 1 else f"{self._images} images"
         print(f"{images} of {label_maps} label map{'s' * (label_maps != 1)} in {self._out}, and sheet.png")
 
-    def _columns(self, label_map: LabelMapInput, make_columns: Columns) -> Iterator[StyledImages | SheetImage]:
-        yield colored_map("labels", label_map.layout, self._synth)
-        if label_map.image is not None:
-            yield photograph("photograph", label_map.image)
-        yield from make_columns(label_map)
-
-    def _synthesize(self, style: ImageStyle) -> Iterator[Picture]:
+    def _synthesize(self, style: ImageStyle) -> Iterator[ImageArray]:
         for start in range(0, len(style), _BATCH):
             batch = style[start : start + _BATCH]
             yield from to_uint8(self._synth(batch.layout, batch))

@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, ParamsError
-from smis.core.shapes import Picture
+from smis.core.shapes import ImageArray
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import image_files
@@ -22,7 +21,6 @@ _LAST = re.compile(r".*?(\d+)")
 _REGION = re.compile(r"(class|instance)-(\d+)")
 _INSTANCES = "instances.arrow"
 
-T = TypeVar("T")
 Map = Int[Tensor, "h w"]
 Area = Bool[Tensor, "h w"]
 
@@ -54,7 +52,7 @@ def open_source(path: Path, *, split: str = "test") -> Source:
     return image_files.folder(path)
 
 
-def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[str], Picture]]:
+def open_named(path: Path, *, split: str) -> tuple[dict[str, Path], Callable[[str], ImageArray]]:
     """Return the paths of images by name, and a function that reads one."""
     source = open_source(path, split=split)
     numbers = {name: number for number, name in enumerate(source.names)}
@@ -111,16 +109,12 @@ def _by_stem(path: Path) -> tuple[Source, Mapping[str, Sequence[int]]]:
     source = open_source(path)
     groups: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(source.names):
-        stem, number = _parsed(name, path)
-        groups.setdefault(stem, []).append((number, place))
+        match = _NUMBERED.fullmatch(name)
+        if not match:
+            remedy = "samples of one label map are STEM_00.png, STEM_01.png, ..."
+            raise ParamsError(f"{name} of {path} has no number; {remedy}")
+        groups.setdefault(match["stem"], []).append((int(match["number"]), place))
     return source, {stem: [place for _, place in sorted(members)] for stem, members in groups.items()}
-
-
-def _parsed(name: str, path: Path) -> tuple[str, int]:
-    match = _NUMBERED.fullmatch(name)
-    if not match:
-        raise ParamsError(f"{name} of {path} has no number; samples of one label map are STEM_00.png, STEM_01.png, ...")
-    return match["stem"], int(match["number"])
 
 
 def _check_even(groups: Mapping[str, Sequence[int]], source: Source) -> None:
@@ -162,11 +156,11 @@ def _regions(path: Path) -> Iterator[ResampledRegion]:
     if match:
         yield ResampledRegion(match[1], int(match[2]), *open_groups(path))
     elif path.name == _INSTANCES:
-        table, source = read_samples(path), open_source(path)
-        rows: dict[int, dict[str, list[int]]] = {}
-        for row, (key, number) in enumerate(zip(table.keys, table.resampled.tolist(), strict=True)):
-            rows.setdefault(number, {}).setdefault(key, []).append(row)
-        yield from (ResampledRegion("instance", number, source, groups) for number, groups in rows.items())
+        groups: dict[int, dict[str, list[int]]] = {}
+        for (key, number), rows in read_samples(path).groups().items():
+            groups.setdefault(number, {})[key] = rows
+        source = open_source(path)
+        yield from (ResampledRegion("instance", number, source, by_key) for number, by_key in groups.items())
 
 
 class RegionMaps:
@@ -189,14 +183,14 @@ class RegionMaps:
         ignore: Sequence[int],
     ) -> None:
         self.ignore = ignored(labels, ignore)
-        self._of = {"class": open_maps(labels, split=split)}
+        self._of = {"class": open_maps(labels, split=split)[1]}
         instance_region = next((region for region in regions if region.kind == "instance"), None)
         if instance_region and not (instances or is_prepared(labels)):
             raise ParamsError(
                 f"{instance_region.source.title} has instances, but {labels} are label maps; give --instances MAPS"
             )
         if instance_region:
-            self._of["instance"] = open_maps(instances or labels, split=split, field="instances")
+            _, self._of["instance"] = open_maps(instances or labels, split=split, field="instances")
         self.regions = [region for region in regions if region.kind != "class" or region.number not in self.ignore]
         for region in self.regions:
             self._check(region)
@@ -226,28 +220,25 @@ def ignored(labels: Path, given: Sequence[int]) -> list[int]:
     return sorted(Prepared(labels).ignored if not given and is_prepared(labels) else given)
 
 
-def map_names(path: Path, split: str) -> dict[str, Path]:
-    """Return the paths of label maps by name, of a folder or a prepared data set."""
-    if is_prepared(path):
-        return {key: path / key for key in Prepared(path).split(split).keys}
-    return image_files.files_by_name(path, error=LabelError)
-
-
-def open_maps(path: Path, *, split: str, field: str = "labels") -> Callable[[str], Map]:
-    """Return a function that reads the map of a name, from a folder or a prepared data set.
+def open_maps(path: Path, *, split: str, field: str = "labels") -> tuple[dict[str, Path], Callable[[str], Map]]:
+    """Return the paths of maps by name, and a function that reads one, of a folder or a prepared data set.
 
     Raises:
         LabelError: if there is no such folder, or (when called) no map of the name.
     """
     if is_prepared(path):
         prepared = Prepared(path).split(split)
-        places = {key: number for number, key in enumerate(prepared.keys)}
-        return lambda name: torch.from_numpy(getattr(prepared[_at(places, name, path)], field).astype("int64"))
-    files = image_files.files_by_name(path, error=LabelError)
-    return lambda name: image_files.read_ids(_at(files, name, path))
+        numbers = {key: number for number, key in enumerate(prepared.keys)}
+        places = {key: path / key for key in numbers}
+    else:
+        prepared, numbers = None, {}
+        places = image_files.files_by_name(path, error=LabelError)
 
+    def read(name: str) -> Map:
+        if name not in places:
+            raise LabelError(f"{path} has no map {name!r}, of which there are images; give the maps that were used")
+        if prepared is None:
+            return image_files.read_ids(places[name])
+        return torch.from_numpy(getattr(prepared[numbers[name]], field).astype("int64"))
 
-def _at(places: Mapping[str, T], name: str, path: Path) -> T:
-    if name not in places:
-        raise LabelError(f"{path} has no map {name!r}, of which there are images; give the maps that were used")
-    return places[name]
+    return places, read

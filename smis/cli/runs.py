@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from smis.core.errors import ParamsError
 from smis.training.loggers import STATUS_FILE, RunStatus
 
 
@@ -23,7 +24,13 @@ def add(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a row for each training; a finished one leaves no status file."""
+    """Print a row for each training; a finished one leaves no status file.
+
+    Raises:
+        ParamsError: if there is no such folder.
+    """
+    if not options.workspace.is_dir():
+        raise ParamsError(f"there is no folder {options.workspace}; give one with params.yaml, or none for this one")
     statuses = [
         status
         for path in sorted(options.workspace.glob(f".scratch/*/{STATUS_FILE}"))

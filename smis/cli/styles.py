@@ -1,15 +1,15 @@
 """`smis generate | resample | mix | morph | edit | copy`: from label maps to images and a contact sheet."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from smis.cli import image_output
 from smis.cli.arguments import positive
-from smis.cli.image_output import Columns, LabelMapInput, SheetImage, StyledImages, colored_map, photograph
+from smis.cli.image_output import Columns, LabelMapInput, SheetImage, StyledImages, colored_map
 from smis.core.errors import ParamsError
-from smis.styles import ImageStyle, Synthesizer
+from smis.styles import Synthesizer
 
 Output = Iterator[StyledImages | SheetImage]
 
@@ -64,7 +64,7 @@ def _verb(
     verbs: Any,
     name: str,
     text: str,
-    columns_of: Callable[[Synthesizer, argparse.Namespace], Columns],
+    columns_of: Columns,
     *,
     many: bool = True,
 ) -> argparse.ArgumentParser:
@@ -101,6 +101,7 @@ def _verb(
 
 
 def _add_exemplar(parser: Any, option: str, *, required: bool = False) -> None:
+    parser.set_defaults(exemplar_option=option)
     parser.add_argument(
         option,
         dest="exemplar",
@@ -112,98 +113,67 @@ def _add_exemplar(parser: Any, option: str, *, required: bool = False) -> None:
     )
 
 
-def _generate(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    def columns(label_map: LabelMapInput) -> Output:
-        if label_map.image is not None:
-            yield StyledImages(["encoded"], label_map.style())
-            for sample in range(1, options.samples):
-                near = synth.encode(label_map.image, label_map.layout, seed=label_map.seed + sample)
-                yield StyledImages([f"near, seed {label_map.seed + sample}"], near)
-            return
-        samples = 1 if synth.varies == "nothing" else options.samples
-        yield StyledImages([f"sample {number}" for number in range(samples)], label_map.style(samples=samples))
-
-    return columns
+def _generate(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    synth, seed = label_map.synth, label_map.seed
+    if label_map.image is not None:
+        yield StyledImages(["encoded"], label_map.style())
+        for number in range(seed + 1, seed + options.samples):
+            near = synth.encode(label_map.image, label_map.layout, seed=number)
+            yield StyledImages([f"near, seed {number}"], near)
+        return
+    samples = 1 if synth.varies == "nothing" else options.samples
+    yield StyledImages([f"sample {number}" for number in range(samples)], label_map.style(samples=samples))
 
 
-def _resample(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    classes = _classes(options.classes, synth) if options.classes else None
+def _resample(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    classes = _classes(options.classes, label_map.synth) if options.classes else None
     instances = [_number(given, "--instances") for given in _split(options.instances)] if options.instances else None
-
-    def columns(label_map: LabelMapInput) -> Output:
-        base = label_map.style()
-        resampled = base.repeat(options.samples).resample(classes, instances, seed=label_map.seed + 1)
-        yield StyledImages([label_map.origin], base)
-        yield StyledImages([f"resampled {number}" for number in range(1, options.samples + 1)], resampled)
-
-    return columns
+    base = label_map.style()
+    resampled = base.repeat(options.samples).resample(classes, instances, seed=label_map.seed + 1)
+    yield StyledImages([label_map.origin], base)
+    yield StyledImages([f"resampled {number}" for number in range(1, options.samples + 1)], resampled)
 
 
-def _mix(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    weights = _weights(options.weights, synth)
-    exemplar, exemplar_image = _exemplar(synth, options.exemplar, "--from")
-
-    def columns(label_map: LabelMapInput) -> Output:
-        base = label_map.style()
-        mixed = base.mix(exemplar, weights)
-        yield StyledImages([label_map.origin], base)
-        yield exemplar_image
-        yield StyledImages(["mixed"], mixed)
-
-    return columns
+def _mix(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    assert label_map.exemplar is not None
+    exemplar, image = label_map.exemplar
+    base = label_map.style()
+    mixed = base.mix(exemplar, _weights(options.weights, label_map.synth))
+    yield StyledImages([label_map.origin], base)
+    yield image
+    yield StyledImages(["mixed"], mixed)
 
 
-def _morph(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    exemplar = _exemplar(synth, options.exemplar, "--from") if options.exemplar else None
-    amounts = [step / max(1, options.steps - 1) for step in range(options.steps)]
-
-    def columns(label_map: LabelMapInput) -> Output:
-        base = label_map.style()
-        end = exemplar[0] if exemplar else synth.sample(label_map.layout, seed=options.to_seed)
-        for amount in amounts:
-            yield StyledImages([f"{amount:.2f}"], base.morph(end, amount))
-        if exemplar:
-            yield exemplar[1]
-
-    return columns
+def _morph(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    base, exemplar = label_map.style(), label_map.exemplar
+    end = exemplar[0] if exemplar else label_map.synth.sample(label_map.layout, seed=options.to_seed)
+    for amount in (step / max(1, options.steps - 1) for step in range(options.steps)):
+        yield StyledImages([f"{amount:.2f}"], base.morph(end, amount))
+    if exemplar:
+        yield exemplar[1]
 
 
-def _edit(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    count = len(image_output.label_files(options.labels))
-
-    def columns(label_map: LabelMapInput) -> Output:
-        edited = image_output.matching_file(options.edited, label_map.path, maps=count, option="EDITED")
-        assert edited is not None
-        instances = image_output.matching_file(
-            options.edited_instance_maps, label_map.path, maps=count, option="--edited-instance-maps"
-        )
-        base = label_map.style()
-        layout = synth.layout(edited, instances)
-        yield StyledImages([label_map.origin], base)
-        yield colored_map("edited", layout, synth)
-        yield StyledImages(["same style"], base.on(layout))
-
-    return columns
+def _edit(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    path, maps, given = label_map.path, label_map.maps, options.edited_instance_maps
+    edited = image_output.matching_file(options.edited, path, maps=maps, option="EDITED")
+    assert edited is not None
+    instances = image_output.matching_file(given, path, maps=maps, option="--edited-instance-maps")
+    base = label_map.style()
+    layout = label_map.synth.layout(edited, instances)
+    yield StyledImages([label_map.origin], base)
+    yield colored_map("edited", layout, label_map.synth)
+    yield StyledImages(["same style"], base.on(layout))
 
 
-def _copy(synth: Synthesizer, options: argparse.Namespace) -> Columns:
-    exemplar, exemplar_image = _exemplar(synth, options.exemplar, "--exemplar")
-    source, target = (_class_or_id(given, synth) for given in (options.source, options.target))
-
-    def columns(label_map: LabelMapInput) -> Output:
-        base = label_map.style()
-        copied = base.copy(exemplar, source=source, target=target)
-        yield StyledImages([label_map.origin], base)
-        yield exemplar_image
-        yield StyledImages([f"{options.source} to {options.target}"], copied)
-
-    return columns
-
-
-def _exemplar(synth: Synthesizer, files: Sequence[Path], option: str) -> tuple[ImageStyle, SheetImage]:
-    if len(files) not in (2, 3):
-        raise ParamsError(f"{option} got {len(files)} file(s); give {option} IMAGE LABELS, or IMAGE LABELS INSTANCES")
-    return synth.encode(*files), photograph("exemplar", files[0])
+def _copy(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
+    assert label_map.exemplar is not None
+    exemplar, image = label_map.exemplar
+    source, target = (_class_or_id(given, label_map.synth) for given in (options.source, options.target))
+    base = label_map.style()
+    copied = base.copy(exemplar, source=source, target=target)
+    yield StyledImages([label_map.origin], base)
+    yield image
+    yield StyledImages([f"{options.source} to {options.target}"], copied)
 
 
 def _classes(words: Sequence[str], synth: Synthesizer) -> list[str | int]:

@@ -1,7 +1,7 @@
 """A batch as a system takes it, and its way to the device, where a system checks what it cannot take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -39,13 +39,9 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """Copy to a device; does not wait for the copy if memory is pinned."""
-        return replace(
-            self,
-            image=self.image.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            instances=self.instances.to(device, non_blocking=True),
-            sketch=None if self.sketch is None else self.sketch.to(device, non_blocking=True),
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
 
 
 @runtime_checkable

@@ -1,11 +1,22 @@
 """The base class of every section of params.yaml."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from smis.core.errors import ParamsError
-from smis.core.renamed import RENAMED
+
+RENAMED = {
+    "rate_generator": "lr_generator",
+    "rate_discriminator": "lr_discriminator",
+    "gain": "init_gain",
+    "divergence": "kl",
+}
+"""Parameters that have been renamed: params.yaml and space.yaml are refused with the new name, old checkpoints load.
+
+The table can be removed in December 2027.
+"""
 
 
 class Config(BaseModel):
@@ -77,3 +88,16 @@ def _keys(cls: type[Config], location: list[str]) -> list[str]:
             return []
         cls = kind
     return list(cls.model_fields)
+
+
+def with_new_names(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section, and all sections in it, with renamed keys under their new names.
+
+    Example:
+        >>> with_new_names({"gain": 0.02, "losses": {"divergence": 0.05}})
+        {'init_gain': 0.02, 'losses': {'kl': 0.05}}
+    """
+    return {
+        RENAMED.get(key, key): with_new_names(value) if isinstance(value, Mapping) else value
+        for key, value in section.items()
+    }

@@ -136,8 +136,7 @@ def save(path: Path, sheet: Image.Image) -> None:
 def _columns(groups: Sequence[Group]) -> tuple[list[int], list[int]]:
     """Return left end and width of each column; an empty one is as wide as the widest."""
     columns = [[row[number] for row in group.rows] for group in groups for number in range(len(group.rows[0]))]
-    widths = [max((image.width for image in column if image is not None), default=0) for column in columns]
-    widths = [width or max(widths) for width in widths]
+    widths = _largest_sides(columns, axis=0)
     group_gap = GROUP_GAP if any(len(group.rows[0]) > 1 for group in groups) else 2 * GAP
     gaps = [GAP if number else group_gap for group in groups for number in range(len(group.rows[0]))]
     steps = zip(widths[:-1], gaps[1:], strict=True)
@@ -147,9 +146,13 @@ def _columns(groups: Sequence[Group]) -> tuple[list[int], list[int]]:
 def _rows(groups: Sequence[Group], *, gap: int) -> tuple[list[int], list[int]]:
     """Return top and height of each row; an empty one is as high as the highest."""
     rows = [[image for group in groups for image in group.rows[number]] for number in range(len(groups[0].rows))]
-    heights = [max((image.height for image in row if image is not None), default=0) for row in rows]
-    heights = [height or max(heights) for height in heights]
+    heights = _largest_sides(rows, axis=1)
     return list(accumulate((height + gap for height in heights[:-1]), initial=0)), heights
+
+
+def _largest_sides(lines: Sequence[Sequence[Image.Image | None]], *, axis: int) -> list[int]:
+    sides = [max((image.size[axis] for image in line if image is not None), default=0) for line in lines]
+    return [side or max(sides) for side in sides]
 
 
 def _draw_blocks(

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, SmisError
-from smis.core.shapes import Image, Picture
+from smis.core.shapes import Image, ImageArray
 
 Encoding = Literal["raw", "png", "jpeg"]
 Color = tuple[int, int, int]
@@ -108,7 +108,7 @@ def open_image(path: Path, error: type[ImageError] | type[LabelError] = ImageErr
         raise error(f"{path} is no picture that can be read; give a whole PNG or JPEG") from None
 
 
-def opaque_rgb(image: Pillow.Image, *, title: object) -> Picture:
+def opaque_rgb(image: Pillow.Image, *, title: object) -> ImageArray:
     """Convert to 8-bit RGB: gray becomes three equal channels, a palette its colors, of 16 bits the upper 8 are kept.
 
     Raises:
@@ -181,7 +181,7 @@ def read_ids(stream: Callable[[], IO[bytes]], *, title: str) -> ndarray:
     return ids if ids.dtype == np.uint8 else ids.astype(np.int32)
 
 
-def encode_image(image: Picture, encoding: Encoding) -> bytes:
+def encode_image(image: ImageArray, encoding: Encoding) -> bytes:
     """Encode colors; JPEG is lossy (quality 95, chroma at full resolution)."""
     return _encode(image, encoding, **({"quality": 95, "subsampling": 0} if encoding == "jpeg" else {}))
 
@@ -238,10 +238,7 @@ def _unreadable(title: str, fault: Exception, *, error: type[SmisError]) -> Smis
     # Pillow names the buffer in memory by its address, which would differ from run to run.
     unknown = isinstance(fault, UnidentifiedImageError)
     reason = "it is no picture" if unknown else " ".join(str(fault).replace(title, "it").split())
-    return error(f"cannot read {title} ({reason.partition(', could be')[0]}); {_remedy(fault)}")
-
-
-def _remedy(fault: Exception) -> str:
+    remedy = getattr(fault, "remedy", "is the file whole? copy it again or take it away")
     if isinstance(fault, Pillow.DecompressionBombError):
-        return "cut it into parts first"
-    return getattr(fault, "remedy", "is the file whole? copy it again or take it away")
+        remedy = "cut it into parts first"
+    return error(f"cannot read {title} ({reason.partition(', could be')[0]}); {remedy}")

@@ -1,4 +1,4 @@
-"""One labeled image, as readers of data sets yield it and the prepared format returns it; checks of its labels."""
+"""One labeled image, as readers of data sets yield it; checks of its labels; one generated image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from smis.core.errors import LabelError
-from smis.core.shapes import Picture, PictureInstances, PictureLabels
+from smis.core.shapes import ImageArray, InstanceArray, LabelArray
+
+RESAMPLED_ALL = -1
+"""In place of a class or instance id in `SampleRow.resampled`: all latents were sampled anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,10 +20,30 @@ class Sample:
     key: str
     """Unique within the data set, for example the path of the file without its suffix."""
     split: str
-    image: Picture
-    labels: PictureLabels
-    instances: PictureInstances
+    image: ImageArray
+    labels: LabelArray
+    instances: InstanceArray
     """Ids dense from 0; every pixel belongs to one instance, and an instance has one class."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRow:
+    """A generated image (RGB, 0..255), and what it was generated from.
+
+    Example:
+        >>> import numpy as np
+        >>> row = SampleRow("street-1", sample=0, resampled=RESAMPLED_ALL, image=np.zeros((4, 8, 3), np.uint8))
+        >>> row.key, row.resampled
+        ('street-1', -1)
+    """
+
+    key: str
+    """Key of the label map."""
+    sample: int
+    """Number of the sample of that label map, from 0."""
+    resampled: int
+    """The only class (in a file of instances: the only instance) that was sampled anew, or RESAMPLED_ALL."""
+    image: ImageArray
 
 
 def check_range(low: int, high: int, *, name: str, classes: int, remedy: str = "") -> None:

@@ -15,9 +15,9 @@ InstanceMap = Int[Tensor, "b h w"]
 Sketch = Float[Tensor, "b 1 h w"]
 """Lines: 0 where there is nothing, 1 where there is a line."""
 
-Picture = UInt8[ndarray, "h w 3"]
+ImageArray = UInt8[ndarray, "h w 3"]
 """One image as it lies on disk."""
-PictureLabels = UInt8[ndarray, "h w"]
+LabelArray = UInt8[ndarray, "h w"]
 """One label map as it lies on disk."""
-PictureInstances = UInt16[ndarray, "h w"]
+InstanceArray = UInt16[ndarray, "h w"]
 """One instance map as it lies on disk."""

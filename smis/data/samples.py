@@ -13,8 +13,8 @@ from numpy import ndarray
 
 from smis.core.errors import ShardError
 from smis.core.files import written
-from smis.core.sample_row import SampleRow
-from smis.core.shapes import Picture
+from smis.core.sample import SampleRow
+from smis.core.shapes import ImageArray
 from smis.data.schema import VERSION
 
 _ROWS = 1024
@@ -36,7 +36,7 @@ class MappedImages:
         return self.shape[0]
 
     @overload
-    def __getitem__(self, rows: int | np.integer) -> Picture: ...
+    def __getitem__(self, rows: int | np.integer) -> ImageArray: ...
     @overload
     def __getitem__(self, rows: slice | Sequence[int] | Int[ndarray, " b"]) -> UInt8[ndarray, "b h w 3"]: ...
     def __getitem__(self, rows: Any) -> ndarray:
@@ -50,10 +50,10 @@ class MappedImages:
             images[position] = self._row(number)
         return images
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[ImageArray]:
         return map(self._row, range(len(self)))
 
-    def _row(self, number: int) -> Picture:
+    def _row(self, number: int) -> ImageArray:
         chunk = int(np.searchsorted(self._starts, number, side="right")) - 1
         return self._chunks[chunk][number - self._starts[chunk]]
 
@@ -69,6 +69,13 @@ class SampleTable:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def groups(self) -> dict[tuple[str, int], list[int]]:
+        """Return the rows of each label map and of what was resampled."""
+        rows: dict[tuple[str, int], list[int]] = {}
+        for row, group in enumerate(zip(self.keys, self.resampled.tolist(), strict=True)):
+            rows.setdefault(group, []).append(row)
+        return rows
 
 
 def write_samples(path: Path, rows: Iterable[SampleRow], *, height: int, width: int) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
 from smis.core.images import ids_of, opaque_rgb, open_image, to_image
-from smis.core.shapes import Picture
+from smis.core.shapes import ImageArray
 from smis.metrics.image.features import AnyImage
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -35,7 +35,7 @@ class Source:
     """A set of images: unique names, a function that reads the image of an index, and a title for messages."""
 
     names: Sequence[str]
-    read: Callable[[int], Picture]
+    read: Callable[[int], ImageArray]
     title: str
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[P
     return list(first)
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path) -> ImageArray:
     """Read a picture as 8-bit RGB.
 
     It is turned upright as its EXIF says. Gray becomes three equal channels, a palette its colors, of 16 bits the upper
@@ -140,7 +140,7 @@ def of_one_size(numbers: Sequence[int], source: Source) -> UInt8[ndarray, "n h w
     return np.stack(images)
 
 
-def check_sizes(names: Sequence[str], images: Sequence[Picture]) -> None:
+def check_sizes(names: Sequence[str], images: Sequence[ImageArray]) -> None:
     """Compare sizes (height x width).
 
     Raises:

@@ -38,7 +38,7 @@ _RANGE = 1.01
 class SampleMetrics:
     """All metrics of diversity together; each result names the network and the ignored classes in its protocol.
 
-    Call `everything.update`, `classes.update` and `instances.update` with the samples of a label map.
+    Call `overall.update`, `classes.update` and `instances.update` with the samples of a label map.
 
     Args:
         network: Compares two images.
@@ -60,16 +60,16 @@ class SampleMetrics:
         batch: int = 32,
     ) -> None:
         self._network, self._ignore = network, ids_of(ignore)
-        self.everything = Diversity(network, pairs=pairs, batch=batch)
+        self.overall = Diversity(network, pairs=pairs, batch=batch)
         self.classes = RegionDiversity(network, classes=classes, pairs=pairs, region=region, batch=batch)
         self.instances = InstanceDiversity(network, pairs=pairs, region=region, batch=batch)
 
     def compute(self, bootstrap: Bootstrap) -> list[Result]:
-        """Return the results of the metrics that have samples, the diversity of everything first."""
+        """Return the results of the metrics that have samples, the overall diversity first."""
         name = self._network.name
         network = lpips.protocol(name) if name in lpips.NETWORKS else {}
         ignored = {"ignore": self._ignore} if self._ignore else {}
-        results = [self.everything.compute(bootstrap).with_protocol(network)] if self.everything.values else []
+        results = [self.overall.compute(bootstrap).with_protocol(network)] if self.overall.values else []
         for metric in (self.classes, self.instances):
             if metric.values:
                 results += [result.with_protocol(network | ignored) for result in metric.compute(bootstrap)]
@@ -130,7 +130,7 @@ def measure(
     metrics = SampleMetrics(network, classes=classes, ignore=ignored, pairs=pairs, region=region, batch=batch)
     for key, each in labels.items():
         model = _Model(generate, each, samples=samples, seed=generator(seed, "diversity", key).initial_seed())
-        metrics.everything.update(key, model.images(network, resample=None))
+        metrics.overall.update(key, model.images(network, resample=None))
         for number in _ids(each, ignored):
             image = model.images(network, resample=number)
             metrics.classes.update(key, image, (each[0] == number).to(image.device), resampled=number)

@@ -7,7 +7,7 @@ import numpy as np
 from smis.core.batch import Batch
 from smis.core.contact_sheet import Group, color_labels, tile
 from smis.core.images import to_uint8
-from smis.core.shapes import PictureLabels
+from smis.core.shapes import LabelArray
 from smis.sampling.sampler import Samplable, Sampler
 
 
@@ -33,6 +33,6 @@ def sample_groups(
     ]
 
 
-def _second_largest(labels: PictureLabels) -> int:
+def _second_largest(labels: LabelArray) -> int:
     classes, pixels = np.unique(labels, return_counts=True)
     return int(classes[np.argsort(pixels)[-2:][0]])

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from smis.core.batch import Batch, to_device
 from smis.core.images import to_uint8
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, SampleRow
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style

@@ -1,30 +1,44 @@
 """The style of images: resample, mix, morph, copy, and transfer to other label maps."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from smis.core.errors import StyleError
+from smis.core.shapes import InstanceMap, LabelMap
+from smis.core.style import Style
+from smis.models.system_registry import SYSTEMS
 from smis.styles import style_file
+from smis.styles.inference import InferenceModel
 from smis.styles.inputs import ArrayOrFile
 from smis.styles.label_layout import ABSENT, LabelLayout
 from smis.styles.latents import (
+    PARTS,
+    PartClasses,
     check_same_shapes,
+    count,
     expand,
-    filled_fields,
     gather,
     interpolate,
     match_classes,
     match_slots,
 )
-from smis.styles.style_batch import StyleBatch, expand_seeds
+
+_SUPPORT = {
+    "nothing": "makes one image of a label map and has no style",
+    "global": "has one latent for the whole image",
+    "class": "has one latent for each class",
+    "instance": "has one latent for each instance",
+}
+_PLURALS = {"class": "classes", "instance": "instances", "global": "the whole image"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageStyle(StyleBatch):
+class ImageStyle:
     """The latents of one or many images, and the layout that they belong to; every operation returns a new one.
 
     Made by `synth.sample`, `synth.encode` and `synth.style`. Classes are given by name or by id.
@@ -35,6 +49,60 @@ class ImageStyle(StyleBatch):
         >>> len(styles), styles[0]
         (3, ImageStyle(1 image of INADE, 32 x 64))
     """
+
+    model: InferenceModel
+    layout: LabelLayout
+    latents: Style
+    seeds: tuple[int, ...]
+    """For each label map: what latents of parts that it does not have yet are sampled from."""
+    sampled: bool
+    """Whether the latents of classes that the images do not have are samples too."""
+
+    @property
+    def labels(self) -> LabelMap:
+        """The label maps that the latents belong to."""
+        return self.layout.labels
+
+    @property
+    def instances(self) -> InstanceMap:
+        """The instance maps that the latents belong to."""
+        return self.layout.instances
+
+    @property
+    def samples(self) -> int:
+        """The number of images of each label map."""
+        return len(self) // len(self.layout)
+
+    def __len__(self) -> int:
+        return count(self.latents)
+
+    def __getitem__(self, index: int | slice) -> "ImageStyle":
+        """Take some of the images; a single one is a style of one image."""
+        chosen = range(len(self))[index]
+        numbers = torch.tensor([chosen] if isinstance(chosen, int) else list(chosen), dtype=torch.long)
+        if not len(numbers):
+            raise IndexError(f"a style of {len(self)} images has none at {index}")
+        style = replace(self, latents=self.latents.map(lambda each: each[numbers.to(each.device)]))
+        if len(self.layout) == 1:
+            return style
+        maps = numbers // self.samples
+        return replace(style, layout=self.layout.select(maps), seeds=tuple(self.seeds[n] for n in maps.tolist()))
+
+    def __repr__(self) -> str:
+        height, width = self.layout.size
+        images = "1 image" if len(self) == 1 else f"{len(self)} images"
+        return f"{type(self).__name__}({images} of {self.model.title}, {height} x {width})"
+
+    def repeat(self, times: int) -> "ImageStyle":
+        """Repeat the latents of each image, one after the other; the layout stays one.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> style = synth.sample("labels.png", seed=0)
+            >>> len(style.repeat(4))
+            4
+        """
+        return replace(self, latents=self.latents.repeated(times))
 
     def resample(
         self,
@@ -55,7 +123,7 @@ class ImageStyle(StyleBatch):
             >>> style = synth.sample("labels.png", seed=0)
             >>> images = synth("labels.png", style.resample(classes=["hair"], seed=1))
         """
-        self._check_style("resample it")
+        self._require(*PARTS, "global", to="resample it")
         mask = self._mask(classes, instances)
         seeds = expand_seeds(seed, len(self.layout))
         fresh = replace(self, latents=self.model.sample(self.layout, seeds=seeds, samples=self.samples))
@@ -78,7 +146,7 @@ class ImageStyle(StyleBatch):
             >>> exemplar = synth.encode("photograph.png", "labels.png")
             >>> images = synth("labels.png", style.mix(exemplar, {"hair": 1.0, "face": 0.5}))
         """
-        self._check_parts("mix classes")
+        self._require(*PARTS, to="mix classes")
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
         weight = torch.zeros(style._part_classes.shape)
@@ -106,13 +174,13 @@ class ImageStyle(StyleBatch):
             >>> end = synth.sample("labels.png", seed=1)
             >>> frames = [synth("labels.png", style.morph(end, step / 4)) for step in range(5)]
         """
-        self._check_style("morph it")
+        self._require(*PARTS, "global", to="morph it")
         _check_weight(amount, "the amount")
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
-        ends = filled_fields(other.latents)
+        ends = other.latents.filled()
         changed: dict[str, Tensor] = {}
-        for name, start in filled_fields(style.latents).items():
+        for name, start in style.latents.filled().items():
             if name == self._part_field:
                 weight = (matches != ABSENT) * float(amount)
                 changed[name] = interpolate(start, gather(ends[name], matches), weight, spherical=spherical)
@@ -138,7 +206,7 @@ class ImageStyle(StyleBatch):
             >>> exemplar = synth.encode("photograph.png", "labels.png")
             >>> images = synth("labels.png", style.copy(exemplar, source=2, target=1))
         """
-        self._check_parts("copy a part of it")
+        self._require(*PARTS, to="copy a part of it")
         style, exemplar = self._paired(exemplar)
         parts = style._parts.clone()
         parts[:, style._part(target)] = exemplar._parts[:, exemplar._part(source)]
@@ -208,11 +276,11 @@ class ImageStyle(StyleBatch):
         part_classes = self._part_classes
         mask = torch.zeros_like(part_classes, dtype=torch.bool)
         if classes is not None:
-            self._check_parts("resample a class")
+            self._require(*PARTS, to="resample a class")
             names = [classes] if isinstance(classes, str) else classes
             mask |= torch.isin(part_classes, torch.tensor([self._class(name) for name in names]))
         if instances is not None:
-            self._check_instances("resample an instance")
+            self._require("instance", to="resample an instance")
             mask[:, [self._part(number) for number in instances]] = True
         return mask
 
@@ -231,6 +299,77 @@ class ImageStyle(StyleBatch):
         if not new.any():
             return style
         return replace(style, latents=self.model.sample_parts(style.latents, layout, new, seeds=seeds))
+
+    @property
+    def _part_field(self) -> str | None:
+        return PARTS.get(self.model.varies)
+
+    @property
+    def _part_classes(self) -> PartClasses:
+        return self.layout.part_classes.repeat_interleave(self.samples, dim=0)
+
+    @property
+    def _parts(self) -> Tensor:
+        """The latents of the parts, of a system that has parts: (images, parts, ...)."""
+        return self.latents.filled()[PARTS[self.model.varies]]
+
+    def _with_parts(self, parts: Tensor) -> "ImageStyle":
+        return replace(self, latents=replace(self.latents, **{PARTS[self.model.varies]: parts}))
+
+    def _require(self, *kinds: str, to: str) -> None:
+        """Refuse what only systems that vary one of these can do; the message names those systems."""
+        if self.model.varies in kinds:
+            return
+        systems = {kind: [name for name in sorted(SYSTEMS) if SYSTEMS.load(name).varies == kind] for kind in kinds}
+        supporting = "; ".join(f"{_PLURALS[kind]}: {', '.join(names)}" for kind, names in systems.items())
+        raise StyleError(
+            f"{self.model.title} {_SUPPORT[self.model.varies]}, so it cannot {to}; systems that vary {supporting}"
+        )
+
+    def _class(self, name: str | int) -> int:
+        """Return the id of a class that at least one image has."""
+        class_id = self._class_id(name)
+        if not bool((self._part_classes == class_id).any()):
+            raise StyleError(f"the image has no {self.model.classes[class_id]}; it has: {self._present_classes()}")
+        return class_id
+
+    def _class_id(self, name: str | int) -> int:
+        classes = self.model.classes
+        if isinstance(name, str) and name in classes:
+            return classes.index(name)
+        if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(classes):
+            return name
+        raise StyleError(f"there is no class {name!r}; there are: {self._list_classes(range(len(classes)))}")
+
+    def _part(self, name: Any) -> int:
+        """Return the number of a part that every image has: an instance's id, or a class."""
+        kind, number = "instance", name
+        if self.model.varies == "class":
+            kind, number = "class", self._class(name)
+        present = [part for part, common in enumerate((self._part_classes != ABSENT).all(dim=0).tolist()) if common]
+        if not isinstance(number, int) or number not in present:
+            first = self._part_classes[0].tolist()
+            names = ", ".join(f"{part} ({self.model.classes[first[part]]})" for part in present) or "none"
+            raise StyleError(f"the image has no {kind} {number!r}; there are: {names}")
+        return number
+
+    def _present_classes(self) -> str:
+        return self._list_classes(id for id in self._part_classes.flatten().tolist() if id != ABSENT)
+
+    def _list_classes(self, ids: Iterable[int]) -> str:
+        return ", ".join(f"{self.model.classes[id]} ({id})" for id in sorted(set(ids))) or "none"
+
+
+def expand_seeds(seed: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """Return a seed for each label map; a single one is that of all.
+
+    Raises:
+        StyleError: if their number is another.
+    """
+    seeds = (seed,) * count if isinstance(seed, int) else tuple(seed)
+    if len(seeds) != count:
+        raise StyleError(f"there are {len(seeds)} seeds for {count} label maps; give one, or one for each")
+    return seeds
 
 
 def _check_weight(weight: float, name: str) -> None:

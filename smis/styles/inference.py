@@ -21,7 +21,7 @@ from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
 from smis.styles.inputs import ArrayOrFile, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
-from smis.styles.latents import PARTS, concatenate, count, map_latents
+from smis.styles.latents import PARTS, concatenate, count
 from smis.training.export import build_system, load_weights, part_of
 
 Precision = Literal["float32", "bfloat16"]
@@ -63,8 +63,8 @@ class SizedNetworks:
     def _build(self, height: int, width: int) -> Any:
         system = self._build_empty(height, width)
         system.discriminator = None
-        for name, network in self._networks(system).items():
-            weights = part_of(self._tensors, name)
+        for name in ("generator", "encoder") if self.encodes else ("generator",):  # imported ones may lack the encoder
+            network, weights = getattr(system, name), part_of(self._tensors, name)
             if (height, width) != self.size:
                 self._check_shapes(network, weights, size=f"{height} x {width}")
             try:
@@ -101,10 +101,6 @@ class SizedNetworks:
     @property
     def _trained_size(self) -> str:
         return "{} x {}".format(*self.size)
-
-    def _networks(self, system: Any) -> dict[str, Any]:
-        """Return the networks that the checkpoint has weights of; an imported one may lack the encoder."""
-        return {"generator": system.generator} | ({"encoder": system.encoder} if self.encodes else {})
 
 
 class InferenceModel:
@@ -193,11 +189,9 @@ class InferenceModel:
         inputs = image.to(self.device), layout.labels, layout.instances
         with self._inference_mode():
             if seed is None:
-                return map_latents(encode(*inputs, None), _to_float32)
+                return encode(*inputs, None).map(_to_float32)
             each = (tuple(tensor[n : n + 1] for tensor in inputs) for n in range(len(image)))
-            return concatenate(
-                [map_latents(encode(*one, Noise(generator(seed, "encode"))), _to_float32) for one in each]
-            )
+            return concatenate([encode(*one, Noise(generator(seed, "encode"))).map(_to_float32) for one in each])
 
     def synthesize(self, layout: LabelLayout, style: Style, sketch: Sketch | None = None) -> Image:
         """Make images, float32 in -1..1; one layout serves any number of latents.

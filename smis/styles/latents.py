@@ -3,8 +3,7 @@
 A *part* of an image is what has a latent of its own: a class, or an instance's slot, whichever the system varies.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -24,26 +23,15 @@ _NEARLY_PARALLEL = 1e-4
 """Sine of the angle below which spherical interpolation is replaced by linear interpolation."""
 
 
-def filled_fields(style: Style) -> dict[str, Tensor]:
-    """Return the latents that are not None, by the name of their field."""
-    by_name = {field.name: getattr(style, field.name) for field in fields(style)}
-    return {name: latents for name, latents in by_name.items() if latents is not None}
-
-
 def count(style: Style) -> int:
     """Return the number of images that there are latents for."""
-    return len(next(iter(filled_fields(style).values())))
-
-
-def map_latents(style: Style, function: Callable[[Tensor], Tensor]) -> Style:
-    """Apply a function to every field that is filled."""
-    return Style(**{name: function(latents) for name, latents in filled_fields(style).items()})
+    return len(next(iter(style.filled().values())))
 
 
 def concatenate(styles: Sequence[Style]) -> Style:
     """Join the latents of many styles along the batch."""
-    names = filled_fields(styles[0])
-    return Style(**{name: torch.cat([filled_fields(style)[name] for style in styles]) for name in names})
+    names = styles[0].filled()
+    return Style(**{name: torch.cat([style.filled()[name] for style in styles]) for name in names})
 
 
 def check_same_shapes(first: Style, second: Style) -> None:
@@ -52,7 +40,7 @@ def check_same_shapes(first: Style, second: Style) -> None:
     Raises:
         StyleError: with both shapes.
     """
-    shapes = [{name: tuple(x.shape[1:]) for name, x in filled_fields(style).items()} for style in (first, second)]
+    shapes = [{name: tuple(x.shape[1:]) for name, x in style.filled().items()} for style in (first, second)]
     if shapes[0] != shapes[1]:
         raise StyleError(
             f"the latents of these styles differ in shape ({shapes[0]} and {shapes[1]}); take styles of one "

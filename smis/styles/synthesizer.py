@@ -9,11 +9,10 @@ from smis.core.device import usable_device
 from smis.core.errors import ParamsError
 from smis.core.shapes import Image
 from smis.styles import style_file
-from smis.styles.image_style import ImageStyle
+from smis.styles.image_style import ImageStyle, expand_seeds
 from smis.styles.inference import InferenceModel, Precision, SizedNetworks
 from smis.styles.inputs import ArrayOrFile, read_image, read_sketch
 from smis.styles.label_layout import LabelLayout
-from smis.styles.style_batch import expand_seeds
 
 
 def load(

@@ -12,11 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from smis.core.config import Config
+from smis.core.config import Config, with_new_names
 from smis.core.errors import CheckpointError
 from smis.core.files import written
 from smis.core.registry import Registry
-from smis.core.renamed import with_new_names
 
 FORMAT = "1"
 

@@ -8,14 +8,12 @@ import torch
 from torch import nn
 
 from smis.cli import main
-from smis.cli.metrics import NETWORKS
 from smis.core.images import to_image
-from smis.core.sample import Sample
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, Sample, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
-from smis.metrics.image import fid, inception, lpips
+from smis.metrics.image import fid, inception
 from smis.metrics.image.result import of_maps
 
 from .noise import noise, refused, save, told
@@ -147,10 +145,6 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "x.npz").write_bytes(b"no statistics")
     assert "x.npz holds no statistics" in refused(capsys, "fid", tmp_path / "x.npz", fake)
     assert "there is no" in refused(capsys, "fid", tmp_path / "y.npz", fake)
-
-
-def test_the_networks_that_can_be_asked_for_are_those_that_there_are() -> None:
-    assert NETWORKS == lpips.NETWORKS
 
 
 def test_a_seed_is_a_number_from_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from smis.core.images import to_image
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, SampleRow
 from smis.data.samples import write_samples
 from smis.metrics.image import lpips
 from smis.metrics.image.sample_diversity import diversity

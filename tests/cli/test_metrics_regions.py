@@ -10,8 +10,7 @@ from PIL import Image
 
 from smis.cli import main
 from smis.core.images import to_image
-from smis.core.sample import Sample
-from smis.core.sample_row import SampleRow
+from smis.core.sample import Sample, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write

@@ -62,3 +62,10 @@ def test_nothing_and_what_cannot_be_read_are_no_trainings(tmp_path: Path, capsys
     beat(tmp_path)
     (tmp_path / ".scratch" / "train-a" / STATUS_FILE).write_text("{")
     assert "no training" in told(tmp_path, capsys)
+
+
+def test_a_workspace_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", str(tmp_path / "nope")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: there is no folder")
+    assert "nope" in line

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from smis.core.errors import DiskError, ShardError
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, SampleRow
 from smis.data import samples
 from smis.data.samples import read_samples, write_samples
 from smis.data.schema import VERSION

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import smis
-from smis.core.renamed import RENAMED
+from smis.core.config import RENAMED
 from smis.training.export import load_weights, save_weights
 from tests import checkpoints
 

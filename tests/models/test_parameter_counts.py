@@ -2,7 +2,7 @@
 
 import pytest
 
-from smis.cli.system_table import describe
+from smis.cli.systems import describe
 
 
 @pytest.mark.parametrize(

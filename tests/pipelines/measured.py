@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch import nn
 
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, SampleRow
 from smis.core.seeding import Noise
 from smis.data.samples import write_samples
 from smis.data.schema import Header

@@ -10,8 +10,7 @@ import yaml
 
 from pipelines import tracking
 from pipelines.tracking import sweep
-from smis.core.sample import Sample
-from smis.core.sample_row import SampleRow
+from smis.core.sample import Sample, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.shards import Prepared

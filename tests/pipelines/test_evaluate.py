@@ -15,7 +15,7 @@ from pipelines.evaluate import run as evaluate
 from pipelines.reference import run as reference
 from pipelines.segmenter import run as segmenter
 from smis.core.errors import ParamsError, ShardError, WeightsError
-from smis.core.sample_row import SampleRow
+from smis.core.sample import SampleRow
 from smis.data.samples import read_samples, write_samples
 from smis.data.shards import Prepared
 from tests.pipelines.measured import COUNTS, LABEL_MAPS, SAMPLES, lay_out, painted

@@ -9,7 +9,7 @@ import torch
 
 from pipelines.sample import run as stage
 from smis.core.errors import CheckpointError
-from smis.core.sample_row import RESAMPLED_ALL
+from smis.core.sample import RESAMPLED_ALL
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.models.groupdnet import Config

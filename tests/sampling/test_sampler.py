@@ -7,7 +7,7 @@ import torch
 
 from smis.core.batch import Batch
 from smis.core.images import to_uint8
-from smis.core.sample_row import RESAMPLED_ALL
+from smis.core.sample import RESAMPLED_ALL
 from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.sampling.sampler import Samplable, Sampler, covering

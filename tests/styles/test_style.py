@@ -6,7 +6,6 @@ from torch import Tensor
 
 from smis.core.errors import StyleError
 from smis.styles import ImageStyle
-from smis.styles.latents import filled_fields
 from tests.styles.conftest import Load
 
 HAIR, TOP, SKIN, SHOES = 1, 3, 4, 5
@@ -15,13 +14,11 @@ VARIED = ["groupdnet", "inade"]
 
 
 def parts(style: ImageStyle) -> Tensor:
-    return filled_fields(style.latents)[PARTS[style.model.title.lower()]]
+    return style.latents.filled()[PARTS[style.model.title.lower()]]
 
 
 def same(ours: ImageStyle, theirs: ImageStyle) -> bool:
-    return all(
-        torch.equal(code, filled_fields(theirs.latents)[name]) for name, code in filled_fields(ours.latents).items()
-    )
+    return all(torch.equal(code, theirs.latents.filled()[name]) for name, code in ours.latents.filled().items())
 
 
 def changed(ours: ImageStyle, theirs: ImageStyle, picture: int = 0) -> list[int]:
@@ -92,12 +89,11 @@ def test_morphing_meets_both_ends_and_keeps_the_length_of_codes(load: Load, labe
     assert same(base.morph(other, 0), base)
     assert same(base.morph(other, 1), other)
     half, straight = base.morph(other, 0.5), base.morph(other, 0.5, spherical=False)
-    for field, code in filled_fields(half.latents).items():
+    for field, code in half.latents.filled().items():
         if code.is_floating_point() and field == PARTS.get(name, "global_latent"):
             dims = tuple(range(1 if field == "global_latent" else 2, code.dim()))
             norms = [
-                torch.linalg.vector_norm(filled_fields(s.latents)[field], dim=dims)
-                for s in (base, half, other, straight)
+                torch.linalg.vector_norm(s.latents.filled()[field], dim=dims) for s in (base, half, other, straight)
             ]
             torch.testing.assert_close(norms[1], (norms[0] + norms[2]) / 2)
             assert (norms[3] < norms[1]).all()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import smis
 from smis.styles import ImageStyle, Synthesizer
-from smis.styles.latents import PARTS, filled_fields, interpolate, match_classes
+from smis.styles.latents import PARTS, interpolate, match_classes
 from tests import checkpoints
 
 CLASSES = range(len(checkpoints.NAMES))
@@ -38,13 +38,13 @@ def synthesizer(name: str) -> Synthesizer:
 
 
 def same(first: ImageStyle, second: ImageStyle) -> bool:
-    ours, theirs = filled_fields(first.latents), filled_fields(second.latents)
+    ours, theirs = first.latents.filled(), second.latents.filled()
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def parts_of(style: ImageStyle, class_id: int) -> tuple[Tensor, Tensor]:
     """Return the latents of a class's parts, and those of all other parts that the image has."""
-    latents, classes = filled_fields(style.latents)[PARTS[style.model.varies]], style.layout.part_classes
+    latents, classes = style.latents.filled()[PARTS[style.model.varies]], style.layout.part_classes
     return latents[classes == class_id], latents[(classes != class_id) & (classes >= 0)]
 
 
@@ -83,8 +83,8 @@ def test_a_style_morphed_toward_itself_is_itself(
 ) -> None:
     style = synthesizer(name).sample(labels, seed=seed)
     morphed = style.morph(style, amount, spherical=spherical)
-    for field, latents in filled_fields(morphed.latents).items():
-        torch.testing.assert_close(latents, filled_fields(style.latents)[field])
+    for field, latents in morphed.latents.filled().items():
+        torch.testing.assert_close(latents, style.latents.filled()[field])
 
 
 @pytest.mark.parametrize("name", PART_SYSTEMS)

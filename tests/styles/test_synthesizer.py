@@ -11,7 +11,6 @@ from torch import Tensor
 import smis
 from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
 from smis.models.system_registry import SYSTEMS
-from smis.styles.latents import filled_fields
 from tests import checkpoints
 from tests.styles.conftest import Load
 
@@ -19,7 +18,7 @@ FOUR = ["groupdnet", "inade", "spade", "vspade"]
 
 
 def same(ours: smis.ImageStyle, theirs: smis.ImageStyle) -> bool:
-    first, second = filled_fields(ours.latents), filled_fields(theirs.latents)
+    first, second = ours.latents.filled(), theirs.latents.filled()
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -135,7 +134,6 @@ def test_label_maps_are_checked_against_the_checkpoint(load: Load, labels: Tenso
 
 def test_instances_are_one_of_each_class_unless_they_are_given(load: Load, labels: Tensor) -> None:
     synth = load("inade")
-    assert synth.sample(labels).instances.flatten(1).unique(dim=1).tolist() == [[0, 0, 1, 2, 3, 4]] or True
     assert [sorted(set(one.flatten().tolist())) for one in synth.sample(labels).instances] == [
         [0, 1, 2, 3, 4],
         [0, 1, 2, 3],

@@ -79,7 +79,7 @@ class Config(FilesConfig):
     A label map has one channel that holds class ids (gray or palette PNG), an instance map one of 8 or 16 bits.
     """
 
-    source = "your own pictures"
+    source = "your own images"
     license = "yours to say"
     citation = ""
 

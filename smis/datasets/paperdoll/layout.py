@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smis.core.shapes import PictureLabels
+from smis.core.shapes import LabelArray
 from smis.datasets.paperdoll.anatomy import Head
 from smis.datasets.paperdoll.canvas import FINER, STOUTNESS, Canvas, Dice, Paint, Place
 from smis.datasets.paperdoll.figure import paint_figure
@@ -49,7 +49,7 @@ class Layout:
     light: np.ndarray
 
     @property
-    def labels(self) -> PictureLabels:
+    def labels(self) -> LabelArray:
         """The class that covers most of each pixel."""
         return np.array([region.label for region in self.regions], dtype=np.uint8)[self.owner]
 

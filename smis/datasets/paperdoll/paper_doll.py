@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smis.core.sample import Sample
-from smis.core.shapes import Picture
+from smis.core.shapes import ImageArray
 from smis.datasets.io.human_parsing import BACKGROUND, FACE, NAMES, PALETTE
 from smis.datasets.io.problems import Problem
 from smis.datasets.paperdoll.anatomy import Head
@@ -212,7 +212,7 @@ class PaperDoll:
         """Draw a row of numbers for each (person, class); replace one row and only that class looks different."""
         return generator.random((self.people, len(NAMES), NUMBERS))
 
-    def render(self, layout: Layout, appearance: Appearance, *, hard: bool = False) -> Picture:
+    def render(self, layout: Layout, appearance: Appearance, *, hard: bool = False) -> ImageArray:
         """Paint a layout.
 
         `hard` gives each pixel the color of its label's region alone, so that another appearance of one class leaves

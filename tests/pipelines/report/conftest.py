@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from smis.core.sample import Sample
-from smis.core.sample_row import RESAMPLED_ALL, SampleRow
+from smis.core.sample import RESAMPLED_ALL, Sample, SampleRow
 from smis.data.samples import write_samples
 from smis.data.schema import Header
 from smis.data.writer import write
