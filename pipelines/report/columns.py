@@ -1,6 +1,6 @@
 """The columns of the result tables: title, direction, format and meaning of each metric."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -35,145 +35,56 @@ class Column:
         return f"{value * self.scale:.{self.decimals}f}"
 
 
-COLUMNS = (
-    Column(
-        "fd_stlpips_vgg",
-        "FD",
-        "less",
-        decimals=1,
-        meaning="Fréchet distance between generated and real images in the features of a shift-tolerant VGG-16 "
-        "(not Inception's, so not comparable with published FID).",
-    ),
-    Column(
-        "kd_stlpips_vgg",
-        "KD",
-        "less",
-        decimals=3,
-        meaning="Kernel distance between the same two sets of features, unbiased on few images (not Inception's, so "
-        "not comparable with published KID).",
-    ),
-    Column("fid", "FID", "less", decimals=2, meaning="Fréchet Inception distance, as pytorch-fid measures it."),
-    Column("kid", "KID", "less", decimals=4, meaning="Kernel Inception distance, unbiased on few images."),
-    Column(
-        "mCSD",
-        "mCSD",
-        "more",
-        decimals=4,
-        meaning="How much a class varies when only its own latent code is resampled: distance inside the class, "
-        "mean over classes.",
-    ),
-    Column(
-        "mOCD",
-        "mOCD",
-        "less",
-        decimals=4,
-        needs="mCSD",
-        meaning="How much the rest of the image varies when only one class is resampled: distance outside the "
-        "class, mean over classes.",
-    ),
-    Column(
-        "mISD",
-        "mISD",
-        "more",
-        decimals=4,
-        meaning="As mCSD, for one instance instead of one class; a system without latent codes per instance resamples "
-        "the class of the instance.",
-    ),
-    Column(
-        "mOISD",
-        "mOISD",
-        "less",
-        decimals=4,
-        needs="mISD",
-        meaning="As mOCD, outside the instance.",
-    ),
-    Column(
-        "stlpips_alex",
-        "Diversity",
-        "more",
-        decimals=4,
-        meaning="Distance between samples of one label map when everything is resampled, by shift-tolerant LPIPS on "
-        "AlexNet (not the LPIPS of the papers).",
-    ),
-    *(
-        Column(
-            name,
-            "LPIPS",
-            "more",
-            decimals=4,
-            meaning=f"Distance between samples of one label map when everything is resampled, by {name}.",
-        )
-        for name in ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_vgg16")
-    ),
-    Column(
-        "mIoU",
-        "mIoU",
-        "more",
-        scale=100,
-        decimals=1,
-        unit="%",
-        meaning="How well a segmentation network, trained on real images, recovers the label map from generated "
-        "images: intersection over union, mean over classes.",
-    ),
-    Column(
-        "accuracy",
-        "Accuracy",
-        "more",
-        scale=100,
-        decimals=1,
-        unit="%",
-        meaning="The share of pixels whose class that network recovers.",
-    ),
-    Column(
-        "images_per_second",
-        "Speed",
-        "more",
-        decimals=1,
-        unit="images/s",
-        cost=True,
-        meaning="From label map to image with new latent codes, after warm-up, median over label maps.",
-    ),
-    Column(
-        "parameters_ge",
-        "Parameters",
-        "less",
-        scale=1e-6,
-        decimals=2,
-        unit="M",
-        cost=True,
-        meaning="Parameters of generator and encoder, as counted in the GroupDNet paper.",
-    ),
-    Column(
-        "parameters_g",
-        "Generator",
-        "less",
-        scale=1e-6,
-        decimals=2,
-        unit="M",
-        cost=True,
-        meaning="Parameters of the generator alone, as counted in the INADE paper.",
-    ),
-    Column(
-        "flops",
-        "Operations",
-        "less",
-        scale=1e-9,
-        decimals=2,
-        unit="GFLOP",
-        cost=True,
-        meaning="Operations of matrix products and convolutions per image, a multiply-add as two, mean of label maps.",
-    ),
-    Column(
-        "peak_memory",
-        "Memory",
-        scale=2.0**-20,
-        decimals=0,
-        unit="MiB",
-        cost=True,
-        meaning="Peak memory while generating one image: on a GPU the memory allocated by torch, "
-        "on a CPU that of the process.",
-    ),
+_MEANINGS = {
+    "fd_stlpips_vgg": "Fréchet distance between generated and real images in the features of a shift-tolerant VGG-16 "
+    "(not Inception's, so not comparable with published FID).",
+    "kd_stlpips_vgg": "Kernel distance between the same two sets of features, unbiased on few images (not Inception's, "
+    "so not comparable with published KID).",
+    "fid": "Fréchet Inception distance, as pytorch-fid measures it.",
+    "kid": "Kernel Inception distance, unbiased on few images.",
+    "mCSD": "How much a class varies when only its own latent code is resampled: distance inside the class, "
+    "mean over classes.",
+    "mOCD": "How much the rest of the image varies when only one class is resampled: distance outside the class, "
+    "mean over classes.",
+    "mISD": "As mCSD, for one instance instead of one class; a system without latent codes per instance resamples "
+    "the class of the instance.",
+    "mOISD": "As mOCD, outside the instance.",
+    "stlpips_alex": "Distance between samples of one label map when everything is resampled, by shift-tolerant LPIPS "
+    "on AlexNet (not the LPIPS of the papers).",
+    "mIoU": "How well a segmentation network, trained on real images, recovers the label map from generated images: "
+    "intersection over union, mean over classes.",
+    "accuracy": "The share of pixels whose class that network recovers.",
+    "images_per_second": "From label map to image with new latent codes, after warm-up, median over label maps.",
+    "parameters_ge": "Parameters of generator and encoder, as counted in the GroupDNet paper.",
+    "parameters_g": "Parameters of the generator alone, as counted in the INADE paper.",
+    "flops": "Operations of matrix products and convolutions per image, a multiply-add as two, mean of label maps.",
+    "peak_memory": "Peak memory while generating one image: on a GPU the memory allocated by torch, on a CPU that of "
+    "the process.",
+}
+_LPIPS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_vgg16")
+_MEANINGS |= {
+    name: f"Distance between samples of one label map when everything is resampled, by {name}." for name in _LPIPS
+}
+_COLUMNS = (
+    Column("fd_stlpips_vgg", "FD", "less", decimals=1),
+    Column("kd_stlpips_vgg", "KD", "less", decimals=3),
+    Column("fid", "FID", "less", decimals=2),
+    Column("kid", "KID", "less", decimals=4),
+    Column("mCSD", "mCSD", "more", decimals=4),
+    Column("mOCD", "mOCD", "less", decimals=4, needs="mCSD"),
+    Column("mISD", "mISD", "more", decimals=4),
+    Column("mOISD", "mOISD", "less", decimals=4, needs="mISD"),
+    Column("stlpips_alex", "Diversity", "more", decimals=4),
+    *(Column(name, "LPIPS", "more", decimals=4) for name in _LPIPS),
+    Column("mIoU", "mIoU", "more", scale=100, decimals=1, unit="%"),
+    Column("accuracy", "Accuracy", "more", scale=100, decimals=1, unit="%"),
+    Column("images_per_second", "Speed", "more", decimals=1, unit="images/s", cost=True),
+    Column("parameters_ge", "Parameters", "less", scale=1e-6, decimals=2, unit="M", cost=True),
+    Column("parameters_g", "Generator", "less", scale=1e-6, decimals=2, unit="M", cost=True),
+    Column("flops", "Operations", "less", scale=1e-9, decimals=2, unit="GFLOP", cost=True),
+    Column("peak_memory", "Memory", scale=2.0**-20, decimals=0, unit="MiB", cost=True),
 )
+COLUMNS = tuple(replace(column, meaning=_MEANINGS[column.name]) for column in _COLUMNS)
 REAL = "_real"
 """Suffix of a metric measured on real images, an upper bound of the metric without the suffix."""
 

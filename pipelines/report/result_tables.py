@@ -4,14 +4,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.report.columns import COLUMNS, REAL, Column, columns
-from smis.core.errors import ParamsError, ProtocolError
+from smis.core.errors import ParamsError, ProtocolError, ShardError
 from smis.metrics.comparison import Difference, compare, differing
 from smis.metrics.image.result import Result
 
@@ -19,11 +19,16 @@ MINUS = "\N{MINUS SIGN}"
 Results = Mapping[str, Result]
 """The results of one system by metric."""
 Verdict = Literal["better", "worse", "within noise", ""]
-_CLASS_METRICS = {"IoU": "mIoU", "CSD": "mCSD", "OCD": "mOCD"}
+CLASS_METRICS = {"IoU": "mIoU", "CSD": "mCSD", "OCD": "mOCD"}
+"""The mean over classes of each metric per class."""
 
 
 def read_results(dataset: str, system: str) -> Results | None:
-    """Read a system's results with their bootstrap resamples; None if it has not been evaluated."""
+    """Read a system's results with their bootstrap resamples; None if it has not been evaluated.
+
+    Raises:
+        ShardError: if the resamples are not in this workspace.
+    """
     path = Path("metrics", dataset, f"{system}.json")
     if not path.exists():
         return None
@@ -39,8 +44,11 @@ def read_class_values(dataset: str, system: str) -> dict[str, list]:
     return _read_table(dataset, system, "per_class").to_pydict()
 
 
-def _read_table(dataset: str, system: str, name: str):
-    return pq.read_table(Path("runs", dataset, system, "tables", f"{name}.parquet"))
+def _read_table(dataset: str, system: str, name: str) -> pa.Table:
+    path = Path("runs", dataset, system, "tables", f"{name}.parquet")
+    if not path.exists():
+        raise ShardError(f"{path} is missing; run `dvc repro evaluate`, or `dvc pull` if it was measured elsewhere")
+    return pq.read_table(path)
 
 
 @dataclass(frozen=True)
@@ -82,93 +90,76 @@ class ResultTable:
 def result_table(dataset: str, measured: Mapping[str, Results], *, cost: bool = False) -> ResultTable:
     """Build the table of quality, or of cost, with one row per system in the given order.
 
+    Metrics measured on real images are a last row, an upper bound; all systems must have the same values.
+
     Raises:
         ProtocolError: if two systems were measured under different protocols; names the fields.
     """
     names = {name for results in measured.values() for name in results}
     shown = [column for column in columns(names) if column.cost == cost]
-    by_column = [ColumnResults(column, measured) for column in shown]
-    protocols = {each.column.name: each.protocol(dataset) for each in by_column}
-    rows = [TableRow(system, [each.entry(system) for each in by_column]) for system in measured]
-    return ResultTable(dataset, shown, [*rows, *_real_row(dataset, shown, measured)], protocols)
+    protocols = {column.name: _shared_protocol(column, measured, dataset) for column in shown}
+    entries = [_entries(column, measured) for column in shown]
+    rows = [TableRow(system, [each.get(system) for each in entries]) for system in measured]
+    real = [_real_entry(replace(column, name=column.name + REAL), measured, dataset) for column in shown]
+    rows += [TableRow("real images", real, real=True)] if any(real) else []
+    return ResultTable(dataset, shown, rows, protocols)
 
 
-@dataclass(frozen=True)
-class ColumnResults:
-    """The results of all systems in one column."""
+def _results_of(name: str, measured: Mapping[str, Results]) -> dict[str, Result]:
+    return {system: results[name] for system, results in measured.items() if name in results}
 
-    column: Column
-    measured: Mapping[str, Results]
 
-    def protocol(self, dataset: str) -> dict[str, Any]:
-        """Return the protocol that all results of the column share."""
-        first = next(iter(self._results))
-        protocol = self._results[first].protocol
-        for system, other in self._results.items():
-            fields = differing(protocol, other.protocol, besides={"device"} if self.column.cost else ())
-            if fields:
-                raise ProtocolError(
-                    f"{self.column.name} of {first} and {system} on {dataset} cannot share a column, they were "
-                    f"measured under different protocols: {'; '.join(fields)}; run `dvc repro evaluate` to measure "
-                    "all alike"
-                )
-        return dict(protocol)
+def _shared_protocol(column: Column, measured: Mapping[str, Results], dataset: str) -> dict[str, Any]:
+    first, *others = _results_of(column.name, measured).items()
+    for system, other in others:
+        fields = differing(first[1].protocol, other.protocol, besides={"device"} if column.cost else ())
+        if fields:
+            raise ProtocolError(
+                f"{column.name} of {first[0]} and {system} on {dataset} cannot share a column, they were measured "
+                f"under different protocols: {'; '.join(fields)}; run `dvc repro evaluate` to measure all alike"
+            )
+    return dict(first[1].protocol)
 
-    def shared_entry(self, dataset: str) -> TableEntry | None:
-        """Return the value that all systems share, if there is one."""
-        if not self._results:
-            return None
-        self.protocol(dataset)
-        return _entry(self.column, next(iter(self._results.values())))
 
-    def entry(self, system: str) -> TableEntry | None:
-        """Return a system's value."""
-        result = self._results.get(system)
-        if result is None:
-            return None
-        device = str(result.protocol.get("device", "")) if len(self._devices) > 1 else ""
-        return _entry(self.column, result, best=system in self._best, device=device)
+def _real_entry(column: Column, measured: Mapping[str, Results], dataset: str) -> TableEntry | None:
+    results = _results_of(column.name, measured)
+    if not results:
+        return None
+    _shared_protocol(column, measured, dataset)
+    return _entry(column, next(iter(results.values())))
 
-    @cached_property
-    def _results(self) -> dict[str, Result]:
-        name = self.column.name
-        return {system: results[name] for system, results in self.measured.items() if name in results}
 
-    @cached_property
-    def _best(self) -> set[str]:
-        """The best system and those within noise of it; none if the column has no order, or devices differ."""
-        eligible = {system: result for system, result in self._results.items() if self._eligible(system)}
-        if self.column.better is None or len(self._results) < 2 or len(self._devices) > 1 or not eligible:
-            return set()
-        choose = max if self.column.better == "more" else min
-        best = choose(eligible.values(), key=lambda result: result.value)
-        return {system for system, result in eligible.items() if self._ties(result, best)}
+def _entries(column: Column, measured: Mapping[str, Results]) -> dict[str, TableEntry]:
+    """Return the values of a column by system; with the device, and no best one, if devices differ."""
+    results = _results_of(column.name, measured)
+    devices = {system: str(result.protocol.get("device", "")) for system, result in results.items()}
+    if len(set(devices.values())) > 1:
+        return {system: _entry(column, result, device=devices[system]) for system, result in results.items()}
+    best = _best(column, measured, results)
+    return {system: _entry(column, result, best=system in best) for system, result in results.items()}
 
-    def _eligible(self, system: str) -> bool:
-        required = self.measured[system].get(self.column.needs)
-        return required is None or required.value > 0
 
-    def _ties(self, result: Result, best: Result) -> bool:
-        if self.column.write(result.value) == self.column.write(best.value):
-            return True
-        return result.draws is not None and best.draws is not None and compare(result, best).within_noise
+def _best(column: Column, measured: Mapping[str, Results], results: Mapping[str, Result]) -> set[str]:
+    """Return the best system and those within noise of it; none if the column has no order."""
+    required = {system: measured[system].get(column.needs) for system in results}
+    eligible = {system: results[system] for system, other in required.items() if other is None or other.value > 0}
+    if column.better is None or len(results) < 2 or not eligible:
+        return set()
+    choose = max if column.better == "more" else min
+    best = choose(eligible.values(), key=lambda result: result.value)
+    return {system for system, result in eligible.items() if _ties(column, result, best)}
 
-    @property
-    def _devices(self) -> set[str]:
-        return {str(result.protocol.get("device", "")) for result in self._results.values()}
+
+def _ties(column: Column, result: Result, best: Result) -> bool:
+    if column.write(result.value) == column.write(best.value):
+        return True
+    return result.draws is not None and best.draws is not None and compare(result, best).within_noise
 
 
 def _entry(column: Column, result: Result, *, best: bool = False, device: str = "") -> TableEntry:
     text, low, high = map(column.write, (result.value, *result.interval))
     interval = None if math.isnan(result.interval[0]) or low == text == high else (low, high)
     return TableEntry(result.value, text, interval, best=best, device=device)
-
-
-def _real_row(dataset: str, shown: list[Column], measured: Mapping[str, Results]) -> list[TableRow]:
-    """Return the row of metrics measured on real images, an upper bound; all systems must have the same values."""
-    by_column = [ColumnResults(replace(column, name=column.name + REAL), measured) for column in shown]
-    entries = [each.shared_entry(dataset) for each in by_column]
-    return [TableRow("real images", entries, real=True)] if any(entries) else []
 
 
 @dataclass(frozen=True)
@@ -237,37 +228,24 @@ def _signed(column: Column, value: float) -> str:
 
 
 @dataclass(frozen=True)
-class ClassBar:
-    """One value, and its ratio to the largest in its table."""
-
-    text: str
-    share: float
-
-
-@dataclass(frozen=True)
 class PerClassTable:
     """One metric: a row per class with a bar per system, None where the metric is undefined."""
 
     name: str
     unit: str
-    rows: list[tuple[str, list[ClassBar | None]]]
+    rows: list[tuple[str, list[tuple[str, float] | None]]]
+    """The name of a class; of each system the value as text, and its ratio to the largest in the table."""
 
 
-def class_tables(measured: Mapping[str, Mapping[str, list]]) -> list[PerClassTable]:
-    """Build one table per metric from the systems' results per class (columns by name)."""
-    return [_class_table(name, measured) for name in _CLASS_METRICS] if measured else []
-
-
-def _class_table(name: str, measured: Mapping[str, Mapping[str, list]]) -> PerClassTable:
-    (column,) = (column for column in COLUMNS if column.name == _CLASS_METRICS[name])
+def class_table(name: str, measured: Mapping[str, Mapping[str, list]]) -> PerClassTable:
+    """Build the table of IoU, CSD or OCD from the systems' results per class (columns by name)."""
+    (column,) = (column for column in COLUMNS if column.name == CLASS_METRICS[name])
     first = next(iter(measured.values()))
-    order = sorted(range(len(first["class"])), key=lambda row: -first["pixels"][row])
-    values = {system: [by_name[name][row] for row in order] for system, by_name in measured.items()}
-    largest = max((value for each in values.values() for value in each if value is not None), default=0) or 1
+    largest = max((value for each in measured.values() for value in each[name] if value is not None), default=0) or 1
     rows = []
-    for rank, row in enumerate(order):
-        of_class = [each[rank] for each in values.values()]
-        if any(value is not None for value in of_class):
-            bars = [None if value is None else ClassBar(column.write(value), value / largest) for value in of_class]
+    for row in sorted(range(len(first["class"])), key=lambda row: -first["pixels"][row]):
+        values = [each[name][row] for each in measured.values()]
+        if any(value is not None for value in values):
+            bars = [None if value is None else (column.write(value), value / largest) for value in values]
             rows.append((first["class"][row], bars))
     return PerClassTable(name, column.unit, rows)

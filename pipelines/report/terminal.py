@@ -27,20 +27,17 @@ def main(folder: Path = OUT) -> None:
     path = folder / "table.json"
     if not path.exists():
         raise ParamsError(f"{path} does not exist; run `make repro` first")
-    console = Console()
-    if not sys.stdout.isatty():
-        console = Console(width=160)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     for table in json.loads(path.read_text()):
-        if not table["columns"]:
-            continue
-        console.print(_terminal_table(table, wide=console.width >= _WIDE_ENOUGH))
+        if table["columns"]:
+            console.print(_terminal_table(table, wide=console.width >= _WIDE_ENOUGH))
     console.print("[dim]* best of its column, or within noise of it; below each value its 95 % interval[/dim]")
     console.print(f"report:      {(folder / 'report.html').absolute().as_uri()}", soft_wrap=True, highlight=False)
     console.print("experiments: `make up`, then http://127.0.0.1:5000 (MLflow)", highlight=False)
     console.print("flows:       `make up`, then http://127.0.0.1:4200 (Prefect)", highlight=False)
 
 
-def _terminal_table(table: dict[str, Any], *, wide: bool = True) -> Table:
+def _terminal_table(table: dict[str, Any], *, wide: bool) -> Table:
     """Format one table of table.json; intervals are shown if the terminal is wide enough."""
     grid = Table(title=f"\n{table['dataset']}", title_style="bold", title_justify="left", box=box.SIMPLE_HEAD)
     grid.add_column("system", no_wrap=True)

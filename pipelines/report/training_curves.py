@@ -31,10 +31,10 @@ _DESCRIPTIONS = {
     "memory_mib": "of the first process",
 }
 _HIDDEN = ("step", "lr_generator", "lr_discriminator")
-_COLORS = {f"#0000{number:02x}": f"var(--s{number})" for number in range(8)}
-_COLORS |= {"#010000": "var(--rule)", "#020000": "var(--soft)"}
-"""Placeholders that matplotlib writes, and what replaces them."""
 _RULE, _SOFT = "#010000", "#020000"
+_COLORS = {f"#0000{number:02x}": f"var(--s{number})" for number in range(8)}
+_COLORS |= {_RULE: "var(--rule)", _SOFT: "var(--soft)"}
+"""Placeholders that matplotlib writes, and what replaces them."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 8.0,

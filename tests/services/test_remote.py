@@ -15,7 +15,7 @@ import pytest
 from pipelines.remote.__main__ import main
 from pipelines.remote.bucket import RemoteBucket, configured_remote
 from pipelines.remote.locked_outputs import object_name, read_outputs
-from pipelines.report.report_files import html_page
+from pipelines.report.run import page
 from smis.core import s3
 from smis.core.errors import SmisError
 from tests.servers import S3, reached
@@ -191,7 +191,7 @@ def test_the_report_goes_out_with_links_to_its_files(workspace: Path, capsys: py
     (workspace / "report").mkdir()
     (workspace / "report/report.html").write_text("<main></main>")
     assert "was not written by this version" in error_of("report")
-    (workspace / "report/report.html").write_text(html_page([]))
+    (workspace / "report/report.html").write_text(page([]))
     assert output_of(capsys, "report") == "shared.html: the report with links to 42 files, valid for 24 hours\n"
     shared = (workspace / "shared.html").read_text()
     found = dict(re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', shared))

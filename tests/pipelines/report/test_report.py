@@ -9,9 +9,9 @@ from PIL import Image
 
 from pipelines.report import run as report
 from pipelines.report import terminal
-from smis.core.errors import ParamsError, ProtocolError
+from smis.core.errors import ParamsError, ProtocolError, ShardError
 
-from .conftest import results, write_metrics
+from .conftest import result, results, write_metrics
 
 
 def test_a_report_is_a_page_a_markdown_file_a_table_and_pictures(workspace: Path) -> None:
@@ -92,6 +92,18 @@ def test_without_any_measurement_there_is_one_sentence(workspace: Path) -> None:
         path.unlink()
     with pytest.raises(ParamsError, match="nothing was measured on 'dolls' yet"):
         report.main()
+
+
+def test_metrics_without_their_tables_get_one_sentence_with_the_remedy(workspace: Path) -> None:
+    Path("runs/dolls/vspade/tables/resamples.parquet").unlink()
+    with pytest.raises(ShardError, match=r"vspade/tables/resamples\.parquet is missing; run `dvc repro evaluate`"):
+        report.main()
+
+
+def test_a_metric_without_unit_and_network_is_shown(workspace: Path) -> None:
+    write_metrics("groupdnet", results(1.0) | {"new": result(3.0)})
+    report.main()
+    assert "3.000" in Path("report/report.html").read_text()
 
 
 def test_a_class_that_is_not_there_is_named_with_those_that_are(workspace: Path) -> None:
