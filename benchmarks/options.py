@@ -1,6 +1,6 @@
 """`python -m benchmarks.options`: what the options of `smis.load` bring, as JSON.
 
-One picture of one label map at a released size, with made-up weights: whole float32 against `channels_last`, bfloat16
+One image of one label map at a released size, with made-up weights: whole float32 against `channels_last`, bfloat16
 and `torch.compile`, each alone. The ratio is that of plain seconds to the option's; above 1 it is faster.
 """
 
@@ -60,7 +60,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def waited(synth: smis.Synthesizer, labels: torch.Tensor, style: smis.ImageStyle) -> Any:
-    """Fetch the pictures, so that a GPU has finished."""
+    """Fetch the images, so that a GPU has finished."""
     return lambda: synth(labels, style).cpu()
 
 

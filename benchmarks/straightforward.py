@@ -17,10 +17,10 @@ from smis.nn.spade_norm import SpadeNorm
 
 
 def class_crops(image: Tensor, labels: Tensor, *, classes: int, growing: bool = False) -> Tensor:
-    """Cut out each class of each picture, one after the other: (b, 3 classes, h, w).
+    """Cut out each class of each image, one after the other: (b, 3 classes, h, w).
 
     `growing` joins each crop to those before it at once, so that what is there is copied again for every class. That
-    takes about as long as the release is said to (12 s for 4 pictures of 151 classes on two cores); we have not read
+    takes about as long as the release is said to (12 s for 4 images of 151 classes on two cores); we have not read
     why it does.
     """
     channels = one_hot(labels, classes)

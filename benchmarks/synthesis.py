@@ -1,6 +1,6 @@
 """`python -m benchmarks.synthesis`: generators at their released sizes against the released form, as JSON.
 
-Both forms run in turns on the same maps, with made-up weights, and give the same images. `samples` pictures of one
+Both forms run in turns on the same maps, with made-up weights, and give the same images. `samples` images of one
 layout are made in batches of 4; ours remembers the layout between them. The goals: twice as fast for many samples of a
 layout of GroupDNet; INADE with 64 instances 1.25 times at the released width, 2.5 times at width 16, and no slower than
 with one instance; nothing slower than the released form.
@@ -64,7 +64,7 @@ def cases(only: str) -> Iterator[tuple[str, Any, tuple[Tensor, Tensor], int]]:
 
 
 def built(name: str, section: dict[str, Any], classes: int, labels: Tensor) -> Any:
-    """Build a system with weights that give pictures."""
+    """Build a system with weights that give images."""
     torch.manual_seed(0)
     config = SYSTEMS.load(name).model_validate(section)
     system = config.build(classes=classes, height=labels.shape[1], width=labels.shape[2], training=False).eval()
@@ -74,7 +74,7 @@ def built(name: str, section: dict[str, Any], classes: int, labels: Tensor) -> A
 
 
 def settled(system: Any) -> Any:
-    """Let spectral normalization find its vectors, as any training does; until then pictures are round-off."""
+    """Let spectral normalization find its vectors, as any training does; until then images are round-off."""
     for layer in system.generator.modules():
         for hook in layer._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm):

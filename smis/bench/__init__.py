@@ -1,1 +1,1 @@
-"""How fast a system trains and draws on this machine, and where the time goes; weights and pictures are made up."""
+"""How fast a system trains and draws on this machine, and where the time goes; weights and images are made up."""
