@@ -15,7 +15,6 @@ def test_history_is_a_line_for_each_step(tmp_path: Path) -> None:
     history = HistoryLogger(tmp_path / "history.jsonl")
     history.log(10, {"GAN": 1.5})
     history.log_image(10, "grid", tmp_path / "grid.png")
-    history.close()
     assert (tmp_path / "history.jsonl").read_text() == '{"step": 10, "GAN": 1.5}\n'
 
 
