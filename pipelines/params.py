@@ -138,14 +138,12 @@ def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], 
             values[field] = raw[field]
     try:
         typed = kind.check(values, source=source)
+        if not mistakes:
+            return typed
     except ParamsError as error:
         missing = {f"{field}: is missing" for field in named}
-        raise ParamsError.of(
-            mistakes + [line for line in error.mistakes if line not in missing], source=source
-        ) from None
-    if mistakes:
-        raise ParamsError.of(mistakes, source=source)
-    return typed
+        mistakes += [line for line in error.mistakes if line not in missing]
+    raise ParamsError.of(mistakes, source=source)
 
 
 def _named(field: str, name: str | None, raw: dict[str, Any]) -> Config:

@@ -13,12 +13,14 @@ from smis.core.errors import ParamsError, SmisError
 _PR_SET_PDEATHSIG = 1
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a stage: exit code 0 when done, 2 with one line for an error that the user can fix, else a traceback."""
-    quiet()
+def run(main: Callable[..., None]) -> None:
+    """Run a stage with its arguments: exit code 2 and one line for an error that the user can fix, else a traceback."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    warnings.filterwarnings("ignore", category=FutureWarning)
     end_with_parent()
     try:
-        main()
+        main(*arguments(main))
     except SmisError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
@@ -27,23 +29,21 @@ def run(main: Callable[[], None]) -> None:
 
 
 def arguments(main: Callable[..., None]) -> list[str]:
-    """Return the command line's arguments, one for each parameter of a stage's main function.
+    """Return the command line's arguments: one for each parameter without a default, or any number for `*arguments`.
 
     Raises:
         ParamsError: if there are more or fewer, or options.
     """
-    given, names = sys.argv[1:], list(inspect.signature(main).parameters)
+    given, parameters = sys.argv[1:], inspect.signature(main).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return given
+    names = [parameter.name.upper() for parameter in parameters if parameter.default is parameter.empty]
     if len(given) != len(names) or any(argument.startswith("-") for argument in given):
-        command = " ".join([f"python -m {main.__module__.removesuffix('.run')}", *map(str.upper, names)])
+        spec = sys.modules["__main__"].__spec__ if main.__module__ == "__main__" else None
+        module = spec.name if spec else main.__module__
+        command = " ".join([f"python -m {module.removesuffix('.__main__').removesuffix('.run')}", *names])
         raise ParamsError(f"the arguments are {given}; usage: {command}")
     return given
-
-
-def quiet() -> None:
-    """Suppress the messages of libraries."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 
 def end_with_parent() -> None:

@@ -6,7 +6,7 @@ from pipelines.prepare.run import main
 from pipelines.stage import run
 
 
-def _run() -> None:
+def _run(*arguments: str) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.prepare", description=main.__doc__)
     parser.add_argument("dataset", metavar="DATASET")
     parser.add_argument(
@@ -14,8 +14,8 @@ def _run() -> None:
         action="store_true",
         help="leave out invalid samples and list them, as prepare.skip_bad in params.yaml does",
     )
-    arguments = parser.parse_args()
-    main(arguments.dataset, skip_bad=arguments.skip_bad)
+    options = parser.parse_args(arguments)
+    main(options.dataset, skip_bad=options.skip_bad)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple
 
 from smis.core import files
 from smis.core.errors import ImageError, LabelError, ShardError
@@ -63,15 +63,7 @@ class WorkItems(Sequence[WorkItem]):
     def __len__(self) -> int:
         return len(self._chunks)
 
-    @overload
-    def __getitem__(self, index: int) -> WorkItem: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[WorkItem]: ...
-
-    def __getitem__(self, index: int | slice) -> WorkItem | Sequence[WorkItem]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
+    def __getitem__(self, index: Any) -> Any:
         chunk = self._chunks[index]
         sources = [_sample_digest(self._reader, chunk.split, number) for number in range(chunk.start, chunk.stop)]
         return WorkItem(chunk, sources, self._cache.find(sources))
@@ -138,22 +130,17 @@ def _encode_samples(reader: DatasetReader, header: Header, split: str, numbers: 
     try:
         return EncodedChunk(encode_rows(samples, header) if samples else None, problems)
     except (LabelError, ImageError):
-        return _encode_valid(samples, problems, header)
+        valid = [sample for sample in samples if _is_valid(sample, header, problems)]
+        return EncodedChunk(encode_rows(valid, header) if valid else None, problems)
 
 
-def _encode_valid(samples: Sequence[Sample], problems: list[Problem], header: Header) -> EncodedChunk:
-    checked = [(sample, _problem_of(sample, header)) for sample in samples]
-    valid = [sample for sample, problem in checked if problem is None]
-    problems += [problem for _, problem in checked if problem]
-    return EncodedChunk(encode_rows(valid, header) if valid else None, problems)
-
-
-def _problem_of(sample: Sample, header: Header) -> Problem | None:
+def _is_valid(sample: Sample, header: Header, problems: list[Problem]) -> bool:
     try:
         check_sample(sample, header)
     except (LabelError, ImageError) as error:
-        return Problem(sample.key, sample.split, str(error))
-    return None
+        problems.append(Problem(sample.key, sample.split, str(error)))
+        return False
+    return True
 
 
 def settings_digest(reader: DatasetReader, header: Header) -> str:

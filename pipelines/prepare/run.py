@@ -8,15 +8,13 @@ samples that did not change are taken when a data set is prepared again (`$SMIS_
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.params import read
 from pipelines.prepare.chunks import (
     PRELOAD,
     Chunk,
-    EncodedChunk,
     WorkerContext,
     WorkItems,
     encode_item,
@@ -24,8 +22,8 @@ from pipelines.prepare.chunks import (
     settings_digest,
     split_into_chunks,
 )
-from pipelines.prepare.config import Params
 from pipelines.stage import end_with_parent
+from smis.core.config import Config
 from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.files import unwritable
 from smis.core.progress import ProgressBar
@@ -44,20 +42,11 @@ _MAX_FIRST_PROBLEMS = 64
 All tiles of an image have the same problem."""
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A raw data set, and the folder where it is prepared until it is complete."""
+class Params(Config):
+    """How prepared files are laid out, and the data set's own section."""
 
-    reader: DatasetReader
-    header: Header
-    config: PrepareConfig
-    folder: Path
-
-    @property
-    def cache(self) -> Path:
-        """The folder of the row cache, which may be deleted at any time."""
-        digest = settings_digest(self.reader, self.header)[:16]
-        return self.folder.with_name(f"kept-{self.header.dataset}-{digest}")
+    prepare: PrepareConfig
+    dataset: Config
 
 
 def main(dataset: str, *, skip_bad: bool = False) -> None:
@@ -76,28 +65,21 @@ def prepare(reader: DatasetReader, path: Path, *, config: PrepareConfig, scratch
         ParamsError: if there is nothing to write.
         DiskError: if a folder cannot be written.
     """
-    job = _open(reader, path.name, config=config, scratch=scratch)
-    _clean_up(path, job)
-    try:
-        skipped = _write_shards(job)
-    except _InvalidSamples as invalid:
-        shutil.rmtree(job.folder)
-        raise as_error(invalid.problems, name=path.name, pictures=_total(reader)) from None
-    _publish(job.folder, path)
-    counts = ", ".join(f"{reader.count(split)} {split}" for split in reader.splits)
-    header = job.header
-    print(f"{path}: {counts}; {len(header.classes)} classes, {header.height} x {header.width} pixels")
-    if skipped:
-        print(f"left out {skipped} that do not fit; {path / SKIPPED_FILE} says which, and why")
-
-
-def _open(reader: DatasetReader, name: str, *, config: PrepareConfig, scratch: Path) -> _Job:
     for warning in reader.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    name = path.name
     if reader.problems and not config.skip_bad:
         raise as_error(reader.problems, name=name, pictures=_total(reader) + len(reader.problems))
     header = _header(reader, name, config)
-    return _Job(reader, header, config, scratch / f"prepare-{name}-{run_digest(reader, header, config)}")
+    folder = scratch / f"prepare-{name}-{run_digest(reader, header, config)}"
+    context = WorkerContext(reader, header, scratch / f"kept-{name}-{settings_digest(reader, header)[:16]}")
+    _clean_up(path, folder=folder, cache=context.cache)
+    skipped = _write_shards(context, folder, config=config)
+    _publish(folder, path)
+    counts = ", ".join(f"{reader.count(split)} {split}" for split in reader.splits)
+    print(f"{path}: {counts}; {len(header.classes)} classes, {header.height} x {header.width} pixels")
+    if skipped:
+        print(f"left out {skipped} that do not fit; {path / SKIPPED_FILE} says which, and why")
 
 
 def _total(reader: DatasetReader) -> int:
@@ -126,7 +108,7 @@ def _first_valid(reader: DatasetReader, dataset: str, *, limit: int | None) -> S
     """Return the first sample that can be read; give up after `limit` different problems."""
     problems: list[Problem] = []
     reasons: set[str] = set()
-    for split, number in _numbers(reader):
+    for split, number in ((name, number) for name in reader.splits for number in range(reader.count(name))):
         try:
             return reader.read(split, number)
         except (LabelError, ImageError) as error:
@@ -141,22 +123,18 @@ def _first_valid(reader: DatasetReader, dataset: str, *, limit: int | None) -> S
     return None
 
 
-def _numbers(reader: DatasetReader) -> Iterator[tuple[str, int]]:
-    return ((split, number) for split in reader.splits for number in range(reader.count(split)))
-
-
-def _clean_up(path: Path, job: _Job) -> None:
-    """Create the job's folder, or keep that of an interrupted run; remove partial files and other configurations'."""
+def _clean_up(path: Path, *, folder: Path, cache: Path) -> None:
+    """Create the folder, or keep that of an interrupted run; remove partial files and other configurations'."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        job.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    for partial in job.folder.glob(".*.part"):
+    for partial in folder.glob(".*.part"):
         partial.unlink()
     for pattern in ("prepare", "kept", ".kept"):
-        for other in job.folder.parent.glob(f"{pattern}-{path.name}-*"):
-            if other not in (job.folder, job.cache):
+        for other in folder.parent.glob(f"{pattern}-{path.name}-*"):
+            if other not in (folder, cache):
                 shutil.rmtree(other, ignore_errors=True)
 
 
@@ -168,29 +146,25 @@ def _publish(folder: Path, path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-class _InvalidSamples(Exception):
-    """Some samples cannot be used."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(len(problems))
-        self.problems = problems
-
-
-def _write_shards(job: _Job) -> int:
+def _write_shards(context: WorkerContext, folder: Path, *, config: PrepareConfig) -> int:
     """Write the shards that are missing, then the index; return how many samples were left out."""
-    reader, config = job.reader, job.config
+    reader, header, cache = context
     chunks = split_into_chunks(reader)
     problems: list[Problem] = []
-    cache = None if os.environ.get("SMIS_KEEP") == "0" else job.cache
+    kept = None if os.environ.get("SMIS_KEEP") == "0" else cache
     with (
-        ShardWriter(job.folder, job.header, shard_mib=config.shard_mib, cache=cache) as writer,
-        ProgressBar(f"preparing {job.header.dataset}", total=_total(reader), unit="pictures") as bar,
+        ShardWriter(folder, header, shard_mib=config.shard_mib, cache=kept) as writer,
+        ProgressBar(f"preparing {header.dataset}", total=_total(reader), unit="pictures") as bar,
     ):
         if not config.skip_bad and writer.rows < _count(chunks[: writer.after]):
             writer.discard(complete=False)  # the problems that the interrupted run saw were not recorded
-        notes = SkippedSamples(job.folder, after=writer.after)
+        notes = SkippedSamples(folder, after=writer.after)
         bar.skip(_count(chunks[: writer.after]))
-        for after, (chunk, encoded) in enumerate(_encode(job, chunks[writer.after :]), start=writer.after + 1):
+        left = chunks[writer.after :]
+        encoded_chunks = in_order(
+            encode_item, context, WorkItems(context, left), preload=PRELOAD, begin=end_with_parent
+        )
+        for after, (chunk, encoded) in enumerate(zip(left, encoded_chunks, strict=True), start=writer.after + 1):
             if config.skip_bad:
                 notes.add(encoded.problems, after=after)
             else:
@@ -202,15 +176,10 @@ def _write_shards(job: _Job) -> int:
                 break
         if problems:
             writer.discard(complete=len(problems) < _MAX_PROBLEMS)
-            raise _InvalidSamples(problems)
+            shutil.rmtree(folder)
+            raise as_error(problems, name=header.dataset, pictures=_total(reader))
     return notes.finish(reader.problems)
 
 
 def _count(chunks: Sequence[Chunk]) -> int:
     return sum(chunk.stop - chunk.start for chunk in chunks)
-
-
-def _encode(job: _Job, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, EncodedChunk]]:
-    context = WorkerContext(job.reader, job.header, job.cache)
-    items = WorkItems(context, chunks)
-    return zip(chunks, in_order(encode_item, context, items, preload=PRELOAD, begin=end_with_parent), strict=True)

@@ -75,4 +75,4 @@ def _report(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda *arguments: main(arguments))

@@ -1,5 +1,5 @@
 """The stage `sample`: generate images of the test label maps with a trained system."""
 
-from pipelines.sample.config import Params
+from pipelines.sample.run import Params
 
 __all__ = ["Params"]

@@ -1,7 +1,7 @@
 """`python -m pipelines.sample DATASET SYSTEM`, as dvc.yaml calls it."""
 
 from pipelines.sample.run import main
-from pipelines.stage import arguments, run
+from pipelines.stage import run
 
 if __name__ == "__main__":
-    run(lambda: main(*arguments(main)))
+    run(main)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipelines.params import read
-from pipelines.sample.config import Params
-from smis.core.batch import Batch
+from smis.core.config import Config
 from smis.core.device import usable_device
 from smis.core.files import written_folder
 from smis.core.progress import ProgressBar
@@ -19,6 +19,26 @@ from smis.data.shards import Prepared, Split
 from smis.models.system_registry import SYSTEMS
 from smis.sampling.sampler import Sampler, covering
 from smis.training.export import Trained, load_system
+
+
+class SampleConfig(Config):
+    """How many images are generated."""
+
+    label_maps: PositiveInt = 24
+    """Test label maps with many samples, chosen to show every class."""
+    samples: PositiveInt = 20
+    """Samples per label map that vary everything, and per class of it that vary this class only."""
+    instances: NonNegativeInt = 8
+    """Most instances per label map that are varied alone, chosen at random; 0 leaves mISD and mOISD out."""
+    batch: PositiveInt = 20
+    """Images that are synthesized at once."""
+
+
+class Params(Config):
+    """The sections of the stage."""
+
+    seed: int
+    sample: SampleConfig
 
 
 def main(dataset: str, system: str) -> None:
@@ -47,7 +67,8 @@ class _SampleFiles:
         parts = sum(map(len, [*self._chosen.values(), *self._instances.values()]))
         total = len(self._test) + self._config.samples * (len(self._chosen) + parts)
         with written_folder(folder) as beside, ProgressBar(title, total=total, unit="images") as bar:
-            self._file(beside / "single.arrow", self._sampler.single(self._batches()), bar)
+            batches = map(self._test.batch, self._test.batch_numbers(self._config.batch))
+            self._file(beside / "single.arrow", self._sampler.single(batches), bar)
             self._file(beside / "everything.arrow", self._everything(), bar)
             for chosen in sorted({c for classes in self._chosen.values() for c in classes}):
                 self._file(beside / f"class-{chosen}.arrow", self._one_class(chosen), bar)
@@ -61,11 +82,6 @@ class _SampleFiles:
                 bar.advance(note=path.stem)
 
         write_samples(path, rows(), height=self._data.height, width=self._data.width)
-
-    def _batches(self) -> Iterator[Batch]:
-        indices = list(range(len(self._test)))
-        for start in range(0, len(indices), self._config.batch):
-            yield self._test.batch(indices[start : start + self._config.batch])
 
     def _everything(self) -> Iterator[SampleRow]:
         for index in self._chosen:

@@ -1,5 +1,5 @@
 """The stage `segmenter`: train a segmentation network, or take a published one, and measure it on real images."""
 
-from pipelines.segmenter.config import Params
+from pipelines.segmenter.run import Params
 
 __all__ = ["Params"]

@@ -1,7 +1,7 @@
 """`python -m pipelines.segmenter DATASET`, as dvc.yaml calls it."""
 
 from pipelines.segmenter.run import main
-from pipelines.stage import arguments, run
+from pipelines.stage import run
 
 if __name__ == "__main__":
-    run(lambda: main(*arguments(main)))
+    run(main)

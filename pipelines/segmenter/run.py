@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pipelines.params import read
-from pipelines.segmenter.config import Params
+from smis.core.config import Config
 from smis.core.progress import ProgressBar
 from smis.core.seeding import generator
 from smis.data.loader import Loader
@@ -18,6 +18,12 @@ from smis.metrics.image.result import Bootstrap, Result
 from smis.metrics.segmentation import Segmentation
 from smis.metrics.segmenter import Segmenter, SegmenterConfig, published, save, trained
 from smis.metrics.unet import class_weights, train
+
+
+class Params(Config):
+    """The section of the stage."""
+
+    segmenter: SegmenterConfig
 
 
 def main(dataset: str) -> None:
@@ -41,7 +47,8 @@ def main(dataset: str) -> None:
 
 def learn(config: SegmenterConfig, data: Prepared, *, facts: dict[str, Any], device: torch.device) -> Segmenter:
     """Train a network on the real images of the training split."""
-    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=_seed(config.seed))
+    seed = generator(config.seed, "segmenter").initial_seed()
+    network = config.build(classes=len(data.classes), height=data.height, width=data.width, seed=seed)
     split = data.split("train")
     batches = (batch.to(device) for batch in Loader(split, batch=config.batch, seed=config.seed).from_step(0))
     title = f"training a segmenter on real {facts['dataset']} images"
@@ -61,14 +68,10 @@ def measure(segmenter: Segmenter, split: Split, config: SegmenterConfig, device:
     """Return `mIoU_real` and `accuracy_real`."""
     protocol = {**segmenter.protocol, "split": split.name, **compute_protocol(device)}
     metric = Segmentation(classes=len(split.header.classes), ignore=segmenter.ignored, protocol=protocol)
-    starts = range(0, len(split), config.batch)
-    with ProgressBar(f"measuring {segmenter.name} on real images", total=len(starts), unit="batches") as bar:
-        for start in starts:
-            batch = split.batch(range(start, min(start + config.batch, len(split)))).to(device)
+    batches = split.batch_numbers(config.batch)
+    with ProgressBar(f"measuring {segmenter.name} on real images", total=len(batches), unit="batches") as bar:
+        for chosen in batches:
+            batch = split.batch(chosen).to(device)
             metric.update(batch.keys, segmenter.predict(batch.image), batch.labels)
             bar.advance()
     return [replace(result, name=f"{result.name}_real") for result in metric.compute(Bootstrap(seed=config.seed))]
-
-
-def _seed(seed: int) -> int:
-    return generator(seed, "segmenter").initial_seed()

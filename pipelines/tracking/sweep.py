@@ -10,7 +10,6 @@ still open the experiment's runs.
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -229,4 +228,4 @@ def _plus_minus(mean: float, deviation: float | None) -> str:
 
 
 if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))
+    run(main)

@@ -1,5 +1,5 @@
 """The stage `train`: train a system on a data set."""
 
-from pipelines.train.config import Params
+from pipelines.train.run import Params
 
 __all__ = ["Params"]

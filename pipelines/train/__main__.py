@@ -1,7 +1,7 @@
 """`python -m pipelines.train DATASET SYSTEM`, as dvc.yaml calls it."""
 
-from pipelines.stage import arguments, run
+from pipelines.stage import run
 from pipelines.train.run import main
 
 if __name__ == "__main__":
-    run(lambda: main(*arguments(main)))
+    run(main)

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field, PositiveInt, SerializeAsAny
 
 from pipelines import tracking
 from pipelines.params import read
-from pipelines.train.config import Params, ValidationMetricsConfig
 from smis.core import contact_sheet
 from smis.core.batch import Batch
+from smis.core.config import Config
 from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.history import HistoryLogger
@@ -32,7 +33,9 @@ from smis.core.shapes import Image
 from smis.data.loader import Loader
 from smis.data.shards import Prepared, Split
 from smis.metrics.image import embeddings, lpips
+from smis.metrics.image.embeddings import EmbeddingName
 from smis.metrics.image.fid import FrechetDistance, Moments
+from smis.metrics.image.lpips import NetworkName
 from smis.metrics.image.result import Bootstrap, gather
 from smis.metrics.image.sample_diversity import Diversity
 from smis.sampling.grid import sample_groups
@@ -42,12 +45,37 @@ from smis.training.distributed import DistributedContext, distributed_context, i
 from smis.training.export import description, save_weights
 from smis.training.launch import launch_torchrun, parse_processes, report_errors
 from smis.training.loggers import STATUS_FILE, CompositeLogger, MetricLogger, NullLogger, RunStatusLogger
-from smis.training.loop import Trainer, train
-from smis.training.validation import Criterion, Validation
+from smis.training.loop import Trainer, TrainingConfig, train
+from smis.training.validation import Criterion, Validation, ValidationConfig
 
 _GRID_ROWS = 6
 _POINT_ESTIMATE = Bootstrap(resamples=1)
 """A learning curve has no intervals."""
+
+
+class ValidationMetricsConfig(ValidationConfig):
+    """When to validate, and on how many images; more images give steadier values and take longer."""
+
+    images: PositiveInt | None = None
+    """Validation images for the Fréchet distance, evenly spaced; null takes all."""
+    label_maps: PositiveInt = 8
+    """Label maps for the diversity."""
+    samples: int = Field(default=4, ge=2)
+    """Images of each of these label maps."""
+    embedding: EmbeddingName = "stlpips_vgg16"
+    """Network of the Fréchet distance; `inception_fid` gives FID."""
+    network: NetworkName = "stlpips_alex"
+    """Network of the diversity."""
+    batch: PositiveInt = 16
+
+
+class Params(Config):
+    """The sections of params.yaml that training depends on."""
+
+    seed: int
+    train: TrainingConfig
+    validation: ValidationMetricsConfig
+    system: SerializeAsAny[Config]
 
 
 def main(dataset: str, system: str) -> None:
@@ -230,9 +258,7 @@ class ValidationMetrics:
         self._sampler = Sampler(system, seed=seed, batch=config.batch, device=distributed.device)
         self._embedding = embeddings.load(config.embedding, distributed.device)
         self._network = lpips.load(config.network).to(distributed.device)
-        count = min(len(split), config.images or len(split))
-        indices = np.arange(count) * len(split) // count
-        self._batches = [indices[start : start + config.batch] for start in range(0, count, config.batch)]
+        self._batches = split.batch_numbers(config.batch, limit=config.images)
         self._diverse = covering([row.nonzero()[0].tolist() for row in split.pixels], config.label_maps)
         moments = Moments(self._embedding.dimensions)
         for chosen in self._batches:

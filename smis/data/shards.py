@@ -160,6 +160,12 @@ class Split:
         chosen = np.asarray(numbers, dtype=np.int64)
         return self.pictures(chosen).to_batch(tuple(self.keys[chosen]))
 
+    def batch_numbers(self, size: int, *, limit: int | None = None) -> list[Int[ndarray, " b"]]:
+        """Number the images in batches: all of them, or at most `limit` that are evenly spaced."""
+        count = min(len(self), limit or len(self))
+        numbers = np.arange(count) * len(self) // count
+        return [numbers[start : start + size] for start in range(0, count, size)]
+
     def verify(self) -> None:
         """Read everything once and compare checksums.
 

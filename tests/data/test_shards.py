@@ -94,6 +94,13 @@ def test_a_batch_is_float_from_minus_one_to_one_and_long_ids(make, samples_of):
     assert batch.shares == 1
 
 
+def test_a_limited_number_of_pictures_is_spread_evenly_over_the_split(make):
+    split = make().split("train")
+    assert [numbers.tolist() for numbers in split.batch_numbers(3, limit=4)] == [[0, 5, 10], [15]]
+    assert [numbers.tolist() for numbers in split.batch_numbers(20)] == [list(range(20)), [20]]
+    assert np.concatenate(split.batch_numbers(4, limit=99)).tolist() == list(range(21))
+
+
 def test_a_prepared_data_set_says_what_it_holds(make):
     prepared = make()
     assert (prepared.dataset, prepared.height, prepared.width) == ("small", 12, 10)

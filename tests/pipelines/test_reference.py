@@ -5,19 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.reference.config import ReferenceConfig
-from pipelines.reference.run import measure, spread
+from pipelines.reference.run import ReferenceConfig, measure
 from smis.core import weights
 from smis.core.errors import ImageError
 from smis.data.shards import Prepared
 from smis.metrics.image import embeddings, fid, inception
 from tests import cells
 from tests.pipelines.measured import lay_out
-
-
-def test_a_limited_count_is_spread_evenly_over_the_split() -> None:
-    assert spread(10, 4).tolist() == [0, 2, 5, 7]
-    assert spread(3, 9).tolist() == spread(3, None).tolist() == [0, 1, 2]
 
 
 def test_the_statistics_are_those_of_the_features_of_the_split(tmp_path: Path) -> None:

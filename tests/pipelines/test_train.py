@@ -14,8 +14,7 @@ import pytest
 import torch
 
 from pipelines.params import read
-from pipelines.train.config import Params
-from pipelines.train.run import TrainingRun
+from pipelines.train.run import Params, TrainingRun
 from smis.core.errors import ParamsError
 from smis.models.system_registry import SYSTEMS
 from smis.training.distributed import DistributedContext

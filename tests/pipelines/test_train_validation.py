@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from pipelines.params import read
-from pipelines.train.config import Params
-from pipelines.train.run import TrainingRun, ValidationMetrics
+from pipelines.train.run import Params, TrainingRun, ValidationMetrics
 from smis.core.batch import Batch
 from smis.core.seeding import Noise
 from smis.core.style import Style

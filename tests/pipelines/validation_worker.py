@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 
 from pipelines.params import read
-from pipelines.train.config import Params
-from pipelines.train.run import ValidationMetrics
+from pipelines.train.run import Params, ValidationMetrics
 from smis.data.shards import Prepared
 from smis.training.distributed import distributed_context
 
