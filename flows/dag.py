@@ -1,26 +1,53 @@
-"""The stages of dvc.yaml, read by DVC itself, and the order in which they run."""
+"""The stages of dvc.yaml, read by DVC itself in the order in which they run, and the names that they may have."""
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from graphlib import TopologicalSorter
 from itertools import accumulate
+from operator import getitem
 from pathlib import Path
+from typing import Annotated, Any
 
+import yaml
 from dvc.dependency import ParamsDependency
 from dvc.dvcfile import ProjectFile, load_file
 from dvc.exceptions import DvcException
 from dvc.parsing import MatrixDefinition
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+from pydantic import Field
 
 from flows.exceptions import FlowError
-from flows.fields import NAME
 
 FILE = "dvc.yaml"
 PARAMS = "params.yaml"
 RAW = "raw"
 """The folder of raw data, which stages read: large, and no code."""
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""One word for a shell, and no option for a program: DVC inserts a cell's names into its stages' commands."""
+Name = Annotated[str, Field(pattern=NAME)]
+StageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")]
+"""Of a stage, or of one of its cells."""
+
+
+def choices(*keys: str) -> Any:
+    """Let a form offer the names that params.yaml has under these keys when the form is made, if it has any."""
+
+    def add_enum(schema: dict[str, Any]) -> None:
+        with suppress(OSError, yaml.YAMLError, TypeError, KeyError):  # the flow itself reports what is wrong with it
+            names = reduce(getitem, keys, yaml.safe_load(Path(PARAMS).read_text()))
+            schema["enum"] = [str(name) for name in names]
+
+    return Field(json_schema_extra=add_enum)
+
+
+System = Annotated[Name, choices("systems")]
+Dataset = Annotated[Name, choices("datasets")]
+SystemInTable = Annotated[Name, choices("axes", "system")]
+DatasetInTable = Annotated[Name, choices("axes", "dataset")]
 
 
 @dataclass(frozen=True)

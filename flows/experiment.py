@@ -23,7 +23,6 @@ from flows import artifacts, dag
 from flows.cancellation import EventQueue, next_event, run_with_cancellation
 from flows.command import exit_on_error, parse_options, run_flow
 from flows.exceptions import FlowError
-from flows.fields import DatasetInTable, SystemInTable
 from flows.processes import ChildProcesses
 from flows.retry import retry
 from flows.stages import find_unchanged, run_stage
@@ -32,12 +31,12 @@ from flows.stages import find_unchanged, run_stage
 class Experiment(BaseModel, frozen=True, extra="forbid"):
     """The part of the table to bring up to date, and how many stages may run at the same time."""
 
-    systems: list[SystemInTable] = Field(
+    systems: list[dag.SystemInTable] = Field(
         default=[],
         title="Systems",
         description="Names from axes.system in params.yaml, such as groupdnet or inade. Empty: all of them.",
     )
-    datasets: list[DatasetInTable] = Field(
+    datasets: list[dag.DatasetInTable] = Field(
         default=[],
         title="Data sets",
         description="Names from axes.dataset in params.yaml, such as paperdoll. Empty: all of them.",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from flows.fields import Dataset, System
+from flows.dag import Dataset, System
 
 RENAMED = {
     "strategy": "sampler",

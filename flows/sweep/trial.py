@@ -23,9 +23,8 @@ from prefect.states import Cancelled, Completed, Failed
 from pydantic import BaseModel, BeforeValidator, Field
 
 from flows import artifacts, devices
-from flows.dag import RAW
+from flows.dag import RAW, Name, StageName
 from flows.exceptions import FlowError, StageError, StoppedError, SweepError
-from flows.fields import Name, StageName
 from flows.processes import ChildProcesses
 from flows.retry import call_periodically
 from flows.stages import repro
