@@ -18,6 +18,7 @@ from smis.data.shards import Prepared
 from smis.data.writer import PrepareConfig
 from smis.datasets.deepfashion import Config as Official
 from smis.datasets.folder import Config
+from smis.datasets.io.problems import Problem
 from tests.datasets import releases
 from tests.photographs import lay_out
 
@@ -273,7 +274,9 @@ def test_a_number_of_workers_that_is_none_is_refused(photographs, tmp_path, monk
 def test_a_reader_without_pictures_is_refused(tmp_path):
     class Nothing:
         classes, palette, splits = ["sky"], [(0, 0, 0)], ("train",)
-        problems, warnings, fingerprint, settings = (), (), "", ""
+        fingerprint, settings = "", ""
+        problems: Sequence[Problem] = ()
+        warnings: Sequence[str] = ()
         ignored: Sequence[int] = ()
         crop: tuple[int, int] | None = None
 
