@@ -107,12 +107,6 @@ def start(
     )
 
 
-def terminate_all(groups: Iterable[ChildProcesses]) -> None:
-    """Terminate the children of several flows or trials together, with one grace period."""
-    first, *others = groups
-    first.terminate(*others)
-
-
 def terminate(pids: Iterable[int], *, grace_s: float = GRACE_S) -> None:
     """Terminate these processes and all their descendants; kill those that still run after `grace_s` seconds."""
     alive, terminated = set[psutil.Process](), set[psutil.Process]()

@@ -18,7 +18,7 @@ from prefect.states import Failed
 from flows import artifacts
 from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_cancellation
 from flows.exceptions import FlowError
-from flows.processes import ChildProcesses, terminate_all
+from flows.processes import ChildProcesses
 from flows.retry import retry
 from flows.sweep import remote, summary, workspace
 from flows.sweep.config import Sweep
@@ -74,7 +74,7 @@ class SweepRun:
 
     def stop(self) -> None:
         """Terminate all processes of all trials, here and on other machines."""
-        terminate_all([self._children, *(job.children for job, _ in self._jobs.values())])
+        self._children.terminate(*(job.children for job, _ in self._jobs.values()))
         if self._tag:
             remote.cancel_runs_or_warn(self._tag, self._log.warning)
 
