@@ -4,7 +4,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -18,26 +17,17 @@ from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
 from smis.losses.adversarial_losses import least_squares
 from smis.losses.latent_losses import kl_divergence
-from smis.nn.discriminators import DiscriminatorConfig, DiscriminatorOutputs, bicyclegan_discriminator
+from smis.models.common.adversarial_system import PIX2PIX_RECIPE, GlobalLatentSystem
+from smis.nn.discriminators import DiscriminatorConfig, bicyclegan_discriminator, judge
 from smis.nn.image_encoder import ResidualEncoder, check_encodable, reparameterize
 from smis.nn.initialize import initialize
-from smis.nn.label_maps import label_channels
 from smis.nn.unet_generator import LatentUnet, check_divisible
 
 _NOT_RELEASED = (
     "inferred: the authors of SMIS did not release how they trained BicycleGAN; these are the defaults of its released "
     "code, sizes are those of the data set in SMIS"
 )
-_RECIPE: dict[str, Any] = {
-    "source": _NOT_RELEASED,
-    "batch": 2,
-    "epochs": 100,
-    "decay_epochs": 100,
-    "lr_generator": 2e-4,
-    "lr_discriminator": 2e-4,
-    "betas": (0.5, 0.999),
-    "load": (286, 286),
-}
+_RECIPE: dict[str, Any] = PIX2PIX_RECIPE | {"source": _NOT_RELEASED, "batch": 2, "load": (286, 286)}
 _FACADES: dict[str, Any] = {
     "source": "released code",
     "epochs": 200,
@@ -121,39 +111,20 @@ class Config(BaseConfig):
             dropout=self.dropout,
             losses=self.losses,
         )
-        initialize(system, gain=self.init_gain)
+        initialize(system, self.init_gain)
         return system
 
 
-class BicycleGAN(nn.Module):
+class BicycleGAN(GlobalLatentSystem):
     """Encode an image as a code and make the image of it again; draw a code, make an image, and find the code again.
 
     Zhu et al. (NIPS 2017), Eq. 9. As released, a batch serves twice: of its first, third, ... item the image is
     encoded and the label map generated on; the second, fourth, ... only show the second discriminator real images. At
     the released batch of 2 those are the released halves, and shares of any even number are those of the whole batch.
-
-    The release drops at test time too, unless it is told not to; here one code has one image. Its discriminators see
-    the images of the generator's step; here they are generated anew, as for other systems.
     """
 
-    varies = "global"
-    perceptual = None
-
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.ModuleDict,
-        classes: int,
-        latent: int,
-        dropout: bool,
-        losses: BicycleGANLossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.classes, self.latent, self.dropout = classes, latent, dropout
-        self.losses = losses
+    discriminator: nn.ModuleDict
+    encoder: nn.Module
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN2, L1 and KLD for generator and encoder, z_L1 for the generator alone.
@@ -162,9 +133,7 @@ class BicycleGAN(nn.Module):
             ParamsError: if the batch is not even.
         """
         real, _ = _halves(batch.image)
-        mean, log_variance = self.encoder(real)
-        code, drawn = self._codes(mean, log_variance, noise)
-        encoded, other = self._generate_both(batch, code, drawn, noise)
+        mean, log_variance, drawn, encoded, other = self._generate_both(batch, noise)
         weights = self.losses
         return {
             "GAN": weights.encoded * least_squares(self.discriminator["D"](encoded), real=True),
@@ -182,9 +151,10 @@ class BicycleGAN(nn.Module):
             ParamsError: if the batch is not even.
         """
         real, other_real = _halves(batch.image)
-        encoded, other = self._regenerate(batch, real, noise) if fakes is None else _halves(fakes)
-        on_fake, on_real = _judge(self.discriminator["D"], fake=encoded, real=real)
-        on_other, on_other_real = _judge(self.discriminator["D2"], fake=other, real=other_real)
+        with torch.no_grad():
+            encoded, other = self._generate_both(batch, noise)[-2:] if fakes is None else _halves(fakes)
+        on_fake, on_real = judge(self.discriminator["D"], fake=encoded, real=real)
+        on_other, on_other_real = judge(self.discriminator["D2"], fake=other, real=other_real)
         return {
             "D_Fake": least_squares(on_fake, real=False),
             "D_Real": least_squares(on_real, real=True),
@@ -192,39 +162,23 @@ class BicycleGAN(nn.Module):
             "D2_Real": least_squares(on_other_real, real=True),
         }
 
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Sample one latent for each image."""
-        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
-
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Sample a latent near that of an image; without noise, the most likely one."""
         mean, log_variance = self.encoder(image)
         return Style(global_latent=reparameterize(mean, log_variance, noise))
 
-    def synthesize(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images; one layout serves any number of latents."""
-        assert style.global_latent is not None
-        known = label_channels(labels, None, classes=self.classes)
-        return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
+    def _generate_both(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return mean and log-variance of the encoded code, a code from the prior, and the images of both codes.
 
-    def _codes(self, mean: Tensor, log_variance: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Draw a code near the encoded one, then one from the prior."""
-        return reparameterize(mean, log_variance, noise), noise.normal(*mean.shape, device=mean.device)
-
-    def _generate_both(self, batch: Batch, code: Tensor, drawn: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Generate the images of both codes in one pass: side by side, so that any share drops what the whole drops."""
-        known = label_channels(_halves(batch.labels)[0], None, classes=self.classes)
+        One pass makes the images, side by side, so that any share drops what the whole drops.
+        """
+        mean, log_variance = self.encoder(_halves(batch.image)[0])
+        code = reparameterize(mean, log_variance, noise)
+        drawn = noise.normal(*mean.shape, device=mean.device)
+        known = self.label_channels(batch.labels[::2], batch.instances[::2])
         both = torch.stack([code, drawn], dim=1).flatten(0, 1)
-        dropped = noise if self.dropout and self.training else None
-        return _halves(self.generator(known.repeat_interleave(2, dim=0), both, dropped))
-
-    @torch.no_grad()
-    def _regenerate(self, batch: Batch, real: Image, noise: Noise) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.encoder(real)
-        code, drawn = self._codes(mean, log_variance, noise)
-        return self._generate_both(batch, code, drawn, noise)
+        encoded, other = _halves(self.generate(known.repeat_interleave(2, dim=0), both, noise))
+        return mean, log_variance, drawn, encoded, other
 
     def _reencode(self, image: Tensor) -> Tensor:
         """Return the code that the encoder finds, which learns nothing from that."""
@@ -244,14 +198,3 @@ def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
             "set train.batch to an even number for each process"
         )
     return x[::2], x[1::2]
-
-
-def _judge(
-    discriminator: nn.Module, *, fake: Tensor, real: Tensor
-) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-    outputs = discriminator(torch.cat([fake, real]))
-    count = len(fake)
-    return (
-        [[output[:count] for output in scale] for scale in outputs],
-        [[output[count:] for output in scale] for scale in outputs],
-    )

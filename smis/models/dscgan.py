@@ -4,7 +4,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -16,11 +15,11 @@ from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
 from smis.losses.adversarial_losses import least_squares
 from smis.losses.latent_losses import diversity_loss
+from smis.models.common.adversarial_system import PIX2PIX_RECIPE, GlobalLatentSystem
 from smis.models.common.loss_terms import LEAST_SQUARES, LossWeights
 from smis.nn.discriminators import DiscriminatorConfig, Pix2PixHDDiscriminator, bicyclegan_discriminator
 from smis.nn.initialize import initialize, initialize_normally
-from smis.nn.label_maps import label_channels
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.pix2pixhd_generator import LatentGlobalGenerator
 from smis.nn.unet_generator import LatentUnet, check_divisible
 
@@ -28,14 +27,9 @@ _NOT_RELEASED = (
     "inferred: the authors of SMIS did not release how they trained DSCGAN; batch and rates are those of its released "
     "code for facades, sizes are those of the data set in SMIS"
 )
-_RECIPE: dict[str, Any] = {
+_RECIPE: dict[str, Any] = PIX2PIX_RECIPE | {
     "source": _NOT_RELEASED,
     "batch": 8,
-    "epochs": 100,
-    "decay_epochs": 100,
-    "lr_generator": 2e-4,
-    "lr_discriminator": 2e-4,
-    "betas": (0.5, 0.999),
     "load": (286, 286),
     "note": "epochs are inferred; the release begins at twice these rates and lets them fall from the first step",
 }
@@ -129,12 +123,8 @@ class Config(BaseConfig):
             pixels=self.network == "unet",
             losses=self.losses,
         )
-        if self.network == "global":
-            initialize_normally(system, deviation=self.init_gain)
-        else:
-            initialize(system, gain=self.init_gain)
-        system.perceptual = self.perceptual.build() if training and self.network == "global" else None
-        return system
+        init = initialize_normally if self.network == "global" else initialize
+        return system.ready(self, training=training and self.network == "global", init=init)
 
     def _with_unet(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
         check_divisible(height, width, downsamplings=self.levels, least=1, remedy="levels")
@@ -146,72 +136,37 @@ class Config(BaseConfig):
     def _with_global_generator(self, known: int, height: int, width: int) -> tuple[nn.Module, nn.Module]:
         check_divisible(height, width, downsamplings=self.downsamplings, least=2, remedy="downsamplings")
         sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
-        judge = self.discriminator
-        return (
-            LatentGlobalGenerator(known, code=self.latent, **sizes),
-            Pix2PixHDDiscriminator(known + 3, width=judge.width, layers=judge.layers, scales=judge.scales),
-        )
+        generator = LatentGlobalGenerator(known, code=self.latent, **sizes)
+        return generator, self.discriminator.build(Pix2PixHDDiscriminator, channels=known + 3)
 
 
-class DSCGAN(nn.Module):
+class DSCGAN(GlobalLatentSystem):
     """Draw two codes for a label map: the image of the first is to look real, and unlike that of the second.
 
     Yang et al. (ICLR 2019), Eq. 5. With `pixels` an image is compared with the real one place by place, on the U-Net
     of BicycleGAN; else by the discriminator's features and the perceptual network's, on the generator of pix2pixHD (the
     release's own function for the first is misspelt there; ours is pix2pixHD's).
-
-    The release drops at test time too, unless it is told not to; here one code has one image. Its discriminators see
-    the images of the generator's step; here they are generated anew, as for other systems.
     """
 
-    varies = "global"
-    encoder = None
-    perceptual: PerceptualNetwork | None
-
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        classes: int,
-        latent: int,
-        edges: bool,
-        dropout: bool,
-        pixels: bool,
-        losses: DSCGANLossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.discriminator = generator, discriminator
-        self.classes, self.latent, self.edges = classes, latent, edges
-        self.dropout, self.pixels, self.losses = dropout, pixels, losses
+    def __init__(self, *, pixels: bool, **more: Any) -> None:
+        super().__init__(objective=LEAST_SQUARES, **more)
+        self.pixels = pixels
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, L1 (or GAN_Feat and VGG) and NE, the diversity, for the generator."""
         known = self.label_channels(batch.labels, batch.instances)
-        code, other = (self.sample(batch.labels, batch.instances, noise).global_latent for _ in range(2))
-        assert code is not None
-        assert other is not None
-        image = self._generate(known, code, noise)
+        code, other = (self.sample_latents(batch.labels, noise) for _ in range(2))
+        image = self.generate(known, code, noise)
         with torch.no_grad():
-            unlike = self._generate(known, other, noise)
+            unlike = self.generate(known, other, noise)
         reward = diversity_loss(image, unlike, latent=code, other_latent=other)
-        return self._faithful(known, image, batch.image) | {"NE": self.losses.diversity * reward}
+        terms = self._pixel_terms(known, image, batch.image) if self.pixels else self.terms_of(batch, image)
+        return terms | {"NE": self.losses.diversity * reward}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is generated anew."""
+    def reconstruct(self, batch: Batch, noise: Noise) -> Image:
+        """Generate images of latents that are drawn anew."""
         known = self.label_channels(batch.labels, batch.instances)
-        fake = self._regenerate(known, batch, noise) if fakes is None else fakes
-        return LEAST_SQUARES.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
-
-    @torch.no_grad()
-    def _regenerate(self, known: Tensor, batch: Batch, noise: Noise) -> Image:
-        code = self.sample(batch.labels, batch.instances, noise).global_latent
-        assert code is not None
-        return self._generate(known, code, noise)
-
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Sample one latent for each image."""
-        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
+        return self.generate(known, self.sample_latents(batch.labels, noise), noise)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Draw a code without looking at the image, which nothing encodes; without noise, the most likely one."""
@@ -219,30 +174,7 @@ class DSCGAN(nn.Module):
             return Style(global_latent=torch.zeros(len(labels), self.latent, device=labels.device))
         return self.sample(labels, instances, noise)
 
-    def synthesize(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images; one layout serves any number of latents."""
-        assert style.global_latent is not None
-        known = self.label_channels(labels, instances)
-        return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
-
-    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return the layout as the networks read it."""
-        return label_channels(labels, instances if self.edges else None, classes=self.classes)
-
-    def _generate(self, known: Tensor, code: Tensor, noise: Noise) -> Float[Tensor, "b 3 h w"]:
-        return self.generator(known, code, noise if self.dropout and self.training else None)
-
-    def _faithful(self, known: Tensor, image: Tensor, real: Tensor) -> dict[str, Tensor]:
-        """Return the terms of one image."""
-        if self.pixels:
-            outputs = self.discriminator(torch.cat([known, image], dim=1))
-            distance = F.l1_loss(image, real)
-            return {
-                "GAN": least_squares(outputs, real=True),
-                "L1": self.losses.reconstruction * distance,
-            }
-        return LEAST_SQUARES.generator_terms(
-            self.discriminator, self.perceptual, label_channels=known, fake=image, real=real, weights=self.losses
-        )
+    def _pixel_terms(self, known: Tensor, image: Tensor, real: Tensor) -> dict[str, Tensor]:
+        outputs = self.discriminator(torch.cat([known, image], dim=1))
+        distance = F.l1_loss(image, real)
+        return {"GAN": least_squares(outputs, real=True), "L1": self.losses.reconstruction * distance}

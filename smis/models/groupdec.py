@@ -3,13 +3,21 @@
 from typing import Any, ClassVar
 
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import nn
 
+from smis.core.shapes import Image, LabelMap
 from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
-from smis.nn.group_generator import GroupPlan, group_generator, group_schedule
-from smis.nn.spade_generator import start_size
+from smis.nn.group_generator import group_schedule
+
+
+class GroupDec(ClassLatents):
+    """Encode the whole image as a latent for each class; decode in groups that merge on the way to the image."""
+
+    def crops(self, image: Image, labels: LabelMap) -> Crops:
+        """Let the encoder see the image as it is."""
+        return Crops.whole(image)
 
 
 class Config(ClassLatentsConfig):
@@ -17,35 +25,13 @@ class Config(ClassLatentsConfig):
 
     title: ClassVar[str] = "GroupDec"
     presets: ClassVar[dict[str, dict[str, Any]]] = {"deepfashion": {}, "paperdoll": PAPERDOLL | {"encoder_width": 16}}
+    system: ClassVar[type[ClassLatents]] = GroupDec
 
     encoder_width: PositiveInt = 96
 
-    def build(self, *, classes: int, height: int, width: int, training: bool) -> "GroupDec":
-        """Build the networks for a data set.
+    def _generator(self, classes: int, size: tuple[int, int]) -> nn.Module:
+        return self._grouped(classes, group_schedule(classes, stages=len(self.channels)))
 
-        Raises:
-            ParamsError: if the sizes do not fit the data set.
-            WeightsError: if `training` and the perceptual network's weights are missing.
-        """
-        start_size(height, width, upsamplings=self.upsamplings, encoded=True)
-        groups = group_schedule(classes, stages=len(self.channels))
-        plan = GroupPlan(self.channels, groups, "grouped", classes, self.hidden).fitted().checked()
-        return self.assembled(
-            GroupDec,
-            generator=group_generator(plan, latent=self.latent, upsamplings=self.upsamplings),
-            encoder=GroupEncoder(
-                classes=1, width=self.encoder_width, latent=self.latent * classes, layers=self.upsamplings
-            ),
-            crops=whole_image,
-            classes=classes,
-            training=training,
-        )
-
-
-class GroupDec(ClassLatents):
-    """Encode the whole image as a latent for each class; decode in groups that merge on the way to the image."""
-
-
-def whole_image(image: Tensor, labels: Tensor) -> Crops:
-    """Let the encoder see the image as it is."""
-    return Crops.whole(image)
+    def _encoder(self, classes: int) -> nn.Module:
+        latent = self.latent * classes
+        return GroupEncoder(classes=1, width=self.encoder_width, latent=latent, layers=self.upsamplings)

@@ -1,6 +1,5 @@
 """GroupDNet: each class has its own latent code, kept apart by grouped convolutions whose groups merge on the way."""
 
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveFloat, PositiveInt
@@ -8,9 +7,8 @@ from pydantic import PositiveFloat, PositiveInt
 from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
-from smis.models.common.class_latents import ClassLatents
+from smis.models.common.class_latents import PAPERDOLL, ClassLatents
 from smis.models.common.loss_terms import LossWeights
-from smis.nn.class_crops import class_crops
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.group_generator import (
@@ -21,7 +19,6 @@ from smis.nn.group_generator import (
     group_schedule,
     round_up,
 )
-from smis.nn.initialize import initialize
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, blocks, channels_of, start_size
 
@@ -61,18 +58,7 @@ class Config(BaseConfig):
         "cityscapes_paper": _CITYSCAPES,
         "ade20k": _ADE20K,
         "ade20k_paper": _ADE20K,
-        "paperdoll": {
-            "width": 16,
-            "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
-            "hidden": 16,
-            "encoder_width": 32,
-            "upsamplings": 5,
-            "discriminator": {"width": 32, "layers": 3},
-            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
-            # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
-            "losses": {"kl": 0.0005},
-            "init_gain": 0.5,
-        },
+        "paperdoll": PAPERDOLL | {"losses": {"kl": 0.0005}},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {
@@ -109,7 +95,7 @@ class Config(BaseConfig):
     perceptual: PerceptualConfig = PerceptualConfig()
     losses: LossWeights = LossWeights()
 
-    def build(self, *, classes: int, height: int, width: int, training: bool) -> "GroupDNet":
+    def build(self, *, classes: int, height: int, width: int, training: bool) -> ClassLatents:
         """Build the networks for a data set.
 
         Raises:
@@ -122,20 +108,17 @@ class Config(BaseConfig):
         if self.unused_block:
             add_unused_block(generator, plan)
         edges = self.conditioning == "edged"
-        system = GroupDNet(
+        system = ClassLatents(
             generator=generator,
             encoder=self._encoder(classes),
             discriminator=self.discriminator.build(channels=classes + edges + 3),
-            crops=partial(class_crops, classes=classes),
             classes=classes,
-            latent=self.latent,
-            latent_size=partial(start_size, upsamplings=self.upsamplings),
             edges=edges,
+            latent=self.latent,
+            upsamplings=self.upsamplings,
             losses=self.losses,
         )
-        initialize(system, gain=self.init_gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
+        return system.ready(self, training=training)
 
     def _plan(self, classes: int) -> GroupPlan:
         channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)
@@ -153,7 +136,3 @@ class Config(BaseConfig):
         if width % classes:
             raise ParamsError(f"encoder_width is {width}; {classes} classes need a multiple of {classes}")
         return GroupEncoder(classes=classes, width=width, latent=self.latent, layers=self.upsamplings)
-
-
-class GroupDNet(ClassLatents):
-    """Encode each class by itself; decode in groups of classes that merge on the way to the image."""

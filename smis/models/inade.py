@@ -21,32 +21,25 @@ from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
 from smis.core.style import Style, classes_of
 from smis.losses.latent_losses import kl_divergence
-from smis.models.common.loss_terms import HINGE, LossWeights
+from smis.models.common.adversarial_system import AdversarialSystem
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR
+from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.inade_norm import InadeNorm, InstancePyramid
-from smis.nn.initialize import initialize
 from smis.nn.instance_encoder import FACTOR, InstanceEncoder
-from smis.nn.label_maps import label_channels
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
-
-Varies = Literal["nothing", "global", "class", "instance"]
 
 _RELEASED_SLICES = {"slices": (0.0, 0.0, 0.0, 1 / 4, 1.0)}
 _DEFAULTS = "defaults of the released code"
 _RECALLED = "paper, from memory"
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 _UNSURE = "the paper was not at hand; whether its rates fall is not known here"
-_PAPERDOLL: dict[str, Any] = {
-    "width": 16,
-    "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
+_PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {
     "latent": 64,
     "encoder_width": 16,
     "noise": 8,
-    "upsamplings": 4,
     "slots": 16,
-    "discriminator": {"width": 32, "layers": 3},
-    "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
     # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
     "losses": {"first_feature": 0, "kl": 0.005},
 }
@@ -64,7 +57,7 @@ class Config(BaseConfig):
     paper: ClassVar[str] = (
         'Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021)'
     )
-    varies: ClassVar[Varies] = "instance"
+    varies: ClassVar[Literal["instance"]] = "instance"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {"noise": 8, "slots": 8},
         "deepfashion_paper": {"slots": 8},
@@ -135,44 +128,29 @@ class Config(BaseConfig):
             encoder=InstanceEncoder(width=self.encoder_width, noise=self.noise),
             discriminator=self.discriminator.build(channels=classes + 1 + 3),
             classes=classes,
+            edges=True,
             slots=self.slots,
             latent=self.latent,
             noise=self.noise,
             sketched=self.sketch,
             losses=self.losses,
         )
-        initialize(system, gain=self.init_gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
+        return system.ready(self, training=training)
 
 
-class Inade(nn.Module):
+class Inade(AdversarialSystem):
     """Networks and loss terms of INADE.
 
     A style's `instances` are (b, slots, 2, noise): what scale and shift of each instance are drawn with; its
     `global_latent`, the code of the start map, stays as it is when an instance is drawn anew.
     """
 
-    varies: Varies = "instance"
-    perceptual: PerceptualNetwork | None
+    varies = "instance"
+    encoder: nn.Module
 
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.Module,
-        classes: int,
-        slots: int,
-        latent: int,
-        noise: int,
-        sketched: bool,
-        losses: LossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.classes, self.slots, self.latent, self.noise = classes, slots, latent, noise
-        self.sketched, self.losses = sketched, losses
+    def __init__(self, *, slots: int, latent: int, noise: int, sketched: bool, **more: Any) -> None:
+        super().__init__(**more)
+        self.slots, self.latent, self.noise, self.sketched = slots, latent, noise, sketched
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
         """Refuse images with more instances than slots, before they go to a device.
@@ -182,9 +160,18 @@ class Inade(nn.Module):
         """
         check_slots(instances, keys, slots=self.slots, system="INADE")
 
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Draw every instance from its class's prior."""
-        return self._drawn(labels, instances, noise)
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Draw every instance from its class's prior; without noise, take the most likely codes.
+
+        In the released order: the start map's code, then every slot's.
+        """
+        shapes = (len(labels), self.latent), (len(labels), self.slots, 2, self.noise)
+        everything, codes = (
+            noise.normal(*shape, device=labels.device) if noise else torch.zeros(shape, device=labels.device)
+            for shape in shapes
+        )
+        owners = classes_of(labels, instances, slots=self.slots)
+        return Style(global_latent=everything, instances=codes, instance_classes=owners)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Take every instance's codes from an image: drawn about their means, or without noise the means."""
@@ -213,31 +200,15 @@ class Inade(nn.Module):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return GAN, GAN_Feat, VGG and KLD, weighted."""
-        assert self.perceptual is not None
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
-        fake = self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
-        terms = HINGE.generator_terms(
-            self.discriminator,
-            self.perceptual,
-            label_channels=self._label_channels(batch),
-            fake=fake,
-            real=batch.image,
-            weights=self.losses,
-        )
+        terms = self.terms_of(batch, self.synthesize(batch.labels, batch.instances, style, self._sketch(batch)))
         # scale and shift count half each; the released sum over the batch is an average over processes here
         divergence = kl_divergence(mean, log_variance) / 2 * batch.shares
         return terms | {"KLD": self.losses.kl * divergence}
 
-    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return D_Fake and D_Real of `fakes`; without them, images are generated anew, as released."""
-        fake = self._regenerate(batch, noise) if fakes is None else fakes
-        return HINGE.discriminator_terms(
-            self.discriminator, label_channels=self._label_channels(batch), fake=fake, real=batch.image
-        )
-
-    @torch.no_grad()
-    def _regenerate(self, batch: Batch, noise: Noise) -> Image:
-        style = self._encoded(batch.image, batch.labels, batch.instances, noise)[0]
+    def reconstruct(self, batch: Batch, noise: Noise) -> Image:
+        """Generate images from what the encoder says of a batch's own."""
+        style = self.encode(batch.image, batch.labels, batch.instances, noise)
         return self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
 
     def _sketch(self, batch: Batch) -> Sketch | None:
@@ -247,23 +218,10 @@ class Inade(nn.Module):
             )
         return batch.sketch if self.sketched else None
 
-    def _label_channels(self, batch: Batch) -> Float[Tensor, "b k h w"]:
-        return label_channels(batch.labels, batch.instances, classes=self.classes)
-
-    def _drawn(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw in the released order: the start map's code, then every slot's."""
-        shapes = (len(labels), self.latent), (len(labels), self.slots, 2, self.noise)
-        everything, codes = (
-            noise.normal(*shape, device=labels.device) if noise else torch.zeros(shape, device=labels.device)
-            for shape in shapes
-        )
-        owners = classes_of(labels, instances, slots=self.slots)
-        return Style(global_latent=everything, instances=codes, instance_classes=owners)
-
     def _encoded(
         self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None
     ) -> tuple[Style, Tensor, Tensor]:
-        style = self._drawn(labels, instances, noise)
+        style = self.sample(labels, instances, noise)
         assert style.instances is not None
         mean, log_variance = self.encoder(image, instances, slots=self.slots)
         codes = style.instances * torch.exp(0.5 * log_variance) + mean

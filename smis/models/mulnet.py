@@ -7,11 +7,11 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from smis.models.common.class_latents import PAPERDOLL, ClassLatents, ClassLatentsConfig
+from smis.models.common.class_latents import PAPERDOLL, ClassLatentsConfig
 from smis.nn.class_crops import Crops
 from smis.nn.image_encoder import ImageEncoder
 from smis.nn.label_maps import LabelPyramid
-from smis.nn.spade_generator import LinearStart, SpadeGenerator, start_size
+from smis.nn.spade_generator import LinearStart, SpadeGenerator
 from smis.nn.spade_norm import SpadeNorm
 
 
@@ -24,6 +24,7 @@ class Config(ClassLatentsConfig):
         "paperdoll": PAPERDOLL
         | {"width": 4, "hidden": 8, "encoder_width": 4, "encoder_size": 64, "latent": 32, "upsamplings": 4},
     }
+    latent_maps: ClassVar[bool] = False
 
     width: PositiveInt = 16
     latent: PositiveInt = 256
@@ -32,33 +33,20 @@ class Config(ClassLatentsConfig):
     encoder_size: Literal[8, 16, 32, 64, 128, 256, 512] = 256
     """Side that the encoders resize images to; each doubling of 4 is a layer."""
 
-    def build(self, *, classes: int, height: int, width: int, training: bool) -> "MulNet":
-        """Build the networks for a data set.
-
-        Raises:
-            ParamsError: if the sizes do not fit the data set.
-            WeightsError: if `training` and the perceptual network's weights are missing.
-        """
-        size = start_size(height, width, upsamplings=self.upsamplings)
-        return self.assembled(
-            MulNet,
-            generator=Generators(self._generator(classes, *size) for _ in range(classes)),
-            encoder=Encoders(
-                ImageEncoder(width=self.encoder_width, latent=self.latent, size=self.encoder_size)
-                for _ in range(classes)
-            ),
-            latent_size=vector,
-            classes=classes,
-            training=training,
+    def _generator(self, classes: int, size: tuple[int, int]) -> nn.Module:
+        return Generators(
+            SpadeGenerator(
+                fc=LinearStart(self.latent, channels=self.channels[0], height=size[0], width=size[1]),
+                channels=self.channels,
+                make_norm=lambda features, stage: SpadeNorm(features, label_channels=classes, hidden=self.hidden),
+                upsamplings=self.upsamplings,
+            )
+            for _ in range(classes)
         )
 
-    def _generator(self, classes: int, rows: int, columns: int) -> SpadeGenerator:
-        return SpadeGenerator(
-            fc=LinearStart(self.latent, channels=self.channels[0], height=rows, width=columns),
-            channels=self.channels,
-            make_norm=lambda features, stage: SpadeNorm(features, label_channels=classes, hidden=self.hidden),
-            upsamplings=self.upsamplings,
-        )
+    def _encoder(self, classes: int) -> nn.Module:
+        width, latent = self.encoder_width, self.latent
+        return Encoders(ImageEncoder(width=width, latent=latent, size=self.encoder_size) for _ in range(classes))
 
 
 class Generators(nn.ModuleList):
@@ -82,12 +70,3 @@ class Encoders(nn.ModuleList):
         images = crops.of(torch.arange(crops.count, device=crops.classes.device))
         means, log_variances = zip(*(network(images[:, n]) for n, network in enumerate(self)), strict=True)
         return torch.stack(means, dim=1), torch.stack(log_variances, dim=1)
-
-
-class MulNet(ClassLatents):
-    """Encode each class by a network of its own, generate each by a network of its own."""
-
-
-def vector(height: int, width: int) -> tuple[int, ...]:
-    """Say that a code is a vector, whatever the image's size."""
-    return ()

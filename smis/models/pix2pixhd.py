@@ -8,18 +8,17 @@ from jaxtyping import Float, Int, Integer
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.sample import check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style, classes_of
-from smis.models.common.loss_terms import HINGE, LEAST_SQUARES, AdversarialObjective, LossWeights
-from smis.nn.discriminators import DiscriminatorConfig, Pix2PixHDDiscriminator
+from smis.models.common.adversarial_system import PIX2PIX_RECIPE, AdversarialSystem
+from smis.models.common.loss_terms import HINGE, LEAST_SQUARES, LossWeights
+from smis.nn.discriminators import DiscriminatorConfig, MultiscaleDiscriminator, Pix2PixHDDiscriminator
 from smis.nn.initialize import initialize, initialize_normally
-from smis.nn.label_maps import label_channels
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.pix2pixhd_generator import (
     FeatureEncoder,
     GlobalGenerator,
@@ -37,15 +36,7 @@ _NOT_RELEASED = (
 _IN_SPADE = (
     "inferred: the code base of SPADE has the network and no command that trains it; as its SPADE on this data set"
 )
-_NVIDIA: dict[str, Any] = {
-    "source": _NOT_RELEASED,
-    "batch": 1,
-    "epochs": 100,
-    "decay_epochs": 100,
-    "lr_generator": 2e-4,
-    "lr_discriminator": 2e-4,
-    "betas": (0.5, 0.999),
-}
+_NVIDIA: dict[str, Any] = PIX2PIX_RECIPE | {"source": _NOT_RELEASED, "batch": 1}
 _SPADE: dict[str, Any] = {"source": _IN_SPADE, "epochs": 100, "decay_epochs": 100}
 _LARGER: dict[str, Any] = {"load": (286, 286), "crop": (256, 256)}
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
@@ -124,23 +115,20 @@ class Config(BaseConfig):
         """
         downsamplings = self.downsamplings + (self.generator == "enhanced")
         check_divisible(height, width, downsamplings=downsamplings, least=2, remedy="downsamplings")
-        known = classes + self.edges
+        known, spade = classes + self.edges, self.variant == "spade"
         system = Pix2PixHD(
             generator=self._generator(known + self.features),
             encoder=self._encoder(),
-            discriminator=self._discriminator(known + 3),
-            objective=HINGE if self.variant == "spade" else LEAST_SQUARES,
+            discriminator=self.discriminator.build(
+                MultiscaleDiscriminator if spade else Pix2PixHDDiscriminator, channels=known + 3
+            ),
+            objective=HINGE if spade else LEAST_SQUARES,
             classes=classes,
             edges=self.edges,
             slots=self.slots,
             losses=self.losses,
         )
-        if self.variant == "spade":
-            initialize(system, gain=self.init_gain)
-        else:
-            initialize_normally(system, deviation=self.init_gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
+        return system.ready(self, training=training, init=initialize if spade else initialize_normally)
 
     def _generator(self, channels: int) -> nn.Module:
         sizes = {"width": self.width, "downsamplings": self.downsamplings, "blocks": self.blocks}
@@ -154,61 +142,23 @@ class Config(BaseConfig):
             return None
         return FeatureEncoder(self.features, width=self.feature_width, downsamplings=self.downsamplings)
 
-    def _discriminator(self, channels: int) -> nn.Module:
-        if self.variant == "spade":
-            return self.discriminator.build(channels=channels)
-        chosen = self.discriminator
-        return Pix2PixHDDiscriminator(channels, width=chosen.width, layers=chosen.layers, scales=chosen.scales)
 
-
-class Pix2PixHD(nn.Module):
+class Pix2PixHD(AdversarialSystem):
     """Generate from the label map; nothing is drawn, so one label map has one image.
 
     Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` has
     them. With an encoder (3.4), an image's instances can be given the features of another's;
     the release draws them from clusters that it finds after training, which is left out: what is drawn here is the
-    middle of their range.
+    middle of their range. NVIDIA's release shows the discriminator the images of the generator's step.
     """
 
     encoder: FeatureEncoder | None
-    perceptual: PerceptualNetwork | None
 
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        encoder: FeatureEncoder | None,
-        discriminator: nn.Module,
-        objective: AdversarialObjective,
-        classes: int,
-        edges: bool,
-        slots: int,
-        losses: LossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.objective, self.losses = objective, losses
-        self.classes, self.edges, self.slots = classes, edges, slots
-        self.features = 0 if encoder is None else encoder.features
+    def __init__(self, *, slots: int, **more: Any) -> None:
+        super().__init__(**more)
+        self.slots = slots
+        self.features = 0 if self.encoder is None else self.encoder.features
         self.varies = "instance" if self.features else "nothing"
-
-    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
-        return self.objective.generator_terms(
-            self.discriminator,
-            self.perceptual,
-            label_channels=self.label_channels(batch.labels, batch.instances),
-            fake=self._again(batch),
-            real=batch.image,
-            weights=self.losses,
-        )
-
-    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `fakes` (as NVIDIA's release); without them, of a new image."""
-        with torch.no_grad():
-            fake = self._again(batch) if fakes is None else fakes
-        known = self.label_channels(batch.labels, batch.instances)
-        return self.objective.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
         """Refuse images with more instances than slots, before they go to a device, if instances have features.
@@ -239,15 +189,6 @@ class Pix2PixHD(nn.Module):
             return self.generator(known).expand(len(style.global_latent), -1, -1, -1)
         features = features_at_pixels(style.instances, instances)
         return self.generator(torch.cat([known.expand(len(features), -1, -1, -1), features], dim=1))
-
-    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return the layout as the networks read it."""
-        return label_channels(labels, instances if self.edges else None, classes=self.classes)
-
-    def _again(self, batch: Batch) -> Image:
-        """Make a batch's images from their own layouts and features."""
-        style = self.encode(batch.image, batch.labels, batch.instances, None)
-        return self.synthesize(batch.labels, batch.instances, style)
 
     def _style(self, labels: LabelMap, instances: InstanceMap, features: Float[Tensor, "b slots f"]) -> Style:
         nothing = torch.zeros(len(labels), 0, device=labels.device)

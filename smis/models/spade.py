@@ -3,21 +3,20 @@
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.common.loss_terms import HINGE, LossWeights
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR, LayoutSystem
+from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
-from smis.nn.initialize import initialize
-from smis.nn.label_maps import LabelPyramid, label_channels
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.label_maps import LabelPyramid
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
@@ -46,15 +45,7 @@ class Config(BaseConfig):
         "coco_paper": {"edges": True},
         "facades": {},
         "deepfashion": {"upsamplings": 6},
-        "paperdoll": {
-            "width": 16,
-            "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
-            "hidden": 16,
-            "upsamplings": 4,
-            "discriminator": {"width": 32, "layers": 3},
-            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
-            "init_gain": 0.5,
-        },
+        "paperdoll": PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {
@@ -106,9 +97,7 @@ class Config(BaseConfig):
             edges=self.edges,
             losses=self.losses,
         )
-        initialize(system, gain=self.init_gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
+        return system.ready(self, training=training)
 
 
 class LabelMapStart(nn.Conv2d):
@@ -125,67 +114,23 @@ class LabelMapStart(nn.Conv2d):
         return super().forward(input.at(*start_size(*input.size, upsamplings=self.downsamplings)).maps())
 
 
-class Spade(nn.Module):
+class Spade(LayoutSystem):
     """Generate from the label map; nothing is drawn, so one label map has one image.
 
     Park et al. (CVPR 2019), 3 and A: adversarial, feature matching and perceptual terms.
     """
 
     varies = "nothing"
-    encoder = None
-    perceptual: PerceptualNetwork | None
 
-    def __init__(
-        self, *, generator: nn.Module, discriminator: nn.Module, classes: int, edges: bool, losses: LossWeights
-    ) -> None:
-        super().__init__()
-        self.generator, self.discriminator = generator, discriminator
-        self.classes, self.edges, self.losses = classes, edges, losses
-
-    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the weighted terms GAN, GAN_Feat and VGG for the generator."""
-        return HINGE.generator_terms(
-            self.discriminator,
-            self.perceptual,
-            label_channels=self.label_channels(batch.labels, batch.instances),
-            fake=self._generate(self.layout(batch.labels, batch.instances, cache=False)),
-            real=batch.image,
-            weights=self.losses,
-        )
-
-    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of `fakes`; without them, the image is generated anew, as released."""
-        with torch.no_grad():
-            fake = self._generate(self.layout(batch.labels, batch.instances, cache=False)) if fakes is None else fakes
-        known = self.label_channels(batch.labels, batch.instances)
-        return HINGE.discriminator_terms(self.discriminator, label_channels=known, fake=fake, real=batch.image)
-
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Return a latent without channels: it only says how many images there are."""
         return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Return the same empty code: an image tells nothing that the label map does not."""
-        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
-
-    def synthesize(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images; one layout gives the same image for each code."""
-        return self.synthesize_on(self.layout(labels, instances, cache=False), style)
+        return self.sample(labels, instances, noise)
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images of a prepared layout, which may be used again."""
+        """Generate the images of a prepared layout, which may be used again; it has the same image for each code."""
         assert style.global_latent is not None
-        return self._generate(layout).expand(len(style.global_latent), -1, -1, -1)
-
-    def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
-        """Return the layout as the generator reads it."""
-        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
-
-    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return the layout as the discriminator reads it."""
-        return label_channels(labels, instances if self.edges else None, classes=self.classes)
-
-    def _generate(self, layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:
-        return self.generator(layout, layout)
+        return self.generator(layout, layout).expand(len(style.global_latent), -1, -1, -1)

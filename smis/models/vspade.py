@@ -2,22 +2,21 @@
 
 from typing import Any, ClassVar, Literal
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
-from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.common.loss_terms import LossWeights, variational_discriminator_terms, variational_generator_terms
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR, VariationalSystem
+from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
-from smis.nn.image_encoder import ImageEncoder, reparameterize
-from smis.nn.initialize import initialize
-from smis.nn.label_maps import LabelPyramid, label_channels
-from smis.nn.perceptual import PerceptualConfig, PerceptualNetwork
+from smis.nn.image_encoder import ImageEncoder
+from smis.nn.label_maps import LabelPyramid
+from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
@@ -44,16 +43,12 @@ class Config(BaseConfig):
         "ade20k": {},
         "ade20k_spade": {"upsamplings": 5},
         "coco": {"upsamplings": 5, "edges": True},
-        "paperdoll": {
-            "width": 16,
-            "multiples": (8, 8, 8, 8, 8, 4, 2, 1),
+        "paperdoll": PAPERDOLL_GENERATOR
+        | {
             "hidden": 16,
             "encoder_width": 16,
             "encoder_size": 64,
             "latent": 64,
-            "upsamplings": 4,
-            "discriminator": {"width": 32, "layers": 3},
-            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
             # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
             "losses": {"kl": 0.002},
             "init_gain": 0.5,
@@ -110,75 +105,33 @@ class Config(BaseConfig):
             edges=self.edges,
             losses=self.losses,
         )
-        initialize(system, gain=self.init_gain)
-        system.perceptual = self.perceptual.build() if training else None
-        return system
+        return system.ready(self, training=training)
 
 
-class Vspade(nn.Module):
+class Vspade(VariationalSystem):
     """Encode the whole image as one code, generate from it.
 
     Park et al. (CVPR 2019), 4 and A: adversarial, feature matching, perceptual and divergence terms.
     """
 
     varies = "global"
-    perceptual: PerceptualNetwork | None
 
-    def __init__(
-        self,
-        *,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.Module,
-        classes: int,
-        latent: int,
-        edges: bool,
-        losses: LossWeights,
-    ) -> None:
-        super().__init__()
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.classes, self.latent, self.edges = classes, latent, edges
-        self.losses = losses
-
-    def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
-        return variational_generator_terms(self, batch, noise)
-
-    def discriminator_terms(self, batch: Batch, noise: Noise, fakes: Image | None = None) -> dict[str, Tensor]:
-        """Return the terms D_Fake and D_Real of the image that was made, or else of one that is generated anew."""
-        return variational_discriminator_terms(self, batch, noise, fakes)
+    def __init__(self, *, latent: int, **more: Any) -> None:
+        super().__init__(**more)
+        self.latent = latent
 
     def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
         """Sample one latent for each image."""
-        return Style(global_latent=noise.normal(len(labels), self.latent, device=labels.device))
-
-    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Sample a latent near that of an image; without noise, the most likely one."""
-        return Style(global_latent=reparameterize(*self.gaussian(image, labels), noise))
-
-    def synthesize(
-        self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images; one layout serves any number of latents."""
-        return self.synthesize_on(self.layout(labels, instances, cache=False), style)
+        return self.style(noise.normal(len(labels), self.latent, device=labels.device))
 
     def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
         """Generate the images of a prepared layout, which may be used again."""
-        assert style.global_latent is not None
-        return self.generate(layout, style.global_latent)
-
-    def layout(self, labels: LabelMap, instances: InstanceMap, *, cache: bool = True) -> LabelPyramid:
-        """Return the layout as the generator reads it."""
-        return LabelPyramid(labels, instances if self.edges else None, classes=self.classes, cache=cache)
-
-    def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
-        """Return the layout as the discriminator reads it."""
-        return label_channels(labels, instances if self.edges else None, classes=self.classes)
+        return self.generator(style.global_latent, layout)
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the latent, (b, latent) each."""
         return self.encoder(image)
 
-    def generate(self, layout: LabelPyramid, code: Float[Tensor, "b z"]) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images of a layout."""
-        return self.generator(code, layout)
+    def style(self, latents: Tensor) -> Style:
+        """Return the style of one latent for each image."""
+        return Style(global_latent=latents)

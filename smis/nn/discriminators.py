@@ -1,5 +1,7 @@
 """Patch discriminators at several scales: those of SPADE, pix2pixHD and BicycleGAN."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 
 from smis.core.config import Config
 from smis.core.errors import ParamsError
-from smis.nn.spectral_norm import spectral_norm
+from smis.nn.pix2pixhd_generator import instance_norm, spectral_instance_norm
 
 DiscriminatorOutputs = list[list[Tensor]]
 """For each scale, the outputs of every layer; the last is the verdict on each patch."""
@@ -21,9 +23,9 @@ class DiscriminatorConfig(Config):
     layers: PositiveInt = 4
     scales: PositiveInt = 2
 
-    def build(self, *, channels: int) -> "MultiscaleDiscriminator":
-        """Build them for a number of input channels: label map and image."""
-        return MultiscaleDiscriminator(channels=channels, width=self.width, layers=self.layers, scales=self.scales)
+    def build(self, kind: Callable[..., nn.Module] | None = None, *, channels: int) -> nn.Module:
+        """Build them for a number of input channels, label map and image; those of SPADE, or of another kind."""
+        return (kind or MultiscaleDiscriminator)(channels, **self.model_dump())
 
 
 class MultiscaleDiscriminator(nn.Module):
@@ -33,7 +35,7 @@ class MultiscaleDiscriminator(nn.Module):
     with the spectral normalization of Park et al. (CVPR 2019).
     """
 
-    def __init__(self, *, channels: int, width: int = 64, layers: int = 4, scales: int = 2) -> None:
+    def __init__(self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2) -> None:
         super().__init__()
         self.scales = scales
         for scale in range(scales):
@@ -41,12 +43,8 @@ class MultiscaleDiscriminator(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> DiscriminatorOutputs:
         """Return the outputs of every layer at every scale."""
-        outputs = []
-        for scale in range(self.scales):
-            if scale:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            outputs.append(self.get_submodule(f"discriminator_{scale}")(x))
-        return outputs
+        images = image_pyramid(x, self.scales)
+        return [self.get_submodule(f"discriminator_{scale}")(image) for scale, image in enumerate(images)]
 
 
 class PatchDiscriminator(nn.Module):
@@ -54,32 +52,25 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, channels: int, *, width: int, layers: int) -> None:
         super().__init__()
-        self.layers = layers
-        self.model0 = nn.Sequential(nn.Conv2d(channels, width, 4, stride=2, padding=2), nn.LeakyReLU(0.2))
-        for layer in range(1, layers):
-            before, width = width, min(2 * width, 512)
-            stride = 1 if layer == layers - 1 else 2
-            conv = spectral_norm(nn.Conv2d(before, width, 4, stride=stride, padding=2, bias=False))
-            middle = nn.Sequential(conv, nn.InstanceNorm2d(width))
-            self.add_module(f"model{layer}", nn.Sequential(middle, nn.LeakyReLU(0.2)))
-        self.add_module(f"model{layers}", nn.Sequential(nn.Conv2d(width, 1, 4, padding=2)))
+        for number, layer in enumerate(_layers(channels, width=width, layers=layers, spectral=True)):
+            self.add_module(f"model{number}", layer)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> list[Tensor]:
         """Return the output of every layer."""
-        outputs = []
-        for layer in range(self.layers + 1):
-            x = self.get_submodule(f"model{layer}")(x)
-            outputs.append(x)
-        return outputs
+        return _outputs(self.children(), x)
 
 
 def discriminate(
     discriminator: nn.Module, label_channels: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
 ) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
     """Judge generated and real images in one pass, so that spectral normalization advances once, as released."""
-    pairs = torch.cat([torch.cat([label_channels, fake], dim=1), torch.cat([label_channels, real], dim=1)])
-    outputs = discriminator(pairs)
-    count = len(fake)
+    known = label_channels
+    return judge(discriminator, fake=torch.cat([known, fake], dim=1), real=torch.cat([known, real], dim=1))
+
+
+def judge(discriminator: nn.Module, *, fake: Tensor, real: Tensor) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
+    """Judge generated and real inputs in one pass."""
+    outputs, count = discriminator(torch.cat([fake, real])), len(fake)
     return (
         [[output[:count] for output in scale] for scale in outputs],
         [[output[count:] for output in scale] for scale in outputs],
@@ -89,7 +80,7 @@ def discriminate(
 def discriminate_for_generator(
     discriminator: nn.Module, label_channels: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
 ) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-    """Judge like `judge`, without the way back through the real images, which nobody learns from.
+    """Judge like `discriminate`, without the way back through the real images, which nobody learns from.
 
     The second pass is in evaluation mode: spectral normalization stands where the first pass left it, and nothing else
     knows the mode, so the numbers are those of one pass.
@@ -115,33 +106,44 @@ class Pix2PixHDDiscriminator(nn.Module):
         super().__init__()
         self.scales, self.layers = scales, layers
         for scale in range(scales):
-            for number, layer in enumerate(_layers(channels, width=width, layers=layers)):
+            for number, layer in enumerate(_layers(channels, width=width, layers=layers, spectral=False)):
                 self.add_module(f"scale{scale}_layer{number}", layer)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> DiscriminatorOutputs:
         """Return the outputs of every layer at every scale, the full size first."""
-        outputs = []
-        for scale in reversed(range(self.scales)):
-            if outputs:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            outputs.append(self._judged(x, scale))
-        return outputs
-
-    def _judged(self, x: Float[Tensor, "b c h w"], scale: int) -> list[Tensor]:
-        outputs = []
-        for layer in range(self.layers + 1):
-            x = self.get_submodule(f"scale{scale}_layer{layer}")(x)
-            outputs.append(x)
-        return outputs
+        names = [[f"scale{scale}_layer{layer}" for layer in range(self.layers + 1)] for scale in range(self.scales)]
+        images = image_pyramid(x, self.scales)
+        return [
+            _outputs(map(self.get_submodule, own), image) for own, image in zip(reversed(names), images, strict=True)
+        ]
 
 
-def _layers(channels: int, *, width: int, layers: int) -> list[nn.Module]:
+def _layers(channels: int, *, width: int, layers: int, spectral: bool) -> list[nn.Module]:
+    """Make the layers of one scale; `spectral` are those of SPADE, without biases in the middle."""
+    normalize = spectral_instance_norm if spectral else instance_norm
     found: list[nn.Module] = [nn.Sequential(nn.Conv2d(channels, width, 4, stride=2, padding=2), nn.LeakyReLU(0.2))]
     for layer in range(1, layers):
         before, width = width, min(2 * width, 512)
-        conv = nn.Conv2d(before, width, 4, stride=1 if layer == layers - 1 else 2, padding=2)
-        found.append(nn.Sequential(conv, nn.InstanceNorm2d(width), nn.LeakyReLU(0.2)))
+        stride = 1 if layer == layers - 1 else 2
+        conv = nn.Conv2d(before, width, 4, stride=stride, padding=2, bias=not spectral)
+        found.append(nn.Sequential(*normalize(conv), nn.LeakyReLU(0.2)))
     return [*found, nn.Sequential(nn.Conv2d(width, 1, 4, padding=2))]
+
+
+def _outputs(layers: Iterable[nn.Module], x: Float[Tensor, "b c h w"]) -> list[Tensor]:
+    outputs = []
+    for layer in layers:
+        x = layer(x)
+        outputs.append(x)
+    return outputs
+
+
+def image_pyramid(x: Float[Tensor, "b c h w"], scales: int) -> Iterator[Tensor]:
+    """Yield the image at full size, at half, and so on."""
+    for scale in range(scales):
+        if scale:
+            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+        yield x
 
 
 class BicycleGANDiscriminator(nn.Module):
@@ -160,17 +162,11 @@ class BicycleGANDiscriminator(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> DiscriminatorOutputs:
         """Return one output for each scale, its outputs."""
-        outputs = []
-        for scale, name in enumerate(self.names):
-            if scale:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            outputs.append([self.get_submodule(name)(x)])
-        return outputs
+        images = image_pyramid(x, len(self.names))
+        return [[self.get_submodule(name)(image)] for name, image in zip(self.names, images, strict=True)]
 
 
-def bicyclegan_discriminator(
-    config: DiscriminatorConfig, *, channels: int, height: int, width: int
-) -> BicycleGANDiscriminator:
+def bicyclegan_discriminator(config: DiscriminatorConfig, *, channels: int, height: int, width: int) -> nn.Module:
     """Build the discriminators of a number of input channels.
 
     Raises:
@@ -182,7 +178,7 @@ def bicyclegan_discriminator(
             f"an image of {height} x {width} is too small for discriminators of {config.layers} layers at "
             f"{config.scales} scales: both sides must be at least {least}; set the system's `discriminator.layers`"
         )
-    return BicycleGANDiscriminator(channels, width=config.width, layers=config.layers, scales=config.scales)
+    return config.build(BicycleGANDiscriminator, channels=channels)
 
 
 def _patches(channels: int, *, width: int, layers: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
 
-def initialize(network: nn.Module, *, gain: float = 0.02) -> None:
+def initialize(network: nn.Module, gain: float = 0.02) -> None:
     """Draw the weights of convolutions and linear layers as Glorot and Bengio do, with a small gain; biases are 0.
 
     Fans are those of the stored weight: a grouped convolution counts all outputs and one group's inputs, as released.
@@ -21,7 +21,7 @@ def initialize(network: nn.Module, *, gain: float = 0.02) -> None:
                 init.zeros_(layer.bias)
 
 
-def initialize_normally(network: nn.Module, *, deviation: float = 0.02) -> None:
+def initialize_normally(network: nn.Module, deviation: float = 0.02) -> None:
     """Draw the weights of convolutions from one normal distribution, whatever their fans; biases stay as torch's.
 
     So pix2pixHD's release begins.

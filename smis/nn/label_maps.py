@@ -51,13 +51,6 @@ class NeighborhoodTable:
     places: Int[Tensor, "b h w"]
 
 
-def neighborhood_table(symbols: Int[Tensor, "b h w"], *, count: int) -> NeighborhoodTable:
-    """Find the different neighborhoods of a map of symbols 0 .. count - 1."""
-    inner, rows = neighborhoods(symbols, count=count)
-    outer, places = neighborhoods(rows, count=len(inner))
-    return NeighborhoodTable(inner, outer, places)
-
-
 def neighborhoods(ids: Int[Tensor, "b h w"], *, count: int) -> tuple[Int[Tensor, "n 9"], Int[Tensor, "b h w"]]:
     """Return the different 3x3 neighborhoods of a map of ids 0 .. count - 1, and which one each place has.
 
@@ -109,7 +102,8 @@ class Condition:
     def neighborhood_table(self) -> NeighborhoodTable:
         """Return the different neighborhoods of the map."""
         if self._table is None:
-            self._table = neighborhood_table(self.symbols, count=len(self.meanings))
+            inner, rows = neighborhoods(self.symbols, count=len(self.meanings))
+            self._table = NeighborhoodTable(inner, *neighborhoods(rows, count=len(inner)))
         return self._table
 
     def cached(self, key: object, compute: Callable[[], Any]) -> Any:

@@ -44,12 +44,9 @@ class GlobalGenerator(nn.Module):
         normalize: Normalize = instance_norm,
     ) -> None:
         super().__init__()
-        middle = width * 2**downsamplings
         self.model = nn.Sequential(
             *downsampling_layers(channels, width=width, times=downsamplings, normalize=normalize),
-            *(ResidualBlock(middle, normalize=normalize) for _ in range(blocks)),
-            *upsampling_layers(middle, times=downsamplings, normalize=normalize),
-            *output_layers(width, channels=3),
+            *decoding_layers(width, blocks=blocks, times=downsamplings, normalize=normalize),
         )
 
     def forward(self, known: Float[Tensor, "b k h w"]) -> Image:
@@ -72,7 +69,9 @@ class ResidualBlock(nn.Module):
         return x + self.conv_block(x)
 
 
-def downsampling_layers(channels: int, *, width: int, times: int, normalize: Normalize) -> list[nn.Module]:
+def downsampling_layers(
+    channels: int, *, width: int, times: int, normalize: Normalize = instance_norm
+) -> list[nn.Module]:
     """Return the layers that read the input and halve it; each halving doubles the channels from `width` on."""
     layers = [nn.ReflectionPad2d(3), *normalize(nn.Conv2d(channels, width, 7)), nn.ReLU(inplace=True)]
     for before in (width * 2**time for time in range(times)):
@@ -81,13 +80,15 @@ def downsampling_layers(channels: int, *, width: int, times: int, normalize: Nor
     return layers
 
 
-def upsampling_layers(channels: int, *, times: int, normalize: Normalize) -> list[nn.Module]:
-    """Return the layers that double the features' size; each halves their channels."""
-    layers: list[nn.Module] = []
-    for before in (channels // 2**time for time in range(times)):
+def decoding_layers(
+    width: int, *, blocks: int, times: int, channels_out: int = 3, normalize: Normalize = instance_norm
+) -> list[nn.Module]:
+    """Return the layers behind `downsampling_layers`: residual blocks, doublings, and an image in -1..1."""
+    layers: list[nn.Module] = [ResidualBlock(width * 2**times, normalize=normalize) for _ in range(blocks)]
+    for before in (width * 2**time for time in range(times, 0, -1)):
         conv = nn.ConvTranspose2d(before, before // 2, 3, stride=2, padding=1, output_padding=1)
         layers += [*normalize(conv), nn.ReLU(inplace=True)]
-    return layers
+    return [*layers, *output_layers(width, channels=channels_out)]
 
 
 def output_layers(width: int, *, channels: int) -> list[nn.Module]:
@@ -108,12 +109,8 @@ class LocalEnhancer(nn.Module):
         super().__init__()
         inner = GlobalGenerator(channels, width=2 * width, downsamplings=downsamplings, blocks=blocks)
         self.model = inner.model[: -len(output_layers(width, channels=3))]
-        self.model1_1 = nn.Sequential(*downsampling_layers(channels, width=width, times=1, normalize=instance_norm))
-        self.model1_2 = nn.Sequential(
-            *(ResidualBlock(2 * width, normalize=instance_norm) for _ in range(local_blocks)),
-            *upsampling_layers(2 * width, times=1, normalize=instance_norm),
-            *output_layers(width, channels=3),
-        )
+        self.model1_1 = nn.Sequential(*downsampling_layers(channels, width=width, times=1))
+        self.model1_2 = nn.Sequential(*decoding_layers(width, blocks=local_blocks, times=1))
 
     def forward(self, known: Float[Tensor, "b k h w"]) -> Image:
         """Generate the images."""
@@ -134,16 +131,10 @@ class LatentGlobalGenerator(nn.Module):
     ) -> None:
         super().__init__()
         middle = width * 2**downsamplings
-        self.down = nn.Sequential(
-            *downsampling_layers(channels, width=width, times=downsamplings, normalize=instance_norm)
-        )
+        self.down = nn.Sequential(*downsampling_layers(channels, width=width, times=downsamplings))
         fuse = instance_norm(nn.Conv2d(middle + code, middle, 3))
         self.fuse = nn.Sequential(nn.ReflectionPad2d(1), *fuse, nn.ReLU(inplace=True))
-        self.model = nn.Sequential(
-            *(ResidualBlock(middle, normalize=instance_norm) for _ in range(blocks)),
-            *upsampling_layers(middle, times=downsamplings, normalize=instance_norm),
-            *output_layers(width, channels=3),
-        )
+        self.model = nn.Sequential(*decoding_layers(width, blocks=blocks, times=downsamplings))
 
     def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
         """Generate the images; nothing is dropped here, whatever the `noise`."""
@@ -163,9 +154,8 @@ class FeatureEncoder(nn.Module):
         super().__init__()
         self.features = features
         self.model = nn.Sequential(
-            *downsampling_layers(3, width=width, times=downsamplings, normalize=instance_norm),
-            *upsampling_layers(width * 2**downsamplings, times=downsamplings, normalize=instance_norm),
-            *output_layers(width, channels=features),
+            *downsampling_layers(3, width=width, times=downsamplings),
+            *decoding_layers(width, blocks=0, times=downsamplings, channels_out=features),
         )
 
     def forward(self, image: Image, instances: InstanceMap, *, slots: int) -> Float[Tensor, "b slots f"]:

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from smis.nn.batch_norm import BatchNorm
-from smis.nn.label_maps import Condition
+from smis.nn.label_maps import Condition, NeighborhoodTable
 
 _WORTHWHILE = 2
 """A map is worth looking up if it has so many times more places than different neighborhoods."""
@@ -42,13 +42,14 @@ class SpadeNorm(nn.Module):
         if _countable(condition.symbols):
             found = condition.neighborhood_table()
             if _WORTHWHILE * len(found.outer) <= found.places.numel():
-                return self._looked_up(condition)
+                return self._looked_up(found, condition.meanings)
         hidden = self.mlp_shared(condition.maps())
         return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
-    def _looked_up(self, condition: Condition) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
-        found = condition.neighborhood_table()
-        hidden = self._hidden(found.inner, condition.meanings)
+    def _looked_up(
+        self, found: NeighborhoodTable, meanings: Float[Tensor, "s k"]
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
+        hidden = self._hidden(found.inner, meanings)
         seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
         scale, shift = self._tables(seen)
         return _placed(1 + scale, found.places), _placed(shift, found.places)

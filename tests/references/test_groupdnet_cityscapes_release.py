@@ -10,7 +10,8 @@ import torch
 from smis.core.batch import Batch
 from smis.losses.adversarial_losses import discriminator_hinge
 from smis.losses.latent_losses import kl_divergence
-from smis.models.groupdnet import Config, GroupDNet
+from smis.models.common.class_latents import ClassLatents
+from smis.models.groupdnet import Config
 from smis.nn.class_crops import class_crops
 from tests.references.released import SECTIONS, Released, check_verdicts, close, fill, read
 
@@ -21,7 +22,7 @@ def released() -> Released:
 
 
 @pytest.fixture(scope="module")
-def system(released) -> GroupDNet:
+def system(released) -> ClassLatents:
     config = Config.model_validate(
         {"preset": "cityscapes", "width": 70, "encoder_width": 35, "discriminator": {"width": 8}}
     )

@@ -7,7 +7,8 @@ import torch
 
 from smis.core.batch import Batch
 from smis.core.style import Style
-from smis.models.groupdnet import Config, GroupDNet
+from smis.models.common.class_latents import ClassLatents
+from smis.models.groupdnet import Config
 from smis.nn.class_crops import class_crops
 from smis.nn.perceptual import perceptual_network
 from tests.references.released import (
@@ -30,7 +31,7 @@ def released() -> Released:
 
 
 @pytest.fixture(scope="module")
-def filled(released) -> GroupDNet:
+def filled(released) -> ClassLatents:
     config = Config.model_validate(
         {"preset": "deepfashion", "width": 8, "encoder_width": 16, "discriminator": {"width": 8}}
     )
@@ -42,7 +43,7 @@ def filled(released) -> GroupDNet:
 
 
 @pytest.fixture
-def system(filled) -> GroupDNet:
+def system(filled) -> ClassLatents:
     return deepcopy(filled)
 
 

@@ -85,7 +85,9 @@ def test_generator_and_discriminator_give_the_released_outputs(system, released,
         fake = system.synthesize(batch.labels, batch.instances, style)
         close(fake, released["eval/fake"])
         for name, image in (("D_fake", fake), ("D_real", batch.image)):
-            outputs = system.discriminator(torch.cat([system._label_channels(batch), image], dim=1))
+            outputs = system.discriminator(
+                torch.cat([system.label_channels(batch.labels, batch.instances), image], dim=1)
+            )
             for scale in (0, 1):
                 for layer in (1, 2, 3, 4):
                     close(outputs[scale][layer], released[f"eval/{name}/{scale}/{layer}"])
