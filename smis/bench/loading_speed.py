@@ -23,14 +23,11 @@ _IMAGES = 256
 
 def measure_loading(folder: Path | None, preset: str, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
     """Time batches of the training split, shuffled and mirrored, in order and ready in memory."""
-    if folder is not None:
-        return _timed(Prepared(folder), batch=batch, workers=workers, repeats=repeats)
-    with tempfile.TemporaryDirectory() as place:
-        _made_up(Path(place), dataset_of(preset))
-        return _timed(Prepared(Path(place)), batch=batch, workers=workers, repeats=repeats)
-
-
-def _timed(data: Prepared, *, batch: int, workers: int, repeats: int) -> dict[str, Any]:
+    if folder is None:
+        with tempfile.TemporaryDirectory() as place:
+            _made_up(Path(place), dataset_of(preset))
+            return measure_loading(Path(place), preset, batch=batch, workers=workers, repeats=repeats)
+    data = Prepared(folder)
     split = data.split("train")
     batches = Loader(split, batch=batch, seed=0, workers=workers).from_step(0)
     next(batches)

@@ -1,7 +1,6 @@
 """Images per second of a system that draws, and of its encoder."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,44 +15,34 @@ from smis.training.acceleration import Precision, autocast
 _WARM_UP = 3
 
 
-def measure_sampling(
-    system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int
-) -> Any:
-    """Time from label maps on the device to images on the device, codes drawn anew."""
-    network, data = build_synthetic(system, preset, training=False)
-    network.to(device).eval()
-    given, noise = synthetic_batch(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
-
-    def synthesize() -> object:
-        return network.synthesize(given.labels, given.instances, network.sample(given.labels, given.instances, noise))
-
-    return _measured(synthesize, batch=batch, precision=precision, device=device, repeats=repeats)
-
-
-def measure_encoding(
-    system: str, preset: str, *, batch: int, precision: Precision, device: torch.device, repeats: int
-) -> Any:
-    """Time from images and label maps on the device to codes.
+def measure_inference(
+    what: Literal["sample", "encode"],
+    system: str,
+    preset: str,
+    *,
+    batch: int,
+    precision: Precision,
+    device: torch.device,
+    repeats: int,
+) -> dict[str, Any]:
+    """Time from what is given on the device to images of codes drawn anew, or to the codes of images.
 
     Raises:
-        ParamsError: if the system has no encoder.
+        ParamsError: if codes are asked of a system without encoder.
     """
     network, data = build_synthetic(system, preset, training=False)
-    if network.encoder is None:
+    if what == "encode" and network.encoder is None:
         raise ParamsError(f"{system} has no encoder; ask for `sample`")
     network.to(device).eval()
-    given = synthetic_batch(data, batch=batch).to(device)
+    given, noise = synthetic_batch(data, batch=batch).to(device), Noise(generator(0, "bench draws"))
+    maps = given.labels, given.instances
 
-    def codes() -> object:
-        return network.encode(given.image, given.labels, given.instances, None)
+    def infer() -> object:
+        if what == "encode":
+            return network.encode(given.image, *maps, None)
+        return network.synthesize(*maps, network.sample(*maps, noise))
 
-    return _measured(codes, batch=batch, precision=precision, device=device, repeats=repeats)
-
-
-def _measured(
-    run: Callable[[], object], *, batch: int, precision: Precision, device: torch.device, repeats: int
-) -> dict[str, Any]:
-    run = torch.inference_mode()(autocast(run, precision=precision, device=device))
+    run = torch.inference_mode()(autocast(infer, precision=precision, device=device))
     for _ in range(_WARM_UP):
         run()
     rates = batch / np.array([cost.seconds(run, device=device) for _ in range(repeats)])

@@ -1,6 +1,5 @@
 """Systems with random weights and batches of random images and label maps, in the sizes of a preset."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,10 +10,8 @@ from smis.core.errors import ParamsError, WeightsError
 from smis.core.seeding import generator
 from smis.models.system_registry import SYSTEMS
 from smis.nn.perceptual import perceptual_network
+from smis.nn.trunks import vgg19
 from smis.published.published_datasets import PublishedDataset, dataset_of
-
-_VGG19 = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)
-_PLACES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
 def build_synthetic(name: str, preset: str, *, training: bool, **more: object) -> tuple[Any, PublishedDataset]:
@@ -51,13 +48,10 @@ def check_preset(name: str, preset: str) -> None:
 
 def _noise() -> dict[str, Tensor]:
     """Tensors of the shapes of torchvision's file."""
-    found: dict[str, Tensor] = {}
-    before = 3
-    for place, channels in zip(_PLACES, _VGG19, strict=True):
-        found[f"features.{place}.weight"] = torch.randn(channels, before, 3, 3) * (2 / (9 * before)) ** 0.5
-        found[f"features.{place}.bias"] = torch.zeros(channels)
-        before = channels
-    return found
+    return {
+        name: torch.randn(*tensor.shape) * (2 / (9 * tensor.shape[1])) ** 0.5 if tensor.dim() == 4 else tensor.zero_()
+        for name, tensor in vgg19().state_dict().items()
+    }
 
 
 _PRESENT = 12
@@ -77,16 +71,3 @@ def synthetic_batch(data: PublishedDataset, *, batch: int, shares: int = 1, step
     image = torch.rand(batch, 3, *size, generator=draws) * 2 - 1
     large, pieces = (ids[:, rows][:, :, columns] for ids in (labels, instances))
     return Batch(image, large, pieces, tuple(f"{step}-{number}" for number in range(batch)), shares=shares)
-
-
-class SyntheticBatches:
-    """The same few batches again and again, ready in memory: what a loader costs is measured by itself."""
-
-    def __init__(self, data: PublishedDataset, *, batch: int, shares: int) -> None:
-        self._ready = [synthetic_batch(data, batch=batch // shares, shares=shares, step=step) for step in range(2)]
-
-    def from_step(self, step: int) -> Iterator[Batch]:
-        """Give batches without end."""
-        while True:
-            yield self._ready[step % len(self._ready)]
-            step += 1

@@ -5,15 +5,14 @@ import os
 import statistics
 import subprocess
 import sys
-import time
-from dataclasses import asdict, dataclass
+from itertools import cycle
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from smis.bench.step_timeline import Timeline
-from smis.bench.synthetic import SyntheticBatches, build_synthetic, check_preset
+from smis.bench.synthetic import build_synthetic, check_preset, synthetic_batch
 from smis.core.errors import ParamsError
 from smis.core.memory import MALLOC_ENVIRONMENT
 from smis.metrics import cost
@@ -28,53 +27,30 @@ def matrix_product_flops(device: torch.device, precision: Precision, *, repeats:
     """Return floating-point operations per second of a large square product, the median of warm runs."""
     side = _SIDE.get(device.type, 2048)
     a, b = (torch.randn(side, side, device=device).to(DTYPES[precision]) for _ in range(2))
-    taken = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        a @ b
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - start)
+    taken = [cost.seconds(lambda: a @ b, device=device) for _ in range(repeats + 1)]
     return 2 * side**3 / statistics.median(taken[1:])
 
 
 _WARM_UP = 2
-_BUILT = ("system", "preset")
 PARTS = ("generator", "encoder", "discriminator", "perceptual")
 
 
-@dataclass(frozen=True)
-class TrainingCase:
-    """What is trained, and how."""
-
-    system: str
-    preset: str
-    batch: int
-    """Label maps of a step, over all processes together."""
-    precision: Precision = "float32"
-    accumulate: int = 1
-    channels_last: bool = False
-    compile: bool = False
-    reuse_image: bool = False
-
-    @property
-    def config(self) -> TrainingConfig:
-        """What of it a training is told."""
-        return TrainingConfig.model_validate({key: value for key, value in asdict(self).items() if key not in _BUILT})
-
-
-def measure_training(case: TrainingCase, distributed: DistributedContext, *, steps: int) -> dict[str, Any]:
+def measure_training(
+    system: str, preset: str, config: TrainingConfig, distributed: DistributedContext, *, steps: int
+) -> dict[str, Any]:
     """Train a few steps from made-up weights; times are this process's, marks cost less than a thousandth of them.
 
     `seconds` has forward and backward of each network together; `achieved` is the share of what a product of matrices
     reaches here in the same numbers.
     """
     device = distributed.device
-    system, data = build_synthetic(case.system, case.preset, training=True)
-    trainer = Trainer(system.to(device), case.config, distributed)
-    batches = SyntheticBatches(data, batch=case.batch, shares=distributed.world_size).from_step(0)
+    networks, data = build_synthetic(system, preset, training=True)
+    trainer = Trainer(networks.to(device), config, distributed)
+    shares = distributed.world_size
+    # the same two again and again, ready in memory: what a loader costs is measured by itself
+    batches = cycle([synthetic_batch(data, batch=config.batch // shares, shares=shares, step=n) for n in range(2)])
     timeline = Timeline(device)
-    timeline.follow({part: getattr(system, part, None) for part in PARTS})
+    timeline.follow({part: getattr(networks, part, None) for part in PARTS})
     trainer.on_phase(timeline.mark)
     numbers = iter(range(1, _WARM_UP + steps + 2))
 
@@ -99,9 +75,9 @@ def measure_training(case: TrainingCase, distributed: DistributedContext, *, ste
     seconds = {name: each / steps for name, each in timeline.seconds().items()}
     whole = sum(seconds.values())
     flops = counter.get_total_flops()
-    reached = matrix_product_flops(device, case.precision)
+    reached = matrix_product_flops(device, config.precision)
     return {
-        "images_per_second": case.batch / whole,
+        "images_per_second": config.batch / whole,
         "step_seconds": whole,
         "seconds": dict(sorted(seconds.items(), key=lambda item: -item[1])),
         "flops_per_second": flops / whole,
@@ -111,7 +87,9 @@ def measure_training(case: TrainingCase, distributed: DistributedContext, *, ste
     }
 
 
-def measure_scaling(case: TrainingCase, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
+def measure_scaling(
+    system: str, preset: str, config: TrainingConfig, *, device: str | None, processes: int, steps: int
+) -> dict[str, Any]:
     """Train in a process such as a training has; with several also in as many, each with one's batch (weak scaling).
 
     `efficiency` is images per second of all, over `processes` times those of one.
@@ -119,17 +97,18 @@ def measure_scaling(case: TrainingCase, *, device: str | None, processes: int, s
     Raises:
         ParamsError: if the system has no such preset, or the processes failed; their words go to stderr.
     """
-    check_preset(case.system, case.preset)
-    found = _started(case, device=device, processes=1, steps=steps)
+    check_preset(system, preset)
+    arguments = system, preset, str(steps), device or ""
+    found = _started(config, *arguments, processes=1)
     if processes == 1:
         return found
-    many = _started(case, device=device, processes=processes, steps=steps)
+    many = _started(config, *arguments, processes=processes)
     rate = many["images_per_second"]
     return {**found, "processes": many, "efficiency": rate / processes / found["images_per_second"]}
 
 
-def _started(case: TrainingCase, *, device: str | None, processes: int, steps: int) -> dict[str, Any]:
-    words = json.dumps({**asdict(case), "batch": case.batch * processes})
+def _started(config: TrainingConfig, *arguments: str, processes: int) -> dict[str, Any]:
+    scaled = config.model_copy(update={"batch": config.batch * processes})
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "smis.bench.training_speed"]
     threads = str(max(1, torch.get_num_threads() // processes))
@@ -139,16 +118,17 @@ def _started(case: TrainingCase, *, device: str | None, processes: int, steps: i
         "OMP_NUM_THREADS": threads,
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     }
-    command += [words, str(steps), device or ""]
+    command += [scaled.model_dump_json(), *arguments]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise ParamsError(f"{processes} process{'es' * (processes > 1)} failed; try a smaller --batch, or fewer")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _worker(words: str, steps: str, device: str) -> None:
+def _worker(config: str, system: str, preset: str, steps: str, device: str) -> None:
     with distributed_context(device or None) as distributed:
-        found = measure_training(TrainingCase(**json.loads(words)), distributed, steps=int(steps))
+        training = TrainingConfig.model_validate_json(config)
+        found = measure_training(system, preset, training, distributed, steps=int(steps))
         if distributed.is_main:
             print(json.dumps(found))
 

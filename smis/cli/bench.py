@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from smis.bench import sampling_speed
 from smis.bench.loading_speed import measure_loading
-from smis.bench.training_speed import TrainingCase, measure_scaling
+from smis.bench.sampling_speed import measure_inference
+from smis.bench.training_speed import measure_scaling
 from smis.cli.arguments import positive
 from smis.core.device import usable_device
 from smis.metrics.cost import device_name
+from smis.training.loop import TrainingConfig
 
 _FLAGS = ("channels_last", "compile", "reuse_image")
 
@@ -70,14 +71,13 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         settings = {"batch": options.batch, "workers": options.workers, "repeats": options.repeats}
         return measure_loading(options.data, options.preset, **settings)
     if options.what == "train":
-        flags = {flag: getattr(options, flag) for flag in _FLAGS}
-        case = TrainingCase(
-            options.system, options.preset, options.batch, options.precision, options.accumulate, **flags
-        )
-        return measure_scaling(case, device=options.device, processes=options.processes, steps=options.repeats)
-    measure = {"sample": sampling_speed.measure_sampling, "encode": sampling_speed.measure_encoding}[options.what]
+        section = {key: getattr(options, key) for key in ("batch", "precision", "accumulate", *_FLAGS)}
+        config = TrainingConfig.check(section, source="smis bench train")
+        settings = {"device": options.device, "processes": options.processes, "steps": options.repeats}
+        return measure_scaling(options.system, options.preset, config, **settings)
     settings = {"batch": options.batch, "precision": options.precision, "repeats": options.repeats}
-    return measure(options.system, options.preset, device=usable_device(options.device), **settings)
+    device = usable_device(options.device)
+    return measure_inference(options.what, options.system, options.preset, device=device, **settings)
 
 
 def _machine(options: argparse.Namespace) -> dict[str, Any]:

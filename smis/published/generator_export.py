@@ -32,18 +32,6 @@ class Exported:
     """The greatest, over all values in -1..1."""
     allowed: float
 
-    def checked(self, path: Path) -> "Exported":
-        """Return this.
-
-        Raises:
-            CheckpointError: if the file computes something else than eager.
-        """
-        if self.difference <= self.allowed:
-            return self
-        raise CheckpointError(
-            f"{path} was not written: it would be up to {self.difference:.1e} from eager, {self.allowed:.0e} is allowed"
-        )
-
 
 class Generation(nn.Module):
     """Make images of `labels`, `instances` and a `sketch` where they are read, and a `style_...` for each code."""
@@ -70,10 +58,18 @@ class Traced:
     expected: Tensor
     metadata: dict[str, str]
 
-    def compared(self, image: Tensor, *, allowed: float) -> Exported:
-        """Say how far a file's image of `inputs` is from eager's."""
-        kinds = {name: (str(x.dtype).removeprefix("torch."), tuple(x.shape)) for name, x in self.inputs.items()}
+    def compared(self, image: Tensor, *, allowed: float, path: Path) -> Exported:
+        """Compare a file's image of `inputs` with eager's.
+
+        Raises:
+            CheckpointError: if the file computes something else than eager.
+        """
         difference = (image - self.expected).abs().max().item()
+        if not difference <= allowed:
+            raise CheckpointError(
+                f"{path} was not written: it would be up to {difference:.1e} from eager, {allowed:.0e} is allowed"
+            )
+        kinds = {name: (str(x.dtype).removeprefix("torch."), tuple(x.shape)) for name, x in self.inputs.items()}
         return Exported(kinds, tuple(self.expected.shape), difference, allowed)
 
 
@@ -95,7 +91,7 @@ def trace(checkpoint: Path, *, batch: int) -> Traced:
         expected = function(**other)
         _strip(trained.system)
         program = torch.export.export(function, (), first)
-        if not _reads_instances(program):
+        if not any(node.name == "instances" and node.users for node in program.graph.nodes):
             del first["instances"], other["instances"]
             program = torch.export.export(function, (), first)
     return Traced(program, other, expected, metadata)
@@ -127,10 +123,6 @@ def _strip(system: Any) -> None:
             nn.utils.remove_spectral_norm(layer)
 
 
-def _reads_instances(program: torch.export.ExportedProgram) -> bool:
-    return any(node.name == "instances" and node.users for node in program.graph.nodes)
-
-
 ONNX_TOLERANCE = 1e-4
 """From eager, in an image of -1..1: another library adds in another order."""
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -149,21 +141,18 @@ def export_onnx(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise ParamsError(f"--to onnx needs {', '.join(missing)}; install it with: pip install 'smis[export]'")
+    import onnxruntime
+
     traced = trace(checkpoint, batch=batch)
     model = torch.onnx.export(traced.program, output_names=["image"], verbose=False)
     assert model is not None
     model.model.metadata_props.update(traced.metadata)
     with written(out) as beside:
         model.save(str(beside), external_data=False)
-        return traced.compared(_run(beside, traced.inputs), allowed=ONNX_TOLERANCE).checked(out)
-
-
-def _run(path: Path, inputs: Inputs) -> Tensor:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
-    return torch.from_numpy(session.run(["image"], arrays)[0])
+        session = onnxruntime.InferenceSession(str(beside), providers=["CPUExecutionProvider"])
+        arrays = {name: tensor.numpy() for name, tensor in traced.inputs.items()}
+        image = torch.from_numpy(session.run(["image"], arrays)[0])
+        return traced.compared(image, allowed=ONNX_TOLERANCE, path=out)
 
 
 PROGRAM_TOLERANCE = 1e-5
@@ -185,4 +174,4 @@ def export_program(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
             torch.export.save(traced.program, file, extra_files={"checkpoint.json": json.dumps(traced.metadata)})
         with beside.open("rb") as file, torch.no_grad():
             image = torch.export.load(file).module()(**traced.inputs)
-        return traced.compared(image, allowed=PROGRAM_TOLERANCE).checked(out)
+        return traced.compared(image, allowed=PROGRAM_TOLERANCE, path=out)

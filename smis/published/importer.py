@@ -1,6 +1,6 @@
 """An authors' checkpoint to a checkpoint of this package."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor
 from smis.core.errors import CheckpointError, ParamsError
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
-from smis.published.published_datasets import PublishedDataset, dataset_of
+from smis.published.published_datasets import dataset_of
 from smis.published.release_files import count_unused, first_mismatch, read_tensors
 from smis.training.export import description, save_weights
 
@@ -34,14 +34,9 @@ class Candidate:
         """The preset, spelled out."""
         return SYSTEMS.load(self.system)(preset=self.preset)
 
-    @property
-    def data_set(self) -> PublishedDataset:
-        """The data set of the preset."""
-        return dataset_of(self.preset)
-
     def networks(self) -> Any:
         """Build the system without memory for its weights: names, shapes and kinds of numbers only."""
-        data = self.data_set
+        data = dataset_of(self.preset)
         with SkipInit():
             return self.config.build(classes=len(data.classes), height=data.height, width=data.width, training=False)
 
@@ -127,31 +122,29 @@ def _fitting(
     complaints: list[str] = []
     for candidate in possible:
         networks = candidate.networks()
-        complaint = _complaint(candidate, networks, files, paths)
+        complaint = next(_complaints(candidate, networks, files, paths), None)
         if complaint is None:
             return candidate, networks
         complaints.append(complaint)
     raise CheckpointError(complaints[0])
 
 
-def _complaint(
+def _complaints(
     candidate: Candidate, networks: Any, files: Mapping[str, Mapping[str, Tensor]], paths: Mapping[str, Path]
-) -> str | None:
+) -> Iterator[str]:
     for name, tensors in files.items():
         network = getattr(networks, name)
         if network is None:
-            return f"{candidate.system} has no {name}; leave --{name} {paths[name]} out"
-        difference = first_mismatch(network, tensors)
-        if difference is not None:
-            return (
+            yield f"{candidate.system} has no {name}; leave --{name} {paths[name]} out"
+        elif difference := first_mismatch(network, tensors):
+            yield (
                 f"{paths[name]} is not the {name} of {candidate.system} at preset {candidate.preset!r}: {difference}; "
                 "is it of another --preset, --release or --system?"
             )
-    return None
 
 
 def _metadata(chosen: Candidate, release: str) -> dict[str, str]:
-    data = chosen.data_set
+    data = dataset_of(chosen.preset)
     described = description(
         system=chosen.system,
         config=chosen.config,

@@ -32,36 +32,6 @@ _FACADES = (
 """Of the CMP Facade Database, which counts its twelve classes from 1."""
 
 
-PUBLISHED = {
-    "ade20k": (151, 256, 256),
-    "celebamask": (19, 256, 256),
-    "cityscapes": (35, 256, 512),
-    "coco": (183, 256, 256),
-    "deepfashion": (8, 256, 256),
-    "facades": (13, 256, 256),
-    "paperdoll": (8, 64, 64),
-}
-"""For each data set the classes (with "don't care", where the release has it), height and width in pixels. A preset
-is named after its data set, or `DATASET_variant`."""
-
-_NAMES = {
-    "ade20k": ade20k.NAMES,
-    "celebamask": celebamask.NAMES,
-    "cityscapes": cityscapes.NAMES,
-    "coco": coco.NAMES,
-    "deepfashion": deepfashion.NAMES,
-    "facades": _FACADES,
-    "paperdoll": human_parsing.NAMES,
-}
-_OWN_PALETTES: dict[str, tuple[Color, ...]] = {
-    "ade20k": ade20k.PALETTE,
-    "celebamask": celebamask.PALETTE,
-    "cityscapes": cityscapes.PALETTE,
-    "deepfashion": deepfashion.PALETTE,
-    "paperdoll": human_parsing.PALETTE,
-}
-
-
 @dataclass(frozen=True)
 class PublishedDataset:
     """What a checkpoint says about the data set that it was trained on."""
@@ -73,9 +43,22 @@ class PublishedDataset:
     width: int
 
 
+PUBLISHED = {
+    data.name: data
+    for data in (
+        PublishedDataset("ade20k", ade20k.NAMES, ade20k.PALETTE, 256, 256),
+        PublishedDataset("celebamask", celebamask.NAMES, celebamask.PALETTE, 256, 256),
+        PublishedDataset("cityscapes", cityscapes.NAMES, cityscapes.PALETTE, 256, 512),
+        PublishedDataset("coco", coco.NAMES, distinct_colors(len(coco.NAMES)), 256, 256),
+        PublishedDataset("deepfashion", deepfashion.NAMES, deepfashion.PALETTE, 256, 256),
+        PublishedDataset("facades", _FACADES, distinct_colors(len(_FACADES)), 256, 256),
+        PublishedDataset("paperdoll", human_parsing.NAMES, human_parsing.PALETTE, 64, 64),
+    )
+}
+"""By name; classes with "don't care", where the release has it. A preset is named after its data set, or
+`DATASET_variant`."""
+
+
 def dataset_of(preset: str) -> PublishedDataset:
     """Return the data set that a preset is for."""
-    name = preset.split("_")[0]
-    count, height, width = PUBLISHED[name]
-    palette = _OWN_PALETTES.get(name) or distinct_colors(count)
-    return PublishedDataset(name=name, classes=_NAMES[name], palette=palette, height=height, width=width)
+    return PUBLISHED[preset.split("_")[0]]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from smis.core.errors import CheckpointError
-from smis.core.files import written
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
+from smis.training.checkpoints import write_torch_file
 from smis.training.export import build_system, load_weights, part_of
 
 
@@ -110,7 +110,7 @@ def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
         own = part_of(tensors, name)
         if own:
             state = _state(getattr(system, name), own, source=f"the {name} of {checkpoint}")
-            _save(folder / file, state)
+            write_torch_file(folder / file, state)
             counts[folder / file] = len(state)
     return counts
 
@@ -123,9 +123,3 @@ def _state(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) ->
     state = network.state_dict()
     state.update((name, tensors[name]) for name in state)
     return state
-
-
-def _save(path: Path, state: Mapping[str, Tensor]) -> None:
-    # A file rather than a path: torch writes the path's name into the file, and that of `beside` is never the same.
-    with written(path) as beside, beside.open("wb") as file:
-        torch.save(state, file)

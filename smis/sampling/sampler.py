@@ -84,7 +84,11 @@ class Sampler:
 
     def _repeats(self, label_map: Batch, samples: int) -> Iterator[tuple[int, Batch]]:
         for start in range(0, samples, self._batch):
-            yield start, _repeated(label_map, min(self._batch, samples - start))
+            times = min(self._batch, samples - start)
+            image, labels, instances = (
+                x.expand(times, *x.shape[1:]) for x in (label_map.image, label_map.labels, label_map.instances)
+            )
+            yield start, Batch(image, labels, instances, label_map.keys * times)
 
     @torch.inference_mode()
     def _sample(self, batch: Batch, *purpose: int | str) -> Style:
@@ -123,12 +127,3 @@ def covering(present: Sequence[Collection[int]], count: int) -> list[int]:
         for c in present[best]:
             seen[c] = seen.get(c, 0) + 1
     return chosen
-
-
-def _repeated(label_map: Batch, times: int) -> Batch:
-    return Batch(
-        image=label_map.image.expand(times, -1, -1, -1),
-        labels=label_map.labels.expand(times, -1, -1),
-        instances=label_map.instances.expand(times, -1, -1),
-        keys=label_map.keys * times,
-    )

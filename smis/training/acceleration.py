@@ -1,7 +1,6 @@
 """Mixed precision and torch.compile for the networks of a system."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Literal, ParamSpec, TypeVar
 
 import torch
@@ -28,13 +27,7 @@ def autocast(function: Callable[P, R], *, precision: Precision, device: torch.de
     """
     if precision == "float32":
         return function
-
-    @wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.autocast(device.type, dtype=DTYPES[precision]):
-            return function(*args, **kwargs)
-
-    return wrapper
+    return torch.autocast(device.type, dtype=DTYPES[precision])(function)
 
 
 def compile_forward(network: nn.Module) -> None:

@@ -40,7 +40,7 @@ class CheckpointManager:
     """
 
     def __init__(self, folder: Path, configuration: Mapping[str, Any], *, keep: int = 2) -> None:
-        self.folder = folder
+        self.folder, self._best_path = folder, folder / "best.json"
         self._configuration = json.loads(json.dumps(configuration))  # tuples become lists, as in saved ones
         self._keep = keep
         self._writing: Future[None] | None = None
@@ -113,10 +113,6 @@ class CheckpointManager:
     def best_step(self) -> ScoredStep | None:
         """The first step with the lowest score, over all resumed runs."""
         return ScoredStep(**json.loads(self._best_path.read_text())) if self._best_path.exists() else None
-
-    @property
-    def _best_path(self) -> Path:
-        return self.folder / "best.json"
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.pt"
@@ -213,6 +209,7 @@ def write_torch_file(path: Path, content: dict[str, Any]) -> None:
         DiskError: if the file cannot be written.
     """
     try:
+        # a file rather than a path, whose name torch would write into the file: that of `temporary` is never the same
         with written(path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
     except RuntimeError as error:  # raised by torch's writer on a full disk

@@ -97,7 +97,13 @@ def load_system(path: Path, systems: Registry) -> Trained:
     if not any(name.startswith("encoder.") for name in tensors):
         system.encoder = None
     for name in ("generator", "encoder"):
-        _fill(getattr(system, name), name, tensors, path=path)
+        network: nn.Module | None = getattr(system, name)
+        try:
+            if network is not None:
+                network.load_state_dict(part_of(tensors, name))
+        except RuntimeError as error:
+            lines = " ".join(str(error).split())
+            raise CheckpointError(f"{path} does not fit its system's {name}: {lines[:300]}; train it again") from None
     return Trained(system=system.eval(), metadata=metadata)
 
 
@@ -145,16 +151,6 @@ def build_system(metadata: Mapping[str, str], systems: Registry, *, source: Path
 def part_of(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
     """Return the tensors of one network, by their names in its state dict."""
     return {key.removeprefix(f"{network}."): value for key, value in tensors.items() if key.startswith(f"{network}.")}
-
-
-def _fill(network: nn.Module | None, name: str, tensors: Mapping[str, Tensor], *, path: Path) -> None:
-    if network is None:
-        return
-    try:
-        network.load_state_dict(part_of(tensors, name))
-    except RuntimeError as error:
-        lines = " ".join(str(error).split())
-        raise CheckpointError(f"{path} does not fit its system's {name}: {lines[:300]}; train it again") from None
 
 
 def _write(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:

@@ -35,7 +35,8 @@ def launch_torchrun(module: str, *arguments: str, processes: int) -> None:
 
     restarts = parse_restarts(os.environ.get("SMIS_RESTARTS", "3"))
     _prepare_environment(processes)
-    _silence_logger("torch.distributed")
+    logger = logging.getLogger("torch.distributed")  # silent, whatever levels it sets: we print one line instead
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
     try:
         for restart in range(restarts + 1):
             failures = _run(module, arguments, processes)
@@ -66,6 +67,7 @@ def _run(module: str, arguments: Sequence[str], processes: int) -> list[Any]:
 @contextmanager
 def report_errors() -> Iterator[None]:
     """Report a SmisError of this process to its launcher, which prints it once; exit if the launcher is gone."""
+    from torch.distributed import DistError
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
     if os.environ.get(_LAUNCHER_PID, str(os.getppid())) != str(os.getppid()):
@@ -76,22 +78,9 @@ def report_errors() -> Iterator[None]:
         get_error_handler().record_exception(error)
         raise SystemExit(error.exit_code) from None
     except RuntimeError as error:
-        if not _is_lost_peer(error):
+        if not (isinstance(error, DistError) or "gloo/transport" in str(error) or "closed by peer" in str(error)):
             raise
         raise SystemExit(_LOST_PEER) from None  # the launcher reports the process that was lost
-
-
-def _is_lost_peer(error: RuntimeError) -> bool:
-    from torch import distributed as dist
-
-    return isinstance(error, dist.DistError) or "gloo/transport" in str(error) or "closed by peer" in str(error)
-
-
-def _silence_logger(name: str) -> None:
-    """Silence a library's loggers, whatever levels they set: the launcher prints one line instead."""
-    logger = logging.getLogger(name)
-    logger.handlers = [logging.NullHandler()]
-    logger.propagate = False
 
 
 def _prepare_environment(processes: int) -> None:

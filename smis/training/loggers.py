@@ -95,10 +95,8 @@ class RunStatus:
             return time.time() - self.at < _REMOTE_TIMEOUT_S
         try:
             os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
+        except OSError as error:
+            return isinstance(error, PermissionError)
         return True
 
     @property
@@ -109,8 +107,8 @@ class RunStatus:
         return (self.steps - self.step) * self.batch / self.images_per_second
 
 
-class RunStatusLogger:
-    """Keeps the last status of the run in a file."""
+class RunStatusLogger(NullLogger):
+    """Keeps the last status of the run in a file, also after its end."""
 
     def __init__(self, path: Path, *, title: str, steps: int, batch: int, processes: int, device: str) -> None:
         self._path = path
@@ -123,6 +121,3 @@ class RunStatusLogger:
         status = RunStatus(step=step, images_per_second=speed, **self._run, **process)  # pyright: ignore[reportArgumentType]
         with written(self._path) as temporary:
             temporary.write_text(json.dumps(asdict(status)))
-
-    def log_image(self, step: int, name: str, path: Path) -> None:
-        """Do nothing."""

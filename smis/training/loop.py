@@ -23,7 +23,7 @@ from smis.training.guards import NonFiniteGuard, ShutdownRequested, ShutdownSign
 from smis.training.loggers import MetricLogger
 from smis.training.optimizer import OptimizerStep, lr_scale
 from smis.training.throughput import ThroughputMeter, largest_spectral_norm
-from smis.training.validation import NoValidation, Validation
+from smis.training.validation import Validation
 
 
 class TrainingConfig(Config):
@@ -59,19 +59,10 @@ class TrainingConfig(Config):
     """Training stops when the absolute value of a loss term is larger."""
     grid_every: PositiveInt = 500
 
-    @property
-    def intervals(self) -> tuple[int, int, int]:
-        """Steps between logs, sample grids and checkpoints."""
-        return self.log_every, self.grid_every, self.save_every
-
     @model_validator(mode="after")
-    def _accumulate_divides_batch(self) -> "TrainingConfig":
+    def _accumulate_divides_batch_and_decay_starts_before_the_end(self) -> "TrainingConfig":
         if self.batch % self.accumulate:
             raise ValueError(f"accumulate is {self.accumulate}, which does not divide a batch of {self.batch}")
-        return self
-
-    @model_validator(mode="after")
-    def _decay_starts_before_the_end(self) -> "TrainingConfig":
         if self.decay_from is not None and self.decay_from >= self.steps:
             raise ValueError(f"decay_from is {self.decay_from}, which is not before the last of {self.steps} steps")
         return self
@@ -188,8 +179,7 @@ class Trainer:
     def on_phase(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with "communication", "optimizer" or "other" when that phase of a step begins."""
         self._on_phase = callback
-        self.generator_optimizer.on_phase(callback)
-        self.discriminator_optimizer.on_phase(callback)
+        self.generator_optimizer.on_phase = self.discriminator_optimizer.on_phase = callback
 
     def diagnostics(self) -> dict[str, float]:
         """Return learning rates, gradient norms, and the largest spectral norms of normalized networks."""
@@ -264,7 +254,7 @@ def train(
     """
     config, distributed = trainer.config, trainer.distributed
     data = batches.from_step(trainer.step)
-    validation = validation or NoValidation()
+    validation = validation or Validation()
     meter = ThroughputMeter(trainer.step, batch=config.batch, device=distributed.device)
     guard = NonFiniteGuard(distributed, config.explodes_at, checkpoints.folder.with_name("crash-dump.pt"))
     bar = ProgressBar(title, total=config.steps, unit="steps", visible=distributed.is_main)
@@ -281,7 +271,8 @@ def train(
             terms = trainer.train_step(step, batch, seed=seed)
 
             stops = shutdown.requested()
-            logs, draws, saves = (_is_due(step, every, config.steps) for every in config.intervals)
+            intervals = config.log_every, config.grid_every, config.save_every
+            logs, draws, saves = (step % every == 0 or step == config.steps for every in intervals)
             validates = validation.is_due(step, last=config.steps)
             fetches = logs or draws or saves or validates or stops
             means = guard.check(terms, step=step, batch=batch, state=trainer.state_dict) if fetches else {}
@@ -300,7 +291,3 @@ def train(
             bar.advance(note="  ".join(f"{name} {value:.3g}" for name, value in means.items()))
             if stops:
                 raise ShutdownRequested
-
-
-def _is_due(step: int, every: int, last: int) -> bool:
-    return step % every == 0 or step == last

@@ -18,7 +18,8 @@ class OptimizerStep:
     """Adam over some networks, whose gradients are averaged over the processes.
 
     All gradients are views of one flat tensor, which is reduced in buckets. A parameter that the loss of one process
-    does not reach has gradient 0, so that all processes reduce the same tensors.
+    does not reach has gradient 0, so that all processes reduce the same tensors. `on_phase` is called with
+    "communication", "optimizer" or "other" when that phase of a step begins.
 
     Args:
         networks: Networks whose trainable parameters are updated.
@@ -43,10 +44,12 @@ class OptimizerStep:
             sum(p.numel() for p in self._parameters), dtype=self._parameters[0].dtype, device=distributed.device
         )
         self._initial_lr = lr
-        self._on_phase: Callable[[str], None] = lambda name: None
+        self.on_phase: Callable[[str], None] = lambda name: None
         self._adam = torch.optim.Adam(self._parameters, lr=lr, betas=betas, fused=True)
         self._scaler = torch.amp.GradScaler(distributed.device.type, enabled=scale_losses)
-        self._make_gradients_views()
+        pieces = self._flat.split([p.numel() for p in self._parameters])
+        for parameter, piece in zip(self._parameters, pieces, strict=True):
+            parameter.grad = piece.as_strided(parameter.size(), parameter.stride())  # in the parameter's memory order
         world_size = distributed.world_size
         self._buckets = GradientBuckets(self._parameters, self._flat, world_size=world_size) if world_size > 1 else None
 
@@ -71,12 +74,12 @@ class OptimizerStep:
             self._scaler.scale(reduce(torch.add, terms.values())).backward(inputs=self._parameters)
             means = {name: means.get(name, 0) + term.detach() for name, term in terms.items()}
         if self._buckets is not None:
-            self._on_phase("communication")
+            self.on_phase("communication")
             self._buckets.finish()
-        self._on_phase("optimizer")
+        self.on_phase("optimizer")
         self._scaler.step(self._adam)
         self._scaler.update()
-        self._on_phase("other")
+        self.on_phase("other")
         return means
 
     def set_lr_scale(self, scale: float) -> None:
@@ -102,15 +105,6 @@ class OptimizerStep:
         self._adam.load_state_dict(state["adam"])
         if self._scaler.is_enabled():
             self._scaler.load_state_dict(state["scaler"])
-
-    def on_phase(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with "communication", "optimizer" or "other" when that phase of a step begins."""
-        self._on_phase = callback
-
-    def _make_gradients_views(self) -> None:
-        pieces = self._flat.split([p.numel() for p in self._parameters])
-        for parameter, piece in zip(self._parameters, pieces, strict=True):
-            parameter.grad = piece.as_strided(parameter.size(), parameter.stride())  # in the parameter's memory order
 
 
 class GradientBuckets:

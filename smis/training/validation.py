@@ -40,13 +40,15 @@ class Validation:
     """Validates at intervals and keeps the best step.
 
     Args:
-        config: The interval, the criterion and the patience.
+        config: The interval, the criterion and the patience; the default never validates.
         measure: Computes the metrics.
         best: The best step of the run that is resumed.
     """
 
-    def __init__(self, config: ValidationConfig, measure: Measure, *, best: ScoredStep | None = None) -> None:
-        self._config, self._measure, self._best = config, measure, best
+    def __init__(
+        self, config: ValidationConfig | None = None, measure: Measure = dict, *, best: ScoredStep | None = None
+    ) -> None:
+        self._config, self._measure, self._best = config or ValidationConfig(), measure, best
 
     @property
     def best(self) -> str:
@@ -70,10 +72,3 @@ class Validation:
         if self._best is None or self._config.patience is None or self._config.every is None:
             return False
         return step - self._best.step >= self._config.patience * self._config.every
-
-
-class NoValidation(Validation):
-    """Never validates and never stops early."""
-
-    def __init__(self) -> None:
-        super().__init__(ValidationConfig(), dict)
