@@ -12,7 +12,6 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
@@ -130,7 +129,9 @@ def importances(sweep: Sweep, study: optuna.Study) -> dict[str, dict[str, float]
     with warnings.catch_warnings():  # that low values count: `_target` makes the better ones low
         warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes", UserWarning)
         return {
-            objective.metric: get_param_importances(study, params=names, target=_target(index, objective.direction))
+            objective.metric: optuna.importance.get_param_importances(
+                study, params=names, target=_target(index, objective.direction)
+            )
             for index, objective in enumerate(sweep.objectives)
         }
 
