@@ -1,6 +1,7 @@
 """One workspace for each test, one Prefect server for the session, all away from anyone's home."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import empty_databases
 from tests.flows.workspaces import Workspace, answers, end, wait_for
 from tests.servers import free_port
 
@@ -15,7 +17,9 @@ from tests.servers import free_port
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PREFECT_HOME whose database is made once."""
-    return tmp_path_factory.mktemp("prefect")
+    folder = tmp_path_factory.mktemp("prefect")
+    shutil.copy(empty_databases.prefect(tmp_path_factory), folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`python -m flows.up`: both servers and a worker, healthy, and none left."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from flows import up
 from flows.exceptions import FlowError
 from flows.processes import terminate
 from flows.up import MLFLOW, PREFECT, WORKER, Service
+from tests import empty_databases
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT, Workspace, answers, wait_for
 from tests.servers import free_port
@@ -72,8 +74,10 @@ def asked(port: int, *, host: str) -> int:
 
 
 @contextmanager
-def open_to_all(service: Service, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run one server in the workspace, where other machines reach it."""
+def open_to_all(
+    service: Service, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[psutil.Process]]:
+    """Run one server in the workspace, where other machines reach it; give its processes."""
     monkeypatch.chdir(workspace.path)
     values = {"SMIS_BIND": "0.0.0.0", "SMIS_HOST": "laboratory", service.port_variable: str(free_port())}
     for name, value in values.items():
@@ -84,23 +88,25 @@ def open_to_all(service: Service, workspace: Workspace, monkeypatch: pytest.Monk
         below = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         listening = [at.laddr for one in below for at in one.net_connections("inet") if at.status == "LISTEN"]
         assert {(at.ip, at.port) for at in listening if at.ip != "127.0.0.1"} == {("0.0.0.0", service.port)}
-        yield
+        yield below
     finally:
         terminate([process.pid])
         process.wait()
 
 
 def test_prefect_can_have_a_chosen_database_and_be_open_to_all(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    chosen = shutil.copy(empty_databases.prefect(tmp_path_factory), workspace.path / "elsewhere.db")
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:///elsewhere.db")
-    with open_to_all(PREFECT, workspace, monkeypatch):
-        assert (workspace.path / "elsewhere.db").exists()
+    with open_to_all(PREFECT, workspace, monkeypatch) as server:
+        assert str(chosen) in {file.path for one in server for file in one.open_files()}
 
 
 def test_mlflow_that_is_open_to_all_answers_only_to_names_that_it_knows(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copy(empty_databases.mlflow(tmp_path_factory), workspace.path)
     with open_to_all(MLFLOW, workspace, monkeypatch):
         assert MLFLOW.address == f"http://127.0.0.1:{MLFLOW.port}"
         assert [asked(MLFLOW.port, host=name) for name in ("laboratory", "elsewhere")] == [200, 403]

@@ -1,5 +1,6 @@
 """One running sweep of a name."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from flows.processes import terminate
 from flows.sweep import Sweep
 from flows.sweep.lock import exclusive
 from flows.sweep.study import DATABASE
-from flows.up import PREFECT
+from flows.up import LOGS, PREFECT
+from tests import empty_databases
 from tests.flows.workspaces import ROOT, wait_for
 from tests.servers import free_port
 
@@ -73,11 +75,13 @@ def test_a_second_sweep_of_a_name_is_refused_in_another_workspace_that_shares_it
 
 @pytest.mark.slow  # two starts of a server
 def test_the_name_of_a_sweep_is_free_after_it_though_its_server_restarted(
-    folders: tuple[Path, Path], home: Path, monkeypatch: pytest.MonkeyPatch
+    folders: tuple[Path, Path], home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folders[0])
     monkeypatch.setenv(PREFECT.port_variable, str(free_port()))
     monkeypatch.setenv("PREFECT_HOME", str(home))
+    LOGS.mkdir(parents=True)
+    shutil.copy(empty_databases.prefect(tmp_path_factory), LOGS)
     server = PREFECT.start()
     try:
         PREFECT.wait(server)

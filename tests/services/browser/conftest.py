@@ -12,6 +12,8 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
+from flows.up import LOGS
+from tests import empty_databases
 from tests.flows.workspaces import ROOT, Workspace, wait_for
 from tests.services.browser import chromium
 
@@ -69,6 +71,9 @@ def page() -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def project(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("project"))
+    (made.path / LOGS).mkdir(parents=True)
+    shutil.copy(empty_databases.prefect(tmp_path_factory), made.path / LOGS)
+    shutil.copy(empty_databases.mlflow(tmp_path_factory), made.path)
     try:
         made.serve()
         yield made
