@@ -2,19 +2,23 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from flows import dag
 from flows.exceptions import SweepError
 from flows.sweep import Sweep
-from flows.sweep.apply import find
+from flows.sweep.apply import find, main
 from flows.sweep.scheduler import TrialBuilder
 from flows.sweep.space import Space
 from flows.sweep.trial import Trial
 from tests.flows.sweeps import DVC, PARAMS, RATE, SWEEP, SweepWorkspace
+
+Apply = Callable[..., "CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,27 @@ def swept(trained: SweepWorkspace) -> Iterator[SweepWorkspace]:
         shutil.rmtree(trained.path / name, ignore_errors=True)
 
 
+@pytest.fixture
+def apply(swept: SweepWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Apply:
+    """Run the command in this process, which is quicker; tests of whole sweeps start it."""
+    monkeypatch.chdir(swept.path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.delenv("SHELL", raising=False)
+    for name, value in swept.env.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> "CompletedProcess[str]":
+        code = 0
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+        told = capsys.readouterr()
+        return CompletedProcess(arguments, int(code or 0), told.out, told.err)
+
+    return run
+
+
 def model(small: SweepWorkspace) -> str:
     return (small.path / "runs/doll/one/model").read_text()
 
@@ -52,21 +77,21 @@ def test_a_sweep_runs_where_the_path_is_not_ascii(swept: SweepWorkspace) -> None
 
 
 @pytest.mark.parametrize("file", ["a.py", "new.py"], ids=["changed", "added"])
-def test_a_trial_of_other_code_is_refused(swept: SweepWorkspace, file: str) -> None:
+def test_a_trial_of_other_code_is_refused(swept: SweepWorkspace, apply: Apply, file: str) -> None:
     (swept.path / "lib" / file).write_text("3")
-    refused = swept.run("flows.sweep.apply", "small", "1")
+    refused = apply("small", "1")
     assert refused.returncode == 2
     assert "trial-0001-seed-0 ran with other code than this workspace has now; go back to that code" in refused.stderr
     assert (swept.path / "params.yaml").read_text() == PARAMS
 
 
 def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_are_named(
-    swept: SweepWorkspace,
+    swept: SweepWorkspace, apply: Apply
 ) -> None:
     before = len(swept.records("begins"))
     text = PARAMS.replace("steps: 3", "steps: 99, more: 1").replace("{size: 8}", "{size: 16}")
     (swept.path / "params.yaml").write_text(text)
-    brought = swept.run("flows.sweep.apply", "small", "1")
+    brought = apply("small", "1")
     assert brought.returncode == 0, brought.stderr
     assert [line for line in brought.stdout.splitlines() if line.startswith("params.yaml: ")] == [
         "params.yaml: datasets.doll.size was 16, is 8 as in trial-0001-seed-0",
@@ -78,12 +103,12 @@ def test_all_parameters_of_its_stages_come_back_and_those_that_it_did_not_vary_a
     assert len(swept.records("begins")) == before
 
 
-def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> None:
+def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace, apply: Apply) -> None:
     before = len(swept.records("begins"))
     cache = swept.path / ".dvc" / "cache"
     cache.rename(cache.with_name("elsewhere"))
     try:
-        refused = swept.run("flows.sweep.apply", "small", "1")
+        refused = apply("small", "1")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
         cache.with_name("elsewhere").rename(cache)
@@ -93,14 +118,16 @@ def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace) -> 
     assert len(swept.records("begins")) == before
 
 
-def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(swept: SweepWorkspace) -> None:
+def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(
+    swept: SweepWorkspace, apply: Apply
+) -> None:
     trained, measured = (len(swept.records("begins", stage=stage)) for stage in ("train", "evaluate"))
     (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
     digest = hashlib.md5((trial / "metrics/doll/one.json").read_bytes()).hexdigest()
     (kept,) = (swept.path / ".dvc/cache").rglob(digest[2:])
     kept.rename(trial / "kept")
     try:
-        brought = swept.run("flows.sweep.apply", "small", "1")
+        brought = apply("small", "1")
     finally:
         (trial / "kept").rename(kept)
     assert brought.returncode == 0, brought.stderr
