@@ -39,7 +39,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["2", "4", "2 x 2"])
+@pytest.fixture(scope="module", params=["2", "2 x 2"])
 def together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Processes of one machine, or two machines of two, which meet at an address."""
     folder = tmp_path_factory.mktemp("together")

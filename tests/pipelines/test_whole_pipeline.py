@@ -16,7 +16,7 @@ from PIL import Image
 from tests.photographs import lay_out
 
 ROOT = Path(__file__).parents[2]
-SYSTEMS = ("groupdnet", "inade", "vspade")
+SYSTEMS = ("inade", "vspade")
 MEASURED = {"stlpips_alex", "mCSD", "mOCD", "fd_stlpips_vgg", "mIoU", "accuracy", "images_per_second"}
 
 SMALL: dict[str, Any] = {
