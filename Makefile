@@ -14,7 +14,7 @@ PATHS := smis pipelines flows tests benchmarks docker
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation test test-fast browser check fix up lock install flow sweep help
+.PHONY: repro ablation test test-fast browser check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -54,14 +54,20 @@ up: install      ## MLflow's and Prefect's pages and a worker on 127.0.0.1
 	@python -m flows.up
 
 check: install   ## all static guards
+	@$(MAKE) --silent --no-print-directory --jobs=2 types rules
+
+types:
+	@basedpyright --level error
+
+rules:
 	@ruff format --check --quiet $(PATHS) || { echo "run 'make fix'"; exit 1; }
 	@ruff check --quiet $(PATHS)
 	@lint-imports --no-logo
-	@basedpyright --level error
 	@pytest -q tests/contracts
 
+# Three processes on two cores: tests of servers and of a browser wait most of the time.
 test: check browser ## every check and every test
-	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/contracts
+	@OMP_NUM_THREADS=1 pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/contracts
 
 test-fast: check ## all tests but those that start servers, a browser or the whole pipeline
 	@OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/contracts

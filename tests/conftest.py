@@ -40,20 +40,49 @@ _SLOW = (
     *(f"training/test_{name}.py" for name in ("launch", "processes", "resume", "workers")),
 )
 
+_LONGEST = (
+    "services/browser/",
+    "flows/sweep/test_remote.py",
+    "pipelines/test_whole_pipeline.py",
+    "services/test_team_servers.py",
+    "flows/sweep/test_lock.py",
+    "services/test_remote.py",
+    "flows/sweep/test_sweep.py",
+    "pipelines/test_laws.py",
+    "flows/test_experiment.py",
+    "flows/test_up.py",
+    "cli/test_bench.py",
+    "flows/sweep/test_apply.py",
+    "pipelines/test_train.py",
+    "published/test_generator_export.py",
+    "models/test_every_system.py",
+    "training/test_loop.py",
+)
+"""Files that take longest, the longest first."""
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 install_import_hook([f"smis.{name}" for name in _CHECKED], "beartype.beartype")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest, so that no process is left alone with it at the end.
+    """Begin with the files that take longest, so that no process is left alone with one at the end.
 
     What starts a server, a browser or stages of the pipeline is slow: `make test-fast` leaves it out.
     """
-    items.sort(key=lambda item: "browser" not in item.path.parts)
+    items.sort(key=lambda item: _first(_path(item), _LONGEST))
     for item in items:
-        if str(item.path.relative_to(item.config.rootpath / "tests")).startswith(_SLOW):
+        if _path(item).startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+def _path(item: pytest.Item) -> str:
+    return str(item.path.relative_to(item.config.rootpath / "tests"))
+
+
+def _first(path: str, starts: tuple[str, ...]) -> int:
+    """Return the place of the first of these with which a path starts, or their number."""
+    return next((place for place, start in enumerate(starts) if path.startswith(start)), len(starts))
 
 
 @pytest.fixture(scope="session")
