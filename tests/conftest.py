@@ -30,6 +30,7 @@ _SLOW = (
     *(f"flows/sweep/test_{name}.py" for name in ("apply", "lists", "lock", "raw", "remote", "study", "sweep", "trial")),
     *(f"flows/test_{name}.py" for name in ("cancellation", "deployments", "devices", "experiment", "stages", "up")),
     "flows/sweep/test_remote_runs.py",
+    "metrics/test_processes.py",
     "pipelines/remote/test_bucket.py",
     *(
         f"pipelines/test_{name}.py"
