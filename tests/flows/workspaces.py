@@ -80,7 +80,7 @@ class Workspace:
         others = ("PREFECT", "MLFLOW", "SMIS", "SHELL")  # without SHELL, dvc takes /bin/sh, which exec's nothing itself
         mine = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         ports = {f"SMIS_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "WORKER")}
-        self.env = mine | ports | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        self.env: dict[str, str] = mine | ports | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self._started: list[subprocess.Popen[str]] = []
 
     def run(self, *module: str, **env: str) -> "subprocess.CompletedProcess[str]":
