@@ -14,7 +14,7 @@ from smis.core.errors import CheckpointError, ParamsError
 from smis.core.seeding import Noise, generator
 from smis.models.system_registry import SYSTEMS
 from smis.published import generator_export
-from smis.published.generator_export import Traced, export_onnx, export_program, trace
+from smis.published.generator_export import Exported, Traced, export_onnx, export_program, trace
 from smis.training.export import load_system
 
 CODES = {
@@ -26,6 +26,7 @@ CODES = {
 
 
 EXPORTS = {"program": export_program, "onnx": export_onnx}
+FILES = {"program": "X.pt2", "onnx": "X.onnx"}
 TOLERANCES = {"program": "PROGRAM_TOLERANCE", "onnx": "ONNX_TOLERANCE"}
 
 
@@ -41,13 +42,29 @@ def _traced(path: Path, *, batch: int) -> Traced:
     return trace(path, batch=batch)
 
 
+@pytest.fixture(scope="module")
+def exported(
+    checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], tuple[Exported, Path]]:
+    """Give a system's file of a kind, and what is known of it; each is made once."""
+
+    @cache
+    def export(name: str, kind: str) -> tuple[Exported, Path]:
+        path = tmp_path_factory.mktemp(name) / FILES[kind]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(generator_export, "trace", _traced)
+            return EXPORTS[kind](checkpoint(name, classes=2), path), path
+
+    return export
+
+
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_every_system_is_exported_and_makes_the_images_of_eager(
-    traced_once: Callable[[str], Path], tmp_path: Path, name: str
+    exported: Callable[[str, str], tuple[Exported, Path]], name: str
 ) -> None:
-    for kind, export in EXPORTS.items():
-        made = export(traced_once(name), tmp_path / kind)
-        assert (tmp_path / kind).exists()
+    for kind in EXPORTS:
+        made, path = exported(name, kind)
+        assert path.exists()
         assert made.output == (1, 3, 64, 64)
         assert made.inputs["labels"] == ("int64", (1, 64, 64))
         assert made.difference <= made.allowed <= 1e-4
@@ -55,31 +72,31 @@ def test_every_system_is_exported_and_makes_the_images_of_eager(
 
 @pytest.mark.parametrize("name", sorted(CODES))
 def test_inputs_are_the_maps_that_are_read_and_the_codes(
-    traced_once: Callable[[str], Path], tmp_path: Path, name: str
+    exported: Callable[[str, str], tuple[Exported, Path]], name: str
 ) -> None:
-    made = export_program(traced_once(name), tmp_path / "X.pt2")
+    made, _ = exported(name, "program")
     assert {key: shape for key, (_, shape) in made.inputs.items() if key.startswith("style_")} == CODES[name]
     assert ("instances" in made.inputs) == (name == "inade")
 
 
 def test_a_program_runs_without_our_code_and_says_what_it_is(
-    traced_once: Callable[[str], Path], tmp_path: Path
+    exported: Callable[[str, str], tuple[Exported, Path]], checkpoint: Callable[..., Path]
 ) -> None:
-    export_program(traced_once("vspade"), tmp_path / "X.pt2")
+    _, path = exported("vspade", "program")
     extra = {"checkpoint.json": ""}
-    program = torch.export.load(tmp_path / "X.pt2", extra_files=extra)
-    image, expected = _images(traced_once("vspade"), lambda inputs: program.module()(**inputs))
+    program = torch.export.load(path, extra_files=extra)
+    image, expected = _images(checkpoint("vspade", classes=2), lambda inputs: program.module()(**inputs))
     torch.testing.assert_close(image, expected, atol=1e-6, rtol=0)
     assert "hair" in json.loads(json.loads(extra["checkpoint.json"])["classes"])
 
 
 def test_an_onnx_model_runs_without_torch_and_says_what_it_is(
-    traced_once: Callable[[str], Path], tmp_path: Path
+    exported: Callable[[str, str], tuple[Exported, Path]], checkpoint: Callable[..., Path]
 ) -> None:
-    export_onnx(traced_once("vspade"), tmp_path / "X.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "X.onnx")
+    _, path = exported("vspade", "onnx")
+    session = onnxruntime.InferenceSession(path)
     image, expected = _images(
-        traced_once("vspade"),
+        checkpoint("vspade", classes=2),
         lambda inputs: torch.from_numpy(session.run(None, {name: x.numpy() for name, x in inputs.items()})[0]),
     )
     torch.testing.assert_close(image, expected, atol=1e-5, rtol=0)
@@ -113,7 +130,7 @@ def test_what_is_too_far_from_eager_is_not_written(
     with pytest.raises(
         CheckpointError, match=r"X was not written: it would be up to \S+ from eager, -1e\+00 is allowed"
     ):
-        EXPORTS[kind](traced_once("spade"), tmp_path / "X")
+        EXPORTS[kind](traced_once("pix2pixhd"), tmp_path / "X")
     assert list(tmp_path.iterdir()) == []
 
 
