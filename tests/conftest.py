@@ -56,8 +56,19 @@ _LONGEST = (
     "flows/sweep/test_apply.py",
     "pipelines/test_train.py",
     "published/test_generator_export.py",
-    "models/test_every_system.py",
     "training/test_loop.py",
+    "flows/sweep/test_lists.py",
+    "flows/sweep/test_raw.py",
+    "pipelines/test_prepare.py",
+    "pipelines/test_raw.py",
+    "training/test_workers.py",
+    "models/test_every_system.py",
+    "training/test_resume.py",
+    "pipelines/test_added.py",
+    "references/test_groupdnet_release.py",
+    "references/test_vspade_release.py",
+    "training/test_processes.py",
+    "metrics/test_processes.py",
 )
 """Files that take longest, the longest first."""
 
