@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The project's code and DAG with a folder of photographs, all cells run."""
     folder = tmp_path_factory.mktemp("project")
-    for part in ("smis", "pipelines", "dvc.yaml"):
+    for part in ("smis", "pipelines", "dvc.yaml", ".dvcignore"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, folder / part)
     (folder / ".dvc").mkdir()
