@@ -20,9 +20,8 @@ import pyarrow.parquet as pq
 
 from smis.core.errors import DiskError, ShardError
 from smis.core.files import written, written_folder
-from smis.data.index import broken
 from smis.data.rows import Rows
-from smis.data.schema import ShardEntry, checksum
+from smis.data.schema import UNREADABLE, ShardEntry, broken, checksum
 
 _ENDING = ".rows"
 SOURCE = pa.field("source", pa.binary(16))
@@ -38,9 +37,17 @@ class ClosedShard:
 
     @classmethod
     def read(cls, folder: Path, file: str) -> "ClosedShard":
-        """Return the closed shard with this file name."""
-        metadata = pq.read_schema(folder / f"{file}{_ENDING}").metadata
-        return cls(ShardEntry(**json.loads(metadata[b"entry"])), int(metadata[b"after"]))
+        """Return the closed shard with this file name.
+
+        Raises:
+            ShardError: if its record is broken.
+        """
+        path = folder / f"{file}{_ENDING}"
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+            return cls(ShardEntry(**json.loads(metadata[b"entry"])), int(metadata[b"after"]))
+        except (*UNREADABLE, TypeError) as error:
+            raise _broken(path, error) from None
 
     def record(self, folder: Path) -> Path:
         """Return the path of the record."""
@@ -53,12 +60,27 @@ class ClosedShard:
             pq.write_table(rows.replace_schema_metadata(metadata), partial)
 
     def rows(self, folder: Path, columns: list[str]) -> pa.Table:
-        """Return these columns of the record."""
-        return pq.read_table(self.record(folder), columns=columns)
+        """Return these columns of the record.
+
+        Raises:
+            ShardError: if the record is broken.
+        """
+        try:
+            return pq.read_table(self.record(folder), columns=columns).select(columns)
+        except UNREADABLE as error:
+            raise _broken(self.record(folder), error) from None
+
+
+def _broken(record: Path, error: Exception) -> ShardError:
+    return ShardError(f"{record} is broken ({' '.join(str(error).split())}); delete {record.parent} and repeat")
 
 
 def read_all(folder: Path) -> list[ClosedShard]:
-    """Return a folder's closed shards in their order."""
+    """Return a folder's closed shards in their order.
+
+    Raises:
+        ShardError: if a record is broken.
+    """
     shards = (ClosedShard.read(folder, path.name.removesuffix(_ENDING)) for path in folder.glob(f"*{_ENDING}"))
     return sorted(shards, key=lambda shard: shard.chunks)
 
@@ -84,7 +106,14 @@ def save_rows(cache: Path, prepared: Path, shards: Sequence[ClosedShard]) -> Non
 
 def count_rows(cache: Path) -> int:
     """Return how many rows are cached."""
-    return sum(shard.entry.rows for shard in read_all(cache))
+    return sum(shard.entry.rows for shard in _cached(cache))
+
+
+def _cached(cache: Path) -> list[ClosedShard]:
+    """Return a cache's shards; a damaged cache has none, so that its rows are made again."""
+    with suppress(ShardError):
+        return read_all(cache)
+    return []
 
 
 class RowCache:
@@ -94,12 +123,13 @@ class RowCache:
         open_rows.cache_clear()  # the folder may have been replaced
         self._files: list[str] = []
         sources, shards, rows = [np.zeros(0, _DIGEST)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-        for shard in read_all(folder):
-            column = shard.rows(folder, [SOURCE.name]).column(0)
-            sources.append(np.array(column.to_pylist(), _DIGEST))
-            shards.append(np.full(len(column), len(self._files), np.int32))
-            rows.append(np.arange(len(column), dtype=np.int32))
-            self._files.append(shard.entry.file)
+        for shard in _cached(folder):
+            with suppress(ShardError):
+                column = shard.rows(folder, [SOURCE.name]).column(0)
+                sources.append(np.array(column.to_pylist(), _DIGEST))
+                shards.append(np.full(len(column), len(self._files), np.int32))
+                rows.append(np.arange(len(column), dtype=np.int32))
+                self._files.append(shard.entry.file)
         unsorted = np.concatenate(sources)
         order = np.argsort(unsorted)
         self._sources = unsorted[order]
@@ -129,9 +159,9 @@ def open_rows(folder: Path, file: str) -> Rows:
         table = shard.rows(folder, ["pixels", "instances"])
         with pa.memory_map(str(path)) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
-    except (OSError, pa.ArrowException) as error:
+        pixels = table.column("pixels").combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    except UNREADABLE as error:
         raise broken(path, error) from None
     if checksum(batch) != shard.entry.checksum:
         raise ShardError(f"{path} does not have the checksum that it was written with")
-    pixels = table.column("pixels").combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     return Rows(shard.entry.split, batch.replace_schema_metadata(None), pixels, table.column("instances").to_numpy())

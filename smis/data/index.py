@@ -11,7 +11,7 @@ from numpy import ndarray
 from smis.core.errors import ShardError
 from smis.core.files import written
 from smis.data.rows import Rows
-from smis.data.schema import INDEX_SCHEMA, REMEDY, Header
+from smis.data.schema import INDEX_SCHEMA, REMEDY, UNREADABLE, Header, broken
 
 NAME = "index.parquet"
 _HELD = 2**17
@@ -60,7 +60,7 @@ def read_header(folder: Path) -> Header:
         raise ShardError(f"{path} is missing, so {folder} is no prepared data set; {REMEDY}")
     try:
         metadata = pq.read_schema(path).metadata
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise broken(path, error) from None
     return Header.read(metadata, source=path)
 
@@ -69,22 +69,31 @@ def read(folder: Path, split: str) -> pa.Table:
     """Read the rows of one split, in their order.
 
     Raises:
-        ShardError: if the index is broken.
+        ShardError: if the index is broken, or has not one row for each image of the split's shards.
     """
     path = folder / NAME
     try:
-        return pq.read_table(path, filters=[("split", "=", split)])
-    except (OSError, pa.ArrowException) as error:
+        table = pq.read_table(path, filters=[("split", "=", split)])
+        table.validate(full=True)
+    except UNREADABLE as error:
         raise broken(path, error) from None
+    header = Header.read(table.schema.metadata, source=path)
+    if not table.schema.equals(INDEX_SCHEMA) or any(column.null_count for column in table.columns):
+        raise broken(path, f"its columns are not {', '.join(INDEX_SCHEMA.names)}")
+    rows = sum(entry.rows for entry in header.shards if entry.split == split)
+    if len(table) != rows:
+        raise broken(path, f"it has {len(table)} rows of split {split!r}, the shards have {rows}")
+    return table
 
 
 def read_pixels(folder: Path, split: str) -> ndarray:
-    """Return the number of pixels of each class on each image of a split: (images, classes), int32."""
-    column = read(folder, split).column("pixels").combine_chunks()
+    """Return the number of pixels of each class on each image of a split: (images, classes), int32.
+
+    Raises:
+        ShardError: if the index is broken.
+    """
+    table = read(folder, split)
+    column, classes = table.column("pixels").combine_chunks(), len(read_header(folder).classes)
+    if (np.diff(column.offsets) != classes).any():
+        raise broken(folder / NAME, f"its column pixels has not one number for each of {classes} classes")
     return column.flatten().to_numpy().reshape(len(column), -1)
-
-
-def broken(path: Path, error: Exception) -> ShardError:
-    """Say that a file cannot be read."""
-    reason = " ".join(str(error).split()).rstrip(".")
-    return ShardError(f"{path} is broken ({reason}); {REMEDY}")

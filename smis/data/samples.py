@@ -15,7 +15,7 @@ from smis.core.errors import ShardError
 from smis.core.files import written
 from smis.core.sample import SampleRow
 from smis.core.shapes import ImageArray
-from smis.data.schema import VERSION
+from smis.data.schema import UNREADABLE, VERSION
 
 _ROWS = 1024
 _REMEDY = "run `dvc repro sample` again"
@@ -102,7 +102,8 @@ def read_samples(path: Path) -> SampleTable:
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()
-    except (OSError, pa.ArrowException) as error:
+            table.validate(full=True)
+    except UNREADABLE as error:
         raise ShardError(f"{path} is broken ({' '.join(str(error).split())}); {_REMEDY}") from None
     size = _size(table.schema, path)
     images = table.column("image").chunks
@@ -115,11 +116,15 @@ def read_samples(path: Path) -> SampleTable:
     )
 
 
+_DIGITS = 5
+"""Of a height or width."""
+
+
 def _size(schema: pa.Schema, path: Path) -> tuple[int, int]:
     """Return height and width, after checking the version and the columns."""
     metadata = schema.metadata or {}
     values = [metadata.get(name, b"").decode(errors="replace") for name in (b"version", b"height", b"width")]
-    if not all(each.isdecimal() for each in values):
+    if not all(each.isdecimal() and len(each) <= _DIGITS for each in values):
         raise ShardError(f"{path} was not written by `sample`, whose files alone can be read; give images in a folder")
     version, height, width = map(int, values)
     if version != VERSION:

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import TypeAdapter
+from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from smis.core.errors import ShardError
 from smis.core.images import Encoding
@@ -18,15 +18,19 @@ TRAIN = "train"
 _TEXTS = {"dataset", "encoding"}
 """Fields of a header that are text as they are; the others are JSON."""
 REMEDY = "run `dvc repro prepare` again"
+UNREADABLE = (OSError, ValueError, KeyError, pa.ArrowException)
+"""What pyarrow raises for a broken file; ValueError for names that are not UTF-8, too."""
+_Side = Annotated[int, Field(ge=1, le=16384)]
+_Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 @dataclass(frozen=True)
 class ShardEntry:
     """One shard as the index knows it; the checksum is SHA-256 over its columns."""
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^[^/]+\.arrow$")]
     split: str
-    rows: int
+    rows: NonNegativeInt
     checksum: str
 
 
@@ -40,12 +44,12 @@ class Header:
 
     dataset: str
     classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    height: int
-    width: int
+    palette: tuple[tuple[_Byte, _Byte, _Byte], ...]
+    height: _Side
+    width: _Side
     encoding: Encoding = "raw"
     shards: tuple[ShardEntry, ...] = ()
-    load_size: tuple[int, int] | None = None
+    load_size: tuple[_Side, _Side] | None = None
     ignored: tuple[int, ...] | None = None
     """Ids that no metric counts: pixels that nobody labeled, and what the data set's own evaluation leaves out."""
 
@@ -64,15 +68,24 @@ class Header:
         """Read what `metadata` wrote.
 
         Raises:
-            ShardError: if another program, or another version of this one, wrote it.
+            ShardError: if another program, or another version of this one, wrote it, or something is missing in it.
         """
-        text = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+        text = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
         version = text.get("version", "none")
         if version != str(VERSION):
             raise ShardError(f"{source} is of version {version}, but this smis reads version {VERSION}; {REMEDY}")
         own = {field.name: text[field.name] for field in fields(cls) if field.name in text}
-        values = {name: value if name in _TEXTS else json.loads(value) for name, value in own.items()}
-        return _HEADER.validate_python(values)
+        try:
+            values = {name: value if name in _TEXTS else json.loads(value) for name, value in own.items()}
+            header = _HEADER.validate_python(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise broken(source, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        except (ValueError, RecursionError) as error:
+            raise broken(source, error) from None
+        if len(header.palette) != len(header.classes):
+            raise broken(source, f"{len(header.classes)} classes have {len(header.palette)} colors")
+        return header
 
     def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":
         """Name the shards, which are known at the end."""
@@ -80,6 +93,11 @@ class Header:
 
 
 _HEADER = TypeAdapter(Header)
+
+
+def broken(source: Any, reason: Exception | str) -> ShardError:
+    """Say that a file cannot be read."""
+    return ShardError(f"{source} is broken ({' '.join(str(reason).split()).rstrip('.')}); {REMEDY}")
 
 
 def shard_schema(header: Header, split: str) -> pa.Schema:

@@ -18,7 +18,7 @@ from smis.core.images import decode
 from smis.core.sample import Sample
 from smis.data import index
 from smis.data.image_batch import ByteImages, corners_of, renumbered
-from smis.data.schema import REMEDY, Header, ShardEntry, checksum, shard_schema
+from smis.data.schema import REMEDY, UNREADABLE, Header, ShardEntry, broken, checksum, shard_schema
 
 Window = tuple[slice, slice]
 
@@ -40,11 +40,12 @@ class Shard:
                 reader = pa.ipc.open_file(file)
                 Header.read(reader.schema.metadata, source=self.path)
                 batch = reader.get_batch(0)
-        except (OSError, pa.ArrowException) as error:
-            raise index.broken(self.path, error) from None
-        written = (batch.schema.metadata or {}).get(b"checksum", b"").decode()
+                batch.validate(full=True)
+        except UNREADABLE as error:
+            raise broken(self.path, error) from None
+        written = (batch.schema.metadata or {}).get(b"checksum", b"")
         fits = batch.num_rows == self._entry.rows and batch.schema.equals(shard_schema(self._header, self._entry.split))
-        if not fits or written != self._entry.checksum:
+        if not fits or any(column.null_count for column in batch.columns) or written != self._entry.checksum.encode():
             raise ShardError(f"{self.path} is not the file that {index.NAME} beside it names; {REMEDY}")
         return batch
 
@@ -93,7 +94,7 @@ class Shard:
         try:
             return [decode(column[int(row)].as_py()).reshape(shape) for row in rows]
         except (OSError, SyntaxError, ValueError) as error:
-            raise index.broken(self.path, error) from None
+            raise broken(self.path, error) from None
 
 
 class Split:
