@@ -5,11 +5,15 @@ A stage names its sections as the fields of its `Params` class. The fields `data
 """
 
 import hashlib
+import stat
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
+from pydantic import Field, field_validator
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from smis.core.config import Config
 from smis.core.errors import ParamsError
@@ -23,14 +27,26 @@ STAGES = ("prepare", "reference", "segmenter", "train", "sample", "evaluate", "r
 CHECKED = Path(".scratch/params.checked")
 """The digest of the sections and code that were last found valid."""
 
+_MAX_BYTES, _MAX_DEPTH, _MAX_DIGITS, _MAX_FROM_ALIASES = 2**24, 50, 100, 10_000
+"""Of a file of YAML; 2**24 bytes are more than a dvc.lock of every system with every data set."""
+
 P = TypeVar("P", bound=Config)
+CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
+"""One word for a shell, which gets it from dvc.yaml, and one part of a path."""
 
 
 class Axes(Config):
     """The cells of the DAG: every data set with every system."""
 
-    dataset: list[str]
-    system: list[str]
+    dataset: Annotated[list[CellName], Field(min_length=1)]
+    system: Annotated[list[CellName], Field(min_length=1)]
+
+    @field_validator("dataset", "system")
+    @classmethod
+    def _names_differ(cls, names: list[str]) -> list[str]:
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"names {', '.join(twice)} twice; once is enough")
+        return names
 
 
 def read(kind: type[P], *, dataset: str | None = None, system: str | None = None, path: Path = PATH) -> P:
@@ -106,14 +122,63 @@ def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | No
     return []
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+class YamlLoader(yaml.SafeLoader):
+    """Refuses what YAML allows and no file here needs: a key twice, deep nesting, aliases that grow, huge numbers."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._nodes = self._from_aliases = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node, and count the nodes that it stands for."""
+        event, before = self.peek_event(), self._nodes
+        mark: Any = event.start_mark
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise ComposerError(None, None, f"it is nested more than {_MAX_DEPTH} deep", mark)
+        node = super().compose_node(parent, index)
+        self._nodes += 1
+        if isinstance(event, yaml.AliasEvent):
+            self._from_aliases += self._sizes.get(id(node), _MAX_FROM_ALIASES + 1)  # unknown: it is inside itself
+            self._nodes += self._sizes.get(id(node), 0)
+        else:
+            self._sizes[id(node)] = self._nodes - before
+        if self._from_aliases > _MAX_FROM_ALIASES:
+            what = f"the alias *{event.anchor} is inside itself, or stands for too much"
+            raise ComposerError(None, None, f"{what}; write its values out", mark)
+        self._depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping whose keys differ."""
+        node, keys = super().compose_mapping_node(anchor), set[tuple[str, str]]()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in keys:
+                raise ComposerError(None, None, f"the key {key.value!r} is there twice; keep one", key.start_mark)
+            keys.add((key.tag, key.value))
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct a value; an impossible date or number is an error of YAML."""
+        if node.tag.endswith((":int", ":float")) and len(node.value) > _MAX_DIGITS:
+            what = f"the number {node.value[:12]}... has more than {_MAX_DIGITS} digits"
+            raise ConstructorError(None, None, what, node.start_mark)
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            what = f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]} ({error}); put text in quotes"
+            raise ConstructorError(None, None, what, node.start_mark) from None
+
+
+def read_yaml(path: Path, *, loader: type[YamlLoader] = YamlLoader) -> dict[str, Any]:
     """Read a file of the workspace, with its sections.
 
     Raises:
-        ParamsError: if it does not exist, or holds no sections of YAML.
+        ParamsError: if it is no file, holds no sections of YAML, or something that the loader refuses.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = loader(_read_text(path)).get_single_data()
     except OSError as error:
         raise ParamsError(
             f"cannot read {path}: {(error.strerror or str(error)).lower()}; run this in the workspace's root"
@@ -123,6 +188,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ParamsError(f"{path} holds no sections")
     return raw
+
+
+def _read_text(path: Path) -> str:
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise ParamsError(f"{path} is no regular file, but a pipe or device; put a text file in its place")
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ParamsError(f"{path} has more than {_MAX_BYTES // 2**20} MiB; is it the right file?")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
 def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], source: str) -> P:
@@ -149,6 +227,8 @@ def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], 
 def _named(field: str, name: str | None, raw: dict[str, Any]) -> Config:
     registry: Registry = {"dataset": DATASETS, "system": SYSTEMS}[field]
     sections = raw.get(f"{field}s") or {}
+    if not isinstance(sections, dict):
+        raise ParamsError(f"{field}s: Input should be a section for each {field} (it is a {type(sections).__name__})")
     if name is None or name not in sections:
         raise ParamsError(f"{field}s.{name}: there is no such section; there are: {', '.join(sections) or 'none'}")
     return registry.load(name).check(sections[name], source="", at=f"{field}s.{name}")

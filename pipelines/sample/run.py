@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipelines.params import read
 from smis.core.config import Config
@@ -26,7 +26,7 @@ class SampleConfig(Config):
 
     label_maps: PositiveInt = 24
     """Test label maps with many samples, chosen to show every class."""
-    samples: PositiveInt = 20
+    samples: int = Field(default=20, ge=2)
     """Samples per label map that vary everything, and per class of it that vary this class only."""
     instances: NonNegativeInt = 8
     """Most instances per label map that are varied alone, chosen at random; 0 leaves mISD and mOISD out."""

@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from pipelines import params
@@ -19,7 +18,7 @@ from pipelines import params
 LOCK = Path("dvc.lock")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(params.YamlLoader):
     """Reads 1e-4 as a number, as DVC does."""
 
 
@@ -173,7 +172,7 @@ def _locked_stages(workspace: Path = Path()) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(), _Loader) or {} if path.exists() else {}
+    return params.read_yaml(path, loader=_Loader) if path.exists() else {}
 
 
 def _at(sections: Any, path: str) -> Any:

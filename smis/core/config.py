@@ -18,6 +18,9 @@ RENAMED = {
 The table can be removed in December 2027.
 """
 
+_MAX_SHOWN = 200
+"""Characters of a value in a message."""
+
 
 class Config(BaseModel):
     """A typed, frozen section that refuses unknown keys; `preset: NAME` fills in a published setting.
@@ -25,7 +28,7 @@ class Config(BaseModel):
     Presets are data beside the class. Keys next to `preset` override the preset's own, at every depth.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
 
@@ -35,7 +38,7 @@ class Config(BaseModel):
         if not isinstance(section, dict) or "preset" not in section:
             return section
         name = section["preset"]
-        if name not in cls.presets:
+        if not isinstance(name, str) or name not in cls.presets:
             allowed = ", ".join(sorted(cls.presets)) or "none"
             raise ValueError(f"preset {name!r} is not known; there are: {allowed}")
         own = {key: value for key, value in section.items() if key != "preset"}
@@ -76,8 +79,9 @@ def _format_mistake(cls: type[Config], detail: Any, *, at: str) -> str:
     if detail["type"] == "missing":
         return f"{path}: is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    value = detail.get("input")
-    return f"{path}: {message}" + ("" if isinstance(value, dict | list) else f" (it is {value!r})")
+    value, text = detail.get("input"), repr(detail.get("input"))
+    shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return f"{path}: {message}" + ("" if isinstance(value, dict | list) else f" (it is {shown})")
 
 
 def _keys(cls: type[Config], location: list[str]) -> list[str]:

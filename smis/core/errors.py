@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
+_MAX_LISTED = 30
+
 
 class SmisError(Exception):
     """Base class; the message gives the value, what is allowed, and the likely cause or remedy."""
@@ -19,7 +21,8 @@ class ParamsError(SmisError):
     @classmethod
     def of(cls, mistakes: Sequence[str], *, source: str) -> Self:
         """Join the mistakes of one file; a single one stays on one line."""
-        message = f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in mistakes)
+        more = [f"and {len(mistakes) - _MAX_LISTED} more"] if len(mistakes) > _MAX_LISTED else []
+        message = "\n  ".join([f"{source} does not fit:", *mistakes[:_MAX_LISTED], *more])
         error = cls(message if len(mistakes) > 1 else f"{source}: {mistakes[0]}")
         error.mistakes = mistakes
         return error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -25,16 +25,18 @@ from smis.training.optimizer import OptimizerStep, lr_scale
 from smis.training.throughput import ThroughputMeter, largest_spectral_norm
 from smis.training.validation import Validation
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class TrainingConfig(Config):
     """Length, optimizers and intervals of a training run; learning rates and betas default to the released code's."""
 
-    steps: PositiveInt = 2000
+    steps: int = Field(default=2000, gt=0, le=10**9)
     batch: PositiveInt = 16
     """Label maps per step, over all processes."""
     lr_generator: PositiveFloat = 1e-4
     lr_discriminator: PositiveFloat = 4e-4
-    betas: tuple[float, float] = (0.0, 0.9)
+    betas: tuple[Beta, Beta] = (0.0, 0.9)
     decay_from: int | None = Field(default=None, ge=0)
     """Step after which the learning rates decay linearly until the last step; null keeps them constant."""
     ema: float = Field(default=0.999, ge=0, lt=1)
