@@ -6,6 +6,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def save(path: Path, pixels: ndarray, **options: object) -> Path:
+def save(path: Path, pixels: ndarray, **options: Any) -> Path:
     """Save pixels as the suffix says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
