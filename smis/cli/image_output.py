@@ -4,8 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from PIL import Image as Pictures
@@ -14,6 +16,7 @@ from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint, tile
 from smis.core.errors import LabelError, ParamsError, StyleError
 from smis.core.files import written
+from smis.core.images import ENDINGS, MAP_ENDINGS, files_in
 from smis.core.progress import ProgressBar
 from smis.core.shapes import ImageArray
 from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_uint8
@@ -22,7 +25,6 @@ from smis.styles.inputs import read_image
 _BATCH = 8
 _SHEET_ROWS = 24
 """Label maps that a sheet shows."""
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class LabelMapInput:
     seed: int
     exemplar: tuple[ImageStyle, SheetImage] | None
     """The style of the command's exemplar, and its photograph."""
-    maps: int
-    """Label maps of the command."""
+    edited: tuple[Path, Path | None] | None
+    """The changed label map of a verb that takes one, and its instance map."""
 
     @property
     def origin(self) -> str:
@@ -66,6 +68,34 @@ class LabelMapInput:
         if self.image is None:
             return self.synth.sample(self.layout, seed=self.seed, samples=samples)
         return self.synth.encode(self.image, self.layout)
+
+
+@dataclass(frozen=True)
+class _InputFiles:
+    """The files that belong to one label map."""
+
+    path: Path
+    instances: Path | None
+    image: Path | None
+    edited: tuple[Path, Path | None] | None
+
+    @classmethod
+    def of(cls, path: Path, options: argparse.Namespace, *, maps: int) -> Self:
+        """Find them by the label map's name."""
+
+        def matching(option: str, endings: Sequence[str] = MAP_ENDINGS) -> Path | None:
+            given = getattr(options, option.strip("-").replace("-", "_").lower(), None)
+            return matching_file(given, path, maps=maps, option=option, endings=endings)
+
+        edited = matching("EDITED")
+        pair = None if edited is None else (edited, matching("--edited-instance-maps"))
+        return cls(path, matching("--instance-maps"), matching("--image", ENDINGS), pair)
+
+    def check(self, synth: Synthesizer) -> None:
+        """Refuse files that do not fit the checkpoint or each other."""
+        synth.validate(self.path, self.instances, image=self.image)
+        if self.edited is not None:
+            synth.validate(*self.edited)
 
 
 Columns = Callable[[LabelMapInput, argparse.Namespace], Iterator[StyledImages | SheetImage]]
@@ -80,16 +110,18 @@ def run(options: argparse.Namespace, columns_of: Columns) -> None:
     """
     files = label_files(options.labels)
     synth = load(options.checkpoint, device=options.device)
+    inputs = {path: _InputFiles.of(path, options, maps=len(files)) for path in files}
+    if len(files) > 1:  # nothing is written if one of them does not fit
+        for each in inputs.values():
+            each.check(synth)
     folder, exemplar = _OutputFolder(options.out, synth), _exemplar(synth, options)
     errors: dict[Path, StyleError] = {}
     with ProgressBar(options.verb, total=len(files), unit="label maps", visible=len(files) > 1) as bar:
         for path in files:
-            instances = matching_file(options.instance_maps, path, maps=len(files), option="--instance-maps")
-            image = matching_file(options.image, path, maps=len(files), option="--image")
+            instances, image = inputs[path].instances, inputs[path].image
             try:
-                label_map = LabelMapInput(
-                    synth, path, synth.layout(path, instances), image, options.seed, exemplar, len(files)
-                )
+                layout = synth.layout(path, instances)
+                label_map = LabelMapInput(synth, path, layout, image, options.seed, exemplar, inputs[path].edited)
                 folder.add(label_map, columns_of(label_map, options))
             except StyleError as error:
                 errors[path] = error
@@ -113,16 +145,17 @@ def _exemplar(synth: Synthesizer, options: argparse.Namespace) -> tuple[ImageSty
 
 
 def label_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the label maps: files as they are, folders with all their PNG files.
+    """Return the label maps: files as they are, folders with all that may be maps; JPEG may not.
 
     Raises:
         LabelError: if there is none, or two have the same name and so would write the same images.
     """
     files: list[Path] = []
     for path in paths:
-        inside = sorted(path.glob("*.png")) if path.is_dir() else [path]
+        inside = files_in(path, MAP_ENDINGS) if path.is_dir() else [path]
         if not inside:
-            raise LabelError(f"there is no PNG file in {path}; give label maps, or a folder of them")
+            endings = ", ".join(MAP_ENDINGS)
+            raise LabelError(f"there is no label map in {path}; give files that end in {endings}, or a folder of them")
         files += inside
     by_name: dict[str, Path] = {}
     for path in files:
@@ -132,7 +165,9 @@ def label_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def matching_file(path: Path | None, labels: Path, *, maps: int, option: str) -> Path | None:
+def matching_file(
+    path: Path | None, labels: Path, *, maps: int, option: str, endings: Sequence[str] = MAP_ENDINGS
+) -> Path | None:
     """Return the file that belongs to a label map: the only one, or that of its name in a folder.
 
     Raises:
@@ -141,13 +176,20 @@ def matching_file(path: Path | None, labels: Path, *, maps: int, option: str) ->
     if path is None:
         return None
     if path.is_dir():
-        for suffix in _SUFFIXES:
-            if (path / (labels.stem + suffix)).is_file():
-                return path / (labels.stem + suffix)
-        raise ParamsError(f"{path} has no {labels.stem}{_SUFFIXES[0]} for {labels}; name files like the label maps")
+        found = _by_stem(path, tuple(endings), path.stat().st_mtime_ns).get(labels.stem)
+        if found is None:
+            raise ParamsError(f"{path} has no {labels.stem}{endings[0]} for {labels}; name files like the label maps")
+        return found
     if maps > 1:
         raise ParamsError(f"{option} is one file, but there are {maps} label maps; give a folder with a file for each")
     return path
+
+
+@lru_cache(maxsize=8)
+def _by_stem(folder: Path, endings: Sequence[str], changed: int) -> dict[str, Path]:
+    """Return a folder's files by name without ending; of two, that with the first of `endings`."""
+    files = sorted(files_in(folder, endings), key=lambda file: endings.index(file.suffix.lower()), reverse=True)
+    return {file.stem: file for file in files}
 
 
 def sheet_tile(pixels: ImageArray, *, smooth: bool = True) -> Pictures.Image:

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, ParamsError
-from smis.core.shapes import ImageArray
+from smis.core.images import ENDINGS
+from smis.core.shapes import ImageArray, size_text
 from smis.data.samples import read_samples
 from smis.data.shards import Prepared
 from smis.metrics import image_files
@@ -83,7 +84,7 @@ def _sub_folders(path: Path) -> list[Source]:
     """
     places = sorted(path.iterdir()) if path.is_dir() else []
     inside = [place for place in places if place.is_dir() and not place.name.startswith(".")]
-    loose = [file for file in places if file.suffix.lower() in image_files.ENDINGS and _NUMBERED.fullmatch(file.stem)]
+    loose = [file for file in places if file.suffix.lower() in ENDINGS and _NUMBERED.fullmatch(file.stem)]
     if inside and loose:
         raise ParamsError(f"{path} has both {loose[0].name} and the folder {inside[0].name}; keep one kind of them")
     return [image_files.folder(place) for place in inside]
@@ -202,7 +203,7 @@ class RegionMaps:
             return area
         labels = self._of["class"](stem)
         if labels.shape != area.shape:
-            size, expected = (f"{each.shape[0]} x {each.shape[1]}" for each in (area, labels))
+            size, expected = size_text(area.shape), size_text(labels.shape)
             raise LabelError(f"the instance map of {stem} is {size}, but its label map is {expected}")
         return area & (int(labels[area][0]) not in self.ignore)
 

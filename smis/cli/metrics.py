@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -25,10 +24,11 @@ from smis.cli.image_sets import (
     open_regions,
     open_source,
 )
-from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError
+from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError, naming
 from smis.core.images import to_image
 from smis.core.progress import ProgressBar
-from smis.core.shapes import Image
+from smis.core.sample import remedy_of_ids
+from smis.core.shapes import Image, size_text
 from smis.metrics import image_files
 from smis.metrics.image import fid, inception, lpips
 from smis.metrics.image.feature_statistics import Statistics
@@ -173,7 +173,7 @@ def lpips_results(options: argparse.Namespace) -> list[Result]:
     with _bar(options, total=len(names), unit="pairs") as bar:
         for batch, image in image_files.image_batches(pairs, batch=options.batch, workers=options.workers):
             left, right = image.to(device).chunk(2, dim=3)
-            with _naming(f"{batch[0]} in {options.a}"):
+            with naming(f"{batch[0]} in {options.a}"):
                 distance.update(batch, left, right)
             bar.advance(len(batch))
     return [_complete(distance.compute(_bootstrap(options)), options, resize="none", **_split(options, *sides))]
@@ -186,7 +186,7 @@ def diversity_results(options: argparse.Namespace) -> list[Result]:
     metrics = SampleMetrics(lpips.load(options.network).to(device), classes=0, pairs=options.pairs, batch=options.batch)
     sets = _read_ahead(lambda index: image_files.of_one_size(groups[stems[index]], source), len(stems), options)
     for stem, image in zip(stems, sets, strict=True):
-        with _naming(f"{stem} in {source.title}"):
+        with naming(f"{stem} in {source.title}"):
             metrics.overall.update(stem, to_image(image, device=device))
     return [_complete(result, options, resize="none") for result in metrics.compute(_bootstrap(options))]
 
@@ -204,7 +204,7 @@ def regions_results(options: argparse.Namespace) -> list[Result]:
         batch=options.batch,
     )
     for region, stem, image, inside in _region_samples(maps, options):
-        with _naming(f"{stem} in {region.source.title}"):
+        with naming(f"{stem} in {region.source.title}"):
             if region.kind == "class":
                 metrics.classes.update(stem, image, inside, resampled=region.number)
             else:
@@ -226,7 +226,7 @@ def _region_samples(
         inside = maps.inside(region, stem)
         samples = image_files.of_one_size(region.groups[stem], region.source)
         if samples.shape[1:3] != inside.shape:
-            size, expected = (f"{each[0]} x {each[1]}" for each in (samples.shape[1:3], inside.shape))
+            size, expected = size_text(samples.shape[1:3]), size_text(inside.shape)
             raise ImageError(f"the images of {stem} in {region.source.title} are {size}, but its map is {expected}")
         return region, stem, samples, inside
 
@@ -260,16 +260,17 @@ def _check_pair(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return both label maps with a batch dimension, after checking that counted ids are those of classes."""
     if guess.shape != real.shape:
-        size, expected = (f"{ids.shape[0]} x {ids.shape[1]}" for ids in (guess, real))
+        size, expected = size_text(guess.shape), size_text(real.shape)
         raise LabelError(f"{paths[0]} is {size}, but {paths[1]} is {expected}; make them of one size")
     counted = ~torch.isin(real, torch.tensor(ignore, dtype=real.dtype))
     forgotten = f"--ignore is {_listed(ignore)}; is --classes too small?" if ignore else "was --ignore forgotten?"
     predicted = "what is predicted must be one of them; is --classes too small?"
     for path, ids, remedy in ((paths[1], real[counted], forgotten), (paths[0], guess[counted], predicted)):
         if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < classes:
+            looks = remedy_of_ids(ids.unique().tolist(), classes=classes)
             raise LabelError(
                 f"{path} has ids from {int(ids.min())} to {int(ids.max())} where they count, but there are "
-                f"{classes} classes (0 to {classes - 1}); {remedy}"
+                f"{classes} classes (0 to {classes - 1}); {looks or remedy}"
             )
     return guess.where(counted, 0)[None], real[None]
 
@@ -315,15 +316,6 @@ def _vectors(
     assert network is not None
     for names, image in _inception_batches(side, options):
         yield names, inception.features(network, image)
-
-
-@contextmanager
-def _naming(title: str) -> Iterator[None]:
-    """Put the name of the images in front of an error."""
-    try:
-        yield
-    except ImageError as error:
-        raise ImageError(f"{title}: {error}") from None
 
 
 def _inception_batches(source: Source, options: argparse.Namespace) -> Iterator[tuple[list[str], torch.Tensor]]:

@@ -77,7 +77,11 @@ def _verb(
         help="a .safetensors file of `train` or of `smis import-checkpoint`",
     )
     parser.add_argument(
-        "labels", type=Path, metavar="LABELS", nargs="+" if many else 1, help="PNG label maps of class ids, or a folder"
+        "labels",
+        type=Path,
+        metavar="LABELS",
+        nargs="+" if many else 1,
+        help="label maps of class ids, or a folder",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where LABELS_00.png ... and sheet.png are written"
@@ -154,12 +158,9 @@ def _morph(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
 
 
 def _edit(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
-    path, maps, given = label_map.path, label_map.maps, options.edited_instance_maps
-    edited = image_output.matching_file(options.edited, path, maps=maps, option="EDITED")
-    assert edited is not None
-    instances = image_output.matching_file(given, path, maps=maps, option="--edited-instance-maps")
+    assert label_map.edited is not None
     base = label_map.style()
-    layout = label_map.synth.layout(edited, instances)
+    layout = label_map.synth.layout(*label_map.edited)
     yield StyledImages([label_map.origin], base)
     yield colored_map("edited", layout, label_map.synth)
     yield StyledImages(["same style"], base.on(layout))

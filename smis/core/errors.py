@@ -1,6 +1,7 @@
 """Errors that a user can fix: each ends as one line on stderr and exit code 2; all others are tracebacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Self
 
 _MAX_LISTED = 30
@@ -70,3 +71,14 @@ class DiskError(SmisError):
 
 class ServerError(SmisError):
     """A server (MLflow, Prefect, S3, PostgreSQL) is unreachable or fails."""
+
+
+@contextmanager
+def naming(title: str) -> Iterator[None]:
+    """Put the name of an image or a map in front of an error that does not say it; "" is no name."""
+    try:
+        yield
+    except (ImageError, LabelError) as error:
+        if not title or title in str(error):
+            raise
+        raise type(error)(f"{title}: {error}") from None

@@ -1,13 +1,74 @@
-"""Atomic writes: a reader sees the old file or the new one, never a part."""
+"""Files opened only if they are files; atomic writes: a reader sees the old file or the new one, never a part."""
 
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 from smis.core.errors import DiskError
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+LONGEST = 2**30
+"""Bytes of the longest file that is read whole; a picture of so many would be refused once it is decoded."""
+
+
+class UnreadableError(OSError):
+    """There is no regular file that this user may read; `remedy` says what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file to read it; a FIFO or a device, which might block or never end, is not opened.
+
+    Raises:
+        FileNotFoundError: if there is nothing of this name.
+        UnreadableError: if it is something else, a link that leads nowhere, or not readable.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind not in _KINDS:
+            return path.open("rb")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    raise UnreadableError(f"it is {_KINDS[kind]}", "give a file, or take it away")
+
+
+def check_length(length: int) -> None:
+    """Refuse a file that would take all memory, before it is read.
+
+    Raises:
+        UnreadableError: with its length and what is allowed.
+    """
+    if length > LONGEST:
+        raise UnreadableError(f"it has {length:,} bytes, allowed are {LONGEST:,}", "is it what its name says?")
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> OSError:
+    number = getattr(error, "errno", None)
+    if number == errno.ELOOP:
+        return UnreadableError("it is a link that leads back to itself", "give the file itself, or take the link away")
+    if number == errno.ENOENT:
+        if not path.is_symlink():
+            return FileNotFoundError(*error.args, str(path))
+        target = printable(os.readlink(path))
+        return UnreadableError(
+            f"it is a link to {target}, which is not there", "mend the link, or give the file itself"
+        )
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    return UnreadableError(reason, "make it readable to you" if number == errno.EACCES else "give the place of a file")
 
 
 @contextmanager

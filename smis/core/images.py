@@ -1,8 +1,8 @@
 """The one place where images change type: files -> pixels, bytes 0..255 <-> floats -1..1, EXIF orientation, ids."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
@@ -16,11 +16,20 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from smis.core.errors import ImageError, LabelError, SmisError
+from smis.core.files import open_file, printable
 from smis.core.shapes import Image, ImageArray
 
 Encoding = Literal["raw", "png", "jpeg"]
 Color = tuple[int, int, int]
 """Red, green, blue, 0..255."""
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+"""Of photographs: the formats that pytorch-fid reads."""
+MAP_ENDINGS = tuple(ending for ending in ENDINGS if ending not in (".jpg", ".jpeg", ".webp"))
+"""Of label and instance maps."""
+_LOSSY = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
+Source = Path | Pillow.Image | Callable[[], IO[bytes]]
+"""A file, an opened image, or a function that opens one."""
 
 _FAULTS = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
 """What Pillow raises for a file that it cannot decode."""
@@ -91,29 +100,22 @@ def voc_color(number: int) -> Color:
     return color[0], color[1], color[2]
 
 
-def open_image(path: Path, error: type[ImageError] | type[LabelError] = ImageError) -> Pillow.Image:
-    """Read a whole image file in the mode that it has; images are turned upright as their EXIF says, maps are not.
+def read_photograph(source: Path | Pillow.Image) -> ImageArray:
+    """Read a photograph that a person gives as 8-bit RGB, upright as its EXIF says.
+
+    Gray becomes three equal channels, a palette its colors; of 16 bits of gray the upper 8 are kept.
 
     Raises:
-        ImageError, LabelError: as asked for, if there is no such file or it cannot be read.
+        ImageError: if it is missing, broken, transparent somewhere, of floats, or of many channels of 16 bits.
     """
-    try:
-        with Pillow.open(path) as image:
-            turn = _TRANSPOSE.get(_orientation(image)) if error is ImageError else None
-            image.load()
-            return image if turn is None else image.transpose(turn)
-    except FileNotFoundError:
-        raise error(f"there is no file {path}") from None
-    except (UnidentifiedImageError, *_FAULTS):
-        raise error(f"{path} is no picture that can be read; give a whole PNG or JPEG") from None
+    title = "the image" if isinstance(source, Pillow.Image) else printable(str(source))
+    with _decoder(source, title, error=ImageError) as image:
+        turn = _TRANSPOSE.get(_orientation(image))
+        image.load()
+        return _opaque_rgb(image if turn is None else image.transpose(turn), title=title)
 
 
-def opaque_rgb(image: Pillow.Image, *, title: object) -> ImageArray:
-    """Convert to 8-bit RGB: gray becomes three equal channels, a palette its colors, of 16 bits the upper 8 are kept.
-
-    Raises:
-        ImageError: if the image is transparent somewhere, or of floats or 32-bit integers.
-    """
+def _opaque_rgb(image: Pillow.Image, *, title: str) -> ImageArray:
     if image.mode in ("I;16", "I;16B", "I;16L"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode in {"I", "F"}:
@@ -125,15 +127,18 @@ def opaque_rgb(image: Pillow.Image, *, title: object) -> ImageArray:
     return np.array(image.convert("RGB"))
 
 
-def ids_of(image: Pillow.Image, *, title: object) -> ndarray:
-    """Return the ids of a label or instance map (height x width): gray of 8 or 16 bits, or palette indices.
+def files_in(folder: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """Return a folder's files with one of the endings, in any case, sorted; hidden ones are left out.
 
     Raises:
-        LabelError: if the image has colors instead of ids.
+        ImageError: if the folder may not be looked into.
     """
-    if image.mode not in _ID_MODES:
-        raise LabelError(f"{title} has mode {image.mode}, but a map has one channel of ids; save it as gray or palette")
-    return np.asarray(image)
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ImageError(f"cannot look into {printable(str(folder))} ({reason}); make it readable to you") from None
+    return [file for file in files if file.suffix.lower() in endings and not file.name.startswith(".")]
 
 
 def read_size(stream: Callable[[], IO[bytes]], *, title: str, upright: bool = False) -> tuple[int, int]:
@@ -165,20 +170,23 @@ def read_rgb(stream: Callable[[], IO[bytes]], *, title: str, upright: bool = Fal
     return colors if turn is None else colors.transpose(turn)
 
 
-def read_ids(stream: Callable[[], IO[bytes]], *, title: str) -> ndarray:
-    """Read a map of a data set (height x width, uint8 or int32): as `ids_of`, or three equal channels of gray.
+def read_ids(source: Source, *, title: str) -> ndarray:
+    """Read a label or instance map (height x width, uint8 or int32).
+
+    Ids are gray of 8 or 16 bits, palette indices, or three equal channels of gray.
 
     Raises:
-        LabelError: if the file is broken, or has colors instead of ids.
+        LabelError: if it is broken, a JPEG or another format that changes pixels, or has colors instead of ids.
     """
-    with _decoder(stream, title, error=LabelError) as image:
-        if image.mode == "RGB":
-            pixels = np.asarray(image)
-            if (pixels == pixels[..., :1]).all():
-                return np.ascontiguousarray(pixels[..., 0])
-        image.load()
-        ids = ids_of(image, title=title)
-    return ids if ids.dtype == np.uint8 else ids.astype(np.int32)
+    with _decoder(source, title, error=LabelError) as image:
+        _check_lossless(image, title=title)
+        pixels = np.asarray(image) if image.mode in (*_ID_MODES, "RGB") else np.empty((0, 0, 3))
+        if image.mode == "RGB" and (pixels == pixels[..., :1]).all():
+            return np.ascontiguousarray(pixels[..., 0])
+        if pixels.ndim > 2:
+            what = "a map has one channel of ids; save it as gray or palette"
+            raise LabelError(f"{title} has mode {image.mode}, but {what}")
+    return pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
 
 
 def encode_image(image: ImageArray, encoding: Encoding) -> bytes:
@@ -203,23 +211,33 @@ def _encode(pixels: ndarray, encoding: str, **options: int) -> bytes:
 
 
 @contextmanager
-def _decoder(stream: Callable[[], IO[bytes]], title: str, *, error: type[SmisError]) -> Iterator[Pillow.Image]:
+def _decoder(source: Source, title: str, *, error: type[SmisError]) -> Iterator[Pillow.Image]:
     """Open an image of which only the head is decoded at first."""
     try:
         # Pillow warns of large images and damaged EXIF, and reads them all the same
-        with warnings.catch_warnings(action="ignore"), stream() as content:
-            _check_depth(content.read(26), title=title, error=error)
-            content.seek(0)
-            with Pillow.open(content) as image:
-                yield image
+        with warnings.catch_warnings(action="ignore"), ExitStack() as stack:
+            image = source
+            if not isinstance(image, Pillow.Image):
+                content = open_file(image) if isinstance(image, Path) else image()
+                image = stack.enter_context(Pillow.open(stack.enter_context(content)))
+            _check_depth(image, title=title, error=error)
+            yield image
     except _FAULTS as fault:
         raise _unreadable(title, fault, error=error) from None
 
 
-def _check_depth(head: bytes, *, title: str, error: type[SmisError]) -> None:
-    """Refuse a PNG of several channels of 16 bits, of which Pillow would silently drop 8."""
-    if head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25:] != b"\0":
+def _check_depth(image: Pillow.Image, *, title: str, error: type[SmisError]) -> None:
+    """Refuse several channels of 16 bits, of which Pillow would silently drop 8."""
+    coded = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
+    if ";16" in coded and not image.mode.startswith("I"):
         raise error(f"{title} has many channels of 16 bits, but they have 8 bits here; save it with 8 bits a channel")
+
+
+def _check_lossless(image: Pillow.Image, *, title: str) -> None:
+    """Refuse formats that change ids where classes meet, whatever the file's name says."""
+    coding = "JPEG" if str(image.info.get("compression")).endswith("jpeg") else image.format
+    if coding in _LOSSY:
+        raise LabelError(f"{title} is a {coding} file, which does not keep ids as they are; save maps as PNG")
 
 
 def _orientation(image: Pillow.Image) -> int:
@@ -235,6 +253,8 @@ def _orientation(image: Pillow.Image) -> int:
 
 
 def _unreadable(title: str, fault: Exception, *, error: type[SmisError]) -> SmisError:
+    if isinstance(fault, FileNotFoundError):
+        return error(f"there is no file {title}")
     # Pillow names the buffer in memory by its address, which would differ from run to run.
     unknown = isinstance(fault, UnidentifiedImageError)
     reason = "it is no picture" if unknown else " ".join(str(fault).replace(title, "it").split())

@@ -9,6 +9,8 @@ from torch import Tensor
 from smis.core.errors import LabelError
 from smis.core.shapes import ImageArray, InstanceArray, LabelArray
 
+_SHOWN = 12
+"""Ids that a message lists."""
 RESAMPLED_ALL = -1
 """In place of a class or instance id in `SampleRow.resampled`: all latents were sampled anew."""
 
@@ -57,6 +59,36 @@ def check_range(low: int, high: int, *, name: str, classes: int, remedy: str = "
         raise LabelError(
             f"labels of {name} run from {low} to {high}, but {allowed}" + (f"; {remedy}" if remedy else "")
         )
+
+
+def remedy_of_ids(ids: Sequence[int], *, classes: int, relabel: str = "") -> str:
+    """Say what the ids of a map look like, some of which are no classes, and what to do about it.
+
+    Args:
+        ids: Those that it has, sorted.
+        relabel: The setting that says which ids are which classes, if there is one.
+
+    Example:
+        >>> remedy_of_ids([0, 255], classes=2)
+        'was class 1 saved as 255? save 255 as 1'
+        >>> remedy_of_ids([1, 2, 3], classes=3, relabel="relabel")
+        'do ids begin at 1? set relabel: {1: 0, 2: 1, 3: 2}'
+    """
+    gray = {round(255 * number / (classes - 1)): number for number in range(classes)} if classes > 1 else {}
+    if len(gray) == classes and set(ids) <= gray.keys() and (classes == 2 or set(ids) - {0, 255}):
+        looks = "was class 1 saved as 255" if classes == 2 else "were ids spread over 0 to 255"
+        new = {old: number for old, number in gray.items() if old != number}
+    elif ids[0] == 1 and ids[-1] == classes:
+        looks, new = "do ids begin at 1", {number + 1: number for number in range(classes)}
+    elif ids[-1] == classes and classes < 255:
+        return f"0 to {classes} are {classes + 1} classes: is one not listed, or do ids begin at 1, and 0 is unlabeled?"
+    else:
+        return ""
+    if len(new) > _SHOWN:
+        return f"{looks}? save maps with ids from 0 to {classes - 1}"
+    pairs = ", ".join(f"{old}: {number}" for old, number in new.items())
+    saved = " and ".join(f"{old} as {number}" for old, number in new.items())
+    return f"{looks}? set {relabel}: {{{pairs}}}" if relabel else f"{looks}? save {saved}"
 
 
 def check_slots(instances: Integer[Tensor, "b h w"], keys: Sequence[str], *, slots: int, system: str) -> None:

@@ -5,6 +5,8 @@ Images are float in -1..1 from loader to loss, uint8 (height, width, 3) on disk.
 (a class without instances is one instance).
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Float, Int, UInt8, UInt16
 from numpy import ndarray
 from torch import Tensor
@@ -21,3 +23,13 @@ LabelArray = UInt8[ndarray, "h w"]
 """One label map as it lies on disk."""
 InstanceArray = UInt16[ndarray, "h w"]
 """One instance map as it lies on disk."""
+
+
+def size_text(size: Sequence[int]) -> str:
+    """Write a size as people read it here: height x width, whatever it begins with.
+
+    Example:
+        >>> size_text((96, 128)), size_text((96, 128, 3))
+        ('96 x 128', '96 x 128')
+    """
+    return f"{size[0]} x {size[1]}"

@@ -17,13 +17,13 @@ from jaxtyping import Int, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from smis.core.errors import ImageError, LabelError, ParamsError, SmisError
-from smis.core.images import ids_of, opaque_rgb, open_image, to_image
-from smis.core.shapes import ImageArray
+from smis.core import images
+from smis.core.errors import ImageError, ParamsError, SmisError
+from smis.core.files import printable
+from smis.core.images import ENDINGS, read_photograph, to_image
+from smis.core.shapes import ImageArray, size_text
 from smis.metrics.image.features import AnyImage
 
-ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""The formats that pytorch-fid reads."""
 _SHEET = "sheet.png"
 """The contact sheet that `smis generate` writes beside its images."""
 
@@ -50,7 +50,7 @@ def folder(path: Path) -> Source:
     """
     files = files_by_name(path)
     names = list(files)
-    return Source(names, lambda number: read_picture(files[names[number]]), str(path))
+    return Source(names, lambda number: read_photograph(files[names[number]]), str(path))
 
 
 def files_by_name(path: Path, *, error: type[SmisError] = ImageError) -> dict[str, Path]:
@@ -58,8 +58,8 @@ def files_by_name(path: Path, *, error: type[SmisError] = ImageError) -> dict[st
     if not path.is_dir():
         raise error(f"{path} is no folder; give a folder of images")
     files: dict[str, Path] = {}
-    for file in sorted(path.iterdir()):
-        if file.suffix.lower() not in ENDINGS or file.name == _SHEET:
+    for file in images.files_in(path):
+        if file.name == _SHEET:
             continue
         if file.stem in files:
             raise error(f"{files[file.stem]} and {file} have one name; keep one of them")
@@ -85,26 +85,13 @@ def pair_up(first: dict[str, Path], second: dict[str, Path], *, folders: tuple[P
     return list(first)
 
 
-def read_picture(path: Path) -> ImageArray:
-    """Read a picture as 8-bit RGB.
-
-    It is turned upright as its EXIF says. Gray becomes three equal channels, a palette its colors, of 16 bits the upper
-    8 are kept; an alpha channel is dropped if the image is opaque.
-
-    Raises:
-        ImageError: if the file is missing, broken, transparent somewhere, or of floats.
-    """
-    return opaque_rgb(open_image(path), title=path)
-
-
 def read_ids(path: Path) -> Int[Tensor, "h w"]:
-    """Read a label map: gray of 8 or 16 bits, or palette, whose numbers are the ids.
+    """Read a label map (see `smis.core.images.read_ids`).
 
     Raises:
-        LabelError: if the file is missing or broken, or has colors instead of ids.
+        LabelError: if the file is missing or broken, a JPEG, or has colors instead of ids.
     """
-    ids = ids_of(open_image(path, LabelError), title=path)
-    return torch.from_numpy(ids.astype(np.int64))
+    return torch.from_numpy(images.read_ids(path, title=printable(str(path))).astype(np.int64))
 
 
 def image_batches(
@@ -148,7 +135,7 @@ def check_sizes(names: Sequence[str], images: Sequence[ImageArray]) -> None:
     """
     for name, image in zip(names, images, strict=True):
         if image.shape != images[0].shape:
-            size, expected = (f"{each.shape[0]} x {each.shape[1]}" for each in (image, images[0]))
+            size, expected = size_text(image.shape), size_text(images[0].shape)
             raise ImageError(f"{name} is {size}, but {names[0]} is {expected}; make them of one size")
 
 

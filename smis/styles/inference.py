@@ -12,14 +12,14 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from smis.core.batch import validate_instances
-from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
-from smis.core.sample import check_range
+from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError, naming
+from smis.core.sample import check_range, remedy_of_ids
 from smis.core.seeding import Noise, generator
-from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
-from smis.styles.inputs import ArrayOrFile, read_ids
+from smis.styles.inputs import ArrayOrFile, file_name, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
 from smis.styles.latents import PARTS, concatenate, count
 from smis.training.export import build_system, load_weights, part_of
@@ -123,15 +123,24 @@ class InferenceModel:
                 raise LabelError("a layout has its instances already; give them to synth.layout(labels, instances)")
             return labels
         ids = read_ids(labels, name="the label map")
-        if instances is not None:
+        with naming(file_name(labels)):
+            self._check_labels(ids)
+        if instances is None:
+            return like if like is not None and like.has_labels(ids) else self._layout(ids, None)
+        with naming(file_name(instances)):
             return self._layout(ids, read_ids(instances, name="the instance map"))
-        return like if like is not None and like.has_labels(ids) else self._layout(ids, None)
+
+    def _check_labels(self, labels: LabelMap) -> None:
+        low, high = int(labels.min()), int(labels.max())
+        remedy = ""
+        if high >= len(self.classes):
+            looks = remedy_of_ids(labels.unique().tolist(), classes=len(self.classes))
+            remedy = looks or f"was {high} left in as 'unlabeled'? give those pixels a class"
+        check_range(low, high, name="the label map", classes=len(self.classes), remedy=remedy)
+        self.networks.at(labels.shape[1], labels.shape[2])
 
     def _layout(self, labels: LabelMap, instances: InstanceMap | None) -> LabelLayout:
-        """Check maps (on the CPU) and move them to the device."""
-        remedy = f"was {int(labels.max())} left in as 'unlabeled'? give those pixels a class"
-        low, high = int(labels.min()), int(labels.max())
-        check_range(low, high, name="the label map", classes=len(self.classes), remedy=remedy)
+        """Compute what maps (on the CPU, checked) imply, and move them to the device."""
         system = self.networks.at(labels.shape[1], labels.shape[2])
         part_classes = present_classes(labels, classes=len(self.classes))
         derived = instances is None
@@ -184,7 +193,7 @@ class InferenceModel:
             ImageError: if the images do not fit the label maps.
             StyleError: if there is no encoder.
         """
-        self._check_image(image, layout)
+        self.check_image(image, layout)
         encode = self.networks.at(*layout.size).encode
         inputs = image.to(self.device), layout.labels, layout.instances
         with self._inference_mode():
@@ -227,9 +236,10 @@ class InferenceModel:
 
     def _check_instances(self, labels: LabelMap, instances: InstanceMap) -> InstanceMap:
         if instances.shape != labels.shape:
+            sizes = [f"{len(ids)} of {size_text(ids.shape[1:])}" for ids in (instances, labels)]
             raise LabelError(
-                f"the instance map is {tuple(instances.shape)}, the label map {tuple(labels.shape)}; "
-                "give one of the same size for each image"
+                f"instance maps are {sizes[0]}, label maps {sizes[1]}; give one for each label map, of its size "
+                "(height x width)"
             )
         if int(instances.min()) < 0:
             raise LabelError(f"the instance map has id {int(instances.min())}; number instances from 0")
@@ -237,7 +247,13 @@ class InferenceModel:
             check_one_class_per_instance(labels, instances, classes=self.classes)
         return instances
 
-    def _check_image(self, image: Image, layout: LabelLayout) -> None:
+    def check_image(self, image: Image, layout: LabelLayout) -> None:
+        """Refuse images that cannot be encoded.
+
+        Raises:
+            ImageError: if they do not fit the label maps.
+            StyleError: if there is no encoder.
+        """
         if self.networks.trained.encoder is None:
             raise StyleError(
                 f"{self.title} has no encoder, so it cannot encode a photograph; sample a style: synth.sample(labels)"
@@ -251,7 +267,7 @@ class InferenceModel:
         if sizes[0] != sizes[1]:
             raise ImageError(
                 "images are {} of {} x {}, label maps {} of {} x {}; ".format(*sizes[0], *sizes[1])
-                + "give one image for each label map, of its size"
+                + "give one image for each label map, of its size (height x width)"
             )
 
     @contextmanager

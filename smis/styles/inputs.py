@@ -8,8 +8,10 @@ from numpy import ndarray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from smis.core import images
 from smis.core.errors import ImageError, LabelError
-from smis.core.images import ids_of, open_image, to_signed
+from smis.core.files import printable
+from smis.core.images import read_photograph, to_signed
 from smis.core.shapes import Image, LabelMap, Sketch
 
 ArrayOrFile = Tensor | ndarray | Pillow.Image | str | Path
@@ -25,9 +27,9 @@ def read_ids(source: ArrayOrFile, *, name: str) -> LabelMap:
         LabelError: if it is not a map of ids; `name` is its name in the message.
     """
     if isinstance(source, str | Path):
-        name, source = str(source), open_image(Path(source), LabelError)
-    if isinstance(source, Pillow.Image):
-        source = ids_of(source, title=name)
+        name, source = file_name(source), Path(source)
+    if isinstance(source, Path | Pillow.Image):
+        source = images.read_ids(source, title=name)
     if isinstance(source, ndarray):
         # torch takes neither every unsigned type nor arrays with negative strides or without write access
         source = np.array(source, dtype=np.int64 if source.dtype.kind in "uib" else None, order="C")
@@ -43,7 +45,10 @@ def read_image(source: ArrayOrFile) -> Image:
     Raises:
         ImageError: if it is none of these.
     """
-    image = _to_tensor(source, mode="RGB")
+    if isinstance(source, str | Path | Pillow.Image):
+        photograph = read_photograph(Path(source) if isinstance(source, str) else source)
+        return torch.from_numpy(to_signed(photograph[None]))
+    image = _to_tensor(source)
     image = image if image.dim() == 4 else image[None]
     if image.dtype == torch.uint8 and image.dim() == 4 and image.shape[3] == 3:
         return torch.from_numpy(to_signed(image.cpu().numpy()))
@@ -61,7 +66,10 @@ def read_sketch(source: ArrayOrFile) -> Sketch:
     Raises:
         ImageError: if it is none of these.
     """
-    lines = _to_tensor(source, mode="L")
+    if isinstance(source, str | Path | Pillow.Image):
+        photograph = read_photograph(Path(source) if isinstance(source, str) else source)
+        source = np.asarray(Pillow.fromarray(photograph).convert("L"))
+    lines = _to_tensor(source)
     lines = lines / 255 if lines.dtype == torch.uint8 else lines
     lines = lines if lines.dim() == 4 else lines[None, None]
     fits = lines.is_floating_point() and lines.dim() == 4 and lines.shape[1] == 1
@@ -70,11 +78,12 @@ def read_sketch(source: ArrayOrFile) -> Sketch:
     return lines.float()
 
 
-def _to_tensor(source: ArrayOrFile, *, mode: str) -> Tensor:
-    if isinstance(source, str | Path):
-        source = open_image(Path(source))
-    if isinstance(source, Pillow.Image):
-        source = np.asarray(source.convert(mode))
+def file_name(source: object) -> str:
+    """Return the name of a file for messages, "" of what is none."""
+    return printable(str(source)) if isinstance(source, str | Path) else ""
+
+
+def _to_tensor(source: Tensor | ndarray) -> Tensor:
     return torch.as_tensor(np.array(source, order="C") if isinstance(source, ndarray) else source)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 from smis.core.device import usable_device
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, naming
 from smis.core.shapes import Image
 from smis.styles import style_file
 from smis.styles.image_style import ImageStyle, expand_seeds
 from smis.styles.inference import InferenceModel, Precision, SizedNetworks
-from smis.styles.inputs import ArrayOrFile, read_image, read_sketch
+from smis.styles.inputs import ArrayOrFile, file_name, read_image, read_sketch
 from smis.styles.label_layout import LabelLayout
 
 
@@ -158,8 +158,31 @@ class Synthesizer:
             ImageStyle(1 image of INADE, 32 x 64)
         """
         layout = self._model.read_layout(labels, instances)
-        latents = self._model.encode(read_image(image), layout, seed=seed)
+        with naming(file_name(image)):
+            latents = self._model.encode(read_image(image), layout, seed=seed)
         return ImageStyle(self._model, layout, latents, expand_seeds(seed or 0, len(layout)), sampled=False)
+
+    def validate(
+        self,
+        labels: ArrayOrFile | LabelLayout,
+        instances: ArrayOrFile | None = None,
+        *,
+        image: ArrayOrFile | None = None,
+    ) -> None:
+        """Check maps, and an image that is to be encoded, without computing anything.
+
+        Raises:
+            ImageError, LabelError: if images or maps do not fit each other or the checkpoint.
+            StyleError: if there is an image, but no encoder.
+
+        Example:
+            >>> synth = smis.load("checkpoint.safetensors")
+            >>> synth.validate("labels.png", image="photograph.png")
+        """
+        layout = self._model.read_layout(labels, instances)
+        if image is not None:
+            with naming(file_name(image)):
+                self._model.check_image(read_image(image), layout)
 
     def style(self, path: str | Path) -> ImageStyle:
         """Read a style that `style.save(path)` wrote.

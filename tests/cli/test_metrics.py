@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     real, fake = save(tmp_path / "real", noise(3)), save(tmp_path / "fake", noise(3))
     broken = fake / "001.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    assert f"{broken} is no picture that can be read" in refused(capsys, "fid", real, fake)
+    assert f"cannot read {broken} (" in refused(capsys, "fid", real, fake)
     assert f"there is no {tmp_path / 'none'}" in refused(capsys, "fid", real, tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert f"there is no image in {tmp_path / 'empty'}" in refused(capsys, "kid", real, tmp_path / "empty")

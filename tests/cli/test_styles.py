@@ -116,7 +116,7 @@ def test_a_label_map_that_cannot_have_the_style_is_left_out_and_named(
         ("resample /groupdnet.safetensors /labels --classes hat", "there is no class 'hat'; there are: background (0)"),
         ("resample /inade.safetensors /labels --instances x", "--instances got 'x'; give ids as numbers"),
         ("generate /groupdnet.safetensors /nowhere.png", "there is no file"),
-        ("generate /groupdnet.safetensors /", "there is no PNG file in"),
+        ("generate /groupdnet.safetensors /", "there is no label map in"),
         ("generate /none.safetensors /labels", "there is no checkpoint"),
         ("generate /groupdnet.safetensors /labels/a.png /edited/a.png", "have one name"),
         ("generate /groupdnet.safetensors /images/a.png", "has mode RGB, but a map has one channel of ids"),

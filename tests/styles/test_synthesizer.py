@@ -120,7 +120,7 @@ def test_label_maps_are_checked_against_the_checkpoint(load: Load, labels: Tenso
     ignored = torch.where(labels == 4, 255, labels)
     with pytest.raises(LabelError, match=r"run from 0 to 255, .* has 6 classes \(0 to 5\); was 255 left in"):
         synth(ignored)
-    with pytest.raises(LabelError, match=r"instance map is \(1, 32, 64\), the label map \(2, 32, 64\)"):
+    with pytest.raises(LabelError, match=r"instance maps are 1 of 32 x 64, label maps 2 of 32 x 64; give one"):
         synth.sample(labels, labels[0])
     with pytest.raises(LabelError, match=r"instance map has id -1; number instances from 0"):
         synth.sample(labels, labels - 1)

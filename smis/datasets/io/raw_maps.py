@@ -4,21 +4,25 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Integer, UInt16
 from numpy import ndarray
+from pydantic import Field
 
 from smis.core.errors import LabelError, ParamsError
 from smis.core.run_lengths import lengths_of, starts_of
-from smis.core.sample import check_range
+from smis.core.sample import check_range, remedy_of_ids
+from smis.core.shapes import size_text
 from smis.datasets.io.pairing import SampleFiles
 from smis.datasets.io.raw_files import RawFiles
 from smis.datasets.io.raw_images import Size, read_map
 
 Instances = Literal["given", "regions", "classes"]
 """From the data set's files; each connected region of a class; or all of a class at once, INADE's way."""
+
+Identity = Annotated[int, Field(ge=0)]
 
 _TABLE = 2**17
 """Ids below this are numbered by a table; larger ones are sorted."""
@@ -83,6 +87,18 @@ def _drawn(
     return np.repeat(numbers.astype(np.uint16), lengths_of(starts, math.prod(shape))).reshape(shape)
 
 
+def check_relabel(relabel: Mapping[int, int], *, classes: int, setting: str) -> None:
+    """Refuse to make an id what is no class, once and not for each image.
+
+    Raises:
+        ParamsError: naming the setting, the id and the classes.
+    """
+    for old, new in relabel.items():
+        if new >= classes:
+            allowed = f"the data set has {classes} classes (0 to {classes - 1})"
+            raise ParamsError(f"{setting} makes {old} the class {new}, but {allowed}; give one of them")
+
+
 def one_map(files: RawFiles, names: Sequence[str]) -> ndarray:
     """Read the label map of a data set that has one file for it."""
     return read_map(files, names[0])
@@ -98,6 +114,8 @@ class MapReader:
     relabel: Mapping[int, int] = field(default_factory=dict)
     remedy: str = ""
     """What to do about an id that is no class, with {high} for the id."""
+    setting: str = ""
+    """The setting that is `relabel`, as it is named in params.yaml."""
     read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
     """False where maps are smaller than their images, but of their shape."""
@@ -110,8 +128,11 @@ class MapReader:
         """
         labels = self._relabeled(self.read_labels(self.files, entry.labels))
         low, high = int(labels.min()), int(labels.max())
-        title, remedy = self.files.title(entry.labels[0]), self.remedy.format(high=high)
-        check_range(low, high, name=title, classes=self.classes, remedy=remedy if high >= self.classes else "")
+        title, remedy = self.files.title(entry.labels[0]), ""
+        if high >= self.classes:
+            ids = np.unique(labels).tolist()
+            remedy = remedy_of_ids(ids, classes=self.classes, relabel=self.setting) or self.remedy.format(high=high)
+        check_range(low, high, name=title, classes=self.classes, remedy=remedy)
         given = read_map(self.files, entry.instances) if entry.instances else None
         self._check_sizes({entry.labels[0]: labels, entry.instances or "": given}, image=entry.image, size=size)
         return labels, given
@@ -142,11 +163,10 @@ class MapReader:
         fit, same = (operator.eq, "size") if self.sizes_agree else (_of_one_shape, "shape")
         for name, ids in maps.items():
             if ids is not None and not fit(ids.shape, size):
-                sizes = " x ".join(map(str, ids.shape)), " x ".join(map(str, size))
                 title, other = self.files.title(name), self.files.title(image)
                 lies = ids.shape == size[::-1]
                 remedy = "turn one of them, which lies on its side" if lies else f"make them of one {same}"
-                raise LabelError(f"{title} is {sizes[0]}, but {other} is {sizes[1]}; {remedy}")
+                raise LabelError(f"{title} is {size_text(ids.shape)}, but {other} is {size_text(size)}; {remedy}")
 
 
 def _of_one_shape(one: Size, other: Size) -> bool:

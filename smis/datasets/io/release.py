@@ -13,9 +13,7 @@ from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, Fi
 from smis.datasets.io.pairing import FileLayout, SampleFilesTable, paired
 from smis.datasets.io.problems import Problem, as_error
 from smis.datasets.io.raw_files import MultiRoot, RawFiles, open_files
-from smis.datasets.io.raw_maps import Instances, MapReader, one_map
-
-Identity = Annotated[int, Field(ge=0)]
+from smis.datasets.io.raw_maps import Identity, Instances, MapReader, check_relabel, one_map
 
 _SPLITS = {"train": TRAIN, "training": TRAIN, "val": TEST, "validation": TEST, "test": TEST}
 """Our splits by the names in releases: where the labels for tests are not published, papers measure on `val`."""
@@ -69,13 +67,14 @@ class ReleaseConfig(FilesConfig):
         read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map,
     ) -> FileReader:
         """Return the reader of these files, by our splits."""
-        self._check_relabel()
+        check_relabel(self.relabel, classes=len(self.class_table.names), setting=f"datasets.{self.name}.relabel")
         maps = MapReader(
             files,
             len(self.class_table.names),
             self.instances,
             self.relabel,
             remedy=f'is {{high}} "don\'t care"? set datasets.{self.name}.relabel: {{{{{{high}}: 0}}}}',
+            setting=f"datasets.{self.name}.relabel",
             read_labels=read_labels,
             sizes_agree=self.sizes_agree,
         )
@@ -89,15 +88,6 @@ class ReleaseConfig(FilesConfig):
             problems=problems,
             warnings=self._miscounted(entries),
         )
-
-    def _check_relabel(self) -> None:
-        """Refuse to make an id what is no class, once and not for each image."""
-        classes = len(self.class_table.names)
-        for old, new in self.relabel.items():
-            if new >= classes:
-                allowed = f"the data set has {classes} classes (0 to {classes - 1})"
-                what = f"datasets.{self.name}.relabel makes {old} the class {new}"
-                raise ParamsError(f"{what}, but {allowed}; give one of them")
 
     def _with_validation(
         self, entries: Mapping[str, SampleFilesTable], problems: Sequence[Problem]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from smis.core.errors import ImageError, LabelError
-from smis.core.images import open_image
+from smis.core.images import read_photograph
 from smis.datasets.io import raw_images
 from smis.datasets.io.raw_files import open_files
 from tests.datasets.releases import packed, photograph
@@ -47,7 +47,7 @@ def test_a_tiff_that_pillow_turns_is_not_turned_twice(tmp_path, orientation):
     assert shown.shape[:2] == ((64, 48) if orientation >= 5 else (48, 64))
     assert np.array_equal(np.asarray(raw_images.read_image(files, name, upright=True)), shown)
     assert raw_images.image_size(files, name, upright=True) == shown.shape[:2]
-    assert np.array_equal(np.asarray(open_image(tmp_path / "a.tif")), shown)
+    assert np.array_equal(read_photograph(tmp_path / "a.tif"), shown)
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_a_picture_has_the_same_size_in_an_archive(tmp_path):
 
 
 def test_a_picture_that_is_away_says_so_when_its_size_is_asked_for(tmp_path):
-    with pytest.raises(ImageError, match=r"cannot read .*a\.jpg \(.*No such file or directory: 'it'\)"):
+    with pytest.raises(ImageError, match=r"there is no file .*a\.jpg"):
         raw_images.image_size(open_files(str(tmp_path)), "0:a.jpg")
