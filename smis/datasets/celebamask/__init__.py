@@ -42,7 +42,8 @@ def as_celeba(files: MultiRoot, lists: Sequence[str]) -> dict[int, str]:
         try:
             texts[files.read(name).decode(errors="replace")] = files.title(name)
         except OSError as error:
-            raise DataError(f"cannot read {files.title(name)} ({error}); is the file whole? copy it again") from None
+            remedy = getattr(error, "remedy", "is the file whole? copy it again")
+            raise DataError(f"cannot read {files.title(name)} ({error}); {remedy}") from None
     if len(texts) > 1:
         raise DataError(f"{' and '.join(sorted(texts.values())[:2])} differ; take away the one that is not of the data")
     ((text, title),) = texts.items()

@@ -1,5 +1,6 @@
 """Anyone's photographs: images/, labels/ and, where there are any, instances/, paired by name; whole, or in tiles."""
 
+import operator
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from smis.core.images import Color, voc_color
 from smis.datasets.folder.folder_splits import WHOLE, pairs, split_up, unpaired
 from smis.datasets.io.file_reader import ClassTable, FileReader, FilesConfig, Side, parse_classes
 from smis.datasets.io.raw_files import MultiRoot, open_files
-from smis.datasets.io.raw_maps import Instances, MapReader
+from smis.datasets.io.raw_maps import Identity, Instances, MapReader, check_relabel
 
 UNLABELED = "unlabeled"
 _UNLABELED_COLOR = (64, 64, 64)
@@ -44,8 +45,8 @@ def _lines(files: MultiRoot, place: str) -> list[str]:
         raise ParamsError(f"{title} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        remedy = "make it readable, or give datasets.folder.classes"
-        raise ParamsError(f"cannot read {title} ({reason}); {remedy}") from None
+        remedy = getattr(error, "remedy", "make it readable")
+        raise ParamsError(f"cannot read {title} ({reason}); {remedy}, or set datasets.folder.classes") from None
     if "" in lines:
         blank = f"line {lines.index('') + 1} of {title} is blank, but lines are counted as class ids, from 0"
         raise ParamsError(f"{blank}; name the class there, or take the line out")
@@ -93,6 +94,8 @@ class Config(FilesConfig):
     """Training images are resized to this instead, and in each epoch another place of `size` is cut from them."""
     ignore: Annotated[int, Field(ge=0)] | None = None
     """The id of pixels that nobody labeled; they become one more class, as in the released code of SPADE."""
+    relabel: Annotated[dict[Identity, Identity], Field(exclude_if=operator.not_)] = {}
+    """Class ids by the ids that maps have instead, for example {255: 1}."""
     instances: Instances | None = None
     """Where objects come from; not given: from instances/ if there is such a folder, or else a class is one."""
     validation: Share | list[str] = 0.1
@@ -133,13 +136,15 @@ class Config(FilesConfig):
         files = open_files(self.root)
         names, colors = (self.classes, self.palette) if self.classes else classes_file(files)
         classes = described(names, colors, ignore=self.ignore)
+        check_relabel(self.relabel, classes=len(classes.names), setting="datasets.folder.relabel")
         found = pairs(files, given=None if self.instances is None else self.instances == "given")
         samples, uncut = split_up(found, files, self)
         maps = MapReader(
             files,
             len(classes.names),
             self.instances or "classes",
-            {} if self.ignore is None else {self.ignore: len(names)},
+            self.relabel | ({} if self.ignore is None else {self.ignore: len(names)}),
+            setting="datasets.folder.relabel",
             remedy="was {high} left in as 'unlabeled'? set datasets.folder.ignore: {high}" * (self.ignore is None),
         )
         return FileReader(

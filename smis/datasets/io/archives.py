@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from smis.core.errors import ParamsError
-from smis.core.files import printable
+from smis.core.files import check_length, open_file, printable
 from smis.datasets.io.s3_files import open_object, tag_of
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, struct.error, RuntimeError)
@@ -75,7 +75,7 @@ def stamp_of(path: Path) -> str:
 
 
 def _open_here(place: str) -> io.BufferedReader:
-    return Path(place).open("rb")
+    return open_file(Path(place))
 
 
 class Zip(Archive):
@@ -107,6 +107,7 @@ class Zip(Archive):
             OSError: if it is damaged, or encrypted.
         """
         try:
+            check_length(self._archive().getinfo(name).file_size)
             return self._archive().read(name)
         except _DAMAGED as error:
             raise OSError(str(error)) from None
@@ -155,6 +156,7 @@ class Tar(Archive):
         if place is None:
             raise OSError("a link to a file that is not in the archive")
         start, length = place
+        check_length(length)
         handle = self._opened()
         handle.seek(start)
         return handle.read(length)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
 
 from smis.core.errors import ParamsError
-from smis.core.files import as_bytes, printable
+from smis.core.files import as_bytes, check_length, open_file, printable
 from smis.datasets.io.archives import Tar, Zip, stamp_of
 from smis.datasets.io.s3_files import S3Folder
 
@@ -39,7 +39,7 @@ class RawFiles(Protocol):
 
 
 class Folder:
-    """Files below a folder, links followed."""
+    """Files below a folder, links followed, but for those to a folder that they are in."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -51,17 +51,24 @@ class Folder:
             ParamsError: if a folder may not be looked into; its files would be missing without a word.
         """
         for folder, inside, files in os.walk(self._root, onerror=_unseen, followlinks=True):
-            inside.sort()
+            inside[:] = sorted(each for each in inside if not _leads_back(os.path.join(folder, each)))
             at = Path(folder).relative_to(self._root).as_posix()
             yield from sorted(files) if at == "." else (f"{at}/{name}" for name in sorted(files))
 
     def read(self, name: str) -> bytes:
         """Read a file whole."""
-        return (self._root / name).read_bytes()
+        with self.opened(name) as file:
+            return file.read()
 
     def opened(self, name: str) -> BufferedReader:
-        """Open a file."""
-        return (self._root / name).open("rb")
+        """Open a file.
+
+        Raises:
+            OSError: if it is none, as a FIFO, or is too long to be read whole.
+        """
+        file = open_file(self._root / name)
+        check_length(os.fstat(file.fileno()).st_size)
+        return file
 
     def title(self, name: str) -> str:
         """Return the path."""
@@ -73,6 +80,11 @@ class Folder:
         for name in names:
             digest.update(as_bytes(f"{name} {stamp_of(self._root / name)}\n"))
         return digest.hexdigest()
+
+
+def _leads_back(path: str) -> bool:
+    """Return whether a folder is a link to one that it is in, which would never end."""
+    return os.path.islink(path) and any(os.path.samefile(path, above) for above in Path(path).absolute().parents)
 
 
 def _unseen(error: OSError) -> NoReturn:
@@ -136,7 +148,7 @@ def _opened(place: str) -> RawFiles:
     archive = ARCHIVES.get(Path(place).suffix.lower())
     if place.startswith(S3):
         return archive(place) if archive else S3Folder(place)
-    path = Path(place).expanduser()
+    path = Path(os.path.expanduser(place))
     if archive and path.is_file():
         return archive(str(path))
     if not path.is_dir():

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from smis.core.files import check_length
 from smis.core.s3 import client, explained
 
 _FETCH = 256 * 2**10
@@ -41,7 +42,9 @@ class S3Folder:
         """Fetch an object whole."""
         bucket, key = _parts(self.title(name))
         with explained(f"read {self.title(name)}"):
-            return client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            found = client().get_object(Bucket=bucket, Key=key)
+            check_length(found["ContentLength"])
+            return found["Body"].read()
 
     def title(self, name: str) -> str:
         """Return the address."""
