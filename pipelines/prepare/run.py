@@ -28,6 +28,7 @@ from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.files import unwritable
 from smis.core.progress import ProgressBar
 from smis.core.sample import Sample
+from smis.core.shapes import size_text
 from smis.data.schema import Header
 from smis.data.writer import PrepareConfig, ShardWriter
 from smis.datasets.io.problems import SKIPPED_FILE, Problem, SkippedSamples, as_error
@@ -77,7 +78,8 @@ def prepare(reader: DatasetReader, path: Path, *, config: PrepareConfig, scratch
     skipped = _write_shards(context, folder, config=config)
     _publish(folder, path)
     counts = ", ".join(f"{reader.count(split)} {split}" for split in reader.splits)
-    print(f"{path}: {counts}; {len(header.classes)} classes, {header.height} x {header.width} pixels")
+    size = size_text((header.height, header.width))
+    print(f"{path}: {counts}; {len(header.classes)} classes, {size} pixels (height x width)")
     if skipped:
         print(f"left out {skipped} that do not fit; {path / SKIPPED_FILE} says which, and why")
 

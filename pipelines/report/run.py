@@ -25,6 +25,7 @@ from smis.core.contact_sheet import Group, grid, paint, spans
 from smis.core.errors import ParamsError
 from smis.core.files import written_folder
 from smis.core.history import read_history
+from smis.core.shapes import size_text
 from smis.data.shards import Prepared
 
 
@@ -106,7 +107,7 @@ def _protocol_value(value: object) -> str:
 def _facts(data: Prepared, histories: Mapping[str, list[dict[str, float]]]) -> dict[str, str]:
     steps = sorted({int(history[-1]["step"]) for history in histories.values() if history})
     return {
-        "image size": f"{data.width} x {data.height}",
+        "image size": f"{size_text((data.height, data.width))} (height x width)",
         "classes": str(len(data.classes)),
         "images": ", ".join(f"{len(data.split(name)):,} {name}" for name in data.splits),
         "training steps": ", ".join(f"{step:,}" for step in steps) or "unknown",

@@ -69,7 +69,7 @@ def test_real_photographs_become_a_prepared_data_set(photographs, tmp_path, caps
             assert np.array_equal(read[number].image, asked.image)
             assert np.array_equal(read[number].instances, asked.instances)
     said = capsys.readouterr()
-    assert "334 train, 58 validation, 58 test; 14 classes, 64 x 64 pixels" in said.out
+    assert "334 train, 58 validation, 58 test; 14 classes, 64 x 64 pixels (height x width)" in said.out
     assert "preparing folder: 450/450 pictures" in said.err
 
 
