@@ -5,8 +5,7 @@ from pathlib import Path
 from smis.core.images import voc_color
 from smis.datasets.io.file_reader import TEST, TRAIN, ClassTable, Side, read_classes
 from smis.datasets.io.pairing import FileLayout
-from smis.datasets.io.raw_maps import Instances
-from smis.datasets.io.raw_maps import Identity
+from smis.datasets.io.raw_maps import Identity, Instances
 from smis.datasets.io.release import ReleaseConfig
 
 NAMES, _ = read_classes(Path(__file__).with_name("classes.txt"))
