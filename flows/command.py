@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
 
+from flows.addresses import without_credentials
 from flows.exceptions import FlowError
 
 ADDRESS_FILE = Path(".scratch/services/prefect.address")
@@ -30,7 +31,7 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except FlowError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         print("interrupted; all processes have ended", file=sys.stderr)

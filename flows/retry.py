@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectException
 from prefect.logging import get_logger
 
+from flows.addresses import without_credentials
 from flows.exceptions import ConnectionLostError, RefusedError, StoppedError
 
 INTERVAL_S = 2.0
@@ -110,4 +111,4 @@ def call_periodically(call: Callable[[], object], *, interval_s: float) -> Itera
 def _message(error: Exception) -> str:
     if isinstance(error, ObjectNotFound):  # its own message is empty
         return "not found"
-    return " ".join(str(error).split()) or type(error).__name__
+    return without_credentials(" ".join(str(error).split())) or type(error).__name__

@@ -13,6 +13,7 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL
 
 from flows import devices
+from flows.addresses import without_credentials
 from flows.command import exit_on_error, is_healthy, require_api_url
 from flows.exceptions import FlowError
 from flows.processes import start, terminate
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_error():
         api = require_api_url()
         names = ", ".join(devices.list_devices())
-        print(f"{devices.machine_name()} takes {options.queue} of {api}; devices: {names}", flush=True)
+        server = without_credentials(api)
+        print(f"{devices.machine_name()} takes {options.queue} of {server}; devices: {names}", flush=True)
         keep_running(lambda: _run(options, api), api=api)
 
 
@@ -53,7 +55,8 @@ def keep_running(run: Callable[[], int], *, api: str) -> None:
         code = run()
         if time.monotonic() - begin < MIN_UPTIME_S:
             raise FlowError(f"the worker ended with exit code {code}")
-        print(f"the worker ended with exit code {code}; it starts again when {api} answers", flush=True)
+        server = without_credentials(api)
+        print(f"the worker ended with exit code {code}; it starts again when {server} answers", flush=True)
         while not is_healthy(f"{api.rstrip('/')}/health"):
             time.sleep(POLL_S)
 

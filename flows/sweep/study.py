@@ -19,8 +19,9 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
+from flows.addresses import is_sound, shown, sqlite_uri, without_credentials
 from flows.exceptions import SweepError
 from flows.retry import TIMEOUT_S, retry
 from flows.sweep.config import Direction, Sweep
@@ -37,6 +38,11 @@ _TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle"
 """When PostgreSQL's client gives up a server that is silent: by default, after many minutes."""
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_REMEDY = (
+    "an address is like postgresql+psycopg2://USER:PASSWORD@HOST:5432/optuna; "
+    "in a user or password, / is %2F, @ is %40, # is %23, ? is %3F"
+)
 
 optuna.logging.set_verbosity(logging.WARNING)
 
@@ -274,17 +280,23 @@ def open_storage() -> RDBStorage:
     """
     address = os.environ.get(DATABASE)
     if not address:
-        SWEEPS.mkdir(parents=True, exist_ok=True)
-        # Concurrent sweeps wait for one another's writes.
-        return RDBStorage(f"sqlite:///{SWEEPS / 'studies.db'}", engine_kwargs={"connect_args": {"timeout": 60}})
+        file = SWEEPS / "studies.db"
+        try:
+            SWEEPS.mkdir(parents=True, exist_ok=True)
+            # Concurrent sweeps wait for one another's writes.
+            return RDBStorage(sqlite_uri(file), engine_kwargs={"connect_args": {"timeout": 60}})
+        except (DBAPIError, StorageInternalError, RuntimeError, OSError) as error:
+            raise SweepError(
+                f"the studies of sweeps in {file} do not open ({_message(error)}); move it away to begin new ones"
+            ) from None
+    if not is_sound(address):
+        raise SweepError(f"{DATABASE} is {shown(address)}, which is no address; {_REMEDY}")
     timeouts = _TIMEOUTS if address.startswith("postgresql") else {}
     try:
         return RDBStorage(address, engine_kwargs={"pool_pre_ping": True, "connect_args": timeouts})
-    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, StorageInternalError, RuntimeError) as error:
-        raise SweepError(
-            f"the database that {DATABASE} names does not open ({_message(error)}); "
-            "an address is like postgresql+psycopg2://USER:PASSWORD@HOST:5432/optuna"
-        ) from None
+    except (DBAPIError, ArgumentError, ImportError, StorageInternalError, RuntimeError, ValueError, TypeError) as error:
+        reason = without_credentials(_message(error))
+        raise SweepError(f"the database that {DATABASE} names does not open ({reason}); {_REMEDY}") from None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -23,6 +23,7 @@ from prefect.states import Cancelled, Completed, Failed
 from pydantic import BaseModel, BeforeValidator, Field
 
 from flows import artifacts, devices
+from flows.addresses import sqlite_uri
 from flows.dag import RAW, Name, StageName
 from flows.exceptions import FlowError, StageError, StoppedError, SweepError
 from flows.processes import ChildProcesses
@@ -315,6 +316,6 @@ def _run_shared(trial: Trial, run_stages: Callable[[], object]) -> None:
 
 def _environment(trial: Trial) -> dict[str, str]:
     """Tell the stages their trial, how many processes they have, and where MLflow is (default: the main workspace)."""
-    mlflow = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+    mlflow = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path("mlflow.db"))
     values = {"SMIS_SWEEP": trial.sweep, "SMIS_TRIAL": str(trial.number), "SMIS_RUN": trial.title}
     return values | {"SMIS_PROCESSES": str(trial.gpus), "MLFLOW_TRACKING_URI": mlflow}

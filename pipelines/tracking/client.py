@@ -9,20 +9,21 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from pipelines.tracking.cell_outputs import CellOutputs
+from pipelines.tracking.server_address import database_file, shown_uri, tracking_uri, without_credentials
 from smis.core.files import written
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
-DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
 LOCAL_PAGE = "http://127.0.0.1:5000"
 """Where `make up` serves the pages of a local MLflow."""
@@ -30,6 +31,7 @@ STATE = Path(".scratch/tracking")
 """What this machine notes about MLflow; it may be deleted."""
 SYSTEM_PREFIX = "system/"
 _TIMEOUT_S = 5
+_PSYCOPG, _CONNECT = ("postgresql:", "postgresql+psycopg"), {"connect_timeout": _TIMEOUT_S}
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -46,25 +48,10 @@ def disabled() -> bool:
     return os.environ.get("SMIS_TRACKING", "").lower() == "off"
 
 
-def tracking_uri() -> str:
-    """Return `$MLFLOW_TRACKING_URI`, by default a SQLite file in the workspace."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE.absolute()}"
-
-
-def database_file(uri: str) -> Path | None:
-    """Return the SQLite file of an address (a sweep's trials share the workspace's); None for a server."""
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-
-
 def page(uri: str, path: str, **query: str) -> str:
     """Return the URL of one of MLflow's pages, such as `experiments/1/runs/2`."""
     base = without_credentials(uri).rstrip("/") if uri.startswith("http") else LOCAL_PAGE
     return f"{base}/#/{path}?{urlencode({'workflowType': 'machine_learning', **query}, quote_via=quote)}"
-
-
-def without_credentials(text: str) -> str:
-    """Remove user and password from the URLs in a text: links are stored, and logs are shared."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def warn(line: str) -> None:
@@ -76,7 +63,7 @@ def warn_of_failure(error: BaseException, consequence: str) -> None:
     """Print that MLflow does not answer, with at most 160 characters of the error, and what follows from it."""
     line = without_credentials((str(error).strip() or type(error).__name__).splitlines()[0])
     reason = line if len(line) <= 160 else line[:157] + "..."
-    warn(f"MLflow does not answer at {tracking_uri()} ({reason}); {consequence}")
+    warn(f"MLflow does not answer at {shown_uri()} ({reason}); {consequence}")
 
 
 @contextmanager
@@ -85,9 +72,11 @@ def tolerated(consequence: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        from alembic.util import CommandError
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
-        if not isinstance(error, MlflowException | OSError):
+        if not isinstance(error, MlflowException | SQLAlchemyError | CommandError | OSError):
             raise
         warn_of_failure(error, consequence)
 
@@ -100,8 +89,11 @@ class TrackingClient:
             os.environ.setdefault(name, value)
         import mlflow
 
-        self.uri = tracking_uri()
-        self.api = mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        self.address = tracking_uri()
+        """With its password, for MLflow alone."""
+        self.uri = shown_uri()
+        _require_database(self.address)
+        self.api = mlflow.MlflowClient(tracking_uri=self.address, registry_uri=self.address)
 
     def experiment(self, name: str) -> str:
         """Return the id of an experiment, which is created or restored if needed."""
@@ -132,6 +124,33 @@ class TrackingClient:
         """Download an artifact of a run into a folder; None if the run does not have it."""
         names = {entry.path for entry in self.api.list_artifacts(run)}
         return self.api.download_artifacts(run, name, folder) if name in names else None
+
+
+def _require_database(address: str) -> None:
+    """Open a database once: MLflow would try ten times, for 100 seconds.
+
+    Raises:
+        ConnectionError: with the database's own first line.
+    """
+    if (path := database_file(address)) is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif address.startswith(("http", "file:")) or "://" not in address:
+        return
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+    try:
+        engine = create_engine(address, connect_args=_CONNECT if address.startswith(_PSYCOPG) else {})
+    except NoSuchModuleError:  # no database: MLflow knows other schemes
+        return
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise ConnectionError(str(error)) from None
+    try:
+        inspect(engine).has_table("experiments")
+    except SQLAlchemyError as error:
+        raise ConnectionError(str(getattr(error, "orig", None) or error)) from None
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -226,21 +245,28 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-    uri: str
+    uri: Annotated[str, AfterValidator(without_credentials)]
     run: str | None
     tags: dict[str, str] = {}
     system_metrics: list[MetricPoint] = []
     """With the tags, what a training could not send and its files do not hold."""
     fingerprint: str = ""
     """The state of the files that were published."""
-    link: str = ""
+    link: Annotated[str, AfterValidator(without_credentials)] = ""
     database: list[int] | None = None
     """Size and time of the SQLite file: another state means that the run must be looked up again."""
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Read a record, if there is one."""
-        return cls.model_validate_json(path.read_text()) if path.exists() else None
+        """Read a record, if there is one; one of an earlier version, with a password in it, is written without."""
+        try:
+            text = path.read_text()
+            record = cls.model_validate_json(text)
+        except (FileNotFoundError, ValueError):  # or one that is broken, and may be deleted as well
+            return None
+        if without_credentials(text) != text:
+            record.write(path)
+        return record
 
     def write(self, path: Path) -> None:
         """Write the record."""
@@ -260,7 +286,7 @@ class RunRecord(BaseModel):
             address = f"{self.uri.rstrip('/')}/api/2.0/mlflow/runs/get?run_id={self.run}"
             with urlopen(address, timeout=_TIMEOUT_S) as response:
                 return json.load(response)["run"]["info"]["lifecycle_stage"] == "active"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError):
             return False
 
 

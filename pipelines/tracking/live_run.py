@@ -16,10 +16,10 @@ from pipelines.tracking.client import (
     TrackedRun,
     TrackingClient,
     disabled,
-    tracking_uri,
     unsent_record,
     warn_of_failure,
 )
+from pipelines.tracking.server_address import tracking_uri
 from smis.training.loggers import NullLogger
 
 SEND_INTERVAL_S = 5.0
@@ -42,6 +42,7 @@ def start_run(
     """
     if disabled():
         return DisabledRun()
+    tracking_uri()  # one that is no address is told before the training
     return LiveRun(CellOutputs(*cell.split("/")), params, state=state, device=device, after=after)
 
 

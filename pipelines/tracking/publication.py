@@ -16,10 +16,10 @@ from pipelines.tracking.client import (
     disabled,
     page,
     tolerated,
-    tracking_uri,
     unsent_record,
     warn,
 )
+from pipelines.tracking.server_address import shown_uri
 from smis.core.contact_sheet import Group, color_labels, grid, tile
 from smis.core.errors import ShardError
 from smis.core.history import read_history
@@ -59,7 +59,7 @@ def _publish(cell: CellOutputs) -> str:
     """Return the link to the cell's run, after sending what it is missing unless these files were published."""
     path, fingerprint = STATE / cell.dataset / f"{cell.system}.json", cell.fingerprint()
     record = RunRecord.read(path)
-    if record is not None and (record.uri, record.fingerprint) != (tracking_uri(), fingerprint):
+    if record is not None and (record.uri, record.fingerprint) != (shown_uri(), fingerprint):
         record = None
     if record is not None and record.run_is_active():
         return record.link

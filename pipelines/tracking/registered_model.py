@@ -44,8 +44,8 @@ def register(
     """
     import mlflow
 
-    mlflow.set_tracking_uri(client.uri)  # Model.log takes no client
-    mlflow.set_registry_uri(client.uri)
+    mlflow.set_tracking_uri(client.address)  # Model.log takes no client
+    mlflow.set_registry_uri(client.address)
     api, name, digest = client.api, f"smis-{sweep}", run.data.tags["smis.checkpoint"]
     versions = api.search_model_versions(f"name = '{name}'")
     version = next((each for each in versions if each.tags.get("smis.checkpoint") == digest), None)
