@@ -18,7 +18,9 @@ def usable_device(name: str | torch.device | None = None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        if device.type == "meta":
+            raise RuntimeError("it holds no numbers")
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ParamsError(f"device {str(name)!r} cannot be used ({reason}); leave it out, or give 'cpu'") from None
     return device

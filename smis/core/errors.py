@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Self
 
 _MAX_LISTED = 30
+_LONGEST = 80
+"""Characters of a value in a message."""
 
 
 class SmisError(Exception):
@@ -65,6 +67,10 @@ class StyleError(SmisError):
     """A style operation is not supported by the system, or does not fit the style."""
 
 
+class StyleIndexError(StyleError, IndexError):
+    """A style has no image of this number; an IndexError too, which ends a loop over a style."""
+
+
 class DiskError(SmisError):
     """A file cannot be written: no space, no permission, no such folder."""
 
@@ -82,3 +88,21 @@ def naming(title: str) -> Iterator[None]:
         if not title or title in str(error):
             raise
         raise type(error)(f"{title}: {error}") from None
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, on one short line; of an array the shape and the type.
+
+    Example:
+        >>> shown(["hair", None])
+        "['hair', None]"
+    """
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", None)
+    if shape and dtype:
+        kind = type(value).__name__.removeprefix("Tensor")
+        return f"{kind} {tuple(shape)} of {str(dtype).removeprefix('torch.')}".lstrip()
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python prints no number of more than 4300 digits
+        return f"a value of type {type(value).__name__} that is too long to print"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

@@ -1,11 +1,12 @@
 """The one place where images change type: files -> pixels, bytes 0..255 <-> floats -1..1, EXIF orientation, ids."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 from torch import Tensor
 
-from smis.core.errors import ImageError, LabelError, SmisError
+from smis.core.errors import ImageError, LabelError, SmisError, shown
 from smis.core.files import open_file, printable
 from smis.core.shapes import Image, ImageArray
 
@@ -47,6 +48,13 @@ _TRANSPOSE = {
 }
 """What makes an image upright, by its EXIF orientation; from 5 on width and height are swapped."""
 
+_ROUND_OFF = 0.01
+"""By how much an image may leave -1..1: next to 1, bfloat16 has steps of 0.008."""
+_BLACK, _WHITE = 0.003, 0.98
+"""Floats that span these, none negative, are 0..1: the darkest byte that is positive in -1..1 is 0.0039."""
+_MASKED = 0.1
+"""With more pixels than this that are exactly 0, they may be a bright part of -1..1 whose surroundings are masked."""
+
 LEVELS: Float32[ndarray, "256"] = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
 """The value in -1..1 of each byte 0..255."""
 
@@ -69,6 +77,42 @@ def to_signed(image: UInt8[ndarray, "b h w 3"]) -> Float32[ndarray, "b 3 h w"]:
 def to_image(image: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
     """Scale 0..255 to -1..1 on a device, to the bits of `to_signed`."""
     return torch.tensor(image).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def validate_images(image: Any, *, name: str = "the images", at_least: int = 1) -> Image:
+    """Return images of a caller as float32, after checking that they are (b, 3, h, w), finite and of -1..1.
+
+    Float32 images come back as they are. A GPU is waited for once, however many images there are.
+
+    Args:
+        image: Anything.
+        name: What it is called in messages.
+        at_least: Fewest images.
+
+    Raises:
+        ImageError: if it is something else, as bytes, channels last, or plainly floats of 0..1 or 0..255.
+
+    Example:
+        >>> validate_images(torch.zeros(2, 3, 4, 4, dtype=torch.float16)).dtype
+        torch.float32
+    """
+    dense = isinstance(image, Tensor) and not image.is_meta and image.layout is torch.strided
+    if not (dense and image.is_floating_point() and image.dim() == 4 and image.shape[1] == 3 and image.numel()):
+        raise ImageError(
+            f"{name}: {shown(image)}, but images are a tensor (b, 3, height, width) of floats, -1..1; "
+            "`smis.core.images.to_image` makes it of bytes (b, height, width, 3)"
+        )
+    if len(image) < at_least:
+        raise ImageError(f"{name}: {len(image)} image, but at least {at_least} are needed to compare; give more")
+    signed = image.float()
+    low, high = torch.stack(torch.aminmax(signed)).tolist()
+    if not -1 - _ROUND_OFF <= low <= high <= 1 + _ROUND_OFF:  # also refuses NaN
+        remedy = "scale them: image / 127.5 - 1" if low >= 0 and 2 < high <= 255 else "scale or clamp them"
+        remedy = remedy if math.isfinite(low + high) else "the file or the model that they are from is broken"
+        raise ImageError(f"{name}: values from {low:.4g} to {high:.4g}, but images are floats of -1..1; {remedy}")
+    if 0 <= low < _BLACK and high > _WHITE and float((signed == 0).all(dim=1).float().mean()) < _MASKED:
+        raise ImageError(f"{name}: values from 0 to 1, but images are floats of -1..1; scale them: image * 2 - 1")
+    return signed
 
 
 def to_levels(image: Tensor) -> UInt8[Tensor, "b 3 h w"]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from smis.core.errors import LabelError
-from smis.core.shapes import ImageArray, InstanceArray, LabelArray
+from smis.core.errors import LabelError, shown
+from smis.core.shapes import ImageArray, InstanceArray, LabelArray, LabelMap
 
 _SHOWN = 12
 """Ids that a message lists."""
@@ -89,6 +91,21 @@ def remedy_of_ids(ids: Sequence[int], *, classes: int, relabel: str = "") -> str
     pairs = ", ".join(f"{old}: {number}" for old, number in new.items())
     saved = " and ".join(f"{old} as {number}" for old, number in new.items())
     return f"{looks}? set {relabel}: {{{pairs}}}" if relabel else f"{looks}? save {saved}"
+
+
+def validate_maps(ids: Any, *, name: str) -> LabelMap:
+    """Return maps of ids of a caller as int64.
+
+    Raises:
+        LabelError: if they are no tensor (b, h, w) of whole numbers, or there is none.
+    """
+    dense = isinstance(ids, Tensor) and not ids.is_meta and ids.layout is torch.strided
+    if not (dense and not ids.is_floating_point() and not ids.is_complex() and ids.dim() == 3 and ids.numel()):
+        raise LabelError(
+            f"{name}: {shown(ids)}, but maps are a tensor (b, height, width) of integers; "
+            "torch.from_numpy takes an array, argmax(dim=1) scores"
+        )
+    return ids.long()
 
 
 def check_slots(instances: Integer[Tensor, "b h w"], keys: Sequence[str], *, slots: int, system: str) -> None:

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, ProtocolError
+from smis.core.numbers import whole
 from smis.core.seeding import generator
 from smis.metrics.image import inception
 from smis.metrics.image.features import Images, NamedVectors
@@ -63,12 +64,13 @@ def measure(real: Images, fake: Images, *, network: nn.Module | None = None, bat
 
     The seed decides the subsets, too.
     """
+    bootstrap = Bootstrap(seed=seed)
     network = network if network is not None else inception.load()
     distance = KernelDistance("kid", inception.protocol())
     for images, update in ((real, distance.update_real), (fake, distance.update)):
         for keys, features in features_of(images, network=network, batch=batch):
             update(features, keys)
-    return distance.compute(Bootstrap(seed=seed))
+    return distance.compute(bootstrap)
 
 
 class KernelDistance:
@@ -95,7 +97,8 @@ class KernelDistance:
         self, name: str, protocol: dict[str, Any], *, count: int = SUBSETS, size: int = SUBSET, device: str = "cpu"
     ) -> None:
         self._name, self._protocol = name, protocol
-        self._count, self._size, self._device = count, size, device
+        self._count, self._size = whole(count, "count", low=1, high=100_000), whole(size, "size", low=2, high=100_000)
+        self._device = device
         self._real, self._fake = NamedVectors(), NamedVectors()
 
     def update_real(self, features: Vectors, keys: Sequence[str] | None = None) -> None:
@@ -120,11 +123,17 @@ class KernelDistance:
 
         Raises:
             ParamsError: if a side has fewer than 2 images.
+            ProtocolError: if both sides differ in their dimensions.
         """
         size = min(self._size, len(self._real), len(self._fake))
         if size < 2:
             raise ParamsError(f"a set of {size} image{'s' * (size != 1)} has no pairs; at least 2 are needed")
         real, fake = self._real.vectors().to(self._device), self._fake.vectors().to(self._device)
+        if real.shape[1] != fake.shape[1]:
+            raise ProtocolError(
+                f"real features have {real.shape[1]} dimensions, generated ones {fake.shape[1]}; take one "
+                "network for both"
+            )
         values, influences = np.zeros(self._count), torch.zeros(2, len(fake), dtype=torch.float64)
         rows = (
             subsets(len(features), size=size, count=self._count, seed=bootstrap.seed, side=side)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from smis.core.errors import ImageError, ParamsError
+from smis.core.errors import ImageError, LabelError, ParamsError, shown
+from smis.core.images import validate_images
+from smis.core.numbers import whole, whole_seed
+from smis.core.sample import validate_maps
 from smis.core.seeding import generator
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics.image import lpips
@@ -31,8 +33,7 @@ A model that takes neither `samples` nor `seed` is called once per image: `gener
 new image. No seed fixes the rest there: the model itself must return what is not resampled alike in all calls for one
 label map.
 """
-_RANGE = 1.01
-"""Images end at -1 and 1, up to round-off."""
+_MOST_SAMPLES = 10_000
 
 
 class SampleMetrics:
@@ -110,7 +111,8 @@ def measure(
 
     Raises:
         WeightsError: if no network is given and the weights of `lpips_alex` are missing.
-        ParamsError: if there is no label map, or `samples` is less than 2.
+        ParamsError: if there is no label map, or `samples` is not 2 to 10,000.
+        LabelError: if maps are not integers (1, h, w).
         ImageError: if the model returns images of another number, size or range.
 
     Example:
@@ -122,10 +124,11 @@ def measure(
         >>> sorted(results)
         ['mCSD', 'mOCD', 'stlpips_alex']
     """
-    if not labels or samples < 2:
-        raise ParamsError(f"{len(labels)} label maps of {samples} samples have no pairs; give 1 map, 2 samples or more")
+    samples, bootstrap = whole(samples, "samples", low=2, high=_MOST_SAMPLES), bootstrap or Bootstrap(seed=seed)
+    seed = whole_seed(seed)
+    _check_maps(labels, instances)
     network = network if network is not None else lpips.load("lpips_alex").to(device_of())
-    classes = classes or 1 + max(int(each.max()) for each in labels.values())
+    classes = 1 + max(int(each.max()) for each in labels.values()) if classes is None else classes
     ignored = ids_of(ignore)
     metrics = SampleMetrics(network, classes=classes, ignore=ignored, pairs=pairs, region=region, batch=batch)
     for key, each in labels.items():
@@ -141,8 +144,21 @@ def measure(
             image = model.images(network, resample=("instance", number), instances=areas)
             metrics.instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
     where = {"resize": "none", **compute_protocol(network.shift.device)}
-    results = metrics.compute(bootstrap or Bootstrap(seed=seed))
+    results = metrics.compute(bootstrap)
     return {result.name: result.with_protocol(where) for result in results}
+
+
+def _check_maps(labels: Mapping[str, LabelMap], instances: Mapping[str, InstanceMap] | None) -> None:
+    """Check that there are label maps (1, h, w) by key, and instance maps for all of them or none."""
+    if not isinstance(labels, Mapping) or not labels:
+        raise ParamsError(f"labels is {shown(labels)}; give at least one label map, by its key")
+    if instances is not None and not (isinstance(instances, Mapping) and labels.keys() <= (instances or labels).keys()):
+        raise ParamsError(f"instances is {shown(instances)}; give a map for each key of labels, or leave it out")
+    for key, each in labels.items():
+        maps = {"label": each} | ({"instance": instances[key]} if instances else {})
+        shapes = {tuple(validate_maps(ids, name=f"the {kind} map {key}").shape) for kind, ids in maps.items()}
+        if len(shapes) > 1 or len(each) > 1:
+            raise LabelError(f"the maps {key} are {', '.join(map(str, sorted(shapes)))}; give (1, h, w) of one size")
 
 
 def _ids(ids: LabelMap, ignored: Collection[int] = ()) -> Iterator[int]:
@@ -156,20 +172,20 @@ class _Model:
         self._generate, self._labels, self._samples, self._seed = generate, labels, samples, seed
 
     def images(self, network: PerceptualDistance, **options: Any) -> Image:
-        image = self._call(options)
-        shape = (self._samples, 3, *self._labels.shape[1:])
+        return self._call(options).to(network.shift.device)
+
+    def _call(self, options: Mapping[str, Any]) -> Image:
+        if _takes_samples(self._generate):
+            image = self._generate(self._labels, samples=self._samples, seed=self._seed, **options)
+            return self._checked(image, self._samples)
+        return torch.cat([self._checked(self._generate(self._labels, **options), 1) for _ in range(self._samples)])
+
+    def _checked(self, given: object, count: int) -> Image:
+        image = validate_images(given, name="the model's images")
+        shape = (count, 3, *self._labels.shape[1:])
         if tuple(image.shape) != shape:
             raise ImageError(f"the model gave images {tuple(image.shape)}, but {shape} were asked for")
-        low, high = image.aminmax()
-        if not (image.is_floating_point() and -_RANGE <= low <= high <= _RANGE):  # also refuses NaN
-            actual = f"{image.dtype} images from {low.item():.4g} to {high.item():.4g}"
-            raise ImageError(f"the model gave {actual}, but floats of -1 to 1 are asked for")
-        return image.to(network.shift.device, torch.float32)
-
-    def _call(self, options: Mapping[str, Any]) -> Tensor:
-        if _takes_samples(self._generate):
-            return self._generate(self._labels, samples=self._samples, seed=self._seed, **options)
-        return torch.cat([self._generate(self._labels, **options) for _ in range(self._samples)])
+        return image
 
 
 def _takes_samples(generate: Generate) -> bool:

@@ -6,6 +6,7 @@ import torch
 
 from smis.core.shapes import Image
 from smis.metrics.image import lpips
+from smis.metrics.image.features import check_names
 from smis.metrics.image.lpips import PerceptualDistance
 from smis.metrics.image.result import Bootstrap, Result, of_maps
 
@@ -26,9 +27,16 @@ class PairedDistance:
         self.values: dict[str, float] = {}
 
     def update(self, keys: Sequence[str], first: Image, second: Image) -> None:
-        """Measure a batch of pairs of images, -1..1."""
+        """Measure a batch of pairs of images, -1..1.
+
+        Raises:
+            ImageError: as the network does.
+            ParamsError: if there is not one key for each pair.
+        """
         with torch.inference_mode():
-            self.values |= dict(zip(keys, self.network(first, second).tolist(), strict=True))
+            values = self.network(first, second).tolist()
+        check_names(keys, len(values))
+        self.values |= dict(zip(keys, values, strict=True))
 
     def merge(self, other: "PairedDistance") -> None:
         """Add the pairs that another process measured."""

@@ -12,7 +12,10 @@ from jaxtyping import Float, Int, Real
 from numpy import ndarray
 
 from smis.core.errors import LabelError
+from smis.core.numbers import MOST_CLASSES, whole
+from smis.core.sample import validate_maps
 from smis.core.shapes import LabelMap
+from smis.metrics.image.features import check_names
 from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of, of_maps
 
 Confusion = Int[ndarray, "*n c c"]
@@ -26,13 +29,20 @@ def confusion(predicted: LabelMap, truth: LabelMap, *, classes: int, ignore: Ign
     """Return the confusion matrix (true class, predicted class) of each image, without pixels whose truth is ignored.
 
     Raises:
-        LabelError: if another id is not that of a class.
+        LabelError: if the maps are not integers of one shape, or another id is not that of a class.
 
     Example:
         >>> truth = torch.tensor([[[0, 0, 1, 255]]])
         >>> confusion(torch.tensor([[[0, 1, 1, 1]]]), truth, classes=2, ignore=255).tolist()
         [[[1, 1], [0, 1]]]
     """
+    classes = whole(classes, "classes", low=1, high=MOST_CLASSES)
+    predicted, truth = validate_maps(predicted, name="predicted"), validate_maps(truth, name="truth")
+    if predicted.shape != truth.shape:
+        raise LabelError(
+            f"predicted maps are {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give one of the same size "
+            "for each"
+        )
     for name, labels in {"truth": truth, "predicted": predicted}.items():
         _check(labels, truth, name=name, classes=classes, ignore=ignore)
     image = torch.arange(len(truth), device=truth.device)[:, None, None]
@@ -111,13 +121,20 @@ class Segmentation:
     """
 
     def __init__(self, *, classes: int, ignore: Ignored = None, protocol: dict[str, Any]) -> None:
-        self._classes, self._ignore, self._protocol = classes, ids_of(ignore), protocol
+        self._classes = whole(classes, "classes", low=1, high=MOST_CLASSES)
+        self._ignore, self._protocol = ids_of(ignore), protocol
         self.counts: dict[str, Int[ndarray, "3 c"]] = {}
 
     def update(self, keys: Sequence[str], predicted: LabelMap, truth: LabelMap) -> None:
-        """Count a batch of label maps; a predicted ignored class counts only as a missed pixel of the true class."""
+        """Count a batch of label maps; a predicted ignored class counts only as a missed pixel of the true class.
+
+        Raises:
+            LabelError: as `confusion` does.
+            ParamsError: if there is not one key for each map.
+        """
         counts = class_counts(confusion(predicted, truth, classes=self._classes, ignore=self._ignore))
-        counts[:, 2, [number for number in self._ignore if number < self._classes]] = 0
+        check_names(keys, len(counts))
+        counts[:, 2, [number for number in self._ignore if 0 <= number < self._classes]] = 0
         self.counts |= dict(zip(keys, counts, strict=True))
 
     def merge(self, other: "Segmentation") -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smis.core.errors import StyleError
+from smis.core.errors import StyleError, StyleIndexError, shown
+from smis.core.numbers import MOST_IMAGES, listed, scalar, whole
 from smis.core.shapes import InstanceMap, LabelMap
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.styles import style_file
 from smis.styles.inference import InferenceModel
-from smis.styles.inputs import ArrayOrFile
+from smis.styles.inputs import ArrayOrFile, check_path, expand_seeds, read_weight
 from smis.styles.label_layout import ABSENT, LabelLayout
 from smis.styles.latents import (
     PARTS,
@@ -77,11 +78,21 @@ class ImageStyle:
         return count(self.latents)
 
     def __getitem__(self, index: int | slice) -> "ImageStyle":
-        """Take some of the images; a single one is a style of one image."""
-        chosen = range(len(self))[index]
+        """Take some of the images; a single one is a style of one image.
+
+        Raises:
+            StyleIndexError: if there is no such image.
+        """
+        try:
+            chosen = range(len(self))[index]
+        except (IndexError, TypeError, ValueError):
+            chosen = ()
         numbers = torch.tensor([chosen] if isinstance(chosen, int) else list(chosen), dtype=torch.long)
         if not len(numbers):
-            raise IndexError(f"a style of {len(self)} images has none at {index}")
+            last = len(self) - 1
+            raise StyleIndexError(
+                f"a style of {len(self)} images has none at {shown(index)}; give 0 to {last}, or a slice"
+            )
         style = replace(self, latents=self.latents.map(lambda each: each[numbers.to(each.device)]))
         if len(self.layout) == 1:
             return style
@@ -96,13 +107,17 @@ class ImageStyle:
     def repeat(self, times: int) -> "ImageStyle":
         """Repeat the latents of each image, one after the other; the layout stays one.
 
+        Raises:
+            StyleError: if `times` is less than 1, or there would be more than 100,000 images.
+
         Example:
             >>> synth = smis.load("checkpoint.safetensors")
             >>> style = synth.sample("labels.png", seed=0)
             >>> len(style.repeat(4))
             4
         """
-        return replace(self, latents=self.latents.repeated(times))
+        most = max(1, MOST_IMAGES // len(self))
+        return replace(self, latents=self.latents.repeated(whole(times, "times", low=1, high=most, error=StyleError)))
 
     def resample(
         self,
@@ -150,9 +165,11 @@ class ImageStyle:
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
         weight = torch.zeros(style._part_classes.shape)
+        if not isinstance(weights, Mapping) or not weights:
+            raise StyleError(f"weights is {shown(weights)}; give a weight for at least one class, as {{'hair': 0.5}}")
         for name, share in weights.items():
             class_id = style._class(name)
-            _check_weight(share, f"the weight of {self.model.classes[class_id]}")
+            share = read_weight(share, name=f"the weight of {self.model.classes[class_id]}")
             mask = style._part_classes == class_id
             if bool((matches[mask] == ABSENT).any()):
                 other._class(class_id)
@@ -175,17 +192,17 @@ class ImageStyle:
             >>> frames = [synth("labels.png", style.morph(end, step / 4)) for step in range(5)]
         """
         self._require(*PARTS, "global", to="morph it")
-        _check_weight(amount, "the amount")
+        amount = read_weight(amount, name="the amount")
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
         ends = other.latents.filled()
         changed: dict[str, Tensor] = {}
         for name, start in style.latents.filled().items():
             if name == self._part_field:
-                weight = (matches != ABSENT) * float(amount)
+                weight = (matches != ABSENT) * amount
                 changed[name] = interpolate(start, gather(ends[name], matches), weight, spherical=spherical)
             elif start.is_floating_point():
-                weight = torch.full(start.shape[:1], float(amount))
+                weight = torch.full(start.shape[:1], amount)
                 changed[name] = interpolate(start, ends[name], weight, spherical=spherical)
         return replace(style, latents=replace(style.latents, **changed), sampled=style.sampled and other.sampled)
 
@@ -254,10 +271,11 @@ class ImageStyle:
             >>> synth.style("style.safetensors")
             ImageStyle(1 image of INADE, 32 x 64)
         """
-        style_file.save(Path(path), self)
+        style_file.save(check_path(path, "style"), self)
 
     def _paired(self, other: "ImageStyle") -> tuple["ImageStyle", "ImageStyle"]:
         """Bring two styles to the same number of images."""
+        style_file.check_style(other)
         check_same_shapes(self.latents, other.latents)
         number = max(len(self), len(other))
         if not {len(self), len(other)} <= {1, number}:
@@ -277,11 +295,12 @@ class ImageStyle:
         mask = torch.zeros_like(part_classes, dtype=torch.bool)
         if classes is not None:
             self._require(*PARTS, to="resample a class")
-            names = [classes] if isinstance(classes, str) else classes
+            names = listed(classes, "classes", of="names or ids", error=StyleError)
             mask |= torch.isin(part_classes, torch.tensor([self._class(name) for name in names]))
         if instances is not None:
             self._require("instance", to="resample an instance")
-            mask[:, [self._part(number) for number in instances]] = True
+            numbers = listed(instances, "instances", of="ids", error=StyleError)
+            mask[:, [self._part(number) for number in numbers]] = True
         return mask
 
     def _transferred(self, layout: LabelLayout) -> "ImageStyle":
@@ -334,23 +353,23 @@ class ImageStyle:
         return class_id
 
     def _class_id(self, name: str | int) -> int:
-        classes = self.model.classes
-        if isinstance(name, str) and name in classes:
-            return classes.index(name)
-        if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(classes):
-            return name
-        raise StyleError(f"there is no class {name!r}; there are: {self._list_classes(range(len(classes)))}")
+        classes, number = self.model.classes, scalar(name)
+        if isinstance(number, str) and number in classes:
+            return classes.index(number)
+        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(classes):
+            return number
+        raise StyleError(f"there is no class {shown(number)}; there are: {self._list_classes(range(len(classes)))}")
 
     def _part(self, name: Any) -> int:
         """Return the number of a part that every image has: an instance's id, or a class."""
-        kind, number = "instance", name
+        kind, number = "instance", scalar(name)
         if self.model.varies == "class":
             kind, number = "class", self._class(name)
         present = [part for part, common in enumerate((self._part_classes != ABSENT).all(dim=0).tolist()) if common]
-        if not isinstance(number, int) or number not in present:
+        if not isinstance(number, int) or isinstance(number, bool) or number not in present:
             first = self._part_classes[0].tolist()
             names = ", ".join(f"{part} ({self.model.classes[first[part]]})" for part in present) or "none"
-            raise StyleError(f"the image has no {kind} {number!r}; there are: {names}")
+            raise StyleError(f"the image has no {kind} {shown(number)}; there are: {names}")
         return number
 
     def _present_classes(self) -> str:
@@ -358,20 +377,3 @@ class ImageStyle:
 
     def _list_classes(self, ids: Iterable[int]) -> str:
         return ", ".join(f"{self.model.classes[id]} ({id})" for id in sorted(set(ids))) or "none"
-
-
-def expand_seeds(seed: int | Sequence[int], count: int) -> tuple[int, ...]:
-    """Return a seed for each label map; a single one is that of all.
-
-    Raises:
-        StyleError: if their number is another.
-    """
-    seeds = (seed,) * count if isinstance(seed, int) else tuple(seed)
-    if len(seeds) != count:
-        raise StyleError(f"there are {len(seeds)} seeds for {count} label maps; give one, or one for each")
-    return seeds
-
-
-def _check_weight(weight: float, name: str) -> None:
-    if not 0 <= weight <= 1:
-        raise StyleError(f"{name} is {weight:g}; give 0 (this style) to 1 (the other)")

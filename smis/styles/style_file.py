@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from smis.core.errors import CheckpointError, StyleError
+from smis.core.errors import CheckpointError, StyleError, shown
 from smis.core.style import Style
 from smis.styles.inference import InferenceModel
 from smis.styles.latents import check_same_shapes
@@ -65,10 +65,21 @@ def convert(style: "ImageStyle", model: InferenceModel) -> "ImageStyle":
     Raises:
         StyleError: if it is one of another system.
     """
-    if style.model is model:
+    if getattr(style, "model", None) is model:
         return style
+    check_style(style)
     instances = None if style.layout.derived else style.instances
     return replace(style, **_fields_on(model, style.latents, style.labels, instances, system=style.model.title))
+
+
+def check_style(style: object) -> None:
+    """Refuse what is no style.
+
+    Raises:
+        StyleError: with what it is.
+    """
+    if not isinstance(getattr(style, "latents", None), Style):
+        raise StyleError(f"the style is {shown(style)}; give what synth.sample, synth.encode or synth.style returned")
 
 
 def _fields_on(

@@ -7,11 +7,12 @@ import torch
 
 from smis.core.device import usable_device
 from smis.core.errors import ParamsError, naming
+from smis.core.numbers import MOST_IMAGES, whole, whole_seed
 from smis.core.shapes import Image
 from smis.styles import style_file
-from smis.styles.image_style import ImageStyle, expand_seeds
+from smis.styles.image_style import ImageStyle
 from smis.styles.inference import InferenceModel, Precision, SizedNetworks
-from smis.styles.inputs import ArrayOrFile, file_name, read_image, read_sketch
+from smis.styles.inputs import ArrayOrFile, check_path, expand_seeds, file_name, read_image, read_sketch
 from smis.styles.label_layout import LabelLayout
 
 
@@ -43,10 +44,10 @@ def load(
         >>> synth
         Synthesizer(INADE, varies instance, 6 classes, 32 x 64, cpu, float32)
     """
-    chosen_device = usable_device(device)
+    path, chosen_device = check_path(path, "checkpoint"), usable_device(device)
     if precision not in ("float32", "bfloat16"):
         raise ParamsError(f"precision is {precision!r}; give 'float32' or 'bfloat16'")
-    networks = SizedNetworks(Path(path), device=chosen_device, channels_last=channels_last, compiled=compile)
+    networks = SizedNetworks(path, device=chosen_device, channels_last=channels_last, compiled=compile)
     return Synthesizer(InferenceModel(networks, device=chosen_device, precision=precision))
 
 
@@ -127,6 +128,7 @@ class Synthesizer:
 
         Raises:
             LabelError: if the maps do not fit the checkpoint.
+            ParamsError: if `seed` is no whole number from 0, or `samples` none from 1 to 100,000.
 
         Example:
             >>> synth = smis.load("checkpoint.safetensors")
@@ -135,6 +137,7 @@ class Synthesizer:
         """
         layout = self._model.read_layout(labels, instances)
         seeds = expand_seeds(seed, len(layout))
+        samples = whole(samples, "samples", low=1, high=max(1, MOST_IMAGES // len(layout)))
         latents = self._model.sample(layout, seeds=seeds, samples=samples)
         return ImageStyle(self._model, layout, latents, seeds, sampled=True)
 
@@ -158,6 +161,7 @@ class Synthesizer:
             ImageStyle(1 image of INADE, 32 x 64)
         """
         layout = self._model.read_layout(labels, instances)
+        seed = None if seed is None else whole_seed(seed)
         with naming(file_name(image)):
             latents = self._model.encode(read_image(image), layout, seed=seed)
         return ImageStyle(self._model, layout, latents, expand_seeds(seed or 0, len(layout)), sampled=False)
@@ -195,7 +199,7 @@ class Synthesizer:
             >>> synth.sample("labels.png").save("style.safetensors")
             >>> style = synth.style("style.safetensors")
         """
-        return ImageStyle(**style_file.read(Path(path), self._model))
+        return ImageStyle(**style_file.read(check_path(path, "style"), self._model))
 
     def __call__(
         self,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smis.core.errors import StyleError
+from smis.core.errors import StyleError, StyleIndexError
 from smis.styles import ImageStyle
 from tests.styles.conftest import Load
 
@@ -178,7 +178,7 @@ def test_a_style_can_be_counted_repeated_and_taken_apart(load: Load, labels: Ten
     assert torch.equal(style[-1].labels, labels[1:])
     assert sum(len(one) for one in style) == 4
     assert torch.equal(parts(style.repeat(2))[:2], parts(style)[[0, 0]])
-    with pytest.raises(IndexError, match="range"):
+    with pytest.raises(StyleIndexError, match="a style of 4 images has none at 4; give 0 to 3, or a slice"):
         style[4]
 
 

@@ -14,14 +14,17 @@ from jaxtyping import Float, Float64
 from numpy import ndarray
 from torch import Tensor
 
-from smis.core.errors import ParamsError, ShardError
+from smis.core.errors import ParamsError, ShardError, shown
 from smis.core.files import written
-from smis.metrics.image.features import check_finite
+from smis.core.numbers import whole
+from smis.metrics.image.features import check_features
 
 Mean = Float64[Tensor, " d"]
 Covariance = Float64[Tensor, "d d"]
 Vectors = Float64[Tensor, "n d"]
 
+_MOST_DIMENSIONS = 16_384
+"""A covariance of 2 GiB."""
 _FIELDS = ("mu", "sigma", "count", "protocol", "vectors")
 
 
@@ -30,7 +33,7 @@ class Statistics:
     """Mean and covariance of features, the number of images (0: not known), and the protocol as JSON.
 
     Raises:
-        ParamsError: if a number is not finite.
+        ParamsError: if a number is not finite, or the shapes do not fit each other.
     """
 
     mean: Mean
@@ -42,8 +45,11 @@ class Statistics:
 
     def __post_init__(self) -> None:
         for name, numbers in {"mu": self.mean, "sigma": self.covariance, "vectors": self.vectors}.items():
+            if numbers is not None and not (isinstance(numbers, Tensor) and numbers.is_floating_point()):
+                raise ParamsError(f"{name} is {shown(numbers)}; give a tensor of floats")
             if numbers is not None and not numbers.isfinite().all():
                 raise ParamsError(f"{name} has values that are not finite")
+        _check_shapes(self.mean, self.covariance, self.vectors)
 
     def write(self, path: Path) -> None:
         """Write pytorch-fid's file, with `count`, `protocol` and `vectors`, if there are any, beside its two arrays.
@@ -75,17 +81,21 @@ class Statistics:
     @classmethod
     def _of(cls, arrays: Mapping[str, ndarray]) -> "Statistics":
         mean, covariance = (torch.from_numpy(_numbers(arrays, name)).double() for name in ("mu", "sigma"))
-        if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
-            raise ValueError(f"mu and sigma of the shapes {tuple(mean.shape)} and {tuple(covariance.shape)}")
         vectors = torch.from_numpy(_numbers(arrays, "vectors")) if "vectors" in arrays else None
-        if vectors is not None and vectors.shape[1:] != mean.shape:
-            raise ValueError(f"vectors of the shape {tuple(vectors.shape)} beside a mu of {len(mean)} numbers")
+        _check_shapes(mean, covariance, vectors)
         count, protocol = arrays.get("count", np.array(0)), str(arrays.get("protocol", ""))
         if count.size != 1 or count.dtype.kind not in "iu":
             raise ValueError("its count is no whole number")
         if not _is_object(protocol):
             raise ValueError(f"its protocol is no object of JSON, but {protocol[:40]!r}")
         return cls(mean, covariance, int(count.item()), protocol, vectors)
+
+
+def _check_shapes(mean: Tensor, covariance: Tensor, vectors: Tensor | None) -> None:
+    if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
+        raise ParamsError(f"mu and sigma of the shapes {tuple(mean.shape)} and {tuple(covariance.shape)}")
+    if vectors is not None and vectors.shape[1:] != mean.shape:
+        raise ParamsError(f"vectors of the shape {tuple(vectors.shape)} beside a mu of {len(mean)} numbers")
 
 
 def _is_object(text: str) -> bool:
@@ -133,6 +143,7 @@ class Moments:
 
     def __init__(self, dimensions: int) -> None:
         self.count = 0
+        dimensions = whole(dimensions, "dimensions", low=1, high=_MOST_DIMENSIONS)
         self._mean = torch.zeros(dimensions, dtype=torch.float64)
         self._scatter = torch.zeros(dimensions, dimensions, dtype=torch.float64)
 
@@ -140,10 +151,10 @@ class Moments:
         """Add a batch of vectors.
 
         Raises:
-            ImageError: if a number is not finite.
+            ImageError, ParamsError: if they are not as `check_features` has it.
         """
+        check_features(features, dimensions=len(self._mean))
         vectors = features.double().cpu()
-        check_finite(vectors)
         mean = vectors.mean(dim=0)
         self._add(len(vectors), mean, (vectors - mean).T @ (vectors - mean))
 

@@ -1,15 +1,18 @@
 """Images in batches, and their features, gathered in any order and by any number of processes."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from smis.core.device import usable_device
-from smis.core.errors import ImageError, ParamsError
+from smis.core.errors import ImageError, ParamsError, shown
+from smis.core.images import validate_images
+from smis.core.numbers import whole
 from smis.core.shapes import Image
 from smis.metrics.image.result import of_maps
 
@@ -41,14 +44,36 @@ def compute_protocol(device: torch.device) -> dict[str, str]:
 def in_batches(network: Callable[[Image], list[Tensor]], image: Image, *, batch: int) -> list[Float[Tensor, "b _ _ _"]]:
     """Return each layer of all images, with at most `batch` images in the network at once."""
     with torch.inference_mode():
-        parts = [network(piece) for piece in image.split(batch)]
+        parts = [network(piece) for piece in image.split(whole(batch, "batch", low=1))]
     return [torch.cat(layers) for layers in zip(*parts, strict=True)]
 
 
 def as_batches(images: Images, *, batch: int) -> Iterator[tuple[Sequence[str] | None, AnyImage]]:
-    """Yield (names or None, images): a tensor `batch` images at a time, others in the batches that they come in."""
-    for part in images.split(batch) if isinstance(images, Tensor) else images:
-        yield part if isinstance(part, tuple) else (None, part)
+    """Yield (names or None, images): a tensor `batch` images at a time, others in the batches that they come in.
+
+    Raises:
+        ImageError: if what comes is no images of -1..1, see `validate_images`.
+        ParamsError: if names are not as many as images.
+    """
+    size = whole(batch, "batch", low=1)
+    if not isinstance(images, Iterable) or isinstance(images, Tensor | ndarray | str | bytes | Mapping):
+        yield from ((None, piece) for piece in validate_images(images).split(size))
+        return
+    for part in images:
+        names, image = part if isinstance(part, tuple) and len(part) == 2 else (None, part)
+        image = validate_images(image)
+        check_names(names, len(image))
+        yield names, image
+
+
+def check_names(names: Sequence[str] | None, count: int) -> None:
+    """Check that there is a name for each image or map, if there are names.
+
+    Raises:
+        ParamsError: if their number is another.
+    """
+    if names is not None and (not isinstance(names, Sequence) or isinstance(names, str) or len(names) != count):
+        raise ParamsError(f"the names {shown(names)} are not those of {count} images; give a list of one for each")
 
 
 class NamedVectors:
@@ -76,9 +101,9 @@ class NamedVectors:
         """Add the vectors of a batch.
 
         Raises:
-            ImageError: if a number is not finite.
+            ImageError, ParamsError: if they are not as `check_features` has it.
         """
-        check_finite(vectors, keys)
+        check_features(vectors, keys, dimensions=self._batches[0].shape[1] if self._batches else None)
         self.named = self.named and keys is not None
         self._keys += keys if keys is not None else [f"{self._seen + row:012d}" for row in range(len(vectors))]
         self._batches.append(vectors.cpu())
@@ -128,12 +153,22 @@ class NamedVectors:
         self._keys = [self._keys[row] for row in chosen]
 
 
-def check_finite(vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None) -> None:
-    """Check that all numbers are finite.
+def check_features(
+    vectors: Float[Tensor, "n d"], keys: Sequence[str] | None = None, *, dimensions: int | None = None
+) -> None:
+    """Check that features are vectors (of as many dimensions) of finite numbers, with a name for each or none.
 
     Raises:
         ImageError: naming the first image with a NaN or an infinite number.
+        ParamsError: if they are something else.
     """
+    fits = isinstance(vectors, Tensor) and vectors.is_floating_point() and vectors.dim() == 2 and len(vectors) > 0
+    if not fits or dimensions not in (None, vectors.shape[1]):
+        expected = "d" if dimensions is None else dimensions
+        raise ParamsError(
+            f"features: {shown(vectors)}, but they are a tensor (n, {expected}) of floats; one row an image"
+        )
+    check_names(keys, len(vectors))
     if vectors.isfinite().all():
         return
     row = int((~vectors.isfinite()).any(dim=1).nonzero()[0])

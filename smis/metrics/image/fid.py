@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from smis.core.errors import ParamsError, ProtocolError
+from smis.core.errors import ParamsError, ProtocolError, shown
 from smis.metrics.image import inception
 from smis.metrics.image.feature_statistics import Covariance, Moments, Statistics, Vectors
-from smis.metrics.image.features import Images, NamedVectors, as_batches
+from smis.metrics.image.features import Images, NamedVectors, as_batches, check_features
 from smis.metrics.image.result import UNKNOWN, Bootstrap, Result, interval
 
 ENOUGH_IMAGES = 2048
@@ -51,9 +51,11 @@ def measure(
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
+        ImageError: if images are not (b, 3, h, w) of floats, -1..1.
         ParamsError: if a side has fewer than 2 images.
         ProtocolError: if statistics are of another network or were made in another way.
     """
+    bootstrap = Bootstrap(seed=seed)
     if network is None and not (isinstance(real, Statistics) and isinstance(fake, Statistics)):
         network = inception.load()
     reference = real if isinstance(real, Statistics) else statistics(real, network=network, batch=batch)
@@ -62,7 +64,7 @@ def measure(
         return distance.compare(fake)
     for keys, features in features_of(fake, network=network, batch=batch):
         distance.update(features, keys)
-    return distance.compute(Bootstrap(seed=seed))
+    return distance.compute(bootstrap)
 
 
 def statistics(images: Images, *, network: nn.Module | None = None, batch: int = 32) -> Statistics:
@@ -70,6 +72,7 @@ def statistics(images: Images, *, network: nn.Module | None = None, batch: int =
 
     Raises:
         WeightsError: if no network is given, and its weights are missing.
+        ImageError: if images are not (b, 3, h, w) of floats, -1..1.
         ParamsError: if there are fewer than 2 images.
     """
     moments = Moments(inception.DIMENSIONS)
@@ -109,7 +112,9 @@ class FrechetDistance:
 
         Raises:
             ImageError: if a number is not finite.
+            ParamsError: if they have other dimensions than the reference.
         """
+        check_features(features, keys, dimensions=len(self._reference.mean))
         self._vectors.update(features.double(), keys)
         self._moments.update(features)
 
@@ -162,6 +167,8 @@ class FrechetDistance:
 def features_of(images: Images, *, network: nn.Module | None, batch: int) -> Iterator[Named]:
     """Yield names and Inception's features of images; without a network, its published weights are loaded."""
     network = network if network is not None else inception.load()
+    if not isinstance(network, nn.Module):
+        raise ParamsError(f"network is {shown(network)}; give a torch module, or leave it out for Inception")
     for keys, image in as_batches(images, batch=batch):
         yield keys, inception.features(network, image)
 

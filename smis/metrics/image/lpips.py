@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis.core import weights
-from smis.core.errors import ImageError, ParamsError
+from smis.core.errors import ImageError, ParamsError, shown
+from smis.core.images import validate_images
 from smis.core.shapes import Image
 from smis.nn.trunks import LPIPS_SCALE, LPIPS_SHIFT, Trunk, alexnet, squeezenet, vgg16
 
@@ -107,7 +108,15 @@ class PerceptualDistance(nn.Module):
         return [_unit(layer) * root for layer, root in zip(self.layers(image), self.roots, strict=True)]
 
     def forward(self, first: Image, second: Image) -> Float[Tensor, " b"]:
-        """Return the distance of each image of `first` to the image of `second` with the same index."""
+        """Return the distance of each image of `first` to the image of `second` with the same index.
+
+        Raises:
+            ImageError: if they are not images of -1..1, as many and as large on both sides.
+        """
+        first, second = validate_images(first), validate_images(second)
+        if first.shape != second.shape:
+            sizes = [f"{len(image)} images of {image.shape[2]} x {image.shape[3]}" for image in (first, second)]
+            raise ImageError(f"{sizes[0]} cannot be compared with {sizes[1]}; give as many of the same size")
         indices = torch.arange(len(first), device=first.device)
         return distances(self.features(torch.cat([first, second])), indices, indices + len(first))
 
@@ -197,7 +206,7 @@ def _assemble(
 
 def _check_name(name: str) -> None:
     if name not in NETWORKS:
-        raise ParamsError(f"there is no network named {name!r}; there are: {', '.join(NETWORKS)}")
+        raise ParamsError(f"there is no network named {shown(name)}; there are: {', '.join(NETWORKS)}")
 
 
 def _unit(layer: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -12,11 +12,16 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import distributed
 
+from smis.core.errors import ParamsError
+from smis.core.numbers import listed, whole, whole_seed
+
 UNKNOWN = math.nan
 """A bound of an interval that is not known."""
 NORMAL_95 = 1.959963984540054
 """Quantile 0.975 of the standard normal distribution."""
 
+_MOST_RESAMPLES = 1_000_000
+_MOST_ID = 2**31
 _CELLS = 2**22
 """Most counts in memory at once, 32 MiB."""
 _ALIGNED = 64
@@ -66,7 +71,8 @@ class Result:
     ) -> "Result":
         """Make a result of the mean over label maps, whose values are given by key."""
         ordered = np.array([values[key] for key in sorted(values)])
-        return cls.drawn(name, float(ordered.mean()), draws=bootstrap.means(ordered), protocol=protocol)
+        draws = bootstrap.means(ordered)
+        return cls.drawn(name, float(ordered.mean()), draws=draws, protocol=protocol)
 
     def with_protocol(self, fields: Mapping[str, Any]) -> "Result":
         """Return the same result with more fields in front of its protocol; a field that it has stays as it is."""
@@ -91,6 +97,9 @@ class Bootstrap:
     Efron and Tibshirani, "An Introduction to the Bootstrap" (1993). The label map is the unit, because samples of one
     map are not independent of each other.
 
+    Raises:
+        ParamsError: if `resamples` is not 1 to 1,000,000, or `seed` no seed.
+
     Example:
         >>> Bootstrap(resamples=2, seed=0).counts(3).sum(axis=1).tolist()
         [3.0, 3.0]
@@ -99,12 +108,19 @@ class Bootstrap:
     resamples: int = 1000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        resamples = whole(self.resamples, "resamples", low=1, high=_MOST_RESAMPLES)
+        object.__setattr__(self, "resamples", resamples)
+        object.__setattr__(self, "seed", whole_seed(self.seed))
+
     def counts(self, maps: int) -> Float[ndarray, "resamples maps"]:
         """Return how often each resample contains each label map."""
         return np.concatenate(list(self.chunks(maps)))
 
     def chunks(self, maps: int) -> Iterator[Float[ndarray, "_ maps"]]:
         """Yield the rows of `counts` in chunks, for many label maps."""
+        if not maps:
+            raise ParamsError("nothing was measured, so there is no value; call `update` before `compute`")
         numbers, uniform = np.random.default_rng(self.seed), np.full(maps, 1 / maps)
         rows = max(1, _CELLS // maps // _ALIGNED) * _ALIGNED
         for start in range(0, self.resamples, rows):
@@ -135,7 +151,8 @@ def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:
 
 def ids_of(ignore: Ignored) -> list[int]:
     """Return the ids that do not count, sorted."""
-    return [ignore] if isinstance(ignore, int) else sorted(ignore or ())
+    ids = [] if ignore is None else listed(ignore, "ignore", of="ids", least=0)
+    return sorted(whole(number, "ignore", low=-_MOST_ID, high=_MOST_ID) for number in ids)
 
 
 def interval(draws: Draws) -> tuple[float, float]:

@@ -5,9 +5,9 @@ Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1:
 are mCSD and mOCD with instances for classes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
+from smis.core.errors import LabelError, ParamsError, shown
+from smis.core.images import validate_images
+from smis.core.numbers import MOST_CLASSES, whole
 from smis.core.shapes import Image
 from smis.metrics.image.features import in_batches
 from smis.metrics.image.lpips import Pairs, PerceptualDistance, distance_maps, distances
@@ -34,6 +37,7 @@ def pair_up(samples: int, rule: Pairing = "consecutive") -> tuple[Pairs, Pairs]:
         >>> [side.tolist() for side in pair_up(3, "all")]
         [[0, 0, 1], [1, 2, 2]]
     """
+    _check_choice(rule, "pairs", get_args(Pairing))
     if rule == "all":
         first, second = torch.triu_indices(samples, samples, offset=1)
         return first, second
@@ -51,12 +55,20 @@ def diversity(
         pairs: Which images are compared.
         batch: Images in the network at once.
 
+    Raises:
+        ImageError: if they are not two images of -1..1 or more.
+        ParamsError: if there is no such rule.
+
     Example:
         >>> from smis.metrics.image import lpips
-        >>> image = torch.rand(1, 3, 32, 32).repeat(3, 1, 1, 1)
+        >>> image = torch.full((3, 3, 32, 32), 0.5)
         >>> diversity(image, lpips.load("stlpips_alex")).tolist()
         [0.0, 0.0]
     """
+    return _diversity(validate_images(image, name="the samples", at_least=2), network, pairs=pairs, batch=batch)
+
+
+def _diversity(image: Image, network: PerceptualDistance, *, pairs: Pairing, batch: int) -> Distances:
     first, second = (side.to(image.device) for side in pair_up(len(image), pairs))
     values = torch.zeros(len(first), device=image.device)
     differs = _differ(image, first, second)
@@ -83,15 +95,30 @@ def region_diversity(
         inside: The region.
         region: `mask` sets both images to zero (of -1..1) outside, or inside, the region and compares whole images: the
             rule that the published magnitudes follow. `spatial` averages the map of distances over the region.
+
+    Raises:
+        ImageError: if they are not two images of -1..1 or more.
+        LabelError: if the region is no mask of their size.
+        ParamsError: if there is no such rule.
     """
+    image = validate_images(image, name="the samples", at_least=2)
+    _check_choice(region, "region", get_args(RegionRule))
+    if not isinstance(inside, Tensor) or inside.dtype != torch.bool or inside.shape != image.shape[2:]:
+        size = tuple(image.shape[2:])
+        raise LabelError(f"the region is {shown(inside)}; give a mask {size} of booleans, as labels == 1")
     if region == "mask":
-        within = diversity(image * inside, network, pairs=pairs, batch=batch)
-        return within, diversity(image * ~inside, network, pairs=pairs, batch=batch)
+        within = _diversity(image * inside, network, pairs=pairs, batch=batch)
+        return within, _diversity(image * ~inside, network, pairs=pairs, batch=batch)
     first, second = (side.to(image.device) for side in pair_up(len(image), pairs))
     size = (inside.shape[0], inside.shape[1])
     maps = distance_maps(in_batches(network.features, image, batch=batch), first, second, size=size)
     maps[~_differ(image, first, second)] = 0
     return _mean_over(maps, inside), _mean_over(maps, ~inside)
+
+
+def _check_choice(value: str, name: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ParamsError(f"{name} is {shown(value)}; give {' or '.join(map(repr, allowed))}")
 
 
 def _differ(image: Image, first: Pairs, second: Pairs) -> Bool[Tensor, " pairs"]:
@@ -119,6 +146,10 @@ class SampleMetric:
     """Of each label map."""
 
     _RULES: ClassVar[tuple[str, ...]] = ("pairs",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, PerceptualDistance):
+            raise ParamsError(f"network is {shown(self.network)}; give one that `smis.metrics.lpips.load` made")
 
     def merge(self, other: "SampleMetric") -> None:
         """Add the label maps that another process measured."""
@@ -151,8 +182,8 @@ class Diversity(SampleMetric):
 
     def update(self, key: str, image: Image) -> None:
         """Measure the samples of the label map `key`."""
-        self.samples = len(image)
         self.values[key] = diversity(image, self.network, pairs=self.pairs, batch=self.batch).mean().item()
+        self.samples = len(image)
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over label maps."""
@@ -170,11 +201,11 @@ class PartDiversity(SampleMetric):
 
     def measure(self, key: str, image: Image, inside: Region, part: int) -> None:
         """Measure the samples of the label map `key` that differ in `part` only, which lies at `inside`."""
-        self.samples = len(image)
         within, without = region_diversity(
             image, inside, self.network, pairs=self.pairs, region=self.region, batch=self.batch
         )
         self.values[key, part] = (within.mean().item(), without.mean().item())
+        self.samples = len(image)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -188,9 +219,13 @@ class RegionDiversity(PartDiversity):
     classes: int
     """Number of classes."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.classes = whole(self.classes, "classes", high=MOST_CLASSES)
+
     def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
         """Measure the samples of the label map `key` that differ in class `resampled` only, which lies at `inside`."""
-        self.measure(key, image, inside, resampled)
+        self.measure(key, image, inside, whole(resampled, "resampled", high=self.classes - 1))
 
     def tables(self) -> tuple[list[str], PerClass, PerClass]:
         """Return the keys of the label maps, and the values inside and outside by (map, class): NaN without samples."""
@@ -230,7 +265,7 @@ class InstanceDiversity(PartDiversity):
 
     def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
         """Measure the samples of the label map `key` that differ in `instance` only, which lies at `inside`."""
-        self.measure(key, image, inside, instance)
+        self.measure(key, image, inside, whole(instance, "instance"))
 
     def per_map(self) -> dict[str, Float[ndarray, "2"]]:
         """Return the means over the instances of each label map, inside and outside."""

@@ -1,0 +1,74 @@
+"""Numbers that a caller gives, from Python, NumPy or torch, checked where they come in."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from smis.core.errors import ParamsError, SmisError, shown
+
+MOST_IMAGES = 100_000
+"""Most images that one call makes or takes styles of."""
+MOST_CLASSES = 4096
+"""Most classes of a metric: the confusion matrix of an image takes 128 MiB."""
+_MOST = 10**9
+_MOST_SEED = 2**64 - 1
+"""The largest seed of `torch.Generator`."""
+
+
+def scalar(value: Any) -> Any:
+    """Return a number of NumPy, or an array or tensor without dimensions, as Python's; anything else as it is.
+
+    Example:
+        >>> scalar(np.int64(7)), scalar("seven")
+        (7, 'seven')
+    """
+    if isinstance(value, np.generic | np.ndarray | Tensor) and not value.ndim and not getattr(value, "is_meta", False):
+        return value.item()
+    return value
+
+
+def whole(value: object, name: str, *, low: int = 0, high: int = _MOST, error: type[SmisError] = ParamsError) -> int:
+    """Return a whole number.
+
+    Raises:
+        ParamsError: or `error`, if it is another thing or not in `low` to `high`; `name` is the argument's.
+
+    Example:
+        >>> whole(np.uint8(7), "samples", low=1)
+        7
+    """
+    number = scalar(value)
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise error(f"{name} is {shown(value)}; give a whole number from {low} to {high}")
+    return number
+
+
+def whole_seed(value: object) -> int:
+    """Return a seed, 0 to 2⁶⁴ - 1.
+
+    Raises:
+        ParamsError: if it is no such number.
+    """
+    return whole(value, "seed", high=_MOST_SEED)
+
+
+def listed(values: object, name: str, *, of: str, least: int = 1, error: type[SmisError] = ParamsError) -> list[Any]:
+    """Return a collection as a list; a single name or number is a list of one.
+
+    Raises:
+        ParamsError: or `error`, if it is no collection or holds fewer than `least`; `of` is what it holds.
+
+    Example:
+        >>> listed("hair", "classes", of="names"), listed(range(2), "instances", of="ids")
+        (['hair'], [0, 1])
+    """
+    single = scalar(values)
+    if isinstance(single, str | int):
+        return [single]
+    fits = isinstance(single, Iterable) and not isinstance(single, Mapping | bytes)
+    items = list(single) if fits else []
+    if not fits or len(items) < least:
+        raise error(f"{name} is {shown(values)}; give a list of {of}, or leave it out")
+    return items
