@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import urllib.request
@@ -11,7 +12,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from prefect import Flow
+from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel, ValidationError
@@ -19,7 +22,8 @@ from pydantic import BaseModel, ValidationError
 from flows.addresses import without_credentials
 from flows.exceptions import FlowError
 
-ADDRESS_FILE = Path(".scratch/services/prefect.address")
+SCRATCH = Path(".scratch")
+ADDRESS_FILE = SCRATCH / "services/prefect.address"
 """Holds the address of Prefect while this folder's `make up` runs: another's would run the flows in its own folder."""
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -29,6 +33,7 @@ def exit_on_error() -> Iterator[None]:
     """Exit with one line and code 2 for a `FlowError`, and with 130 for Ctrl-C and SIGTERM."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
+        _check_scratch()
         yield
     except FlowError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
@@ -70,7 +75,9 @@ def run_flow(flow: Flow[..., Any], options: Any) -> None:
     for handler in logging.getLogger("prefect").handlers:
         handler.addFilter(_without_empty_traceback)
     try:
-        with temporary_settings({PREFECT_API_URL: find_api_url()}):
+        with temporary_settings({PREFECT_API_URL: (api := find_api_url())}):
+            if api:
+                _require_answer(api)
             state = flow(options, return_state=True)
     except ObjectNotFound:  # its final state cannot be set any more
         print("cancelled: its run was deleted on Prefect's page", file=sys.stderr)
@@ -88,6 +95,11 @@ def _without_empty_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
+def _check_scratch() -> None:
+    if os.path.lexists(SCRATCH) and not (SCRATCH.is_dir() and os.access(SCRATCH, os.W_OK)):
+        raise FlowError(f"{SCRATCH} is no folder that can be written; remove it: flows keep locks and logs there")
+
+
 def find_api_url() -> str | None:
     """Return PREFECT_API_URL if it is set, else the server of this folder's `make up` if it runs."""
     url = PREFECT_API_URL.value()
@@ -95,6 +107,19 @@ def find_api_url() -> str | None:
         return url
     api = f"{ADDRESS_FILE.read_text()}/api"
     return api if is_healthy(f"{api}/health") else None
+
+
+def _require_answer(api: str) -> None:
+    """Raise a FlowError if no server answers: Prefect itself would end in a traceback."""
+    try:
+        with get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+    except ValueError as wrong:
+        error = wrong
+    if isinstance(error, httpx.TransportError | httpx.InvalidURL | ValueError):
+        raise FlowError(
+            f"Prefect's server does not answer at {api} ({error}); correct PREFECT_API_URL, or unset it to run without"
+        )
 
 
 def require_api_url() -> str:

@@ -1,5 +1,6 @@
 """The stages of dvc.yaml, read by DVC itself in the order in which they run, and the names that they may have."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,6 @@ from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from dvc.dependency import ParamsDependency
 from dvc.dvcfile import ProjectFile, load_file
 from dvc.exceptions import DvcException
@@ -21,6 +21,7 @@ from dvc.stage import PipelineStage
 from pydantic import Field
 
 from flows.exceptions import FlowError
+from flows.yaml_reader import read_yaml
 
 FILE = "dvc.yaml"
 PARAMS = "params.yaml"
@@ -37,8 +38,8 @@ def choices(*keys: str) -> Any:
     """Let a form offer the names that params.yaml has under these keys when the form is made, if it has any."""
 
     def add_enum(schema: dict[str, Any]) -> None:
-        with suppress(OSError, yaml.YAMLError, TypeError, KeyError):  # the flow itself reports what is wrong with it
-            names = reduce(getitem, keys, yaml.safe_load(Path(PARAMS).read_text()))
+        with suppress(FlowError, TypeError, KeyError):  # the flow itself reports what is wrong with it
+            names = reduce(getitem, keys, read_yaml(Path(PARAMS)))
             schema["enum"] = [str(name) for name in names]
 
     return Field(json_schema_extra=add_enum)
@@ -79,11 +80,29 @@ def read(root: Path | None = None) -> list[Stage]:
     for name in (FILE, ".dvc"):
         if not (root / name).exists():
             raise FlowError(f"there is no {name} in {root}; run this in the folder of {FILE}")
+    read_yaml(root / FILE)  # DVC itself would hang on some
+    if os.path.lexists(root / PARAMS):
+        check_axes(read_yaml(root / PARAMS))
     try:
         with Repo(str(root)) as repo:
             return _stages(repo)
     except DvcException as error:
-        raise FlowError(f"DVC refuses {FILE}: {' '.join(str(error).split())}") from error
+        missing = "" if (root / PARAMS).exists() else f"; there is no {PARAMS}"
+        raise FlowError(f"DVC refuses {FILE}: {' '.join(str(error).split())}{missing}") from error
+
+
+def check_axes(params: Mapping[str, Any]) -> None:
+    """Check that every axis in the section `axes` of params.yaml, if there is one, has a list of names.
+
+    Raises:
+        FlowError: if not, with the axis.
+    """
+    axes = params.get("axes", {})
+    if not isinstance(axes, Mapping):
+        raise FlowError(f"axes in {PARAMS} is {axes!r}; list the names of each axis, such as {{system: [inade]}}")
+    for axis, names in axes.items():
+        if not isinstance(names, list) or not names:
+            raise FlowError(f"axes.{axis} in {PARAMS} is {names!r}; list at least one name, such as [inade]")
 
 
 def select(stages: Sequence[Stage], axes: Mapping[str, Sequence[str]]) -> tuple[list[Stage], list[Stage]]:

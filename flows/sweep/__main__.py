@@ -6,16 +6,16 @@ The file has the fields of Prefect's form; options of the command line override 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from flows.command import exit_on_error, run_flow
 from flows.exceptions import SweepError
+from flows.processes import ChildProcesses
 from flows.sweep.config import Sweep
 from flows.sweep.flow import sweep
 from flows.sweep.space import Space
+from flows.yaml_reader import read_yaml
 
 _OPTIONS = ("name", "sampler", "trials", "seeds", "max_concurrent", "gpus", "retries", "executor")
 
@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a sweep: exit code 1 if no trial finished, 2 if the options are invalid, 130 if it was stopped."""
     with exit_on_error():
         options = _parse(arguments)
-        Space.load(options, Path())  # a mistake is reported at once, not after Prefect's start
+        space = Space.load(options, Path())  # a mistake is reported at once, not after Prefect's start
+        space.check_values(Path(), ChildProcesses())
         run_flow(sweep, options)
 
 
@@ -36,25 +37,13 @@ def _parse(arguments: Sequence[str] | None) -> Sweep:
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     path: Path = given.pop("space")
     try:
-        return Sweep.model_validate({"name": path.stem, **_read(path), **given})
+        return Sweep.model_validate({"name": path.stem, **read_yaml(path), **given})
     except ValidationError as error:
         mistakes = [
             f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}".removeprefix(": ")
             for each in error.errors()
         ]
         raise SweepError("\n  ".join([f"{path} is no sweep:", *mistakes])) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        options = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise SweepError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-    except yaml.YAMLError as error:
-        raise SweepError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(options, dict):
-        raise SweepError(f"{path} is no sweep: it needs at least objectives, such as {{FD: minimize}}")
-    return options
 
 
 if __name__ == "__main__":

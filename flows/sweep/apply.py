@@ -19,6 +19,7 @@ from flows.stages import repro
 from flows.sweep import workspace
 from flows.sweep.trial import FILE, Trial, checkout
 from flows.sweep.workspace import PARAMS, SWEEPS
+from flows.yaml_reader import read_params
 
 
 def apply(trial: Trial, *, pull: bool = False) -> None:
@@ -58,7 +59,7 @@ def find(sweep: str, number: int, *, seed: int | None = None) -> Trial:
 
 def _set_params(trial: Trial) -> None:
     """Set all parameters that the trial's stages read; print what changes beside what the sweep varied."""
-    params = load_yaml(PARAMS)
+    params = read_params(Path(PARAMS))
     axes = params["axes"]
     added = {f"axes.{axis}": [*axes[axis], name] for axis, name in trial.cell.items() if name not in axes[axis]}
     workspace.set_params(Path(PARAMS), added | trial.params | trial.values | {"seed": trial.seed})

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from dvc.utils.serialize import load_yaml
 
+from flows import dag
 from flows.exceptions import SweepError
 from flows.processes import ChildProcesses
 from flows.stages import child_environment, error_message
 from flows.sweep.config import Choice, Dimension, Sweep
-from flows.sweep.workspace import PARAMS, set_params
+from flows.sweep.workspace import PARAMS, read_metrics, set_params
+from flows.yaml_reader import read_params
 
 SYSTEM, DATASET = "system", "dataset"
 OptunaValue = str | bool | int | float | None
@@ -29,7 +31,6 @@ Setting = Mapping[str, Choice]
 _OWNERS = {"systems": SYSTEM, "datasets": DATASET}
 _AXES = {"axes": "systems and datasets", "axes.system": "systems", "axes.dataset": "datasets"}
 _CHECKER = "pipelines.params"
-_PROBES = ".scratch/probes"
 _CHECK = f"""\
 import sys
 from pathlib import Path
@@ -57,13 +58,16 @@ class Space:
         Raises:
             SweepError: with all names and paths that params.yaml does not have, and metrics never measured before.
         """
-        params: dict[str, Any] = load_yaml(str(root / PARAMS))
-        axes = params.get("axes", {})
-        space = cls(sweep.systems or axes["system"], sweep.datasets or axes["dataset"], sweep.space)
-        metrics = {name for path in root.glob("metrics/*/*.json") for name in json.loads(path.read_text())}
+        params = read_params(root / PARAMS)
+        dag.check_axes(params)
+        axes = {axis: _section(params, "axes", {}).get(axis, []) for axis in (SYSTEM, DATASET)}
+        space = cls(sweep.systems or axes[SYSTEM], sweep.datasets or axes[DATASET], sweep.space)
+        if not (space.systems and space.datasets):
+            raise SweepError(f"axes in {PARAMS} has no system or no dataset; add them, or name some in the sweep")
+        metrics = {name for path in root.glob("metrics/*/*.json") for name in read_metrics(path)}
         mistakes = [
-            *_unknown("system", space.systems, known=params.get("systems", {})),
-            *_unknown("dataset", space.datasets, known=params.get("datasets", axes["dataset"])),
+            *_unknown("system", space.systems, known=_section(params, "systems", {})),
+            *_unknown("dataset", space.datasets, known=_section(params, "datasets", axes[DATASET])),
             *(line for dimension in sweep.space for line in _check_path(dimension.path, params, space, root)),
             *_unknown("metric", [objective.metric for objective in sweep.objectives], known=metrics),
         ]
@@ -94,23 +98,22 @@ class Space:
             yield {DATASET: dataset, SYSTEM: system}
 
     def check_values(self, base: Path, children: ChildProcesses) -> None:
-        """Let the project's own checker read params.yaml with every value of the space, ends of ranges included.
-
-        Files are written into `base`, a copy of the workspace.
+        """Let the checker of a workspace read its params.yaml with every value of the space, ends of ranges included.
 
         Raises:
             SweepError: with the checker's messages.
         """
         probes = _probes(self.dimensions) if _has_checker(base) else []
         command, lines = [sys.executable, "-c", _CHECK], list[str]()
-        for number, probe in enumerate(probes):
-            path = Path(_PROBES, str(number), PARAMS)
-            (base / path).parent.mkdir(parents=True)
-            shutil.copyfile(base / PARAMS, base / path)
-            set_params(base / path, probe)
-            command.append(str(path))
-        if probes and children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
-            raise SweepError(f"{_CHECKER} ended with an error: {error_message(lines)}")
+        with tempfile.TemporaryDirectory() as folder:
+            for number, probe in enumerate(probes):
+                path = Path(folder, str(number), PARAMS)
+                path.parent.mkdir()
+                shutil.copyfile(base / PARAMS, path)
+                set_params(path, probe)
+                command.append(str(path))
+            if probes and children.run(command, on_line=lines.append, env=child_environment(), cwd=base):
+                raise SweepError(f"{_CHECKER} ended with an error: {error_message(lines)}")
         messages = dict.fromkeys(line.strip().removeprefix(f"{PARAMS}: ") for line in lines)
         messages.pop(f"{PARAMS} does not fit:", None)
         if messages:
@@ -192,6 +195,13 @@ def _check_path(path: str, params: Mapping[str, Any], space: Space, root: Path) 
     if leaf in section or (parents and _has_checker(root)):  # may have a default in the code: the checker knows
         return []
     return [f"{path}: there is no such parameter{_nearest(leaf, section)}"]
+
+
+def _section(params: Mapping[str, Any], name: str, default: Any) -> Any:
+    section = params.get(name, default)
+    if section is not default and not isinstance(section, Mapping):
+        raise SweepError(f"{name} in {PARAMS} is {section!r}, but it is a section with names")
+    return section
 
 
 def _unknown(kind: str, names: Iterable[str], *, known: Iterable[str]) -> list[str]:

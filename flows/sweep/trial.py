@@ -241,8 +241,8 @@ def read_metrics(trial: Trial) -> dict[str, Any]:
     path = Path("metrics", trial.dataset, f"{trial.system}.json")
     if not (trial.folder / path).exists():
         raise StageError(f"{trial.name} has no {path}; do its stages write it?")
-    metrics = json.loads((trial.folder / path).read_text())
-    return {name: metric.get("value") for name, metric in metrics.items()}
+    metrics = workspace.read_metrics(trial.folder / path)
+    return {name: metric.get("value") for name, metric in metrics.items() if isinstance(metric, Mapping)}
 
 
 def read_curve(workspace: Path, key: str) -> list[Point]:

@@ -4,6 +4,7 @@ Large outputs come from the cache through DVC: by links to them, one trial could
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from dvc.utils.collections import apply_diff
 from dvc.utils.serialize import load_yaml, modify_yaml, parse_yaml_for_update
 
 from flows.dag import RAW
+from flows.exceptions import SweepError
 
 PARAMS = "params.yaml"
 SWEEPS = Path(".scratch/sweeps")
@@ -56,6 +58,21 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
         section[leaf] = _yaml_value(value)
     with modify_yaml(str(path)) as commented:
         apply_diff(params, commented)
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read the metrics that an evaluation has written, by name.
+
+    Raises:
+        SweepError: if the file is damaged.
+    """
+    try:
+        metrics = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise SweepError(f"{path} cannot be read ({error}); remove it, then run `dvc repro` again") from None
+    if not isinstance(metrics, dict):
+        raise SweepError(f"{path} has no metrics by name; remove it, then run `dvc repro` again")
+    return metrics
 
 
 def _yaml_value(value: Any) -> Any:
