@@ -43,6 +43,8 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{options.out}: {result.system} at preset {result.preset}; {counts}")
     for part, count in result.unused.items():
         print(f"not used by the network: {part}.* ({count} tensors)")
+    for path in result.parallel:
+        print(f"{path}: names begin with `module.` (saved through DataParallel), which was taken away")
     if result.encoder_missing:
         print("no encoder: styles can be sampled, but images cannot be encoded; --encoder latest_net_E.pth adds it")
 

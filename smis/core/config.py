@@ -1,5 +1,6 @@
 """The base class of every section of params.yaml."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -82,6 +83,15 @@ def _format_mistake(cls: type[Config], detail: Any, *, at: str) -> str:
     value, text = detail.get("input"), repr(detail.get("input"))
     shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
     return f"{path}: {message}" + ("" if isinstance(value, dict | list) else f" (it is {shown})")
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Format the first mistake of what a file says about itself, on one line."""
+    first = error.errors(include_url=False)[0]
+    field, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{field} is missing"
+    return f"{field}: {message} (it is {reprlib.repr(first['input'])})" if field else message
 
 
 def _keys(cls: type[Config], location: list[str]) -> list[str]:

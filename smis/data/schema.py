@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
+from smis.core.config import first_mistake
 from smis.core.errors import ShardError
 from smis.core.images import Encoding
 
@@ -79,8 +80,7 @@ class Header:
             values = {name: value if name in _TEXTS else json.loads(value) for name, value in own.items()}
             header = _HEADER.validate_python(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise broken(source, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise broken(source, first_mistake(error)) from None
         except (ValueError, RecursionError) as error:
             raise broken(source, error) from None
         if len(header.palette) != len(header.classes):

@@ -1,9 +1,13 @@
 """First weights of networks: as the releases draw them, or none where a file's take their place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import init
+from torch.nn.functional import normalize
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
@@ -34,8 +38,8 @@ def initialize_normally(network: nn.Module, deviation: float = 0.02) -> None:
 class SkipInit(TorchFunctionMode):
     """Leave first weights uninitialized while networks are built, as `torch.nn.utils.skip_init` does for one layer.
 
-    For networks whose weights come from a file, or that are only counted: drawing takes as long as reading the file.
-    (On torch's meta device the first norm imports a thousand modules: 10 seconds.)
+    For networks whose weights come from a file: drawing takes as long as reading it. A spectral norm's first vectors
+    are left as they are, too: on torch's meta device, to normalize them imports a thousand modules.
 
     Example:
         >>> with SkipInit():
@@ -44,7 +48,7 @@ class SkipInit(TorchFunctionMode):
         torch.Size([3, 2])
     """
 
-    _DRAWS = (Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.kaiming_uniform_)
+    _DRAWS = (Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.kaiming_uniform_, normalize)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Skip functions that draw."""
@@ -52,3 +56,17 @@ class SkipInit(TorchFunctionMode):
         if func in self._DRAWS:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build networks of names, shapes and kinds of numbers alone, whatever their size.
+
+    Example:
+        >>> with without_memory():
+        ...     layer = nn.Linear(10**6, 10**6)
+        >>> layer.weight.shape, layer.weight.is_meta
+        (torch.Size([1000000, 1000000]), True)
+    """
+    with torch.device("meta"), SkipInit():
+        yield

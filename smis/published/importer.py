@@ -9,10 +9,10 @@ from torch import Tensor
 
 from smis.core.errors import CheckpointError, ParamsError
 from smis.models.system_registry import SYSTEMS
-from smis.nn.initialize import SkipInit
+from smis.nn.initialize import without_memory
 from smis.published.published_datasets import dataset_of
-from smis.published.release_files import count_unused, first_mismatch, read_tensors
-from smis.training.export import description, save_weights
+from smis.published.release_files import count_unused, read_tensors, without_data_parallel
+from smis.training.export import description, first_mismatch, save_weights
 
 RELEASES = {
     "smis": ("groupdnet", "vspade"),
@@ -37,7 +37,7 @@ class Candidate:
     def networks(self) -> Any:
         """Build the system without memory for its weights: names, shapes and kinds of numbers only."""
         data = dataset_of(self.preset)
-        with SkipInit():
+        with without_memory():
             return self.config.build(classes=len(data.classes), height=data.height, width=data.width, training=False)
 
 
@@ -77,6 +77,8 @@ class Imported:
     unused: dict[str, int]
     encoder_missing: bool
     """Whether the system has an encoder, but the checkpoint has none."""
+    parallel: Sequence[Path] = ()
+    """The files whose names began with `module.`, which was taken away."""
 
 
 def import_checkpoint(
@@ -90,8 +92,8 @@ def import_checkpoint(
 ) -> Imported:
     """Read released files, see that they fit, and write our checkpoint; the same files give the same bytes.
 
-    Every tensor is kept bit for bit, those that the network never uses too. Without `system`, the first system of the
-    release whose names and shapes fit is taken.
+    Every tensor is kept bit for bit, those that the network never uses too; floats of another precision become
+    float32. Without `system`, the first system of the release whose names and shapes fit is taken.
 
     Raises:
         CheckpointError: if a file is missing, broken, more than tensors, or fits no system of the release.
@@ -102,7 +104,8 @@ def import_checkpoint(
     if out.resolve() in {path.resolve() for path in paths.values()}:
         raise ParamsError(f"--out {out} is the file to read; give another place")
     possible = candidates(release, preset=preset, system=system)
-    files = {name: read_tensors(path) for name, path in paths.items()}
+    given = {name: read_tensors(path) for name, path in paths.items()}
+    files = {name: without_data_parallel(tensors) for name, tensors in given.items()}
     chosen, networks = _fitting(possible, files, paths)
     tensors = {f"{name}.{key}": tensor for name, own in files.items() for key, tensor in own.items()}
     save_weights(out, tensors, metadata=_metadata(chosen, release))
@@ -112,6 +115,7 @@ def import_checkpoint(
         tensors={name: len(own) for name, own in files.items()},
         unused=count_unused(networks.generator),
         encoder_missing=networks.encoder is not None and encoder is None,
+        parallel=[paths[name] for name in files if files[name].keys() != given[name].keys()],
     )
 
 

@@ -1,6 +1,5 @@
 """A checkpoint for inference: its networks at every image size, checked layouts in, latents and images out."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -12,7 +11,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from smis.core.batch import validate_instances
-from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError, naming
+from smis.core.errors import ImageError, LabelError, ParamsError, StyleError, naming
 from smis.core.sample import check_range, remedy_of_ids
 from smis.core.seeding import Noise, generator
 from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
@@ -22,7 +21,7 @@ from smis.nn.initialize import SkipInit
 from smis.styles.inputs import ArrayOrFile, file_name, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
 from smis.styles.latents import PARTS, concatenate, count
-from smis.training.export import build_system, load_weights, part_of
+from smis.training.export import part_of, read_checkpoint
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -35,14 +34,15 @@ class SizedNetworks:
     """
 
     def __init__(self, path: Path, *, device: torch.device, channels_last: bool, compiled: bool) -> None:
-        tensors, self._metadata = load_weights(path)
-        self._path, self._device, self._compiled = path, device, compiled
-        self.title: str = SYSTEMS.load(self._metadata["system"]).title
-        self.classes: list[str] = json.loads(self._metadata["classes"])
-        self.palette = [tuple(color) for color in json.loads(self._metadata["palette"])]
-        self.size = int(self._metadata["height"]), int(self._metadata["width"])
-        self._tensors = {key: _to_device(value, device, channels_last=channels_last) for key, value in tensors.items()}
-        self.encodes = bool(part_of(tensors, "encoder"))
+        self._checkpoint = checkpoint = read_checkpoint(path, SYSTEMS)
+        self._device, self._compiled = device, compiled
+        self.title: str = checkpoint.config.title
+        self.classes, self.palette = checkpoint.description.classes, checkpoint.description.palette
+        self.size = checkpoint.description.height, checkpoint.description.width
+        self._tensors = {
+            key: _to_device(value, device, channels_last=channels_last) for key, value in checkpoint.tensors.items()
+        }
+        self.encodes = checkpoint.encodes
         self._systems = {self.size: self._build(*self.size)}
 
     @property
@@ -67,26 +67,17 @@ class SizedNetworks:
             network, weights = getattr(system, name), part_of(self._tensors, name)
             if (height, width) != self.size:
                 self._check_shapes(network, weights, size=f"{height} x {width}")
-            try:
-                network.load_state_dict(weights, assign=True)
-            except RuntimeError as error:
-                reason = " ".join(str(error).split())[:300]
-                raise CheckpointError(
-                    f"{self._path} does not fit its system's {name}: {reason}; train or import it again"
-                ) from None
+            network.load_state_dict(weights, assign=True)
         system.to(self._device).eval()
         if self._compiled:
             system.generator.compile()
         return system
 
     def _build_empty(self, height: int, width: int) -> Any:
-        metadata = self._metadata | {"height": str(height), "width": str(width)}
         try:
             with SkipInit():
-                return build_system(metadata, SYSTEMS, source=self._path)
+                return self._checkpoint.build(height, width)
         except ParamsError as error:
-            if (height, width) == self.size:
-                raise
             reason = str(error).partition(";")[0]
             raise LabelError(f"{reason}; resize the label map, for instance to {self._trained_size}") from None
 

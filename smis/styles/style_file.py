@@ -1,17 +1,20 @@
 """A style as a safetensors file: its latents, and the maps that they belong to."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import BaseModel, Json, ValidationError
 from torch import Tensor
 
-from smis.core.errors import CheckpointError, StyleError, shown
+from smis.core.config import first_mistake
+from smis.core.errors import CheckpointError, LabelError, StyleError, shown
 from smis.core.style import Style
 from smis.styles.inference import InferenceModel
-from smis.styles.latents import check_same_shapes
+from smis.styles.latents import check_same_shapes, count
 from smis.training.export import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -43,20 +46,45 @@ def read(path: Path, model: InferenceModel) -> dict[str, Any]:
     """
     try:
         tensors, metadata = load_weights(path)
-    except CheckpointError:
-        raise StyleError(
-            f"there is no style in {path}, or the file is broken; write one with style.save(PATH)"
-        ) from None
+    except CheckpointError as error:
+        reason = str(error).partition(";")[0] if path.exists() else f"there is no style in {path}"
+        raise StyleError(f"{reason}; write one with style.save(PATH)") from None
     if "style_of" not in metadata:
         raise StyleError(f"{path} holds weights and no style; write one with style.save(PATH)")
-    latents = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
-    latents = {_OLD_FIELDS.get(name, name): value for name, value in latents.items()}
-    maps = tensors["labels"], tensors.get("instances")
-    return {
-        **_fields_on(model, Style(**latents), *maps, system=metadata["style_of"]),
-        "seeds": tuple(json.loads(metadata["seeds"])),
-        "sampled": bool(json.loads(metadata["drawn"])),
-    }
+    try:
+        about = _Metadata.model_validate(metadata)
+        read = _fields_on(model, _latents(tensors), *_maps(tensors), system=about.style_of)
+        if len(about.seeds) != len(read["layout"]):
+            raise StyleError(f"it has {len(about.seeds)} seeds for {len(read['layout'])} label maps")
+    except ValidationError as error:
+        raise StyleError(f"{path}: {first_mistake(error)}; write one with style.save(PATH)") from None
+    except (StyleError, LabelError) as error:
+        raise type(error)(f"{path}: {error}") from None
+    return read | {"seeds": about.seeds, "sampled": about.drawn}
+
+
+class _Metadata(BaseModel):
+    """What a file says about its style."""
+
+    style_of: str
+    seeds: Json[tuple[int, ...]]
+    drawn: Json[bool]
+
+
+def _latents(tensors: Mapping[str, Tensor]) -> Style:
+    named = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
+    named = {_OLD_FIELDS.get(name, name): value for name, value in named.items()}
+    known = [field.name for field in fields(Style)]
+    unknown = [name for name in named if name not in known]
+    if unknown or not named:
+        raise StyleError(f"its latents are {', '.join(named) or 'missing'}, allowed are {', '.join(known)}")
+    return Style(**named)
+
+
+def _maps(tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    if "labels" not in tensors:
+        raise StyleError("it has no labels; write one with style.save(PATH)")
+    return tensors["labels"], tensors.get("instances")
 
 
 def convert(style: "ImageStyle", model: InferenceModel) -> "ImageStyle":
@@ -89,5 +117,13 @@ def _fields_on(
         raise StyleError(f"this is a style of {system}, but the checkpoint is of {model.title}; take one of its own")
     layout = model.read_layout(labels, instances)
     moved = latents.map(lambda each: each.to(model.device))
-    check_same_shapes(moved, model.sample(layout, seeds=(0,) * len(layout), samples=1))
+    sampled = model.sample(layout, seeds=(0,) * len(layout), samples=1)
+    check_same_shapes(moved, sampled)
+    for name, wanted in sampled.filled().items():
+        found = moved.filled()[name]
+        if found.dtype != wanted.dtype or len(found) != count(moved) or len(found) % len(layout) or not len(found):
+            raise StyleError(
+                f"its latents {name} are {len(found)} of {found.dtype} for {len(layout)} label maps, allowed are "
+                f"{wanted.dtype}, as many for each map; write one with style.save(PATH)"
+            )
     return {"model": model, "layout": layout, "latents": moved}

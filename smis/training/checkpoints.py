@@ -2,19 +2,23 @@
 
 import copy
 import json
-import pickle
+import math
+import re
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import BaseModel, Json, NonNegativeInt, TypeAdapter, ValidationError
 from torch import Tensor
 
 from smis.core.errors import CheckpointError, DiskError
-from smis.core.files import unwritable, written
+from smis.core.files import UnreadableError, open_file, unwritable, written
 
 _FORMAT = 2
 
@@ -93,26 +97,45 @@ class CheckpointManager:
         for path in reversed(self._paths()):
             content = self._read(path, device)
             if content is not None:
-                self._update_best(content["step"], content["score"])  # the run may have been killed before it did
-                return content["state"]
+                self._update_best(content.step, content.score)  # the run may have been killed before it did
+                return content.state
         return None
 
     def load_best(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
         """Load the state with the lowest score, or return None if none has a score.
 
         Raises:
-            CheckpointError: if it has another format or configuration; names the fields that differ.
+            CheckpointError: if it is missing or broken, or has another format or configuration.
             DiskError: if the last saved checkpoint could not be written.
         """
         self.wait()
         best = self.best_step
-        content = self._read(self._path(best.step), device) if best else None
-        return None if content is None else content["state"]
+        if best is None:
+            return None
+        content = self._read(self._path(best.step), device)
+        if content is None:
+            raise CheckpointError(
+                f"the best state, {self._path(best.step)}, is lost; set validation.publish: last, or delete "
+                f"{self.folder} to start anew"
+            )
+        return content.state
 
     @property
     def best_step(self) -> ScoredStep | None:
-        """The first step with the lowest score, over all resumed runs."""
-        return ScoredStep(**json.loads(self._best_path.read_text())) if self._best_path.exists() else None
+        """The first step with the lowest score, over all resumed runs; of those at hand if best.json is broken."""
+        try:
+            return _NOTE.validate_json(self._best_path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            print(f"{self._best_path} is broken; the scores of the states beside it are taken", file=sys.stderr)
+        states = [state for state in (self._read(path, "cpu") for path in self._paths()) if state]
+        scored = [ScoredStep(state.step, state.score) for state in states if state.score is not None]
+        best = min(scored, key=lambda each: (math.isnan(each.score), each.score, each.step), default=None)
+        self._best_path.unlink(missing_ok=True)
+        if best is not None:
+            self._note(best)
+        return best
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.pt"
@@ -133,26 +156,32 @@ class CheckpointManager:
     def _update_best(self, step: int, score: float | None) -> None:
         best = self.best_step
         if score is not None and (best is None or score < best.score):
-            with written(self._best_path) as temporary:
-                temporary.write_text(json.dumps(ScoredStep(step, score)._asdict()))
+            self._note(ScoredStep(step, score))
 
-    def _read(self, path: Path, device: torch.device | str) -> dict[str, Any] | None:
+    def _note(self, best: ScoredStep) -> None:
+        with written(self._best_path) as temporary:
+            temporary.write_text(json.dumps(best._asdict()))
+
+    def _read(self, path: Path, device: torch.device | str) -> "_Saved | None":
         try:
-            content = torch.load(path, map_location=device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            print(f"{path} cannot be read ({_first_line(error)}) and is skipped", file=sys.stderr)
+            content = read_torch_file(path, device=device)
+            if not isinstance(content, dict) or content.get("format") == _FORMAT:
+                content = _Saved.model_validate(content)
+        except (CheckpointError, ValidationError) as error:
+            reason = str(error).partition(";")[0] if isinstance(error, CheckpointError) else f"{path} lacks a field"
+            print(f"{reason}; it is skipped", file=sys.stderr)
             return None
-        self._check(content, path)
-        return content
+        return self._checked(content, path)
 
-    def _check(self, content: Any, path: Path) -> None:
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    def _checked(self, content: Any, path: Path) -> "_Saved":
+        if not isinstance(content, _Saved):
             raise CheckpointError(f"{path} is not a checkpoint of format {_FORMAT}; delete {self.folder} to start anew")
-        differing = list(_differences(json.loads(content["configuration"]), self._configuration))
+        differing = list(_differences(content.configuration, self._configuration))
         if differing:
             raise CheckpointError(
                 f"{path} has another configuration: {'; '.join(differing)}; delete {self.folder} to start anew"
             )
+        return content
 
     def _delete_old(self) -> None:
         best = {self._path(self.best_step.step)} if self.best_step else set()
@@ -200,6 +229,57 @@ class StateSnapshot:
             return tensor.clone()
         self._event = self._event or torch.cuda.Event()
         return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor, non_blocking=True)
+
+
+class _Saved(BaseModel):
+    """What a file of the folder holds."""
+
+    configuration: Json[dict[str, Any]]
+    step: NonNegativeInt
+    score: float | None
+    state: Any
+
+
+_NOTE = TypeAdapter(ScoredStep)
+
+
+def read_torch_file(path: Path, *, device: torch.device | str = "cpu") -> Any:
+    """Read what `torch.save` wrote, and run no code from it.
+
+    Raises:
+        CheckpointError: if the file is missing, unreadable, broken, or holds code; in one line.
+    """
+    try:
+        with open_file(path) as file:
+            _check_bytes(file)
+            return torch.load(file, weights_only=True, map_location=device)
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no file {path}; give the place of a released latest_net_*.pth") from None
+    except UnreadableError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; {error.remedy}") from None
+    # An unpickler that is fed anything may raise anything: KeyError, IndexError, EOFError, RuntimeError, ...
+    except Exception as error:
+        raise CheckpointError(f"{path} {_fault(error)}") from None
+
+
+def _check_bytes(file: BufferedReader) -> None:
+    """Compare a file's checksums, which torch does not: a changed byte would be another weight."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            compressed = any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist())
+            if compressed or archive.testzip():
+                raise zipfile.BadZipFile
+    file.seek(0)
+
+
+def _fault(error: Exception) -> str:
+    """Say in one line what torch says in ten."""
+    foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if foreign:
+        return f"holds code ({foreign[1]}), not only tensors; nothing in it was run, and it is not read"
+    if "TorchScript" in str(error):
+        return "is a TorchScript program; give the plain weights of the release"
+    return "is broken or no file of torch.save; was it downloaded to its end?"
 
 
 def write_torch_file(path: Path, content: dict[str, Any]) -> None:

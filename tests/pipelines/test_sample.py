@@ -29,7 +29,12 @@ def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     section = PARAMS["systems"]["groupdnet"]
     system = Config(**section).build(classes=len(CLASSES), height=SIZE, width=SIZE, training=False)
     metadata = {"system": "groupdnet", "config": json.dumps(section), "dataset": "paperdoll", "step": "0"}
-    metadata |= {"classes": json.dumps(CLASSES), "palette": "[]", "height": str(SIZE), "width": str(SIZE)}
+    metadata |= {
+        "classes": json.dumps(CLASSES),
+        "palette": json.dumps([[0, 0, 0]] * len(CLASSES)),
+        "height": str(SIZE),
+        "width": str(SIZE),
+    }
     tensors = tensors_of({"generator": system.generator, "encoder": system.encoder})
     save_weights(OUT / "checkpoint.safetensors", tensors, metadata=metadata)
 

@@ -79,7 +79,13 @@ def test_anything_but_names_with_tensors_is_refused(tmp_path: Path, content: Any
         read_tensors(tmp_path / "G.pth")
 
 
-@pytest.mark.parametrize("name", ["missing.pth", ""])
-def test_a_missing_file_is_one_line(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match=r"there is no file .*; give the place of a released latest_net_"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.pth", "there is no file .*; give the place of a released latest_net_"),
+        ("", "it is a folder; give a file"),
+    ],
+)
+def test_a_missing_file_is_one_line(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
         read_tensors(tmp_path / name)

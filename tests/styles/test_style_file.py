@@ -31,7 +31,7 @@ def test_instances_that_were_made_from_classes_are_made_again(load: Load, labels
 
 def test_what_is_no_style_of_the_system_is_refused(load: Load, labels: Tensor, tmp_path: Path) -> None:
     path = tmp_path / "style.safetensors"
-    with pytest.raises(StyleError, match=r"there is no style in .*style\.safetensors, .* style\.save\(PATH\)"):
+    with pytest.raises(StyleError, match=r"there is no style in .*style\.safetensors; .* style\.save\(PATH\)"):
         load("vspade").style(path)
     load("inade").sample(labels).save(path)
     with pytest.raises(
