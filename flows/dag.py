@@ -17,6 +17,7 @@ from dvc.dvcfile import ProjectFile, load_file
 from dvc.exceptions import DvcException
 from dvc.parsing import MatrixDefinition
 from dvc.repo import Repo
+from dvc.scm import SCMError
 from dvc.stage import PipelineStage
 from pydantic import Field
 
@@ -88,6 +89,8 @@ def read(root: Path | None = None) -> list[Stage]:
             return _stages(repo)
     except DvcException as error:
         missing = "" if (root / PARAMS).exists() else f"; there is no {PARAMS}"
+        if isinstance(error, SCMError):
+            missing = "; run `git init`, or `dvc config --local core.no_scm true` to work without git"
         raise FlowError(f"DVC refuses {FILE}: {' '.join(str(error).split())}{missing}") from error
 
 

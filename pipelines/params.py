@@ -6,6 +6,8 @@ A stage names its sections as the fields of its `Params` class. The fields `data
 
 import hashlib
 import stat
+from configparser import ConfigParser
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +17,7 @@ from pydantic import Field, field_validator
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
+from pipelines.stage import NAME
 from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.files import written
@@ -30,9 +33,11 @@ CHECKED = Path(".scratch/params.checked")
 _MAX_BYTES, _MAX_DEPTH, _MAX_DIGITS, _MAX_FROM_ALIASES = 2**24, 50, 100, 10_000
 """Of a file of YAML; 2**24 bytes are more than a dvc.lock of every system with every data set."""
 
+_MAX_WEIGHTS = 2**34
+"""64 GiB in single precision."""
+
 P = TypeVar("P", bound=Config)
-CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
-"""One word for a shell, which gets it from dvc.yaml, and one part of a path."""
+CellName = Annotated[str, Field(pattern=NAME, max_length=100)]
 
 
 class Axes(Config):
@@ -72,6 +77,7 @@ def check(path: Path = PATH) -> Axes:
         for dataset in axes.dataset:
             for system in axes.system:
                 mistakes += _mistakes(kind, raw, {"dataset": dataset, "system": system})
+    mistakes = mistakes or _unbuildable(raw, axes, _typed(kinds["segmenter"], raw, named={}, source="").segmenter)
     if mistakes:
         raise ParamsError.of(list(dict.fromkeys(mistakes)), source=path.name)
     return axes
@@ -83,6 +89,7 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
     Raises:
         ParamsError: with a line per mistake and its path in the file.
     """
+    _check_git(path.parent)
     raw = read_yaml(path)
     digest = _digest(raw, code=Path(__file__).parents[1])
     if not checked.exists() or checked.read_text() != digest:
@@ -90,6 +97,18 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
         with written(checked) as beside:
             beside.write_text(digest)
     _check_raw_data(raw["axes"]["dataset"], path.parent / "raw")
+
+
+def _check_git(root: Path) -> None:
+    """Check that DVC will find git, or need none: what it says otherwise is lost in `dvc repro --quiet`."""
+    config = ConfigParser(strict=False, interpolation=None)
+    config.read([root / ".dvc/config", root / ".dvc/config.local"])
+    in_git = any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+    if (root / ".dvc").is_dir() and not in_git and config.get("core", "no_scm", fallback="").lower() != "true":
+        raise ParamsError(
+            f"{root.resolve()} is in no git repository, which DVC looks for; run `git init`, "
+            "or `dvc config --local core.no_scm true` to work without git"
+        )
 
 
 def _check_raw_data(datasets: list[str], folder: Path) -> None:
@@ -120,6 +139,52 @@ def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | No
     except ParamsError as error:
         return list(error.mistakes)
     return []
+
+
+def _unbuildable(raw: dict[str, Any], axes: Axes, segmenter: Any) -> list[str]:
+    """Build every system for the images of every data set, without memory for weights; return what does not fit."""
+    mistakes: list[str] = []
+    for dataset in axes.dataset:
+        shape = _image_shape(_named("dataset", dataset, raw))
+        if shape is None:
+            continue
+        builds = {f"systems.{system}": partial(_build, _named("system", system, raw), shape) for system in axes.system}
+        if segmenter.network == "trained":
+            builds["segmenter"] = partial(segmenter.check_size, shape["height"], shape["width"])
+        for name, build in builds.items():
+            try:
+                build()
+            except NotImplementedError:  # a system of one's own that cannot be built without memory
+                continue
+            except (ParamsError, RuntimeError, OverflowError) as error:  # torch's, of sizes that overflow
+                mistakes.append(f"datasets.{dataset} with {name}: {str(error).splitlines()[0]}")
+    return mistakes
+
+
+def _build(config: Any, shape: dict[str, int]) -> None:
+    import torch
+
+    with torch.device("meta"):
+        system = config.build(**shape, training=False)
+    count = sum(tensor.numel() for tensor in system.parameters())
+    if count > _MAX_WEIGHTS:
+        remedy = "make its `width`, `multiples` or other sizes smaller"
+        raise ParamsError(f"it has {count:.3g} parameters, more than {_MAX_WEIGHTS:.3g}; {remedy}")
+
+
+def _image_shape(config: Any) -> dict[str, int] | None:
+    """Return the classes, height and width of a data set's images as far as they are known without its files."""
+    size = getattr(config, "size", None)
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else size
+    if not hasattr(config, "root"):
+        classes = config.build().classes
+    elif hasattr(config, "class_table"):
+        classes = config.class_table.names
+    else:
+        classes = config.classes or [""]  # in a file beside the images; one class fits every system
+    return {"classes": len(classes), "height": height, "width": width}
 
 
 class YamlLoader(yaml.SafeLoader):

@@ -3,6 +3,7 @@
 import ctypes
 import inspect
 import os
+import re
 import signal
 import sys
 import warnings
@@ -10,6 +11,8 @@ from collections.abc import Callable
 
 from smis.core.errors import ParamsError, SmisError
 
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""One word for a shell, which gets it from dvc.yaml, and one part of a path; flows have the same rule."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,7 +35,7 @@ def arguments(main: Callable[..., None]) -> list[str]:
     """Return the command line's arguments: one for each parameter without a default, or any number for `*arguments`.
 
     Raises:
-        ParamsError: if there are more or fewer, or options.
+        ParamsError: if there are more or fewer, or options, or if one is no plain name.
     """
     given, parameters = sys.argv[1:], inspect.signature(main).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
@@ -43,6 +46,11 @@ def arguments(main: Callable[..., None]) -> list[str]:
         module = spec.name if spec else main.__module__
         command = " ".join([f"python -m {module.removesuffix('.__main__').removesuffix('.run')}", *names])
         raise ParamsError(f"the arguments are {given}; usage: {command}")
+    for argument in given:
+        if not re.fullmatch(NAME, argument):
+            raise ParamsError(
+                f"{argument!r} is no name of a data set or system; it has letters, digits, _, . and - only"
+            )
     return given
 
 

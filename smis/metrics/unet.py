@@ -45,11 +45,7 @@ class UnetConfig(Config):
         Raises:
             ParamsError: if the images cannot be halved `depth` times.
         """
-        if height % 2**self.depth or width % 2**self.depth:
-            raise ParamsError(
-                f"segmenter.depth: {self.depth} asks for sizes that are multiples of {2**self.depth}, "
-                f"but the images are {height} x {width}; take a smaller depth or prepare another size"
-            )
+        self.check_size(height, width)
         import segmentation_models_pytorch as smp
 
         with torch.random.fork_rng(devices=[]):
@@ -62,6 +58,18 @@ class UnetConfig(Config):
                 classes=classes,
             )
         return network.to(memory_format=torch.channels_last)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Check that images of a size can be halved `depth` times.
+
+        Raises:
+            ParamsError: if not.
+        """
+        if height % 2**self.depth or width % 2**self.depth:
+            raise ParamsError(
+                f"segmenter.depth: {self.depth} asks for sizes that are multiples of {2**self.depth}, "
+                f"but the images are {height} x {width}; take a smaller depth or prepare another size"
+            )
 
 
 def train(

@@ -81,6 +81,9 @@ class SpadeGenerator(nn.Module):
         super().__init__()
         self.fc = fc
         self.blocks = blocks(upsamplings)
+        if len(channels) != len(self.blocks) + 1:
+            stages = len(self.blocks) + 1
+            raise ParamsError(f"`multiples` gives {len(channels)} stages; {upsamplings} upsamplings have {stages}")
         self.upsampled = frozenset(self.blocks) - _WITHOUT_DOUBLING[upsamplings]
         groups = groups or [1] * len(self.blocks)
         for stage, (name, (before, after)) in enumerate(zip(self.blocks, pairwise(channels), strict=True)):
@@ -118,7 +121,13 @@ def blocks(upsamplings: int) -> tuple[str, ...]:
 
 
 def channels_of(width: int, *, upsamplings: int, multiples: Sequence[int] = MULTIPLES) -> tuple[int, ...]:
-    """Return the channels of the start map and after each block; the eighth block, where there is one, halves them."""
+    """Return the channels of the start map and after each block; the eighth block, where there is one, halves them.
+
+    Raises:
+        ParamsError: if there are no multiples.
+    """
+    if not multiples:
+        raise ParamsError(f"`multiples` is empty; {len(MULTIPLES)} of them give the start map and the blocks channels")
     channels = tuple(multiple * width for multiple in multiples)
     return (*channels, channels[-1] // 2) if upsamplings == 7 else channels
 

@@ -1,6 +1,7 @@
 """params.yaml and sweep files that are no YAML, bombs, of another encoding, or of wrong types."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import params
+from flows import dag
+from pipelines import params, stage
 from smis.core.errors import ParamsError, SmisError
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +115,15 @@ VALUES = {
     "train.explodes_at": [".inf", "inf", "1.0e+999", "nan"],
     "train.keep": ["x" * 100_000],
     "systems.vspade.preset": ["[]", "{}", "null", "7", "paperdol"],
+    "systems.vspade.multiples": [
+        "[]",
+        "[1]",
+        "[0]",
+        "7",
+        "[1000000000, 8, 8, 8, 8, 4, 2, 1]",
+        "[8, 8, 8, 8, 8, 4, 2, 1, 1]",
+    ],
+    "segmenter.depth": ["7", "2"],
     "systems.vspade.width": ["0", "-1", "x", ".inf"],
     "systems.inade.losses.kl": ["-1", ".inf", ".nan", "x"],
     "train.batch": ["0", "-1", "x", "null", "1.5"],
@@ -121,7 +132,7 @@ VALUES = {
     "train.lr_discriminator": ["-1", "0", ".inf", ".nan", "x"],
     "evaluate.resamples": ["0", "-1", "x", "1.5"],
     "sample.samples": ["0", "1", "-1", "x"],
-    "datasets.paperdoll.size": ["0", "-64", "x", "[64, 64, 64]", "1000000000"],
+    "datasets.paperdoll.size": ["65", "72", "0", "-64", "x", "[64, 64, 64]", "1000000000"],
 }
 
 
@@ -184,3 +195,35 @@ def test_junk_is_read_or_refused(content: bytes) -> None:
         path = Path(folder, "params.yaml")
         path.write_bytes(content)
         assert isinstance(params.read_yaml(path), dict)
+
+
+@pytest.mark.parametrize("file", ["config", "config.local"])
+def test_a_copy_without_git_is_told_what_dvc_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n['remote \"a\"']\n    url = s3://a%b\n")
+    with pytest.raises(ParamsError, match=r"no git repository.*git init.*no_scm"):
+        params.check_changes()
+    with (tmp_path / ".dvc" / file).open("a") as config:
+        config.write("[core]\n    no_scm = true\n")
+    with pytest.raises(ParamsError, match=r"cannot read params\.yaml"):
+        params.check_changes()
+
+
+@pytest.mark.parametrize("name", ["x$(touch pwned)", "x;y", "x y", "../x", "-x", "", "x'", "x\n", "..", "a/b", "é"])
+def test_a_stage_refuses_what_is_no_plain_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+
+    monkeypatch.setattr("sys.argv", ["stage", name, "vspade"])
+    with pytest.raises(ParamsError):
+        stage.arguments(lambda dataset, system: None)
+
+
+def test_commands_of_dvc_quote_names() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for each in stages.values():
+        assert "${" not in re.sub(r"'\$\{item\.\w+\}'", "", each["cmd"])
+
+
+def test_stages_and_flows_allow_the_same_names() -> None:
+
+    assert stage.NAME == dag.NAME
