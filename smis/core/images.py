@@ -28,11 +28,13 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".w
 """Of photographs: the formats that pytorch-fid reads."""
 MAP_ENDINGS = tuple(ending for ending in ENDINGS if ending not in (".jpg", ".jpeg", ".webp"))
 """Of label and instance maps."""
-_LOSSY = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
+_LOSSY = ("JPEG", "MPO", "WEBP")
+_FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
+"""Of what Pillow reads; others start programs (EPS), or raise whatever they like."""
 Source = Path | Pillow.Image | Callable[[], IO[bytes]]
 """A file, an opened image, or a function that opens one."""
 
-_FAULTS = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
+_FAULTS = (OSError, SyntaxError, ValueError, TypeError, MemoryError, Pillow.DecompressionBombError)
 """What Pillow raises for a file that it cannot decode."""
 _ID_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "I;16L")
 _DEEP_MODES = ("I", "I;16", "F")
@@ -263,7 +265,7 @@ def _decoder(source: Source, title: str, *, error: type[SmisError]) -> Iterator[
             image = source
             if not isinstance(image, Pillow.Image):
                 content = open_file(image) if isinstance(image, Path) else image()
-                image = stack.enter_context(Pillow.open(stack.enter_context(content)))
+                image = stack.enter_context(Pillow.open(stack.enter_context(content), formats=_FORMATS))
             _check_depth(image, title=title, error=error)
             yield image
     except _FAULTS as fault:

@@ -119,3 +119,13 @@ def test_an_image_is_turned_as_its_exif_says_and_a_map_is_not(tmp_path: Path) ->
     path = saved(tmp_path / "a.png", Image.fromarray(GREY[:6]), exif=exif)
     assert np.array_equal(read_photograph(path)[..., 0], np.rot90(GREY[:6], -1))
     assert np.array_equal(read_ids(path).numpy(), GREY[:6])
+
+
+@pytest.mark.parametrize(("suffix", "format"), [("png", "JPEG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("tif", "TIFF")])
+def test_maps_in_formats_that_change_ids_are_refused_whatever_they_are_called(
+    tmp_path: Path, suffix: str, format: str
+) -> None:
+    options = {"compression": "jpeg"} if format == "TIFF" else {}
+    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(GREY), format=format, **options)
+    with pytest.raises(LabelError, match=rf"a\.{suffix} is a (JPEG|WEBP) file, which does not keep ids as they are"):
+        read_ids(path)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
@@ -66,8 +67,10 @@ class Folder:
         Raises:
             OSError: if it is none, as a FIFO, or is too long to be read whole.
         """
-        file = open_file(self._root / name)
-        check_length(os.fstat(file.fileno()).st_size)
+        with ExitStack() as closing:
+            file = closing.enter_context(open_file(self._root / name))
+            check_length(os.fstat(file.fileno()).st_size)
+            closing.pop_all()
         return file
 
     def title(self, name: str) -> str:

@@ -288,3 +288,30 @@ def test_two_real_photographs_are_read_as_tiles(tmp_path):
     assert {"background", "person", "diningtable", "hanes_socks", "fiskars_scissors"} <= shown
     assert all(sample.image.shape == (64, 64, 3) for sample in samples)
     assert max(int(sample.instances.max()) for sample in samples) >= 3
+
+
+def test_a_foreground_of_255_is_told_by_its_looks_and_read_as_relabel_says(root):
+    for name in ("a", "b"):
+        Image.fromarray((stripes() > 0).astype(np.uint8) * 255).save(root / "labels" / f"{name}.png")
+    two = {"classes": ["ground", "figure"]}
+    with pytest.raises(LabelError, match=r"was class 1 saved as 255\? set datasets\.folder\.relabel: \{255: 1\}$"):
+        reader(root, **two).read("train", 0)
+    assert np.unique(reader(root, **two, relabel={255: 1}).read("train", 0).labels).tolist() == [0, 1]
+
+
+def test_ids_that_begin_at_1_are_told_by_their_looks_and_no_class_is_ignored(root):
+    relabel(root, stripes() + 1)
+    with pytest.raises(LabelError, match=r"do ids begin at 1\? set datasets\.folder\.relabel: \{1: 0, 2: 1, 3: 2\}$"):
+        reader(root).read("train", 0)
+    shifted = reader(root, relabel={1: 0, 2: 1, 3: 2}).read("train", 0).labels
+    relabel(root, stripes())
+    assert np.array_equal(shifted, reader(root).read("train", 0).labels)
+
+
+def test_relabel_gives_classes_only(root):
+    with pytest.raises(ParamsError, match=r"datasets\.folder\.relabel makes 255 the class 3, but .* 3 classes"):
+        reader(root, relabel={255: 3})
+
+
+def test_a_data_set_without_relabel_is_the_one_that_it_was(root):
+    assert "relabel" not in reader(root).fingerprint

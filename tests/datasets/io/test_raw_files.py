@@ -159,3 +159,47 @@ def test_a_name_that_is_not_utf_8_is_read_and_can_be_printed(tree):
 def test_a_place_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ParamsError, match=r"there is no folder, zip or tar file .*nowhere\.zip; set root to where"):
         open_files(str(tmp_path / "nowhere.zip"))
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("fifo", "it is a FIFO"), ("device", "it is a device")])
+def test_what_is_no_file_is_named_and_never_opened(tmp_path, kind, reason):
+    path = tmp_path / "a.png"
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(LabelError, match=rf"cannot read .*a\.png \({reason}\); give a file, or take it away"):
+        read_map(open_files(str(tmp_path)), "0:a.png")
+
+
+def test_a_link_to_a_folder_that_it_is_in_is_not_followed(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.png").touch()
+    for name in ("up", "here"):
+        (tmp_path / "a" / name).symlink_to(tmp_path if name == "up" else tmp_path / "a")
+    (tmp_path / "other").symlink_to(tmp_path / "a")
+    assert list(open_files(str(tmp_path)).names()) == ["0:a/b.png", "0:other/b.png"]
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", ""])
+def test_a_file_of_6_gb_is_refused_by_its_length(tmp_path, ending):
+    path, length = tmp_path / f"maps.{ending}" if ending else tmp_path, 6 * 10**9
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.png", b"1234567890")
+        whole = path.read_bytes()
+        place = whole.index(b"PK\x01\x02") + 24
+        path.write_bytes(whole[:place] + (2**32 - 2).to_bytes(4, "little") + whole[place + 4 :])
+    elif ending == "tar":
+        with path.open("wb") as file:
+            head = tarfile.TarInfo("a.png")
+            head.size = length
+            file.write(head.tobuf())
+            file.truncate(length + 2 * 10240)
+    else:
+        (tmp_path / "a.png").touch()
+        os.truncate(tmp_path / "a.png", length)
+    files = open_files(str(path))
+    assert list(files.names()) == ["0:a.png"]
+    with pytest.raises(LabelError, match=r"a\.png \(it has [46],\d+,\d+,\d+ bytes, allowed are 1,073,741,824\)"):
+        read_map(files, "0:a.png")
