@@ -16,7 +16,8 @@ from flows.stages import child_environment
 
 TRACKING = "pipelines.tracking"
 _IMAGE = re.compile(r"!\[[^]]*\]\([^)]*\)\n?")
-_LINK = re.compile(r"^(.*\S)\s+(https?://\S+)$")
+LINK = re.compile(r"^(.*\S)\s+(https?://\S+)$")
+"""A line of `pipelines.tracking`: what a page shows, and its address."""
 
 
 def show_report(folder: Path = Path("report")) -> None:
@@ -60,5 +61,5 @@ def sync_tracking(
 def show_tracking(children: ChildProcesses, *arguments: str, on_line: Callable[[str], object]) -> None:
     """Send MLflow what it lacks, and show links to the runs."""
     if lines := sync_tracking(children, *arguments, on_line=on_line):
-        text = "\n".join("* " + _LINK.sub(r"[\1](\2)", line) for line in lines)  # the page would break the & of <...>
+        text = "\n".join("* " + LINK.sub(r"[\1](\2)", line) for line in lines)  # the page would break the & of <...>
         retry(partial(create_markdown_artifact, text, key="mlflow", description="the runs in MLflow"))

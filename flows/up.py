@@ -14,10 +14,11 @@ from subprocess import Popen
 
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_SERVER_API_AUTH_STRING
 
+from flows.artifacts import LINK, sync_tracking
 from flows.command import ADDRESS_FILE, exit_on_error, interrupt, is_healthy
 from flows.deployments import register
 from flows.exceptions import FlowError
-from flows.processes import start, terminate
+from flows.processes import ChildProcesses, start, terminate
 from flows.worker import HOST
 
 BIND_VARIABLE = "SMIS_BIND"
@@ -25,6 +26,7 @@ BIND_VARIABLE = "SMIS_BIND"
 NAME_VARIABLE = "SMIS_HOST"
 """The name by which others reach this machine: MLflow answers only to names that it knows."""
 LOGS = ADDRESS_FILE.parent
+COMPARISON = "pipelines.tracking.cell_comparison"
 START_TIMEOUT_S = 120.0
 _CLIENT_VARIABLES = (
     *("PREFECT_API_URL", "PREFECT_UI_API_URL", "PREFECT_SERVER_UI_API_URL"),
@@ -150,7 +152,7 @@ MLFLOW = Service(
         *("mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./mlartifacts"),
         *("--workers", "1"),
     ),
-    environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+    environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
 )
 WORKER = Service("Worker", default_port=4201, arguments=("flows.worker", "--queue", "default"), public=False)
 
@@ -202,12 +204,28 @@ def _start(started: dict[Service, "Popen[str]"]) -> None:
     started[WORKER] = WORKER.start(clients)
     WORKER.wait(started[WORKER])
     print(f"Prefect  {PREFECT.address}   start experiments and sweeps at {PREFECT.address}/deployments")
-    print(f"MLflow   {MLFLOW.address}")
+    print("\n".join(_mlflow_pages()))
     print(f"Worker   {WORKER.health}   runs in this folder what is started on Prefect's page")
     print("\nTo use them from another terminal:")
     for name, address in clients.items():
         print(f"  export {name}={address}")
     print("Ctrl-C ends all three.", flush=True)
+
+
+def _mlflow_pages() -> list[str]:
+    """Return lines with the pages that compare the cells of this folder; before `make repro`, the list of experiments.
+
+    MLflow's own first page is about language models.
+    """
+    links: list[tuple[str, str]] = []
+    if not os.environ.get("MLFLOW_TRACKING_URI"):  # else the cells are in another MLflow
+        printed = sync_tracking(ChildProcesses(), COMPARISON, on_line=lambda line: None)
+        links = [(match[1], match[2]) for line in printed if (match := LINK.match(line))]
+    if not links:
+        page = f"{MLFLOW.address}/#/experiments?workflowType=machine_learning"
+        return [f"MLflow   {page}   `make repro` and `make up` print where its cells are compared"]
+    published = f"http://{HOST}:{MLFLOW.default_port}/"
+    return [f"MLflow   {page.replace(published, f'{MLFLOW.address}/', 1)}   {title}" for title, page in links]
 
 
 def _check_access(host: str) -> None:

@@ -49,9 +49,13 @@ def disabled() -> bool:
 
 
 def page(uri: str, path: str, **query: str) -> str:
-    """Return the URL of one of MLflow's pages, such as `experiments/1/runs/2`."""
+    """Return the URL of one of MLflow's pages, such as `experiments/1/runs/2`.
+
+    The comparison page reads `runs` only if it comes first.
+    """
     base = without_credentials(uri).rstrip("/") if uri.startswith("http") else LOCAL_PAGE
-    return f"{base}/#/{path}?{urlencode({'workflowType': 'machine_learning', **query}, quote_via=quote)}"
+    kind = {"workflowType": "machine_learning"}
+    return f"{base}/#/{path}?{urlencode(query | kind if 'runs' in query else kind | query, quote_via=quote)}"
 
 
 def warn(line: str) -> None:

@@ -1,10 +1,13 @@
 """Send MLflow what it is missing of a cell's files; sending twice changes nothing."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pipelines.params import PATH, Axes, read_yaml
 from pipelines.tracking.cell_outputs import CellOutputs, sha256, training_metrics, trial_tags
 from pipelines.tracking.client import (
     STATE,
@@ -55,9 +58,23 @@ def publish(dataset: str, system: str) -> str | None:
     return None
 
 
+def publish_all() -> Iterator[tuple[str, str, str]]:
+    """Publish every cell of params.yaml; yield data set, system and link of those that are in MLflow."""
+    axes = Axes.check(read_yaml(PATH).get("axes"), source=PATH.name, at="axes")
+    for dataset, system in product(axes.dataset, axes.system):
+        link = publish(dataset, system)
+        if link is not None:
+            yield dataset, system, link
+
+
+def record_path(cell: CellOutputs) -> Path:
+    """Return the path of the record of the cell's publication."""
+    return STATE / cell.dataset / f"{cell.system}.json"
+
+
 def _publish(cell: CellOutputs) -> str:
     """Return the link to the cell's run, after sending what it is missing unless these files were published."""
-    path, fingerprint = STATE / cell.dataset / f"{cell.system}.json", cell.fingerprint()
+    path, fingerprint = record_path(cell), cell.fingerprint()
     record = RunRecord.read(path)
     if record is not None and (record.uri, record.fingerprint) != (shown_uri(), fingerprint):
         record = None

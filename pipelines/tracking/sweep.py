@@ -4,13 +4,11 @@ Trials are runs of their cells' experiments, tagged `smis.sweep`; nested runs wo
 The sweep's run holds the best trial's mean and standard deviation over seeds, those of each trial at the step of its
 number, the summary, Optuna's plots, and an image with a row of samples per trial.
 
-A tag of each experiment holds the view in which MLflow's page opens the sweep, as the button "Share view" writes it:
-its trials alone, best first, with the columns that matter. If a later version reads such views differently, the links
-still open the experiment's runs.
+A shared view of each experiment shows the sweep's trials alone, best first, with the columns that matter.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from pipelines.stage import run
-from pipelines.tracking.client import MetricPoint, TrackedRun, TrackingClient, disabled, page, tolerated, warn
+from pipelines.tracking.client import MetricPoint, TrackedRun, TrackingClient, disabled, tolerated, warn
 from pipelines.tracking.publication import SAMPLE_ROW
 from pipelines.tracking.registered_model import register
+from pipelines.tracking.shared_view import MAX_COMPARED, SharedView, compare_page
 from smis.core.contact_sheet import Group, paint
 from smis.core.errors import ParamsError
 
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 SWEEPS = Path(".scratch/sweeps")
-_MAX_COMPARED = 50
-"""Runs on the comparison page."""
 _MAX_DESCRIPTION = 7000
 """Characters; MLflow refuses more than 8000."""
-_SECTION = "comparison"
 Trial = dict[str, Any]
 """A row of summary.json."""
 
@@ -79,12 +75,8 @@ class _SweepPublication:
         rank = {str(trial["number"]): position for position, trial in enumerate(self._ranked)}
         best_first = sorted(self._runs, key=lambda each: rank.get(each.data.tags.get("smis.trial", ""), len(rank)))
         links = self._share_views()
-        links[f"sweep {self._name}, comparison"] = page(
-            self._client.uri,
-            "compare-runs",
-            runs=json.dumps([each.info.run_id for each in best_first[:_MAX_COMPARED]]),
-            experiments=json.dumps([*self._experiments.values()]),
-        )
+        runs = [each.info.run_id for each in best_first]
+        links[f"sweep {self._name}, comparison"] = compare_page(self._client, runs, [*self._experiments.values()])
         model = self._register_best()
         self._send_own_run(self._description(links, model))
         return links | ({f"sweep {self._name}, best model": model} if model else {})
@@ -101,13 +93,18 @@ class _SweepPublication:
     def _share_views(self) -> dict[str, str]:
         """Store a view of the sweep in each experiment, and return the links."""
         params = [run_param(name) for name in self._varied]
-        state = view_state(self._name, params=params, metrics=self._metrics, ascending=self._ascending)
-        key, links = f"smis-{self._name}", {}
-        for dataset, experiment in self._experiments.items():
-            self._client.api.set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", state)
-            title = f"sweep {self._name} on {dataset}, best first"
-            links[title] = page(self._client.uri, f"experiments/{experiment}/runs", viewStateShareKey=key)
-        return links
+        view = SharedView(
+            title=f"Sweep {self._name}",
+            search=f"tags.smis.sweep = '{self._name}'",
+            params=params,
+            metrics=self._metrics,
+            order_by=f"metrics.`{self._metrics[0]}`",
+            ascending=self._ascending,
+        )
+        return {
+            f"sweep {self._name} on {dataset}, best first": view.share(self._client, experiment, f"smis-{self._name}")
+            for dataset, experiment in self._experiments.items()
+        }
 
     def _send_own_run(self, description: str) -> None:
         api, tags = self._client.api, {"smis.sweep.name": self._name}
@@ -129,7 +126,7 @@ class _SweepPublication:
         """Paint the sample rows of the trials' runs below each other, best first."""
         with TemporaryDirectory() as temporary:
             rows: dict[str, Image.Image] = {}
-            for trial in self._ranked[:_MAX_COMPARED]:
+            for trial in self._ranked[:MAX_COMPARED]:
                 trial_run = self._run_of(trial)
                 path = trial_run and self._client.download(trial_run.info.run_id, SAMPLE_ROW, temporary)
                 if path:
@@ -169,48 +166,11 @@ class _SweepPublication:
         return f"trial {trial['number']}: {', '.join(parts)}"
 
 
-def view_state(sweep: str, *, params: Sequence[str], metrics: Sequence[str], ascending: bool) -> str:
-    """Return the view as MLflow's page reads it, ordered by the first metric."""
-    section = _item(_SECTION, name=f"Sweep {sweep}", display=True, isReordered=False, columns=1, cardHeight=480)
-    return json.dumps(
-        {
-            "searchFilter": f"tags.smis.sweep = '{sweep}'",
-            "orderByKey": f"metrics.`{metrics[0]}`",
-            "orderByAsc": ascending,
-            "startTime": "ALL",
-            "lifecycleFilter": "Active",
-            "modelVersionFilter": "All Runs",
-            "datasetsFilter": [],
-            "selectedColumns": [*(f"params.`{name}`" for name in params), *(f"metrics.`{name}`" for name in metrics)],
-            "runsHiddenMode": "SHOW_ALL",
-            "compareRunCharts": _charts(params, metrics),
-            "compareRunSections": [section],
-        }
-    )
-
-
 def run_param(path: str) -> str:
     """Return a run's name for a path in params.yaml: `system.width` for systems.inade.width."""
     section, *rest = path.split(".")
     own = {"systems": "system", "datasets": "dataset"}
     return ".".join([own[section], *rest[1:]]) if section in own else path
-
-
-def _charts(params: Sequence[str], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    axes = [*({"key": name, "type": "METRIC"} for name in metrics), *({"key": p, "type": "PARAM"} for p in params)]
-    charts: list[dict[str, Any]] = []
-    if params:
-        charts.append({"type": "PARALLEL", "selectedParams": list(params), "selectedMetrics": list(metrics)})
-    if len(axes) > 1:
-        charts.append({"type": "SCATTER", "xaxis": axes[1], "yaxis": axes[0]})
-    return [
-        _item(f"{_SECTION}-{chart['type']}", metricSectionId=_SECTION, runsCountToCompare=10, showAllRuns=True, **chart)
-        for chart in charts
-    ]
-
-
-def _item(uuid: str, **fields: Any) -> dict[str, Any]:
-    return {"uuid": uuid, "deleted": False, "isGenerated": False, **fields}
 
 
 def _values(trial: Trial, *, prefix: str = "") -> dict[str, float]:

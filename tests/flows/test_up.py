@@ -55,6 +55,24 @@ def test_both_servers_and_a_worker_come_up_and_ctrl_c_ends_all(workspace: Worksp
     assert [one for one in below if one.is_running()] == []
 
 
+def test_the_pages_that_compare_cells_are_those_of_the_port_that_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("SMIS_MLFLOW_PORT", "5999")
+    (none,) = up._mlflow_pages()
+    assert none.startswith("MLflow   http://127.0.0.1:5999/#/experiments?workflowType=machine_learning   `make repro`")
+    package = tmp_path / "pipelines" / "tracking"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "cell_comparison.py").write_text(
+        "print('tracking: no link\\nall cells  http://127.0.0.1:5000/#/runs?a=b')"
+    )
+    assert up._mlflow_pages() == ["MLflow   http://127.0.0.1:5999/#/runs?a=b   all cells"]
+
+
 def found(folder: Path, env: Mapping[str, str]) -> str:
     """The server that a flow begun in a folder would take."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}

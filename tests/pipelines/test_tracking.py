@@ -186,8 +186,54 @@ def test_the_command_prints_a_link_for_each_cell_of_the_axes(database: str, caps
     import_module("pipelines.tracking.__main__").main()
     links = {run.info.run_name: run.info.run_id for run in the_runs(database)}
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["paperdoll/groupdnet", "paperdoll/inade"]
-    assert [links[line.split("/")[1].split()[0]] in line for line in lines] == [True, True]
+    titles = ["paperdoll/groupdnet", "paperdoll/inade", "all cells of paperdoll", "all cells, compared"]
+    assert [line.rpartition("  ")[0] for line in lines] == titles
+    assert [links[line.split("/")[1].split()[0]] in line for line in lines[:2]] == [True, True]
+    assert all(links[name] in lines[3] for name in ("groupdnet", "inade"))
+    assert "/#/compare-runs?runs=" in lines[3]  # the page looks for ?runs
+
+
+def test_the_table_of_all_cells_shows_what_was_measured_and_what_differs(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setattr(CellOutputs, "parameters", lambda cell: {**PARAMETERS, "system": cell.system, "same": "1"})
+    Path("params.yaml").write_text("axes: {dataset: [paperdoll], system: [groupdnet, inade]}\n")
+    write_cell("groupdnet")
+    write_cell("inade")
+    write_cell("spade")  # which no axis names
+    tracking.publish("paperdoll", "spade")
+    import_module("pipelines.tracking.cell_comparison").main()
+    table = capsys.readouterr().out.splitlines()[0]
+    client = MlflowClient(database)
+    experiment = client.get_experiment_by_name("smis/paperdoll")
+    assert experiment is not None
+    key = table.rpartition("viewStateShareKey=")[2]
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+    found = client.search_runs([experiment.experiment_id], view["searchFilter"])
+    assert {run.info.run_name for run in found} == {"groupdnet", "inade"}
+    assert view["selectedColumns"] == ["params.`system`", "params.`seed`", "params.`train.steps`", "metrics.`mOCD`"]
+
+
+def test_pages_that_are_known_are_printed_without_importing_mlflow(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text("axes: {dataset: [paperdoll], system: [groupdnet, inade]}\n")
+    write_cell("groupdnet")
+    write_cell("inade")
+    import_module("pipelines.tracking.cell_comparison").main()
+    here = str(Path(tracking.__file__).parents[2])
+    lines = [
+        "import sys",
+        f"sys.path.insert(0, {here!r})",
+        "from pipelines.tracking.cell_comparison import main",
+        "main()",
+    ]
+    lines.append("assert 'mlflow' not in sys.modules and 'torch' not in sys.modules")
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout == capsys.readouterr().out
+    assert len(done.stdout.splitlines()) == 2
 
 
 def test_tracking_can_be_turned_off(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

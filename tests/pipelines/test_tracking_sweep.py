@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipelines import tracking
-from pipelines.tracking import sweep as tracking_sweep
+from pipelines.tracking import shared_view
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import TrackingClient
 
@@ -126,7 +126,7 @@ def test_the_best_stand_side_by_side_however_many_runs_there_are(
 
     for number, mcsd in enumerate((0.07, 0.05, 0.09, 0.01)):
         swept.add(number, "groupdnet", mcsd=mcsd)
-    monkeypatch.setattr(tracking_sweep, "_MAX_COMPARED", 2)
+    monkeypatch.setattr(shared_view, "MAX_COMPARED", 2)
     monkeypatch.setattr(MlflowClient, "search_runs", partialmethod(MlflowClient.search_runs, max_results=1))
     swept.summarize(best=2)
     monkeypatch.undo()

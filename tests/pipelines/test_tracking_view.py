@@ -1,12 +1,19 @@
-"""The view of a sweep's runs: what MLflow's page reads from a tag."""
+"""The view of runs: what MLflow's page reads from a tag."""
 
 import json
+from typing import Any
 
-from pipelines.tracking.sweep import run_param, view_state
+from pipelines.tracking.shared_view import SharedView
+from pipelines.tracking.sweep import run_param
+
+
+def view(*, params: list[str], metrics: list[str]) -> dict[str, Any]:
+    search, order = "tags.smis.sweep = 'rates'", f"metrics.`{metrics[0]}`"
+    return json.loads(SharedView("Sweep rates", search, params, metrics, order_by=order).state())
 
 
 def test_it_sorts_by_the_first_objective_and_shows_what_was_varied_and_measured() -> None:
-    found = json.loads(view_state("rates", params=["train.ema"], metrics=["FD", "mCSD"], ascending=True))
+    found = view(params=["train.ema"], metrics=["FD", "mCSD"])
     assert found["searchFilter"] == "tags.smis.sweep = 'rates'"
     assert (found["orderByKey"], found["orderByAsc"]) == ("metrics.`FD`", True)
     assert found["selectedColumns"] == ["params.`train.ema`", "metrics.`FD`", "metrics.`mCSD`"]
@@ -14,7 +21,7 @@ def test_it_sorts_by_the_first_objective_and_shows_what_was_varied_and_measured(
 
 
 def test_one_setting_and_one_objective_have_no_charts_to_show() -> None:
-    found = json.loads(view_state("rates", params=[], metrics=["FD"], ascending=True))
+    found = view(params=[], metrics=["FD"])
     assert found["compareRunCharts"] == []
 
 

@@ -1,0 +1,101 @@
+"""`python -m pipelines.tracking.cell_comparison`: publish all cells of params.yaml, and print pages that compare them.
+
+The runs of a data set are a table with parameters and metrics as columns; all runs are on one comparison page.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from pipelines.stage import run
+from pipelines.tracking.cell_outputs import CellOutputs
+from pipelines.tracking.client import STATE, RunRecord, TrackingClient, tolerated
+from pipelines.tracking.publication import publish, publish_all, record_path
+from pipelines.tracking.shared_view import SharedView, compare_page
+from smis.core.files import written
+
+_PATH = STATE / "comparison.json"
+_PARAMS = ("system", "seed", "train.steps", "train.batch")
+"""Columns of every view; those in which the runs differ are added."""
+_MAX_PARAMS = 12
+
+
+class _Pages(BaseModel):
+    """The pages of these runs: while these remain as they are, mlflow is not imported."""
+
+    fingerprint: str
+    links: dict[str, str]
+
+
+def main() -> None:
+    """Print title and address of each page; nothing if no cell could be published."""
+    for title, link in comparison_pages([cell for *cell, _ in publish_all()]).items():
+        print(f"{title}  {link}")
+
+
+def comparison_pages(cells: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the pages that compare published cells (data set, system), by title; empty if MLflow does not answer."""
+    outputs = [CellOutputs(*cell) for cell in cells]
+    records = {cell: record for cell in outputs if (record := RunRecord.read(record_path(cell))) is not None}
+    if not records:
+        return {}
+    links = _pages(records)
+    if "mlflow" in sys.modules:  # something was sent, so the database is no longer the one that the records noted
+        for cell in outputs:
+            publish(cell.dataset, cell.system)
+    return links
+
+
+def _pages(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
+    states = [[cell.name, record.uri, record.run, record.fingerprint] for cell, record in records.items()]
+    fingerprint = hashlib.sha256(json.dumps(states).encode()).hexdigest()
+    try:
+        known = _Pages.model_validate_json(_PATH.read_text())
+    except (OSError, ValidationError):
+        known = None
+    if known is not None and known.fingerprint == fingerprint:
+        return known.links
+    with tolerated("the next `make repro` will prepare the comparison"):
+        pages = _Pages(fingerprint=fingerprint, links=_share(records))
+        with written(_PATH) as beside:
+            beside.write_text(pages.model_dump_json(indent=1) + "\n")
+        return pages.links
+    return {}
+
+
+def _share(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
+    client, links = TrackingClient(), {}
+    # One for each workspace, as several may send to one server.
+    key = "smis-" + hashlib.sha256(f"{platform.node()} {Path.cwd()}".encode(errors="replace")).hexdigest()[:8]
+    datasets = {dataset: client.experiment(f"smis/{dataset}") for dataset in {cell.dataset: 0 for cell in records}}
+    for dataset, experiment in datasets.items():
+        runs = {cell: str(record.run) for cell, record in records.items() if cell.dataset == dataset}
+        view = SharedView(
+            title=f"All cells of {dataset}",
+            search=f"attributes.run_id IN ({', '.join(repr(run) for run in runs.values())})",
+            params=_columns(client, [*runs.values()]),
+            metrics=[*{name: 0 for cell in runs for name in cell.results()}],
+            order_by="params.`system`",
+        )
+        links[f"all cells of {dataset}"] = view.share(client, experiment, key)
+    if len(records) > 1:
+        runs = [str(record.run) for record in records.values()]
+        links["all cells, compared"] = compare_page(client, runs, [*datasets.values()])
+    return links
+
+
+def _columns(client: TrackingClient, runs: Sequence[str]) -> list[str]:
+    """Return the parameters to show: some always, and those that all runs have and in which they differ."""
+    params = [client.api.get_run(run).data.params for run in runs]
+    common = [name for name in params[0] if all(name in each for each in params)]
+    differing = [name for name in common if len({each[name] for each in params}) > 1]
+    return [*dict.fromkeys([*(name for name in _PARAMS if name in common), *differing])][:_MAX_PARAMS]
+
+
+if __name__ == "__main__":
+    run(main)
