@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 
 from smis.core.errors import ParamsError, SmisError
+from smis.core.messages import report
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 """One word for a shell, which gets it from dvc.yaml, and one part of a path; flows have the same rule."""
@@ -25,7 +26,7 @@ def run(main: Callable[..., None]) -> None:
     try:
         main(*arguments(main))
     except SmisError as error:
-        print(f"error: {error}", file=sys.stderr)
+        report(f"error: {error}")
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -7,7 +7,6 @@ samples that did not change are taken when a data set is prepared again (`$SMIS_
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from pipelines.stage import end_with_parent
 from smis.core.config import Config
 from smis.core.errors import ImageError, LabelError, ParamsError
 from smis.core.files import unwritable
+from smis.core.messages import report
 from smis.core.progress import ProgressBar
 from smis.core.sample import Sample
 from smis.core.shapes import size_text
@@ -67,7 +67,7 @@ def prepare(reader: DatasetReader, path: Path, *, config: PrepareConfig, scratch
         DiskError: if a folder cannot be written.
     """
     for warning in reader.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        report(f"warning: {warning}")
     name = path.name
     if reader.problems and not config.skip_bad:
         raise as_error(reader.problems, name=name, pictures=_total(reader) + len(reader.problems))

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from smis.core import contact_sheet
 from smis.core.contact_sheet import Captioned, color_labels, columns, paint
 from smis.core.errors import ParamsError
 from smis.core.images import voc_color
+from smis.core.messages import escape, report
 from smis.core.sample import Sample
 from smis.data.shards import Prepared
 from smis.datasets.dataset_registry import DATASETS
@@ -105,7 +105,7 @@ def run_show(options: argparse.Namespace) -> None:
     counted = census.of_prepared(opened)[split] if isinstance(opened, Prepared) else of_samples
     _print(name, opened.classes, {split: counted}, as_json=options.json)
     if not options.json:
-        print(f"{out}: {note}")
+        print(f"{escape(str(out))}: {note}")
 
 
 def _count_images(count: int) -> str:
@@ -146,7 +146,7 @@ def run_check(options: argparse.Namespace) -> None:
         error = as_error(problems, name=name, pictures=total)
         if not options.skip_bad or len(problems) == total:
             raise error
-        print(f"would be left out: {error}", file=sys.stderr)
+        report(f"would be left out: {error}")
 
 
 def _print(name: str, classes: Sequence[str], counted: Mapping[str, Census], *, as_json: bool, **fields: Any) -> None:
@@ -163,8 +163,8 @@ def _print(name: str, classes: Sequence[str], counted: Mapping[str, Census], *, 
     for share in ("of pixels", "of images"):
         table.add_column(share, justify="right")
     for row in rows:
-        table.add_row(str(row["id"]), row["name"], f"{row['pixels']:.2%}", f"{row['pictures']:.1%}")
-    Console().print(table)
+        table.add_row(str(row["id"]), escape(row["name"]), f"{row['pixels']:.2%}", f"{row['pictures']:.1%}")
+    Console(markup=False, emoji=False).print(table)
     for split, each in counted.items():
         mean = each.instances / max(each.images, 1)
         print(f"{split}: {_count_images(each.images)}, {mean:.1f} instances each, {each.most} at most")
@@ -188,7 +188,7 @@ def open_data_set(name: str, settings: Sequence[str]) -> tuple[str, DataSet]:
     config = DATASETS.load(name).check(section, source="--set", at=f"datasets.{name}")
     reader: DatasetReader = config.build()
     for warning in reader.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        report(f"warning: {warning}")
     return name, reader
 
 

@@ -2,10 +2,6 @@
 
 import argparse
 import json
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -32,19 +28,8 @@ def add(verbs: Any) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    with _exit_on_sigterm():
-        for name in options.names:
-            print(fetch(name))
-
-
-@contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that partial files are deleted."""
-    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    for name in options.names:
+        print(fetch(name))
 
 
 def _list(options: argparse.Namespace) -> None:

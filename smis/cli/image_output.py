@@ -1,7 +1,6 @@
 """What the verbs that make images share: files of label maps, the initial style, image files, the contact sheet."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from smis.core.contact_sheet import Captioned, color_labels, columns, paint, til
 from smis.core.errors import LabelError, ParamsError, StyleError
 from smis.core.files import written
 from smis.core.images import ENDINGS, MAP_ENDINGS, files_in
+from smis.core.messages import escape, report
 from smis.core.progress import ProgressBar
 from smis.core.shapes import ImageArray
 from smis.styles import ImageStyle, LabelLayout, Synthesizer, load, to_uint8
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace, columns_of: Columns) -> None:
     if not folder.rows:
         raise errors[files[0]]
     for path, error in errors.items():
-        print(f"left out {path}: {error}", file=sys.stderr)
+        report(f"left out {path}: {error}")
     folder.finish(len(files) - len(errors))
 
 
@@ -244,7 +244,7 @@ class _OutputFolder:
         titles, rows = zip(*self.rows, strict=True)
         contact_sheet.save(self._out / "sheet.png", paint(columns(rows), row_titles=titles, legend=legend, note=note))
         images = "1 image" if self._images == 1 else f"{self._images} images"
-        print(f"{images} of {label_maps} label map{'s' * (label_maps != 1)} in {self._out}, and sheet.png")
+        print(f"{images} of {label_maps} label map{'s' * (label_maps != 1)} in {escape(str(self._out))}, and sheet.png")
 
     def _synthesize(self, style: ImageStyle) -> Iterator[ImageArray]:
         for start in range(0, len(style), _BATCH):

@@ -26,6 +26,7 @@ from smis.cli.image_sets import (
 )
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError, naming
 from smis.core.images import to_image
+from smis.core.messages import report
 from smis.core.progress import ProgressBar
 from smis.core.sample import remedy_of_ids
 from smis.core.shapes import Image, size_text
@@ -124,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
         interval = f" [{low:.5g}, {high:.5g}]" if low == low else ""  # NaN: unknown
         print(f"{result.name} {result.value:.6g}{interval}")
         if "warning" in result.protocol:
-            print(f"warning: {result.protocol['warning']}", file=sys.stderr)
+            report(f"warning: {result.protocol['warning']}")
 
 
 def fid_results(options: argparse.Namespace) -> list[Result]:

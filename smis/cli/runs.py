@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         heartbeat = f"{_time(time.time() - status.at)} ago"
         steps = f"{status.step:,} of {status.steps:,}"
         table.add_row(status.title, state, steps, f"{status.images_per_second:.1f}", left, where, heartbeat)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
 
 
 def _time(seconds: float | None) -> str:

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -73,44 +73,77 @@ def _unreadable(path: Path, error: OSError | ValueError) -> OSError:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; rename it to `path` on success, delete it on failure.
+    """Yield a temporary file; rename it to `path` on success, delete it on failure.
 
     Raises:
-        DiskError: if the disk is full or the folder cannot be written.
+        DiskError: if `path` is no place for a file, the disk is full, or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _renamed(path, stat.S_ISREG, expected="a file") as beside:
         yield beside
         _flush(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
 
 
 @contextmanager
 def written_folder(path: Path) -> Iterator[Path]:
     """Like `written`, for a folder that replaces an old one as a whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.mkdir(parents=True)
+    with _renamed(path, stat.S_ISDIR, expected="a folder") as beside:
         yield beside
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _renamed(path: Path, fits: Callable[[int], bool], *, expected: str) -> Iterator[Path]:
+    _check_replaceable(path, fits, expected)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _create(beside, folder=fits is stat.S_ISDIR, path=path)
+        yield beside
         beside.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _check_replaceable(path: Path, fits: Callable[[int], bool], expected: str) -> None:
+    """Refuse what a rename would replace or hide: a folder where a file is asked for, a device, a pipe, a mount."""
+    mode, is_folder = _mode(path), fits is stat.S_ISDIR
+    if path.name in ("", "..") or (is_folder and os.path.ismount(path)):
+        raise DiskError(f"cannot write {str(path)!r}: nothing can replace this folder; give the name of {expected}")
+    if mode is not None and not fits(mode):
+        kind = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file"}.get(stat.S_IFMT(mode), "a device, pipe or socket")
+        raise DiskError(f"cannot write {path}: it is {kind}; give the name of {expected}")
+
+
+def _mode(path: Path) -> int | None:
+    """Return the mode of what a path leads to, None if it leads nowhere."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _refused(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _create(beside: Path, *, folder: bool, path: Path) -> None:
+    """Create what is written to, so that a place without room or permission is refused before any work."""
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.mkdir() if folder else beside.touch()
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from error
 
 
 def unwritable(path: Path, error: OSError) -> DiskError:
     """Convert an OSError to a DiskError with reason and remedy; a missing file is re-raised."""
     if error.errno == errno.ENOENT:
         raise error
-    reason = error.strerror or str(error)
+    return _refused(path, error.strerror or str(error))
+
+
+def _refused(path: Path, reason: str) -> DiskError:
     return DiskError(
         f"cannot write {path}: {reason.lower()}; free space or give another place, then repeat the command"
     )

@@ -9,6 +9,8 @@ from typing import Self, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from smis.core.messages import escape, report
+
 _LINE_EVERY_S = 10.0
 
 T = TypeVar("T")
@@ -29,18 +31,24 @@ class ProgressBar:
     """
 
     def __init__(self, title: str, *, total: int, unit: str = "", visible: bool = True) -> None:
-        self._title, self._total, self._unit = title, total, unit
+        self._title, self._total, self._unit = escape(title), total, unit
         self._visible = visible
         self._done = 0
         self._note = ""
         self._started = self._last_line = time.monotonic()
         self._skipped = 0
         self._rich = self._rich_bar() if visible and sys.stderr.isatty() else None
-        self._task = self._rich.add_task(title, total=total, note="") if self._rich else None
+        self._task = self._rich.add_task(self._title, total=total, note="") if self._rich else None
 
     def _rich_bar(self) -> Progress:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(self._unit))
-        more = (TaskProgressColumn(show_speed=True), TimeRemainingColumn(), TextColumn("[dim]{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(self._unit),
+        )
+        note = TextColumn("{task.fields[note]}", markup=False, style="dim")
+        more = (TaskProgressColumn(show_speed=True), TimeRemainingColumn(), note)
         return Progress(*columns, *more, console=Console(stderr=True))
 
     def __enter__(self) -> Self:
@@ -64,7 +72,7 @@ class ProgressBar:
     def advance(self, count: int = 1, *, note: str = "") -> None:
         """Count items, and show a note (a loss, a file name) beside the bar."""
         self._done += count
-        self._note = note or self._note
+        self._note = escape(note) or self._note
         if self._rich and self._task is not None:
             self._rich.update(self._task, completed=self._done, note=self._note)
         elif self._visible and self._done < self._total and time.monotonic() - self._last_line >= _LINE_EVERY_S:
@@ -78,7 +86,7 @@ class ProgressBar:
         left = f", {(self._total - self._done) / rate:.0f} s left" if unfinished else f" in {seconds:.0f} s"
         unit = f" {self._unit}" if self._unit else ""
         note = f"  {self._note}" if self._note else ""
-        print(f"{self._title}: {self._done}/{self._total}{unit}{left}{note}", file=sys.stderr, flush=True)
+        report(f"{self._title}: {self._done}/{self._total}{unit}{left}{note}")
 
 
 def track(items: Iterable[T], title: str, *, total: int, unit: str = "") -> Iterator[T]:

@@ -23,6 +23,6 @@ def test_another_name_is_refused() -> None:
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:
-    probe = "import sys, smis.cli, smis.metrics; print('torchvision' in sys.modules)"
+    probe = "import sys, smis.cli.metrics, smis.metrics; print('torchvision' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

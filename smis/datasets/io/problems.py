@@ -29,7 +29,7 @@ def as_error(problems: Sequence[Problem], *, name: str, pictures: int) -> SmisEr
     lines = [f"  {why}" for why in reasons[:SHOWN]]
     more = [f"  and {len(reasons) - SHOWN} more"] if len(reasons) > SHOWN else []
     head = f"{len(problems)} of {pictures} pictures of {name} do not fit:"
-    remedy = "mend or take away these files, or set prepare.skip_bad: true to go on without them"
+    remedy = "  mend or take away these files, or set prepare.skip_bad: true to go on without them"
     return DataError("\n".join([head, *lines, *more, remedy]))
 
 
