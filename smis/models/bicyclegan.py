@@ -124,7 +124,6 @@ class BicycleGAN(GlobalLatentSystem):
     """
 
     discriminator: nn.ModuleDict
-    encoder: nn.Module
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN2, L1 and KLD for generator and encoder, z_L1 for the generator alone.
@@ -164,7 +163,7 @@ class BicycleGAN(GlobalLatentSystem):
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Sample a latent near that of an image; without noise, the most likely one."""
-        mean, log_variance = self.encoder(image)
+        mean, log_variance = self.required_encoder()(image)
         return Style(global_latent=reparameterize(mean, log_variance, noise))
 
     def _generate_both(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -172,7 +171,7 @@ class BicycleGAN(GlobalLatentSystem):
 
         One pass makes the images, side by side, so that any share drops what the whole drops.
         """
-        mean, log_variance = self.encoder(_halves(batch.image)[0])
+        mean, log_variance = self.required_encoder()(_halves(batch.image)[0])
         code = reparameterize(mean, log_variance, noise)
         drawn = noise.normal(*mean.shape, device=mean.device)
         known = self.label_channels(batch.labels[::2], batch.instances[::2])
@@ -182,8 +181,9 @@ class BicycleGAN(GlobalLatentSystem):
 
     def _reencode(self, image: Tensor) -> Tensor:
         """Return the code that the encoder finds, which learns nothing from that."""
-        fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
-        return functional_call(self.encoder, fixed, (image,))[0]
+        encoder = self.required_encoder()
+        fixed = {name: parameter.detach() for name, parameter in encoder.named_parameters()}
+        return functional_call(encoder, fixed, (image,))[0]
 
 
 def _halves(x: Tensor) -> tuple[Tensor, Tensor]:

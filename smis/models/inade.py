@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int, Integer
-from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
 
 from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
@@ -86,6 +86,9 @@ class Config(BaseConfig):
     """Channels of the start map and after each block, in multiples of `width`."""
     latent: PositiveInt = 256
     """Length of the one code that the start map is made of."""
+    encoder: bool = Field(default=True, exclude_if=bool)
+    """Whether an instance's noise is learned from images as well (the release's `--use_vae`). Without, it is drawn,
+    there is no term KLD, and no photograph can be encoded. Only `false` is written into a checkpoint."""
     encoder_width: PositiveInt = 64
     noise: PositiveInt = 64
     """Noise channels of each instance's scale, and as many of its shift."""
@@ -108,7 +111,7 @@ class Config(BaseConfig):
             ParamsError: if the size does not fit the number of doublings.
             WeightsError: if the perceptual network's weights are needed for training and missing.
         """
-        if height % FACTOR or width % FACTOR:
+        if self.encoder and (height % FACTOR or width % FACTOR):
             raise ParamsError(
                 f"INADE's encoder halves an image of {height} x {width} four times: both sides must be "
                 f"multiples of {FACTOR}; set the data set's size"
@@ -125,7 +128,7 @@ class Config(BaseConfig):
         )
         system = Inade(
             generator=generator,
-            encoder=InstanceEncoder(width=self.encoder_width, noise=self.noise),
+            encoder=InstanceEncoder(width=self.encoder_width, noise=self.noise) if self.encoder else None,
             discriminator=self.discriminator.build(channels=classes + 1 + 3),
             classes=classes,
             edges=True,
@@ -146,7 +149,6 @@ class Inade(AdversarialSystem):
     """
 
     varies = "instance"
-    encoder: nn.Module
 
     def __init__(self, *, slots: int, latent: int, noise: int, sketched: bool, **more: Any) -> None:
         super().__init__(**more)
@@ -174,7 +176,12 @@ class Inade(AdversarialSystem):
         return Style(global_latent=everything, instances=codes, instance_classes=owners)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Take every instance's codes from an image: drawn about their means, or without noise the means."""
+        """Take every instance's codes from an image: drawn about their means, or without noise the means.
+
+        Without an encoder, an image tells nothing: they are drawn from the prior.
+        """
+        if self.encoder is None:
+            return self.sample(labels, instances, noise)
         return self._encoded(image, labels, instances, noise)[0]
 
     def synthesize(
@@ -199,7 +206,9 @@ class Inade(AdversarialSystem):
         return self.generator(style.global_latent, layout)
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Return GAN, GAN_Feat, VGG and KLD, weighted."""
+        """Return GAN, GAN_Feat, VGG and, with an encoder, KLD, weighted."""
+        if self.encoder is None:
+            return super().generator_terms(batch, noise)
         style, mean, log_variance = self._encoded(batch.image, batch.labels, batch.instances, noise)
         terms = self.terms_of(batch, self.synthesize(batch.labels, batch.instances, style, self._sketch(batch)))
         # scale and shift count half each; the released sum over the batch is an average over processes here
@@ -207,7 +216,7 @@ class Inade(AdversarialSystem):
         return terms | {"KLD": self.losses.kl * divergence}
 
     def reconstruct(self, batch: Batch, noise: Noise) -> Image:
-        """Generate images from what the encoder says of a batch's own."""
+        """Generate images from what the encoder says of a batch's own, or from what is drawn without an encoder."""
         style = self.encode(batch.image, batch.labels, batch.instances, noise)
         return self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
 
@@ -223,7 +232,7 @@ class Inade(AdversarialSystem):
     ) -> tuple[Style, Tensor, Tensor]:
         style = self.sample(labels, instances, noise)
         assert style.instances is not None
-        mean, log_variance = self.encoder(image, instances, slots=self.slots)
+        mean, log_variance = self.required_encoder()(image, instances, slots=self.slots)
         codes = style.instances * torch.exp(0.5 * log_variance) + mean
         return replace(style, instances=codes), mean, log_variance
 

@@ -152,12 +152,10 @@ class Pix2PixHD(AdversarialSystem):
     middle of their range. NVIDIA's release shows the discriminator the images of the generator's step.
     """
 
-    encoder: FeatureEncoder | None
-
     def __init__(self, *, slots: int, **more: Any) -> None:
         super().__init__(**more)
         self.slots = slots
-        self.features = 0 if self.encoder is None else self.encoder.features
+        self.features = self.encoder.features if isinstance(self.encoder, FeatureEncoder) else 0
         self.varies = "instance" if self.features else "nothing"
 
     def check_instances(self, instances: Integer[Tensor, "b h w"], keys: Sequence[str] = ()) -> None:
@@ -175,9 +173,9 @@ class Pix2PixHD(AdversarialSystem):
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
         """Return each instance's features; without an encoder, an image tells nothing that the label map does not."""
-        if self.encoder is None:
+        if not self.features:
             return self.sample(labels, instances, Noise(torch.Generator()))
-        return self._style(labels, instances, self.encoder(image, instances, slots=self.slots))
+        return self._style(labels, instances, self.required_encoder()(image, instances, slots=self.slots))
 
     def synthesize(
         self, labels: Int[Tensor, "#b h w"], instances: Int[Tensor, "#b h w"], style: Style

@@ -130,7 +130,7 @@ class Vspade(VariationalSystem):
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the latent, (b, latent) each."""
-        return self.encoder(image)
+        return self.required_encoder()(image)
 
     def style(self, latents: Tensor) -> Style:
         """Return the style of one latent for each image."""

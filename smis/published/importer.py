@@ -93,7 +93,8 @@ def import_checkpoint(
     """Read released files, see that they fit, and write our checkpoint; the same files give the same bytes.
 
     Every tensor is kept bit for bit, those that the network never uses too; floats of another precision become
-    float32. Without `system`, the first system of the release whose names and shapes fit is taken.
+    float32. Without `system`, the first system of the release whose names and shapes fit is taken. Without `encoder`,
+    the configuration of a system that can do without (INADE) says so.
 
     Raises:
         CheckpointError: if a file is missing, broken, more than tensors, or fits no system of the release.
@@ -108,7 +109,7 @@ def import_checkpoint(
     files = {name: without_data_parallel(tensors) for name, tensors in given.items()}
     chosen, networks = _fitting(possible, files, paths)
     tensors = {f"{name}.{key}": tensor for name, own in files.items() for key, tensor in own.items()}
-    save_weights(out, tensors, metadata=_metadata(chosen, release))
+    save_weights(out, tensors, metadata=_metadata(chosen, release, encoder=encoder is not None))
     return Imported(
         system=chosen.system,
         preset=chosen.preset,
@@ -147,11 +148,13 @@ def _complaints(
             )
 
 
-def _metadata(chosen: Candidate, release: str) -> dict[str, str]:
-    data = dataset_of(chosen.preset)
+def _metadata(chosen: Candidate, release: str, *, encoder: bool) -> dict[str, str]:
+    data, config = dataset_of(chosen.preset), chosen.config
+    if "encoder" in type(config).model_fields:
+        config = config.model_copy(update={"encoder": encoder})
     described = description(
         system=chosen.system,
-        config=chosen.config,
+        config=config,
         dataset=data.name,
         classes=data.classes,
         palette=data.palette,

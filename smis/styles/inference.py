@@ -50,6 +50,13 @@ class SizedNetworks:
         """The system at the size that it was trained at."""
         return self._systems[self.size]
 
+    @property
+    def encoder_left_out(self) -> bool:
+        """Whether the system has an encoder that was not imported with its generator."""
+        checkpoint = self._checkpoint
+        optional = "release" in checkpoint.metadata and checkpoint.description.config.get("encoder") is False
+        return not self.encodes and (optional or self.trained.encoder is not None)
+
     def at(self, height: int, width: int) -> Any:
         """Return the system for an image size, in eval mode.
 
@@ -245,14 +252,14 @@ class InferenceModel:
             ImageError: if they do not fit the label maps.
             StyleError: if there is no encoder.
         """
-        if self.networks.trained.encoder is None:
-            raise StyleError(
-                f"{self.title} has no encoder, so it cannot encode a photograph; sample a style: synth.sample(labels)"
-            )
-        if not self.networks.encodes:
+        if self.networks.encoder_left_out:
             raise StyleError(
                 f"this checkpoint of {self.title} has no encoder's weights; import it again with --encoder FILE, or "
                 "sample a style: synth.sample(labels)"
+            )
+        if self.networks.trained.encoder is None:
+            raise StyleError(
+                f"{self.title} has no encoder, so it cannot encode a photograph; sample a style: synth.sample(labels)"
             )
         sizes = (len(image), *image.shape[2:]), (len(layout), *layout.size)
         if sizes[0] != sizes[1]:

@@ -35,7 +35,7 @@ def batch() -> Batch:
 def test_every_preset_has_the_published_number_of_parameters_on_eight_classes(preset):
     with torch.device("meta"):
         system = Config.model_validate({"preset": preset}).build(classes=8, height=256, width=512, training=False)
-    networks = (system.generator, system.encoder, *system.discriminator.values())
+    networks = (system.generator, system.required_encoder(), *system.discriminator.values())
     counts = [sum(p.numel() for p in network.parameters()) for network in networks]
     assert counts == [54_799_747, 2_590_032, 3_458_978, 3_458_978]
 

@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
+from smis.core.errors import CheckpointError
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
@@ -27,12 +28,15 @@ TINY = {
     "levels": 5,
     "discriminator": {"width": 4},
 }
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {"inade without encoder": ("inade", {"encoder": False})}
+"""Systems with an option that leaves a network out, which take the exam as well."""
 
 
 def build(name: str, *, training: bool = True) -> Any:
+    name, options = VARIANTS.get(name, (name, {}))
     config = SYSTEMS.load(name)
     tiny = {key: value for key, value in TINY.items() if key in config.model_fields}
-    section = config.model_validate({"preset": "paperdoll"} | tiny)
+    section = config.model_validate({"preset": "paperdoll"} | tiny | options)
     system = section.build(classes=CLASSES, height=HEIGHT, width=WIDTH, training=training)
     for weight in system.parameters():
         # fresh networks give pictures that are all the same gray
@@ -40,7 +44,7 @@ def build(name: str, *, training: bool = True) -> Any:
     return system
 
 
-@pytest.fixture(scope="module", params=sorted(SYSTEMS))
+@pytest.fixture(scope="module", params=[*sorted(SYSTEMS), *VARIANTS])
 def name(request) -> str:
     return request.param
 
@@ -117,13 +121,14 @@ def is_finite_scalar(term: Tensor) -> bool:
 
 
 def test_it_says_what_it_is_and_what_it_varies(name, system):
-    config = SYSTEMS.load(name)
+    config = SYSTEMS.load(VARIANTS.get(name, (name,))[0])
     assert config.title
     assert config.paper
     assert config.varies == system.varies
     assert config.varies in {"nothing", "global", "class", "instance"}
 
 
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_every_preset_is_a_setting(name):
     config = SYSTEMS.load(name)
     assert {preset: type(config.model_validate({"preset": preset})) for preset in config.presets} == dict.fromkeys(
@@ -236,6 +241,18 @@ def test_an_encoded_picture_is_a_style_like_a_drawn_one(system):
     assert {key: code.shape for key, code in codes(near).items()} == shapes
     assert torch.equal(picture(system, mean, batch), picture(system, again, batch))
     assert not torch.equal(picture(system, mean, batch), picture(system, near, batch))
+
+
+def test_without_an_encoders_weights_it_learns_from_what_is_drawn_or_says_that_it_cannot(name, system, monkeypatch):
+    config = SYSTEMS.load(VARIANTS.get(name, (name,))[0])
+    can_do_without = system.encoder is None or "encoder" in config.model_fields
+    monkeypatch.setitem(system._modules, "encoder", None)
+    for terms_of in (system.generator_terms, system.discriminator_terms):
+        if can_do_without:
+            assert all(is_finite_scalar(term) for term in terms_of(batch_of(), noise()).values())
+            continue
+        with pytest.raises(CheckpointError, match=r"has no encoder's weights, .* import it again with --encoder FILE$"):
+            terms_of(batch_of(), noise())
 
 
 def test_it_survives_being_saved_and_loaded(name, system):

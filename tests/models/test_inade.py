@@ -10,6 +10,8 @@ from smis.core.style import Style, classes_of
 from smis.models.inade import Config, borrow
 from smis.nn.perceptual import PerceptualNetwork
 from smis.nn.trunks import Trunk
+from smis.training.distributed import DistributedContext
+from smis.training.loop import Trainer, TrainingConfig
 
 CLASSES = 8
 SMALL = {"preset": "paperdoll", "width": 2, "encoder_width": 2, "slots": 6, "discriminator": {"width": 4, "layers": 3}}
@@ -75,7 +77,7 @@ def test_without_noise_a_code_is_the_mean_of_its_distribution():
     system, (labels, instances) = small(), layout()
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     everything, means = codes(system.encode(image, labels, instances, None))
-    assert torch.equal(means, system.encoder(image, instances, slots=6)[0])
+    assert torch.equal(means, system.required_encoder()(image, instances, slots=6)[0])
     assert not everything.any()
 
 
@@ -115,10 +117,57 @@ def test_more_instances_than_slots_are_refused(kind):
         system.check_instances(instances.to(kind), ("train/a", "train/b"))
 
 
-def test_a_size_that_the_encoder_cannot_halve_is_refused():
+def test_a_size_that_the_encoder_cannot_halve_is_refused_if_there_is_one():
     config = Config.model_validate(SMALL | {"upsamplings": 3})
     with pytest.raises(ParamsError, match="24 x 32 four times: both sides must be multiples of 16"):
         config.build(classes=CLASSES, height=24, width=32, training=False)
+    config = Config.model_validate(SMALL | {"upsamplings": 3, "encoder": False})
+    assert config.build(classes=CLASSES, height=24, width=32, training=False).encoder is None
+
+
+def test_only_a_configuration_without_encoder_mentions_it():
+    presets = [Config.model_validate({"preset": preset}) for preset in Config.presets]
+    assert [config for config in presets if "encoder" in config.model_dump(mode="json")] == []
+    bare = Config.model_validate(SMALL | {"encoder": False})
+    for config in (*presets, bare):
+        assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_without_encoder_codes_are_drawn_whatever_the_image_and_have_no_divergence():
+    system, (labels, instances) = small({"encoder": False}), layout()
+    trunk = Trunk([torch.nn.Conv2d(3, 2, 3, padding=1), torch.nn.ReLU()], taps=(1,))
+    system.perceptual = PerceptualNetwork(trunk, weights=(1.0,))
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    for ours, drawn in zip(
+        codes(system.encode(image, labels, instances, noise())),
+        codes(system.sample(labels, instances, noise())),
+        strict=True,
+    ):
+        assert torch.equal(ours, drawn)
+    terms = system.generator_terms(Batch(image, labels, instances, ("a", "b")), noise())
+    assert set(terms) == {"GAN", "GAN_Feat", "VGG"}
+
+
+def test_a_training_without_encoder_that_stops_ends_like_one_that_did_not():
+    def trainer():
+        torch.manual_seed(0)
+        section = SMALL | {"encoder": False}
+        system = Config.model_validate(section).build(classes=CLASSES, height=32, width=32, training=True)
+        return Trainer(system, TrainingConfig(steps=4, batch=2, ema=0.5), DistributedContext())
+
+    def learn(trainer, steps):
+        for step in steps:
+            image = torch.rand(2, 3, 32, 32, generator=generator(step)) * 2 - 1
+            trainer.train_step(step, Batch(image, *layout(), ("a", "b")), seed=0)
+        return trainer.state_dict()
+
+    whole, resumed = learn(trainer(), range(1, 5)), trainer()
+    resumed.load_state_dict(learn(trainer(), range(1, 3)))
+    state = learn(resumed, range(3, 5))
+    assert set(state["networks"]) == {"generator", "discriminator"}
+    torch.testing.assert_close(state, whole, rtol=0, atol=0)
+    start = trainer().state_dict()["networks"]["generator"]
+    assert not torch.equal(start["fc.weight"], whole["networks"]["generator"]["fc.weight"])
 
 
 def test_a_borrowed_instance_scales_and_moves_its_own_draw():

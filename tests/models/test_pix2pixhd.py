@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from smis.core.batch import Batch
-from smis.core.errors import LabelError, ParamsError
+from smis.core.errors import CheckpointError, LabelError, ParamsError
 from smis.core.seeding import Noise, generator
 from smis.models.common.loss_terms import HINGE, LEAST_SQUARES
 from smis.models.pix2pixhd import Config, Pix2PixHD
@@ -86,6 +86,14 @@ def test_with_features_an_instance_follows_its_pictures_and_the_encoder_learns()
     torch.stack(list(terms.values())).sum().backward()
     assert system.encoder is not None
     assert all(parameter.grad is not None for parameter in system.encoder.parameters())
+
+
+def test_features_that_no_encoder_gives_are_refused_and_not_taken_for_zeros():
+    system = on_paper({"features": 3})
+    system.encoder = None
+    image, maps = torch.zeros(1, 3, 256, 512), torch.zeros(1, 256, 512, dtype=torch.long)
+    with pytest.raises(CheckpointError, match=r"^this checkpoint of Pix2PixHD has no encoder's weights, "):
+        system.encode(image, maps, maps, None)
 
 
 def test_more_instances_than_slots_are_refused_where_instances_have_features():

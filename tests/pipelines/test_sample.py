@@ -35,7 +35,7 @@ def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "height": str(SIZE),
         "width": str(SIZE),
     }
-    tensors = tensors_of({"generator": system.generator, "encoder": system.encoder})
+    tensors = tensors_of({"generator": system.generator, "encoder": system.required_encoder()})
     save_weights(OUT / "checkpoint.safetensors", tensors, metadata=metadata)
 
 

@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from smis.core.errors import CheckpointError, ParamsError
+import smis
+from smis.core.errors import CheckpointError, ParamsError, StyleError
+from smis.core.seeding import Noise
 from smis.models.system_registry import SYSTEMS
 from smis.published.importer import import_checkpoint
+from smis.published.release_files import export_released
 from smis.training.export import load_system, load_weights
 
 
@@ -77,6 +80,40 @@ def test_a_checkpoint_without_encoder_generates_all_the_same(release: Callable[.
     found = import_checkpoint(release("vspade")["generator"], release="smis", preset="paperdoll", out=out)
     assert found.encoder_missing
     assert load_system(out, SYSTEMS).system.encoder is None
+
+
+@pytest.mark.parametrize(("name", "code"), [("inade", "inade"), ("vspade", "smis")])
+def test_the_configuration_says_that_there_is_no_encoder_if_the_system_can_do_without(
+    release: Callable[..., Any], tmp_path: Path, name: str, code: str
+) -> None:
+    files, config = release(name), SYSTEMS.load(name)
+    for encoder in (None, files["encoder"]):
+        out = tmp_path / "X.safetensors"
+        found = import_checkpoint(files["generator"], encoder=encoder, release=code, preset="paperdoll", out=out)
+        assert found.encoder_missing == (encoder is None)
+        said = {"encoder": False} if name == "inade" and encoder is None else {}
+        metadata = load_weights(out)[1]
+        assert json.loads(metadata["config"]).get("encoder") == said.get("encoder")
+        assert config.model_validate_json(metadata["config"]) == config(preset="paperdoll", **said)
+
+
+def test_a_generator_that_was_imported_alone_makes_images_and_is_exported_again(
+    release: Callable[..., Any], tmp_path: Path
+) -> None:
+    generator, out = release("inade")["generator"], tmp_path / "X.safetensors"
+    import_checkpoint(generator, release="inade", preset="paperdoll", out=out)
+    system, labels = load_system(out, SYSTEMS).system, torch.arange(64).expand(1, 64, 64) // 8
+    noise = Noise(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert system.synthesize(labels, labels, system.sample(labels, labels, noise)).shape == (1, 3, 64, 64)
+    synth = smis.load(out, device="cpu")
+    assert synth(labels).shape == (1, 3, 64, 64)
+    assert "no encoder" in repr(synth)
+    with pytest.raises(StyleError, match="checkpoint of INADE has no encoder's weights; import it again with --encod"):
+        synth.encode(torch.zeros(3, 64, 64), labels)
+    assert list(export_released(out, tmp_path)) == [tmp_path / generator.name]
+    theirs, again = (torch.load(path, weights_only=True) for path in (generator, tmp_path / generator.name))
+    torch.testing.assert_close(again, theirs, rtol=0, atol=0)
 
 
 def test_tensors_that_are_never_run_are_kept_and_counted(

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 import smis
 from smis.core.errors import CheckpointError, ImageError, LabelError, ParamsError, StyleError
 from smis.models.system_registry import SYSTEMS
+from smis.training.export import load_weights, save_weights
 from tests import checkpoints
 from tests.styles.conftest import Load
 
@@ -160,6 +162,19 @@ def test_without_an_encoder_there_is_no_style_in_a_photograph(
     assert bare(labels).shape == (2, 3, *checkpoints.SIZE)
     with pytest.raises(StyleError, match="no encoder's weights; import it again with --encoder FILE, or sample"):
         bare.encode(photograph, labels)
+
+
+def test_a_system_that_was_trained_without_its_encoder_encodes_nothing_and_samples_the_same(
+    labels: Tensor, photograph: Tensor, tmp_path: Path
+) -> None:
+    path = checkpoints.write(tmp_path / "bare.safetensors", "inade", encoder=False)
+    tensors, metadata = load_weights(path)
+    config = json.dumps(json.loads(metadata["config"]) | {"encoder": False})
+    save_weights(tmp_path / "drawn.safetensors", tensors, metadata=metadata | {"config": config})
+    bare, drawn = (smis.load(file, device="cpu") for file in (path, tmp_path / "drawn.safetensors"))
+    assert torch.equal(drawn(labels), bare(labels))
+    with pytest.raises(StyleError, match=r"INADE has no encoder, .* sample a style: synth\.sample\(labels\)"):
+        drawn.encode(photograph, labels)
 
 
 def test_a_label_map_may_be_a_file(load: Load, labels: Tensor, tmp_path: Path) -> None:

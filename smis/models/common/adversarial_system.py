@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from smis.core.batch import Batch
+from smis.core.errors import CheckpointError
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style
@@ -90,6 +91,19 @@ class AdversarialSystem(nn.Module):
         """Generate images from what the encoder says of a batch's own, or from what is drawn without an encoder."""
         style = self.encode(batch.image, batch.labels, batch.instances, noise)
         return self.synthesize(batch.labels, batch.instances, style)
+
+    def required_encoder(self) -> nn.Module:
+        """Return the encoder, without which images can be neither encoded nor learned from.
+
+        Raises:
+            CheckpointError: if the checkpoint that the system was loaded from has none.
+        """
+        if self.encoder is None:
+            raise CheckpointError(
+                f"this checkpoint of {type(self).__name__} has no encoder's weights, without which it can neither be "
+                "trained nor encode images; import it again with --encoder FILE"
+            )
+        return self.encoder
 
     def label_channels(self, labels: LabelMap, instances: InstanceMap) -> Float[Tensor, "b k h w"]:
         """Return the label map as the discriminator reads it."""

@@ -60,7 +60,7 @@ class ClassLatents(VariationalSystem):
 
     def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of each class's latent, (b, classes, latent, ...) each."""
-        mean, log_variance = self.encoder(self.crops(image, labels))
+        mean, log_variance = self.required_encoder()(self.crops(image, labels))
         shape = (self.classes, self.latent)
         return mean.flatten(1, 2).unflatten(1, shape), log_variance.flatten(1, 2).unflatten(1, shape)
 

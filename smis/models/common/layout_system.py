@@ -3,7 +3,7 @@
 from typing import Any
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from smis.core.batch import Batch
 from smis.core.seeding import Noise
@@ -48,8 +48,6 @@ class LayoutSystem(AdversarialSystem):
 
 class VariationalSystem(LayoutSystem):
     """A system that encodes an image as a Gaussian, samples a latent from it, and generates from that."""
-
-    encoder: nn.Module
 
     def generator_terms(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Return the weighted terms GAN, GAN_Feat, VGG and KLD for generator and encoder."""
