@@ -1,7 +1,6 @@
 """Measure a trained system's samples: diversity, distance to real images, agreement with the label maps, cost."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +39,7 @@ def main(dataset: str, system: str) -> None:
     """Write metrics/DATASET/SYSTEM.json and runs/DATASET/SYSTEM/tables."""
     params = read(Params)
     config, data, runs = params.evaluate, Prepared(Path("data") / dataset), Path("runs") / dataset
-    device, bootstrap = device_of(os.environ.get("SMIS_DEVICE")), Bootstrap(config.resamples, params.seed)
+    device, bootstrap = device_of(), Bootstrap(config.resamples, params.seed)
     trained = load_system(runs / system / "checkpoint.safetensors", SYSTEMS)
     cost = _measure_cost(trained.system, data.split("test"), config, device=device, bootstrap=bootstrap)
     evaluation = SampleEvaluation(data, runs, system, config, device=device)

@@ -1,7 +1,6 @@
 """Compute the features of real images, with which FID, KID and their like compare generated ones."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -50,7 +49,7 @@ def measure(split: Split, config: ReferenceConfig, *, title: str) -> Statistics:
     Raises:
         WeightsError: if the network's weights are missing.
     """
-    embedding = embeddings.load(config.network, device_of(os.environ.get("SMIS_DEVICE")))
+    embedding = embeddings.load(config.network, device_of())
     batches = split.batch_numbers(config.batch, limit=config.images)
     moments, features = Moments(embedding.dimensions), []
     with ProgressBar(title, total=sum(map(len, batches)), unit="images") as bar:

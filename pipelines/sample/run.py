@@ -1,6 +1,5 @@
 """Generate an image of each test label map, and for some many that vary everything, one class or one instance."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class Params(Config):
 def main(dataset: str, system: str) -> None:
     """Write runs/DATASET/SYSTEM/samples."""
     params = read(Params)
-    device = usable_device(os.environ.get("SMIS_DEVICE"))
+    device = usable_device()
     trained = load_system(Path("runs") / dataset / system / "checkpoint.safetensors", SYSTEMS)
     _SampleFiles(trained, Prepared(Path("data") / dataset), params, device=device).write(
         Path("runs") / dataset / system / "samples", title=f"sampling {system} on {dataset}"

@@ -1,6 +1,5 @@
 """Train a segmentation network, or take a published one, and measure it on the real images of the test split."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ def main(dataset: str) -> None:
     """Write runs/DATASET/segmenter.safetensors."""
     params = read(Params)
     config, data = params.segmenter, Prepared(Path("data") / dataset)
-    device = device_of(os.environ.get("SMIS_DEVICE"))
+    device = device_of()
     facts: dict[str, Any] = {"dataset": dataset, "classes": data.classes, "height": data.height, "width": data.width}
     if data.ignored:
         facts["ignored"] = sorted(data.ignored)

@@ -85,7 +85,7 @@ def main(dataset: str, system: str) -> None:
         processes = parse_processes(os.environ.get("SMIS_PROCESSES", "1"), batch=params.train.batch)
         launch_torchrun("pipelines.train", dataset, system, processes=processes)
         return
-    with report_errors(), distributed_context(os.environ.get("SMIS_DEVICE")) as distributed:
+    with report_errors(), distributed_context() as distributed:
         TrainingRun(dataset, system, params, distributed).train()
 
 

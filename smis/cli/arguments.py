@@ -1,17 +1,34 @@
-"""Types of command-line arguments."""
+"""Types of command-line arguments: numbers are bounded before anything is allocated for them."""
 
 import argparse
+from collections.abc import Callable
+
+from smis.core.errors import shown
+from smis.core.numbers import MOST_SEED, parse_whole
+
+MOST_SAMPLES = 10_000
+"""Images that one label map gets; all of them are on the sheet."""
 
 
-def positive(text: str) -> int:
-    """Read a whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+def whole(high: int, *, low: int = 0) -> Callable[[str], int]:
+    """Return the type of a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        number = parse_whole(text, low=low, high=high)
+        if number is None:
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number from {low} to {high}")
+        return number
+
+    return read
 
 
-def whole(text: str) -> int:
-    """Read a whole number from 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
+def positive(high: int) -> Callable[[str], int]:
+    """Return the type of a whole number from 1 to `high`."""
+    return whole(high, low=1)
+
+
+seed = whole(MOST_SEED)
+samples = positive(MOST_SAMPLES)
+batch_size = positive(65_536)
+processes = positive(1024)
+"""Processes or threads."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from smis.bench.loading_speed import measure_loading
 from smis.bench.sampling_speed import measure_inference
 from smis.bench.training_speed import measure_scaling
-from smis.cli.arguments import positive
+from smis.cli.arguments import batch_size, positive, processes, whole
 from smis.core.device import usable_device
 from smis.metrics.cost import device_name
 from smis.training.loop import TrainingConfig
@@ -32,25 +32,27 @@ def add(verbs: Any) -> None:
     }.items():
         each = what.add_parser(name, help=text, description=text)
         each.add_argument("--preset", default="deepfashion", help="sizes of a data set (default: deepfashion)")
-        each.add_argument("--batch", type=positive, default=4 if name in ("train", "loader") else 1)
-        each.add_argument("--repeats", type=positive, default=5, help="training steps or repetitions (default: 5)")
-        each.add_argument("--threads", type=positive, help="CPU threads (default: torch's choice)")
+        each.add_argument("--batch", type=batch_size, default=4 if name in ("train", "loader") else 1)
+        each.add_argument(
+            "--repeats", type=positive(10_000), default=5, help="training steps or repetitions (default: 5)"
+        )
+        each.add_argument("--threads", type=processes, help="CPU threads (default: torch's choice)")
         each.add_argument("--json", action="store_true", help="print JSON")
         each.set_defaults(run=run, what=name)
         if name == "loader":
             each.add_argument("--data", type=Path, metavar="FOLDER", help="a prepared data set (default: random data)")
-            each.add_argument("--workers", type=int, default=0, help="reading processes (default: one thread)")
+            each.add_argument("--workers", type=whole(1024), default=0, help="reading processes (default: one thread)")
             continue
         each.add_argument("--system", default="groupdnet")
         each.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
         each.add_argument("--precision", choices=("float32", "bf16", "fp16"), default="float32")
         if name == "train":
             each.add_argument(
-                "--accumulate", type=positive, default=1, help="micro-batches per step (gradient accumulation)"
+                "--accumulate", type=batch_size, default=1, help="micro-batches per step (gradient accumulation)"
             )
             for option in _FLAGS:
                 each.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"train.{option}")
-            each.add_argument("--processes", type=positive, default=1, help="compare this many processes with one")
+            each.add_argument("--processes", type=processes, default=1, help="compare this many processes with one")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -42,7 +42,9 @@ def add(verbs: Any) -> None:
     listing.set_defaults(run=run_list)
     showing = what.add_parser("show", help="write a contact sheet, print class frequencies and instance counts")
     showing.add_argument("--split", help="default: the last, usually the test split")
-    showing.add_argument("--images", type=positive, default=12, help="number of images on the sheet (default: 12)")
+    showing.add_argument(
+        "--images", type=positive(1000), default=12, help="number of images on the sheet (default: 12)"
+    )
     showing.add_argument("--out", type=Path, help="file of the sheet (default: NAME.png)")
     showing.set_defaults(run=run_show)
     checking = what.add_parser("check", help="read every file, write nothing")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from smis.cli.arguments import positive, whole
+from smis.cli.arguments import batch_size, positive, processes, seed, whole
 from smis.cli.image_sets import (
     RegionMaps,
     ResampledRegion,
@@ -27,6 +27,7 @@ from smis.cli.image_sets import (
 from smis.core.errors import ImageError, LabelError, ParamsError, ProtocolError, naming
 from smis.core.images import to_image
 from smis.core.messages import report
+from smis.core.numbers import MOST_CLASSES
 from smis.core.progress import ProgressBar
 from smis.core.sample import remedy_of_ids
 from smis.core.shapes import Image, size_text
@@ -44,6 +45,8 @@ from smis.metrics.segmentation import Segmentation
 
 T = TypeVar("T")
 
+_MOST_ID = 65_535
+"""The largest id of a label map."""
 _IGNORE = "(default: those that the prepared data set of LABELS or TRUE ignores)"
 _SET = "a folder of images, an Arrow file of samples, or a prepared data set"
 _MAPS = "a folder, or a prepared data set"
@@ -82,15 +85,27 @@ def add(verbs: Any) -> None:
     regions.add_argument("labels", type=Path, metavar="LABELS", help=f"label maps: {_MAPS}")
     regions.add_argument("--instances", type=Path, metavar="MAPS", help="folder of instance maps, for instance-ID")
     regions.add_argument(
-        "--ignore", type=whole, nargs="+", default=[], metavar="ID", help=f"classes that do not count {_IGNORE}"
+        "--ignore",
+        type=whole(_MOST_ID),
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help=f"classes that do not count {_IGNORE}",
     )
     regions.add_argument("--region", choices=get_args(RegionRule), default="mask", help="default: mask")
     segmentation = _metric(metrics, segmentation_results, "mIoU and accuracy of label maps against the true ones")
     segmentation.add_argument("predicted", type=Path, metavar="PRED", help=f"label maps: {_MAPS}")
     segmentation.add_argument("truth", type=Path, metavar="TRUE", help=f"label maps of the same names: {_MAPS}")
-    segmentation.add_argument("--classes", type=positive, required=True, metavar="N", help="ids are 0 to N - 1")
     segmentation.add_argument(
-        "--ignore", type=int, nargs="+", default=[], metavar="ID", help=f"pixels of TRUE that do not count {_IGNORE}"
+        "--classes", type=positive(MOST_CLASSES), required=True, metavar="N", help="ids are 0 to N - 1"
+    )
+    segmentation.add_argument(
+        "--ignore",
+        type=whole(_MOST_ID),
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help=f"pixels of TRUE that do not count {_IGNORE}",
     )
     segmentation.add_argument("--per-class", action="store_true", help="also print the IoU of each class")
 
@@ -108,9 +123,9 @@ def _metric(metrics: Any, measure: Callable[..., list[Result]], text: str) -> ar
     parser: argparse.ArgumentParser = metrics.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print one JSON object per value, each on its own line")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
-    parser.add_argument("--batch", type=positive, default=32, help="images in the network at once (default: 32)")
-    parser.add_argument("--workers", type=positive, default=min(8, os.cpu_count() or 1), help="threads that decode")
-    parser.add_argument("--seed", type=whole, default=0, help="of the bootstrap and of KID's subsets (default: 0)")
+    parser.add_argument("--batch", type=batch_size, default=32, help="images in the network at once (default: 32)")
+    parser.add_argument("--workers", type=processes, default=min(8, os.cpu_count() or 1), help="threads that decode")
+    parser.add_argument("--seed", type=seed, default=0, help="of the bootstrap and of KID's subsets (default: 0)")
     parser.set_defaults(run=run, measure=measure, metric=name)
     return parser
 

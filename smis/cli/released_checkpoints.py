@@ -61,7 +61,7 @@ def _add_export(verbs: Any) -> None:
         help="released: latest_net_G.pth and latest_net_E.pth in a folder; program: a .pt2 file of torch.export",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a folder for `released`, else a file")
-    parser.add_argument("--batch", type=positive, default=1, help="batch size of onnx and program (default: 1)")
+    parser.add_argument("--batch", type=positive(1024), default=1, help="batch size of onnx and program (default: 1)")
     parser.set_defaults(run=_export)
 
 

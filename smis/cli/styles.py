@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from smis.cli import image_output
-from smis.cli.arguments import positive
+from smis.cli.arguments import samples, seed
 from smis.cli.image_output import Columns, LabelMapInput, SheetImage, StyledImages, colored_map
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, shown
+from smis.core.numbers import parse_whole
 from smis.styles import Synthesizer
 
 Output = Iterator[StyledImages | SheetImage]
@@ -17,7 +18,7 @@ Output = Iterator[StyledImages | SheetImage]
 def add(verbs: Any) -> None:
     """Add the verbs to the command's parser."""
     generate = _verb(verbs, "generate", "make images of label maps", _generate)
-    generate.add_argument("--samples", type=positive, default=4, help="images of each label map (default: 4)")
+    generate.add_argument("--samples", type=samples, default=4, help="images of each label map (default: 4)")
 
     resample = _verb(verbs, "resample", "resample some classes or instances, and keep the rest", _resample)
     what = resample.add_mutually_exclusive_group(required=True)
@@ -27,7 +28,7 @@ def add(verbs: Any) -> None:
     what.add_argument(
         "--instances", nargs="+", metavar="ID", help="ids of the instance map, also separated by commas: 3,7"
     )
-    resample.add_argument("--samples", type=positive, default=4, help="samples of each label map (default: 4)")
+    resample.add_argument("--samples", type=samples, default=4, help="samples of each label map (default: 4)")
 
     mix = _verb(verbs, "mix", "give classes the appearance that they have on an exemplar", _mix)
     _add_exemplar(mix, "--from", required=True)
@@ -42,8 +43,8 @@ def add(verbs: Any) -> None:
     morph = _verb(verbs, "morph", "interpolate from one style to another", _morph)
     end = morph.add_mutually_exclusive_group()
     _add_exemplar(end, "--from")
-    end.add_argument("--to-seed", type=int, default=1, help="seed of the style at the end (default: 1)")
-    morph.add_argument("--steps", type=positive, default=5, help="images from start to end, both included (default: 5)")
+    end.add_argument("--to-seed", type=seed, default=1, help="seed of the style at the end (default: 1)")
+    morph.add_argument("--steps", type=samples, default=5, help="images from start to end, both included (default: 5)")
 
     edit = _verb(verbs, "edit", "keep the style while the label map changes", _edit, many=False)
     edit.add_argument("edited", type=Path, metavar="EDITED", help="the changed label map, or a folder of them")
@@ -86,7 +87,7 @@ def _verb(
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where LABELS_00.png ... and sheet.png are written"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the initial style (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the initial style (default: 0)")
     parser.add_argument(
         "--image",
         type=Path,
@@ -131,7 +132,7 @@ def _generate(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
 
 def _resample(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
     classes = _classes(options.classes, label_map.synth) if options.classes else None
-    instances = [_number(given, "--instances") for given in _split(options.instances)] if options.instances else None
+    instances = [_instance(part) for part in _split(options.instances, "--instances")] if options.instances else None
     base = label_map.style()
     resampled = base.repeat(options.samples).resample(classes, instances, seed=label_map.seed + 1)
     yield StyledImages([label_map.origin], base)
@@ -179,31 +180,39 @@ def _copy(label_map: LabelMapInput, options: argparse.Namespace) -> Output:
 
 def _classes(words: Sequence[str], synth: Synthesizer) -> list[str | int]:
     """Take each word as one class, or as several between commas; names of classes may have commas themselves."""
-    names = [name for word in words for name in ([word] if word in synth.classes else _split([word]))]
+    names = [name for word in words for name in ([word] if word in synth.classes else _split([word], "--classes"))]
     return [_class_or_id(name, synth) for name in names]
 
 
 def _class_or_id(text: str, synth: Synthesizer) -> str | int:
-    return int(text) if text.isdecimal() and text not in synth.classes else text
+    number = None if text in synth.classes else parse_whole(text)
+    return text if number is None else number
 
 
-def _split(words: Sequence[str]) -> list[str]:
-    return [part.strip() for word in words for part in word.split(",") if part.strip()]
+def _split(words: Sequence[str], option: str) -> list[str]:
+    parts = [[part.strip() for part in word.split(",") if part.strip()] for word in words]
+    if not all(parts):
+        raise ParamsError(f"{option} got nothing between its commas or quotes; name at least one")
+    return [part for word in parts for part in word]
 
 
 def _weights(words: Sequence[str], synth: Synthesizer) -> dict[str | int, float]:
     whole = all(word.rpartition("=")[0] in synth.classes for word in words)
     weights: dict[str | int, float] = {}
-    for word in words if whole else _split(words):
+    for word in words if whole else _split(words, "--weights"):
         name, _, weight = word.rpartition("=")
+        key = _class_or_id(name, synth)
+        if key in weights:
+            raise ParamsError(f"--weights has {shown(name)} twice; give each class one weight")
         try:
-            weights[_class_or_id(name, synth)] = float(weight)
+            weights[key] = float(weight)
         except ValueError:
-            raise ParamsError(f"--weights got {word!r}; give CLASS=WEIGHT, for instance hair=1.0") from None
+            raise ParamsError(f"--weights got {shown(word)}; give CLASS=WEIGHT, for instance hair=1.0") from None
     return weights
 
 
-def _number(text: str, option: str) -> int:
-    if not text.isdecimal():
-        raise ParamsError(f"{option} got {text!r}; give ids as numbers, for instance 3,7")
-    return int(text)
+def _instance(text: str) -> int:
+    number = parse_whole(text)
+    if number is None:
+        raise ParamsError(f"--instances got {shown(text)}; give ids as numbers, for instance 3,7")
+    return number

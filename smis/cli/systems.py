@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from smis.cli.arguments import positive
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
 from smis.datasets.dataset_registry import DATASETS
@@ -28,7 +29,9 @@ def add(verbs: Any) -> None:
     recipe = verbs.add_parser("recipe", help="print the published training of a system")
     recipe.add_argument("system", choices=sorted(SYSTEMS))
     recipe.add_argument("--preset", metavar="PRESET", default="deepfashion", help="default: deepfashion")
-    recipe.add_argument("--images", type=int, metavar="N", help="size of the training split: converts epochs to steps")
+    recipe.add_argument(
+        "--images", type=positive(10**9), metavar="N", help="size of the training split: converts epochs to steps"
+    )
     recipe.add_argument("--json", action="store_true", help="print the recipe alone, as JSON")
     recipe.set_defaults(run=print_recipe)
 

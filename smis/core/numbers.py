@@ -13,7 +13,7 @@ MOST_IMAGES = 100_000
 MOST_CLASSES = 4096
 """Most classes of a metric: the confusion matrix of an image takes 128 MiB."""
 _MOST = 10**9
-_MOST_SEED = 2**64 - 1
+MOST_SEED = 2**64 - 1
 """The largest seed of `torch.Generator`."""
 
 
@@ -45,13 +45,25 @@ def whole(value: object, name: str, *, low: int = 0, high: int = _MOST, error: t
     return number
 
 
+def parse_whole(text: str, *, low: int = 0, high: int = _MOST) -> int | None:
+    """Read a whole number of a command line or the environment; None if it is another text or out of range.
+
+    Example:
+        >>> parse_whole("12"), parse_whole("-1"), parse_whole("9" * 5000)
+        (12, None, None)
+    """
+    if not text.isdecimal() or len(text) > len(str(high)):
+        return None
+    return int(text) if low <= int(text) <= high else None
+
+
 def whole_seed(value: object) -> int:
     """Return a seed, 0 to 2⁶⁴ - 1.
 
     Raises:
         ParamsError: if it is no such number.
     """
-    return whole(value, "seed", high=_MOST_SEED)
+    return whole(value, "seed", high=MOST_SEED)
 
 
 def listed(values: object, name: str, *, of: str, least: int = 1, error: type[SmisError] = ParamsError) -> list[Any]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from smis.core.device import named_device, usable_device
+
 _TIMEOUT = timedelta(minutes=10)
 """As NCCL's. The main process may be busy alone for minutes, with a grid whose networks are compiled first. A process
 that died is noticed at once."""
@@ -65,7 +67,7 @@ def distributed_context(device: str | None = None) -> Iterator[DistributedContex
     A single process creates no group, which saves a second.
 
     Args:
-        device: "cpu" or "cuda"; None takes CUDA if available.
+        device: "cpu" or "cuda"; None takes that of `$SMIS_DEVICE`, or CUDA if available.
     """
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     own = _own_device(device)
@@ -81,9 +83,9 @@ def distributed_context(device: str | None = None) -> Iterator[DistributedContex
 
 
 def _own_device(name: str | None) -> torch.device:
-    kind = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    if kind != "cuda":
-        return torch.device(kind)
+    named = named_device(name)
+    if named.type != "cuda" or named.index is not None:
+        return usable_device(named)
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(own)
     return own

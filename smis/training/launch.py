@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from smis.core.errors import ParamsError, SmisError, TrainingError
+from smis.core.errors import ParamsError, SmisError, TrainingError, shown
 from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.core.numbers import parse_whole
 
 _LAUNCHER_PID = "SMIS_LAUNCHER"
 _LOST_PEER = os.EX_TEMPFAIL
@@ -127,9 +128,10 @@ def parse_restarts(text: str) -> int:
         >>> parse_restarts("3")
         3
     """
-    if not text.isdecimal():
-        raise ParamsError(f"$SMIS_RESTARTS is {text!r}, but must be a whole number; 0 never restarts")
-    return int(text)
+    restarts = parse_whole(text)
+    if restarts is None:
+        raise ParamsError(f"$SMIS_RESTARTS is {shown(text)}, but must be a whole number; 0 never restarts")
+    return restarts
 
 
 def parse_processes(text: str, *, batch: int) -> int:
@@ -142,10 +144,10 @@ def parse_processes(text: str, *, batch: int) -> int:
         >>> parse_processes("4", batch=16)
         4
     """
-    count = int(text) if text.isdecimal() else 0
-    if count < 1 or batch % count:
+    count = parse_whole(text, low=1)
+    if count is None or batch % count:
         allowed = ", ".join(str(n) for n in range(1, min(batch, 16) + 1) if batch % n == 0)
         raise ParamsError(
-            f"$SMIS_PROCESSES is {text!r}, but must divide train.batch ({batch}); choose one of {allowed}"
+            f"$SMIS_PROCESSES is {shown(text)}, but must divide train.batch ({batch}); choose one of {allowed}"
         )
     return count

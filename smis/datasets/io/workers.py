@@ -19,10 +19,12 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, shown
 from smis.core.files import unwritable
 from smis.core.memory import keep_freed_memory
+from smis.core.numbers import parse_whole
 
+_MOST_WORKERS = 1024
 P = TypeVar("P")
 R = TypeVar("R")
 S = TypeVar("S")
@@ -88,9 +90,10 @@ def _signals_deferred() -> Iterator[None]:
 
 def _wanted() -> int:
     given = os.environ.get("SMIS_WORKERS") or str(os.cpu_count() or 1)
-    if not given.isdigit() or given == "0":
-        raise ParamsError(f"SMIS_WORKERS is {given!r}, but it is a number of processes, 1 or more")
-    return int(given)
+    workers = parse_whole(given, low=1, high=_MOST_WORKERS)
+    if workers is None:
+        raise ParamsError(f"SMIS_WORKERS is {shown(given)}, but it is a number of processes, 1 to {_MOST_WORKERS}")
+    return workers
 
 
 _given: tuple[Callable[[Any, Any], Any], Any] | None = None
