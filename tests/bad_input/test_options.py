@@ -100,13 +100,13 @@ def test_a_bad_place_for_images_is_one_line(
 )
 @pytest.mark.usefixtures("places")
 def test_a_bad_place_for_a_file_is_one_line(refuse: Refuse, good: Path, tmp_path: Path, place: str) -> None:
-    if os.geteuid() == 0:
-        os.mknod(tmp_path / "device", 0o600 | 0o020000, os.makedev(1, 3))
-    elif place == "{bad}/device":
-        pytest.skip("only root makes a device")
+    if place == "{bad}/device":
+        try:
+            os.mknod(tmp_path / "device", 0o600 | 0o020000, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes a device")
     assert refuse(f"export-checkpoint {{good}}/spade.safetensors --to program --out {place}")
-    if (tmp_path / "device").exists():
-        assert (tmp_path / "device").is_char_device()
+    assert not (tmp_path / "device").exists() or (tmp_path / "device").is_char_device()
 
 
 def test_what_two_channels_of_a_name_hide_is_not_printed(

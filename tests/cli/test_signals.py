@@ -47,7 +47,7 @@ def test_images_that_are_whole_stay_and_no_part_does(
     with started("generate", checkpoint, tmp_path / "map.png", "--out", out, "--samples", "5000") as generating:
         wait_until((out / "map_01.png").exists, generating)
         generating.send_signal(number)
-        assert generating.communicate(timeout=20) == ("", line)
+        assert generating.communicate(timeout=200) == ("", line)
     assert generating.returncode == code
     for path in out.iterdir():
         with Image.open(path) as image:
@@ -59,7 +59,7 @@ def test_the_workers_of_a_verb_say_nothing(number: signal.Signals, code: int, li
     with started("data", "check", "paperdoll", "--set", "train=1000000", "size=64") as checking:
         wait_until(lambda: len(_descendants(checking.pid)) > 2, checking)
         os.killpg(checking.pid, number)  # as a terminal does
-        assert checking.communicate(timeout=20) == ("", line)
+        assert checking.communicate(timeout=200) == ("", line)
     assert checking.returncode == code
 
 

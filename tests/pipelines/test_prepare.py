@@ -267,7 +267,7 @@ def test_pictures_are_encoded_when_asked_for(photographs, tmp_path):
 @pytest.mark.parametrize("given", ["0", "-1", "all"])
 def test_a_number_of_workers_that_is_none_is_refused(photographs, tmp_path, monkeypatch, given):
     monkeypatch.setenv("SMIS_WORKERS", given)
-    with pytest.raises(ParamsError, match=f"SMIS_WORKERS is '{given}', but it is a number of processes, 1 or more"):
+    with pytest.raises(ParamsError, match=f"SMIS_WORKERS is '{given}', but it is a number of processes, 1 to 1024"):
         write(photographs, tmp_path / "data")
 
 
