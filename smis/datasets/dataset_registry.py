@@ -8,6 +8,7 @@ DATASETS = Registry(
         "ade20k": "smis.datasets.ade20k:Config",
         "celebamask": "smis.datasets.celebamask:Config",
         "cityscapes": "smis.datasets.cityscapes:Config",
+        "clothing": "smis.datasets.clothing:Config",
         "coco_stuff": "smis.datasets.coco_stuff:Config",
         "deepfashion": "smis.datasets.deepfashion:Config",
         "folder": "smis.datasets.folder:Config",

@@ -34,6 +34,12 @@ _FACADES: dict[str, Any] = {
     "decay_epochs": 200,
     "note": "the release reads label maps as colors, ours have a channel for each class",
 }
+_PAPERDOLL: dict[str, Any] = {
+    "width": 16,
+    "encoder_width": 16,
+    "discriminator": {"width": 32, "layers": 3},
+    "init_gain": 0.5,
+}
 
 
 class BicycleGANLossWeights(BaseConfig):
@@ -60,13 +66,9 @@ class Config(BaseConfig):
         "deepfashion": {},
         "cityscapes": {},
         "ade20k": {},
-        "paperdoll": {
-            "width": 16,
-            "levels": 6,
-            "encoder_width": 16,
-            "discriminator": {"width": 32, "layers": 3},
-            "init_gain": 0.5,
-        },
+        "paperdoll": _PAPERDOLL | {"levels": 6},
+        "clothing": _PAPERDOLL | {"levels": 5},
+        "clothing_large": _PAPERDOLL | {"levels": 6},
     }
     recipes: ClassVar[dict[str, Recipe]] = {
         "facades": Recipe.model_validate(_RECIPE | _FACADES),

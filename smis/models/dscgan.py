@@ -40,6 +40,7 @@ _CITYSCAPES: dict[str, Any] = {
     "load": (256, 512),
     "crop": (256, 512),
 }
+_PAPERDOLL: dict[str, Any] = {"width": 16, "discriminator": {"width": 32, "layers": 3}, "init_gain": 0.5}
 
 
 class DSCGANLossWeights(LossWeights):
@@ -69,12 +70,9 @@ class Config(BaseConfig):
             "losses": {"diversity": 10.0},
         },
         "ade20k": {},
-        "paperdoll": {
-            "width": 16,
-            "levels": 6,
-            "discriminator": {"width": 32, "layers": 3},
-            "init_gain": 0.5,
-        },
+        "paperdoll": _PAPERDOLL | {"levels": 6},
+        "clothing": _PAPERDOLL | {"levels": 5},
+        "clothing_large": _PAPERDOLL | {"levels": 6},
     }
     recipes: ClassVar[dict[str, Recipe]] = {
         "facades": Recipe.model_validate(_RECIPE | _FACADES),

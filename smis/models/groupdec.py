@@ -24,7 +24,12 @@ class Config(ClassLatentsConfig):
     """Sizes of GroupDec; the defaults are those inferred for DeepFashion."""
 
     title: ClassVar[str] = "GroupDec"
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"deepfashion": {}, "paperdoll": PAPERDOLL | {"encoder_width": 16}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {},
+        "paperdoll": PAPERDOLL | {"encoder_width": 16},
+        "clothing": PAPERDOLL | {"width": 32, "encoder_width": 16},
+        "clothing_large": PAPERDOLL | {"width": 32, "encoder_width": 16, "upsamplings": 6},
+    }
     system: ClassVar[type[ClassLatents]] = GroupDec
 
     encoder_width: PositiveInt = 96

@@ -38,6 +38,8 @@ _ADE20K: dict[str, Any] = {
     "conditioning": "classwise",
     "unused_block": True,
 }
+_PAPERDOLL: dict[str, Any] = PAPERDOLL | {"losses": {"kl": 0.0005}}
+_CLOTHING: dict[str, Any] = _PAPERDOLL | {"width": 32, "encoder_width": 48}
 _LONG: dict[str, Any] = {"epochs": 100, "decay_epochs": 100}
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 
@@ -58,7 +60,9 @@ class Config(BaseConfig):
         "cityscapes_paper": _CITYSCAPES,
         "ade20k": _ADE20K,
         "ade20k_paper": _ADE20K,
-        "paperdoll": PAPERDOLL | {"losses": {"kl": 0.0005}},
+        "paperdoll": _PAPERDOLL,
+        "clothing": _CLOTHING,
+        "clothing_large": _CLOTHING | {"upsamplings": 6},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

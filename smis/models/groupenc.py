@@ -17,7 +17,12 @@ class Config(ClassLatentsConfig):
     """
 
     title: ClassVar[str] = "GroupEnc"
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"deepfashion": {}, "paperdoll": PAPERDOLL}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {},
+        "paperdoll": PAPERDOLL,
+        "clothing": PAPERDOLL,
+        "clothing_large": PAPERDOLL | {"upsamplings": 6},
+    }
 
     width: PositiveInt = 64
 

@@ -15,7 +15,12 @@ class Config(ClassLatentsConfig):
     """
 
     title: ClassVar[str] = "GroupNet"
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"deepfashion": {}, "paperdoll": PAPERDOLL | {"width": 24}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepfashion": {},
+        "paperdoll": PAPERDOLL | {"width": 24},
+        "clothing": PAPERDOLL | {"width": 32, "encoder_width": 48},
+        "clothing_large": PAPERDOLL | {"width": 32, "encoder_width": 48, "upsamplings": 6},
+    }
 
     width: PositiveInt = 192
 

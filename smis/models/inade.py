@@ -68,6 +68,8 @@ class Config(BaseConfig):
         "ade20k_paper": {"slots": 151},
         "celebamask": {"slots": 19},
         "paperdoll": _PAPERDOLL,
+        "clothing": _PAPERDOLL,
+        "clothing_large": _PAPERDOLL | {"upsamplings": 5},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

@@ -14,6 +14,15 @@ from smis.nn.label_maps import LabelPyramid
 from smis.nn.spade_generator import LinearStart, SpadeGenerator
 from smis.nn.spade_norm import SpadeNorm
 
+_PAPERDOLL: dict[str, Any] = PAPERDOLL | {
+    "width": 4,
+    "hidden": 8,
+    "encoder_width": 4,
+    "encoder_size": 64,
+    "latent": 32,
+    "upsamplings": 4,
+}
+
 
 class Config(ClassLatentsConfig):
     """Sizes of MulNet's networks, each a VSPADE; the defaults are those inferred for DeepFashion."""
@@ -21,8 +30,9 @@ class Config(ClassLatentsConfig):
     title: ClassVar[str] = "MulNet"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {},
-        "paperdoll": PAPERDOLL
-        | {"width": 4, "hidden": 8, "encoder_width": 4, "encoder_size": 64, "latent": 32, "upsamplings": 4},
+        "paperdoll": _PAPERDOLL,
+        "clothing": _PAPERDOLL,
+        "clothing_large": _PAPERDOLL | {"encoder_size": 128, "upsamplings": 5},
     }
     latent_maps: ClassVar[bool] = False
 

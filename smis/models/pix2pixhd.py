@@ -40,6 +40,15 @@ _NVIDIA: dict[str, Any] = PIX2PIX_RECIPE | {"source": _NOT_RELEASED, "batch": 1}
 _SPADE: dict[str, Any] = {"source": _IN_SPADE, "epochs": 100, "decay_epochs": 100}
 _LARGER: dict[str, Any] = {"load": (286, 286), "crop": (256, 256)}
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
+_PAPERDOLL: dict[str, Any] = {
+    "width": 16,
+    "downsamplings": 3,
+    "blocks": 4,
+    "discriminator": {"width": 32, "layers": 3},
+    "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
+    # in a short training the released 10 outweighs the rest, and places saturate
+    "losses": {"feature_matching": 2.0},
+}
 
 
 class Config(BaseConfig):
@@ -57,15 +66,9 @@ class Config(BaseConfig):
         "ade20k": {},
         "cityscapes_spade": {"variant": "spade", "edges": True},
         "ade20k_spade": {"variant": "spade"},
-        "paperdoll": {
-            "width": 16,
-            "downsamplings": 3,
-            "blocks": 4,
-            "discriminator": {"width": 32, "layers": 3},
-            "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
-            # in a short training the released 10 outweighs the rest, and places saturate
-            "losses": {"feature_matching": 2.0},
-        },
+        "paperdoll": _PAPERDOLL,
+        "clothing": _PAPERDOLL,
+        "clothing_large": _PAPERDOLL | {"downsamplings": 4},
     }
     recipes: ClassVar[dict[str, Recipe]] = {
         "deepfashion": Recipe.model_validate(_NVIDIA),

@@ -20,6 +20,7 @@ from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
+_PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5}
 _DEFAULTS = "defaults of the released code"
 _PAPER = "paper, 4"
 _PAPER_STEP: dict[str, Any] = {"batch": 32, "betas": (0.0, 0.999)}
@@ -45,7 +46,9 @@ class Config(BaseConfig):
         "coco_paper": {"edges": True},
         "facades": {},
         "deepfashion": {"upsamplings": 6},
-        "paperdoll": PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5},
+        "paperdoll": _PAPERDOLL,
+        "clothing": _PAPERDOLL,
+        "clothing_large": _PAPERDOLL | {"upsamplings": 5},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

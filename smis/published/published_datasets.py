@@ -1,8 +1,8 @@
 """The data sets that systems were published on: number of classes, size, names and colors of classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from smis.datasets import ade20k, celebamask, cityscapes, deepfashion
+from smis.datasets import ade20k, celebamask, cityscapes, clothing, deepfashion
 from smis.datasets import coco_stuff as coco
 from smis.datasets.io import human_parsing
 
@@ -49,6 +49,7 @@ PUBLISHED = {
         PublishedDataset("ade20k", ade20k.NAMES, ade20k.PALETTE, 256, 256),
         PublishedDataset("celebamask", celebamask.NAMES, celebamask.PALETTE, 256, 256),
         PublishedDataset("cityscapes", cityscapes.NAMES, cityscapes.PALETTE, 256, 512),
+        PublishedDataset("clothing", clothing.NAMES, clothing.PALETTE, 96, 64),
         PublishedDataset("coco", coco.NAMES, distinct_colors(len(coco.NAMES)), 256, 256),
         PublishedDataset("deepfashion", deepfashion.NAMES, deepfashion.PALETTE, 256, 256),
         PublishedDataset("facades", _FACADES, distinct_colors(len(_FACADES)), 256, 256),
@@ -57,8 +58,12 @@ PUBLISHED = {
 }
 """By name; classes with "don't care", where the release has it. A preset is named after its data set, or
 `DATASET_variant`."""
+_SIZES = {"clothing_large": (192, 128)}
+"""Height and width that presets are for, where these are not the data set's."""
 
 
 def dataset_of(preset: str) -> PublishedDataset:
     """Return the data set that a preset is for."""
-    return PUBLISHED[preset.split("_")[0]]
+    data = PUBLISHED[preset.split("_")[0]]
+    height, width = _SIZES.get(preset, (data.height, data.width))
+    return replace(data, height=height, width=width)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import imgviz
 import numpy as np
+import scipy.io
 from numpy import ndarray
 from PIL import Image
 
@@ -116,6 +117,35 @@ def coco_stuff(root: Path) -> Path:
             save(root / split / f"{key}.jpg", photograph(number, height=120, width=160))
             save(root / split / f"{key}.png", blocks(number, [0, 91, 181, 255], height=120, width=160))
     return root
+
+
+def clothing(root: Path, *, count: int = 4) -> Path:
+    """Write CCP's folders: a person of 48 x 16 pixels on 96 x 64 of background, from hair (19) to shoes (39)."""
+    for number in range(1, count + 1):
+        save(root / "photos" / f"{number:04d}.jpg", photograph(number, height=96, width=64))
+        labels = np.zeros((96, 64), np.uint8)
+        labels[30:78, 20:36] = np.array([19, 41, 38, 25, 45, 39], np.uint8).repeat(8)[:, None]
+        save_map(root / "annotations/pixel-level" / f"{number:04d}.mat", labels)
+    save(root / "photos" / "2000.jpg", photograph(0, height=96, width=64))  # one without a map, as most of them are
+    (root / "annotations/image-level").mkdir()
+    scipy.io.savemat(root / "annotations/image-level/2000.mat", {"tags": np.array([[19], [41]], np.uint8)})
+    scipy.io.savemat(root / "label_list.mat", {"label_list": np.array(CCP_LABELS, dtype=object)[None]})
+    return root
+
+
+def save_map(path: Path, labels: ndarray, *, name: str = "groundtruth") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {name: labels}, do_compression=True)
+
+
+_CCP = """
+null accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress earrings
+flats glasses gloves hair hat heels hoodie intimate jacket jeans jumper leggings loafers necklace panties
+pants pumps purse ring romper sandals scarf shirt shoes shorts skin skirt sneakers socks stockings suit
+sunglasses sweater sweatshirt swimwear t-shirt tie tights top vest wallet watch wedges
+"""
+CCP_LABELS = _CCP.split()
+"""As its label_list.mat has them."""
 
 
 def packed(root: Path, path: Path, *, below: str = "") -> str:

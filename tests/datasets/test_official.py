@@ -16,14 +16,17 @@ FOLDERS = {
     "ade20k": releases.ade20k,
     "celebamask": releases.celebamask,
     "cityscapes": releases.cityscapes,
+    "clothing": releases.clothing,
     "coco_stuff": releases.coco_stuff,
     "deepfashion": releases.deepfashion,
 }
 NAMES = sorted(FOLDERS)
+SPLITS = {"clothing": {"test": 1}}
+"""Of a release without a split for tests."""
 
 
 def reader(name, root, **more):
-    section = {"root": root if isinstance(root, list) else str(root), "validation": 1, **more}
+    section = {"root": root if isinstance(root, list) else str(root), "validation": 1, **SPLITS.get(name, {}), **more}
     return DATASETS.load(name).check(section, source="params.yaml").build()
 
 
@@ -245,6 +248,7 @@ def test_merged_maps_of_faces_are_read_where_inade_puts_them(tmp_path):
         ("ade20k", "images/validation/ADE_val_00000009.jpg", "test"),
         ("celebamask", "CelebA-HQ-img/99.jpg", "train"),
         ("cityscapes", "leftImg8bit/val/ulm/ulm_000000_000019_leftImg8bit.png", "test"),
+        ("clothing", "annotations/pixel-level/0099.mat", "train"),
         ("coco_stuff", "val2017/000000000099.jpg", "test"),
         ("deepfashion", "test/nobody.jpg", "test"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 
 from smis.core.images import voc_color
-from smis.datasets import ade20k, celebamask, cityscapes, coco_stuff, deepfashion
+from smis.datasets import ade20k, celebamask, cityscapes, clothing, coco_stuff, deepfashion
 
 ANCHORS = {
     "other": (0, 0, 0),
@@ -24,7 +24,7 @@ ANCHORS = {
 """Of ADE20K's toolkit, from both ends and the middle."""
 
 
-@pytest.mark.parametrize("classes", [ade20k, celebamask, cityscapes, coco_stuff, deepfashion])
+@pytest.mark.parametrize("classes", [ade20k, celebamask, cityscapes, clothing, coco_stuff, deepfashion])
 def test_every_class_has_a_color(classes):
     assert len(classes.PALETTE) == len(classes.NAMES)
     assert all(len(color) == 3 and min(color) >= 0 and max(color) <= 255 for color in classes.PALETTE)

@@ -3,6 +3,7 @@
 import pytest
 
 from smis.cli.systems import describe
+from smis.models.system_registry import SYSTEMS
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,18 @@ from smis.cli.systems import describe
 def test_a_preset_has_the_published_parameters(name, preset, generator, encoder, discriminator):
     counted = {"generator": generator, "encoder": encoder, "discriminator": discriminator}
     assert describe(name, preset)["parameters"] == counted
+
+
+@pytest.mark.parametrize("name", ["groupdnet", "inade", "spade", "vspade"])
+def test_small_photographs_need_fewer_than_two_million_weights_to_generate(name):
+    counted = describe(name, "clothing")["parameters"]
+    assert counted["generator"] + counted["encoder"] < 2_000_000
+
+
+@pytest.mark.parametrize("preset", ["clothing", "clothing_large"])
+def test_every_system_is_built_for_photographs_of_people_at_both_sizes(preset):
+    for name in SYSTEMS:
+        assert describe(name, preset)["parameters"]["generator"] > 300_000
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ SIZES = {
     "ade20k": (151, 256, 256),
     "celebamask": (19, 256, 256),
     "cityscapes": (35, 256, 512),
+    "clothing": (12, 96, 64),
     "coco": (183, 256, 256),
     "deepfashion": (8, 256, 256),
     "facades": (13, 256, 256),
@@ -47,6 +48,12 @@ def test_classes_are_numbered_as_in_the_label_maps(name: str, number: int, calle
 
 def test_a_variant_has_the_data_set_of_its_first_word() -> None:
     assert dataset_of("ade20k_spade") == dataset_of("ade20k")
+
+
+def test_a_preset_of_another_size_has_the_classes_of_its_data_set() -> None:
+    large, data = dataset_of("clothing_large"), dataset_of("clothing")
+    assert (large.height, large.width) == (192, 128)
+    assert (large.name, large.classes, large.palette) == (data.name, data.classes, data.palette)
 
 
 def test_cityscapes_has_its_official_colors() -> None:

@@ -1,7 +1,7 @@
 """Image files and their maps -> samples of one size: what settings of such data sets share, and their reader."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -16,7 +16,7 @@ from smis.core.images import Color
 from smis.core.sample import Sample
 from smis.datasets.io.pairing import SampleFiles, SampleFilesTable
 from smis.datasets.io.problems import Problem
-from smis.datasets.io.raw_images import read_image, resize_ids, resize_image
+from smis.datasets.io.raw_images import Box, Size, read_image, resize_ids, resize_image
 from smis.datasets.io.raw_maps import MapReader
 
 Side = Annotated[int, Field(gt=0)]
@@ -84,6 +84,10 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], tuple[Color, ...]]:
     return tuple(names), tuple(colors)
 
 
+FindBox = Callable[[ndarray, Size], Box]
+"""Finds the part of an image that its sample is, by its label map and the size that it gets."""
+
+
 class FileReader:
     """Reads samples one by one, by split and number; it travels to other processes as it is.
 
@@ -91,6 +95,8 @@ class FileReader:
         samples: The files of each split's samples.
         stamp: Changes when any of the files may have changed.
         upright: Whether images are turned as their EXIF says.
+        find_box: Finds the part of each image that its sample is, where the files do not say it.
+        resize_labels: Resizes label maps.
     """
 
     def __init__(
@@ -104,6 +110,8 @@ class FileReader:
         problems: Sequence[Problem],
         warnings: Sequence[str] = (),
         upright: bool = False,
+        find_box: FindBox | None = None,
+        resize_labels: Callable[..., ndarray] = resize_ids,
     ) -> None:
         self.classes, self.palette, self.ignored = list(classes.names), list(classes.palette), classes.ignored
         self.problems, self.warnings = problems, warnings
@@ -111,6 +119,7 @@ class FileReader:
         self.fingerprint = f"{stamp} {config.model_dump_json()}"
         self.settings = config.model_dump_json(exclude=_OF_FILES)
         self._config, self._maps, self._upright = config, maps, upright
+        self._find_box, self._resize_labels = find_box, resize_labels
         self._samples = {split: found for split, found in samples.items() if found}
         self.splits = tuple(self._samples)
         self._latest: tuple[str, tuple[Image.Image, ndarray, ndarray | None]] | None = None
@@ -137,12 +146,13 @@ class FileReader:
         entry, config = self._samples[split][index], self._config
         size = config.load_size if split == TRAIN and config.load_size else config.size
         image, labels, given = self._opened(entry)
-        labels = resize_ids(labels, size, box=entry.box)
-        given = None if given is None else resize_ids(given, size, box=entry.box)
+        box = self._find_box(labels, size) if self._find_box else entry.box
+        labels = self._resize_labels(labels, size, box=box)
+        given = None if given is None else resize_ids(given, size, box=box)
         return Sample(
             key=entry.key,
             split=split,
-            image=resize_image(image, size, box=entry.box),
+            image=resize_image(image, size, box=box),
             labels=labels.astype(np.uint8),
             instances=self._maps.instances(labels, given, entry),
         )

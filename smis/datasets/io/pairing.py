@@ -1,9 +1,11 @@
 """Which files belong to one sample: those with the same name. Tables of files take little memory."""
 
+import hashlib
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -62,6 +64,17 @@ class SampleFilesTable:
         return SampleFiles(key, image, tuple(labels), instances or None)
 
 
+def split_off(samples: SampleFilesTable, count: int, *, seed: int) -> tuple[SampleFilesTable, SampleFilesTable]:
+    """Split off the `count` samples whose SHA-256 of `SEED KEY` comes first; return the others, then these."""
+
+    def place(number: int) -> bytes:
+        return hashlib.sha256(f"{seed} {samples[number].key}".encode()).digest()
+
+    chosen = set(nsmallest(count, range(len(samples)), key=place))
+    others = (entry for number, entry in enumerate(samples) if number not in chosen)
+    return SampleFilesTable(others), SampleFilesTable(samples[number] for number in sorted(chosen))
+
+
 KINDS = ("image", "labels", "instances")
 
 
@@ -73,6 +86,8 @@ class FileLayout:
     image: str
     labels: str
     instances: str | None = None
+    unlabeled: bool = False
+    """Whether the release has images without a label map; they are left out."""
 
 
 class PairedFiles(NamedTuple):
@@ -98,10 +113,12 @@ def paired(files: MultiRoot, layouts: Sequence[FileLayout], *, instances: bool) 
     images = [sum(row.split(b"\0", 3)[2] == b"image" for row in rows) for rows in matched]
     if not any(images):
         raise ParamsError(_nothing(files, layouts))
-    found, rows = PairedFiles({}, []), matched[images.index(max(images))]
+    chosen = images.index(max(images))
+    found, rows = PairedFiles({}, []), matched[chosen]
     rows.sort()
     for split, of_split in groupby(map(_fields, rows), key=itemgetter(0)):
-        entries = SampleFilesTable(_fitting(of_split, files, kinds, found.problems))
+        fitting = _fitting(of_split, files, kinds, found.problems, unlabeled=layouts[chosen].unlabeled)
+        entries = SampleFilesTable(fitting)
         if entries:
             found.entries[split] = entries
     return found
@@ -124,13 +141,15 @@ OfKind = Mapping[str, Sequence[str]]
 
 
 def _fitting(
-    rows: Iterable[list[str]], files: MultiRoot, kinds: Sequence[str], problems: list[Problem]
+    rows: Iterable[list[str]], files: MultiRoot, kinds: Sequence[str], problems: list[Problem], *, unlabeled: bool
 ) -> Iterator[SampleFiles]:
     """Give the images that have all their files; of the others say why."""
     for (split, key), of_key in groupby(rows, key=itemgetter(0, 1)):
         of_kind: dict[str, list[str]] = {kind: [] for kind in kinds}
         for _, _, kind, name in of_key:
             of_kind[kind].append(name)
+        if unlabeled and not of_kind["labels"]:
+            continue
         why = _misfit(files, key, of_kind)
         if why:
             problems.append(Problem(printable(key), split, why))

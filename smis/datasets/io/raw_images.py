@@ -43,3 +43,18 @@ def resize_ids(ids: ndarray, size: Size, *, box: Box | None = None) -> ndarray:
     if ids.shape == size and box is None:
         return ids
     return np.asarray(Image.fromarray(ids).resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))
+
+
+def resize_by_majority(ids: UInt8[ndarray, "h w"], size: Size, *, box: Box | None = None) -> UInt8[ndarray, "y x"]:
+    """Resize a map, or the part of it in `box`: each pixel gets the id that covers most of it, of equals the lowest.
+
+    Example:
+        >>> resize_by_majority(np.array([[1, 1, 0, 0], [1, 2, 0, 2]], np.uint8), (1, 2))
+        array([[1, 0]], dtype=uint8)
+    """
+    if ids.shape == size and box is None:
+        return ids
+    present = np.flatnonzero(np.bincount(ids.ravel(), minlength=256)).astype(np.uint8)
+    masks = (Image.fromarray(np.where(ids == number, np.uint8(255), np.uint8(0))) for number in present)
+    covered = [np.asarray(mask.resize((size[1], size[0]), Image.Resampling.BOX, box=box)) for mask in masks]
+    return present[np.argmax(covered, axis=0)]

@@ -1,8 +1,6 @@
 """The published files of a data set: settings, splits, and what differs from the release."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from heapq import nsmallest
 from typing import Annotated, ClassVar
 
 from numpy import ndarray
@@ -10,7 +8,7 @@ from pydantic import Field
 
 from smis.core.errors import ParamsError
 from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, FileReader, FilesConfig, Side
-from smis.datasets.io.pairing import FileLayout, SampleFilesTable, paired
+from smis.datasets.io.pairing import FileLayout, SampleFilesTable, paired, split_off
 from smis.datasets.io.problems import Problem, as_error
 from smis.datasets.io.raw_files import MultiRoot, RawFiles, open_files
 from smis.datasets.io.raw_maps import Identity, Instances, MapReader, check_relabel, one_map
@@ -101,13 +99,7 @@ class ReleaseConfig(FilesConfig):
                     raise as_error(problems, name=self.name, pictures=len(problems) + len(train))
                 there = f"there are {len(train)} training pictures"
                 raise ParamsError(f"datasets.{self.name}.validation is {count}, but {there}; leave some to train on")
-
-            def place(number: int) -> bytes:
-                return hashlib.sha256(f"{self.seed} {train[number].key}".encode()).digest()
-
-            chosen = set(nsmallest(count, range(len(train)), key=place))
-            taken = SampleFilesTable(train[number] for number in sorted(chosen))
-            train = SampleFilesTable(entry for number, entry in enumerate(train) if number not in chosen)
+            train, taken = split_off(train, count, seed=self.seed)
         return {TRAIN: train, VALIDATION: taken, TEST: test}
 
     def _miscounted(self, entries: Mapping[str, SampleFilesTable]) -> list[str]:
