@@ -56,7 +56,15 @@ class BicycleGANLossWeights(BaseConfig):
 
 
 class Config(BaseConfig):
-    """Sizes of BicycleGAN; the defaults are the release's."""
+    """Sizes of BicycleGAN; the defaults are the release's.
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="facades").build(classes=12, height=256, width=256, training=False)
+        >>> sum(weight.numel() for weight in system.generator.parameters())
+        54803843
+    """
 
     title: ClassVar[str] = "BicycleGAN"
     paper: ClassVar[str] = 'Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017)'
@@ -118,11 +126,18 @@ class Config(BaseConfig):
 
 
 class BicycleGAN(GlobalLatentSystem):
-    """Encode an image as a code and make the image of it again; draw a code, make an image, and find the code again.
+    """Reconstruct an image from its encoded latent, and a sampled latent from its generated image.
 
     Zhu et al. (NIPS 2017), Eq. 9. As released, a batch serves twice: of its first, third, ... item the image is
     encoded and the label map generated on; the second, fourth, ... only show the second discriminator real images. At
     the released batch of 2 those are the released halves, and shares of any even number are those of the whole batch.
+
+    Example:
+        >>> system = Config(preset="paperdoll").build(classes=5, height=64, width=64, training=False).eval()
+        >>> labels, image = torch.arange(64).expand(1, 64, 64) // 16, torch.rand(1, 3, 64, 64)
+        >>> style = system.encode(image, labels, labels, None)
+        >>> style.global_latent.shape, system.synthesize(labels, labels, style).shape
+        (torch.Size([1, 8]), torch.Size([1, 3, 64, 64]))
     """
 
     discriminator: nn.ModuleDict

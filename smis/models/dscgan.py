@@ -54,7 +54,15 @@ class DSCGANLossWeights(LossWeights):
 
 
 class Config(BaseConfig):
-    """Sizes of DSCGAN; the defaults are the release's for facades."""
+    """Sizes of DSCGAN; the defaults are the release's for facades.
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="facades").build(classes=12, height=256, width=256, training=False)
+        >>> sum(weight.numel() for weight in system.generator.parameters())
+        54803843
+    """
 
     title: ClassVar[str] = "DSCGAN"
     paper: ClassVar[str] = 'Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019)'
@@ -139,11 +147,18 @@ class Config(BaseConfig):
 
 
 class DSCGAN(GlobalLatentSystem):
-    """Draw two codes for a label map: the image of the first is to look real, and unlike that of the second.
+    """Sample two latents for a label map: the image of the first is to look real, and unlike that of the second.
 
-    Yang et al. (ICLR 2019), Eq. 5. With `pixels` an image is compared with the real one place by place, on the U-Net
+    Yang et al. (ICLR 2019), Eq. 5. With `pixels` an image is compared with the real one pixel by pixel, on the U-Net
     of BicycleGAN; else by the discriminator's features and the perceptual network's, on the generator of pix2pixHD (the
     release's own function for the first is misspelt there; ours is pix2pixHD's).
+
+    Example:
+        >>> from smis.core.seeding import generator
+        >>> system = Config(preset="paperdoll").build(classes=5, height=64, width=64, training=False)
+        >>> labels, image = torch.arange(64).expand(1, 64, 64) // 16, torch.rand(1, 3, 64, 64)
+        >>> sorted(system.generator_terms(Batch(image, labels, labels, ("a",)), Noise(generator(0))))
+        ['GAN', 'L1', 'NE']
     """
 
     def __init__(self, *, pixels: bool, **more: Any) -> None:
@@ -167,7 +182,7 @@ class DSCGAN(GlobalLatentSystem):
         return self.generate(known, self.sample_latents(batch.labels, noise), noise)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Draw a code without looking at the image, which nothing encodes; without noise, the most likely one."""
+        """Sample a latent whatever the image, as there is no encoder; without noise, return the most likely one."""
         if noise is None:
             return Style(global_latent=torch.zeros(len(labels), self.latent, device=labels.device))
         return self.sample(labels, instances, noise)

@@ -48,6 +48,13 @@ class Config(BaseConfig):
     """Sizes of GroupDNet; the defaults are the released DeepFashion setting.
 
     The networks of the paper and of the release are the same; its batches are larger (the presets `..._paper`).
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for part in (system.generator, system.encoder) for weight in part.parameters())
+        109160163
     """
 
     title: ClassVar[str] = "GroupDNet"

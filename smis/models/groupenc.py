@@ -14,6 +14,13 @@ class Config(ClassLatentsConfig):
     """Sizes of GroupEnc; the defaults are those inferred for DeepFashion.
 
     Each class is encoded by itself; from then on, classes are mixed.
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for part in (system.generator, system.encoder) for weight in part.parameters())
+        105561155
     """
 
     title: ClassVar[str] = "GroupEnc"

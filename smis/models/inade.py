@@ -51,6 +51,13 @@ class Config(BaseConfig):
     The presets are the released code's: it matches only the discriminator's last hidden layer and the VGG's last two
     slices, and it gives DeepFashion 8 noise channels (the paper's count of parameters has 64). Class counts include
     "don't care" where the release has it (ADE20K: 151).
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for weight in system.generator.parameters())
+        84020995
     """
 
     title: ClassVar[str] = "INADE"
@@ -99,7 +106,7 @@ class Config(BaseConfig):
     """Instances that an image may have; one with more is refused. Every image draws noise for all slots, however few
     it fills: so the draws do not depend on how a batch is split."""
     sketch: bool = False
-    """Whether the generator is told lines as well."""
+    """Whether the generator reads line drawings as well."""
     init_gain: PositiveFloat = 0.02
     """Of the first weights. The released one needs long trainings: at first, the label map hardly counts."""
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -146,8 +153,18 @@ class Config(BaseConfig):
 class Inade(AdversarialSystem):
     """Networks and loss terms of INADE.
 
-    A style's `instances` are (b, slots, 2, noise): what scale and shift of each instance are drawn with; its
-    `global_latent`, the code of the start map, stays as it is when an instance is drawn anew.
+    A style's `instances` are (b, slots, 2, noise): the noise of each instance's scale, then of its shift. Its
+    `global_latent`, the code of the start map, stays as it is when an instance is resampled.
+
+    Example:
+        >>> from smis.core.seeding import generator
+        >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
+        >>> labels = torch.arange(32).expand(1, 32, 32) // 8
+        >>> style = system.sample(labels, labels, Noise(generator(0)))
+        >>> style.instances.shape, style.instance_classes[0, :5].tolist()
+        (torch.Size([1, 16, 2, 8]), [0, 1, 2, 3, -1])
+        >>> system.synthesize(labels, labels, style).shape
+        torch.Size([1, 3, 32, 32])
     """
 
     varies = "instance"
@@ -178,9 +195,9 @@ class Inade(AdversarialSystem):
         return Style(global_latent=everything, instances=codes, instance_classes=owners)
 
     def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Take every instance's codes from an image: drawn about their means, or without noise the means.
+        """Encode every instance of an image: sample its codes, or without noise return their means.
 
-        Without an encoder, an image tells nothing: they are drawn from the prior.
+        Without an encoder, they are sampled from the prior.
         """
         if self.encoder is None:
             return self.sample(labels, instances, noise)
@@ -195,7 +212,7 @@ class Inade(AdversarialSystem):
     ) -> Float[Tensor, "b 3 h w"]:
         """Generate the images of these layouts in this style; one layout serves any number of latents.
 
-        A generator that knows sketches and gets none is told that there are no lines.
+        A generator of sketches that gets none is given one without lines.
         """
         assert style.global_latent is not None
         assert style.instances is not None
@@ -218,7 +235,7 @@ class Inade(AdversarialSystem):
         return terms | {"KLD": self.losses.kl * divergence}
 
     def reconstruct(self, batch: Batch, noise: Noise) -> Image:
-        """Generate images from what the encoder says of a batch's own, or from what is drawn without an encoder."""
+        """Generate images from the encoded styles of a batch's own, or from sampled ones without an encoder."""
         style = self.encode(batch.image, batch.labels, batch.instances, noise)
         return self.synthesize(batch.labels, batch.instances, style, self._sketch(batch))
 
@@ -247,10 +264,21 @@ def borrow(
     source: int,
     released: bool = False,
 ) -> Style:
-    """Let one instance of a drawn style follow an instance of an exemplar: its draw, scaled and moved.
+    """Let one instance of a sampled style follow an instance of an exemplar: its noise, scaled and shifted.
 
-    `exemplar` is the encoder's (mean, log variance) of the exemplar. The release's demo means this, but two names of
-    one list make it use the distribution of the shift for the scale as well; `released` repeats that.
+    Args:
+        style: was sampled.
+        exemplar: the encoder's (mean, log variance) of an image, (b, slots, 2, noise) each.
+        target: slot of the instance that changes.
+        source: slot of the exemplar's instance.
+        released: use the distribution of the shift for the scale as well. The release's demo does, by two names of one
+            list.
+
+    Example:
+        >>> style = Style(instances=torch.randn(1, 4, 2, 8))
+        >>> mean, log_variance = torch.full((1, 4, 2, 8), 3.0), torch.full((1, 4, 2, 8), -1e9)
+        >>> borrow(style, (mean, log_variance), target=2, source=0).instances[0, 2].unique()
+        tensor([3.])
     """
     mean, log_variance = (part[:, source, [1, 1] if released else [0, 1]] for part in exemplar)
     assert style.instances is not None

@@ -25,7 +25,15 @@ _PAPERDOLL: dict[str, Any] = PAPERDOLL | {
 
 
 class Config(ClassLatentsConfig):
-    """Sizes of MulNet's networks, each a VSPADE; the defaults are those inferred for DeepFashion."""
+    """Sizes of MulNet's networks, each a VSPADE; the defaults are those inferred for DeepFashion.
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for part in (system.generator, system.encoder) for weight in part.parameters())
+        105149720
+    """
 
     title: ClassVar[str] = "MulNet"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -60,10 +68,20 @@ class Config(ClassLatentsConfig):
 
 
 class Generators(nn.ModuleList):
-    """Let each network make a whole image, and take each class's places from its own network's."""
+    """Let each network generate a whole image, and take each class's pixels from its own network's.
+
+    Example:
+        >>> system = Config(preset="paperdoll").build(classes=2, height=32, width=32, training=False).eval()
+        >>> layout = LabelPyramid((torch.arange(32) >= 16).long().expand(1, 32, 32), classes=2)
+        >>> code, other = torch.randn(1, 64), torch.randn(1, 64)
+        >>> other[:, 32:] = code[:, 32:]  # another latent for class 0 alone
+        >>> left, right = (system.generator(code, layout) == system.generator(other, layout)).chunk(2, dim=3)
+        >>> bool(left.all()), bool(right.all())
+        (False, True)
+    """
 
     def forward(self, code: Float[Tensor, "b codes"], layout: LabelPyramid) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images; every network is told the whole layout."""
+        """Generate the images; every network reads the whole layout."""
         codes = code.unflatten(1, (len(self), -1))
         places = layout.at(*layout.size).maps()
         return sum(
@@ -73,7 +91,7 @@ class Generators(nn.ModuleList):
 
 
 class Encoders(nn.ModuleList):
-    """Let each network encode its own class: as it is not said what it sees, what GroupDNet's encoder sees of it."""
+    """Let each network encode its own class, cut out and enlarged as for GroupDNet (the paper does not say)."""
 
     def forward(self, crops: Crops) -> tuple[Float[Tensor, "b k z"], Float[Tensor, "b k z"]]:
         """Return mean and log-variance of every class of every image."""

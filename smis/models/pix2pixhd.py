@@ -52,7 +52,15 @@ _PAPERDOLL: dict[str, Any] = {
 
 
 class Config(BaseConfig):
-    """Sizes of pix2pixHD; the defaults are NVIDIA's release. Class counts include "don't care"."""
+    """Sizes of pix2pixHD; the defaults are NVIDIA's release. Class counts include "don't care".
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for weight in system.generator.parameters())
+        182458947
+    """
 
     title: ClassVar[str] = "pix2pixHD"
     paper: ClassVar[str] = (
@@ -147,12 +155,20 @@ class Config(BaseConfig):
 
 
 class Pix2PixHD(AdversarialSystem):
-    """Generate from the label map; nothing is drawn, so one label map has one image.
+    """Generate from the label map; nothing is sampled, so one label map has one image.
 
-    Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms. `objective` has
-    them. With an encoder (3.4), an image's instances can be given the features of another's;
-    the release draws them from clusters that it finds after training, which is left out: what is drawn here is the
-    middle of their range. NVIDIA's release shows the discriminator the images of the generator's step.
+    Wang et al. (CVPR 2018), 3.2 and 4.1: adversarial, feature matching and perceptual terms, in `objective`. With an
+    encoder (3.4), an image's instances can be given the features of another's. The release samples features from
+    clusters that it finds after training, which is left out: a sample here has features of 0, the middle of their
+    range. NVIDIA's release shows the discriminator the images of the generator's step; here they are generated anew.
+
+    Example:
+        >>> from smis.core.seeding import generator
+        >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
+        >>> labels = torch.arange(32).expand(1, 32, 32) // 8
+        >>> styles = [system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1)]
+        >>> torch.equal(*(system.synthesize(labels, labels, style) for style in styles))
+        True
     """
 
     def __init__(self, *, slots: int, **more: Any) -> None:

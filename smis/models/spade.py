@@ -32,6 +32,13 @@ class Config(BaseConfig):
 
     The networks of the paper and of the release are the same; its batches, epochs and second beta are larger (the
     presets `..._paper`).
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="ade20k").build(classes=151, height=256, width=256, training=False)
+        >>> sum(weight.numel() for weight in system.generator.parameters())
+        96492483
     """
 
     title: ClassVar[str] = "SPADE"
@@ -104,7 +111,13 @@ class Config(BaseConfig):
 
 
 class LabelMapStart(nn.Conv2d):
-    """The start map as a convolution of the label map at its size: the image's, halved so many times."""
+    """The start map as a convolution of the label map at its size: the image's, halved so many times.
+
+    Example:
+        >>> layout = LabelPyramid(torch.zeros(1, 32, 48, dtype=torch.long), classes=5)
+        >>> LabelMapStart(5, channels=8, downsamplings=4)(layout).shape
+        torch.Size([1, 8, 2, 3])
+    """
 
     def __init__(self, label_channels: int, *, channels: int, downsamplings: int) -> None:
         super().__init__(label_channels, channels, 3, padding=1)
@@ -118,9 +131,17 @@ class LabelMapStart(nn.Conv2d):
 
 
 class Spade(LayoutSystem):
-    """Generate from the label map; nothing is drawn, so one label map has one image.
+    """Generate from the label map; nothing is sampled, so one label map has one image.
 
     Park et al. (CVPR 2019), 3 and A: adversarial, feature matching and perceptual terms.
+
+    Example:
+        >>> from smis.core.seeding import generator
+        >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
+        >>> labels = torch.arange(32).expand(1, 32, 32) // 8
+        >>> styles = [system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1)]
+        >>> torch.equal(*(system.synthesize(labels, labels, style) for style in styles))
+        True
     """
 
     varies = "nothing"

@@ -1,4 +1,9 @@
-"""Systems by name; each row leads to its Config, whose `build(...)` gives the system."""
+"""Systems by name; each row leads to its Config, whose `build(...)` gives the system.
+
+Example:
+    >>> len(SYSTEMS), SYSTEMS.load("spade").title
+    (11, 'SPADE')
+"""
 
 from smis.core.registry import Registry
 

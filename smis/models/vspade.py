@@ -39,6 +39,13 @@ class Config(BaseConfig):
 
     Theirs starts at a 64th of the image's size. `ade20k_spade` and `coco` are those of SPADE's own release, which
     starts at a 32nd; on Cityscapes both are the same.
+
+    Example:
+        >>> from smis.nn.initialize import without_memory
+        >>> with without_memory():
+        ...     system = Config(preset="deepfashion").build(classes=8, height=256, width=256, training=False)
+        >>> sum(weight.numel() for part in (system.generator, system.encoder) for weight in part.parameters())
+        106808707
     """
 
     title: ClassVar[str] = "VSPADE"
@@ -115,6 +122,15 @@ class Vspade(VariationalSystem):
     """Encode the whole image as one code, generate from it.
 
     Park et al. (CVPR 2019), 4 and A: adversarial, feature matching, perceptual and divergence terms.
+
+    Example:
+        >>> import torch
+        >>> from smis.core.seeding import generator
+        >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
+        >>> labels = torch.arange(32).expand(2, 32, 32) // 8
+        >>> style = system.sample(labels, labels, Noise(generator(0)))
+        >>> style.global_latent.shape, system.synthesize(labels, labels, style).shape
+        (torch.Size([2, 64]), torch.Size([2, 3, 32, 32]))
     """
 
     varies = "global"

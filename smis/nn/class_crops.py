@@ -13,8 +13,13 @@ from smis.core.shapes import Image, LabelMap
 class Crops:
     """The crop of each (image, class) pair that exists, in order; those of absent classes are 0 and left out.
 
-    `pixels`: (p, 3, h, w). `image_index` and `classes`: (p,), image and class of each. `batch` and `count`: numbers of
-    images and of all classes.
+    `pixels`: (p, 3, h, w) in -1..1. `image_index` and `classes`: (p,), image and class of each. `batch` and `count`:
+    numbers of images and of all classes. Made by `class_crops`.
+
+    Example:
+        >>> crops = class_crops(torch.ones(1, 3, 4, 4), torch.full((1, 4, 4), 2), classes=5)
+        >>> len(crops.pixels), crops.dense().shape
+        (1, torch.Size([1, 15, 4, 4]))
     """
 
     pixels: Float[Tensor, "p 3 h w"]
@@ -50,6 +55,18 @@ def class_crops(image: Image, labels: LabelMap, *, classes: int) -> Crops:
 
     The released code loops over images and classes. Here only the (image, class) pairs that exist are touched, all
     of them at once.
+
+    Args:
+        image: in -1..1.
+        labels: class ids 0..classes - 1.
+        classes: number of classes.
+
+    Example:
+        >>> image = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 3, 4, 4)
+        >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
+        >>> class_crops(image, labels, classes=3).pixels[:, 0, 0]
+        tensor([[1., 1., 2., 2.],
+                [3., 3., 4., 4.]])
     """
     batch, _, height, width = image.shape
     image_index, present = _pairs(labels, classes)

@@ -13,26 +13,43 @@ from smis.core.errors import ParamsError
 from smis.nn.pix2pixhd_generator import instance_norm, spectral_instance_norm
 
 DiscriminatorOutputs = list[list[Tensor]]
-"""For each scale, the outputs of every layer; the last is the verdict on each patch."""
+"""For each scale, the outputs of every layer, (b, c, h, w) each; the last, with one channel, scores each patch."""
 
 
 class DiscriminatorConfig(Config):
-    """Size of the discriminators; the defaults are those of every release."""
+    """Size of the discriminators; the defaults are those of every release.
+
+    Example:
+        >>> discriminator = DiscriminatorConfig(width=4, layers=3, scales=2).build(channels=3 + 5)
+        >>> len(discriminator(torch.zeros(1, 8, 16, 16)))
+        2
+    """
 
     width: PositiveInt = 64
     layers: PositiveInt = 4
     scales: PositiveInt = 2
 
     def build(self, kind: Callable[..., nn.Module] | None = None, *, channels: int) -> nn.Module:
-        """Build them for a number of input channels, label map and image; those of SPADE, or of another kind."""
+        """Build them for the channels of label map and image together: those of SPADE, or of another `kind`."""
         return (kind or MultiscaleDiscriminator)(channels, **self.model_dump())
 
 
 class MultiscaleDiscriminator(nn.Module):
-    """Judge label map and image together, at full size, at half, and so on.
+    """Score patches of label map and image together, at full size, at half, and so on.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.2,
     with the spectral normalization of Park et al. (CVPR 2019).
+
+    Args:
+        channels: of label map and image together.
+        width: channels after the first convolution; each following one doubles them, up to 512.
+        layers: convolutions before the one that scores.
+        scales: number of sizes.
+
+    Example:
+        >>> outputs = MultiscaleDiscriminator(8, width=4, layers=2)(torch.zeros(1, 8, 16, 16))
+        >>> [[tuple(x.shape[1:]) for x in scale] for scale in outputs]
+        [[(4, 9, 9), (8, 10, 10), (1, 11, 11)], [(4, 5, 5), (8, 6, 6), (1, 7, 7)]]
     """
 
     def __init__(self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2) -> None:
@@ -48,7 +65,7 @@ class MultiscaleDiscriminator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge patches of one scale; the first and the last convolution are not normalized."""
+    """Score patches at one scale; the first and the last convolution are not normalized."""
 
     def __init__(self, channels: int, *, width: int, layers: int) -> None:
         super().__init__()
@@ -63,13 +80,24 @@ class PatchDiscriminator(nn.Module):
 def discriminate(
     discriminator: nn.Module, label_channels: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
 ) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-    """Judge generated and real images in one pass, so that spectral normalization advances once, as released."""
+    """Score generated and real images in one pass, so that spectral normalization advances once, as released.
+
+    Returns:
+        The outputs on the generated images, then those on the real ones.
+
+    Example:
+        >>> discriminator = MultiscaleDiscriminator(8, width=4, layers=2)
+        >>> labels, image = torch.rand(1, 5, 16, 16), torch.rand(1, 3, 16, 16)
+        >>> on_fake, on_real = discriminate(discriminator, labels, fake=image, real=image)
+        >>> torch.allclose(on_fake[0][-1], on_real[0][-1], atol=1e-5)
+        True
+    """
     known = label_channels
     return judge(discriminator, fake=torch.cat([known, fake], dim=1), real=torch.cat([known, real], dim=1))
 
 
 def judge(discriminator: nn.Module, *, fake: Tensor, real: Tensor) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-    """Judge generated and real inputs in one pass."""
+    """Score generated and real inputs in one pass; return the outputs on each."""
     outputs, count = discriminator(torch.cat([fake, real])), len(fake)
     return (
         [[output[:count] for output in scale] for scale in outputs],
@@ -80,10 +108,17 @@ def judge(discriminator: nn.Module, *, fake: Tensor, real: Tensor) -> tuple[Disc
 def discriminate_for_generator(
     discriminator: nn.Module, label_channels: Float[Tensor, "b k h w"], *, fake: Tensor, real: Tensor
 ) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-    """Judge like `discriminate`, without the way back through the real images, which nobody learns from.
+    """Score like `discriminate`, without gradients of the outputs on real images: the generator's losses need none.
 
-    The second pass is in evaluation mode: spectral normalization stands where the first pass left it, and nothing else
-    knows the mode, so the numbers are those of one pass.
+    Real images pass second, in evaluation mode, so that spectral normalization stays where the first pass left it. No
+    other layer depends on the mode, so the values are those of one pass.
+
+    Example:
+        >>> discriminator = MultiscaleDiscriminator(8, width=4, layers=2)
+        >>> labels, image = torch.rand(1, 5, 16, 16), torch.rand(1, 3, 16, 16)
+        >>> on_fake, on_real = discriminate_for_generator(discriminator, labels, fake=image, real=image)
+        >>> on_fake[0][-1].requires_grad, on_real[0][-1].requires_grad
+        (True, False)
     """
     on_fake = discriminator(torch.cat([label_channels, fake], dim=1))
     training = discriminator.training
@@ -95,11 +130,16 @@ def discriminate_for_generator(
 
 
 class Pix2PixHDDiscriminator(nn.Module):
-    """Judge label map and image together, at full size, at half, and so on.
+    """Score patches of label map and image together, at full size, at half, and so on.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.2.
     Nothing is spectrally normalized, and the names count scales from the smallest. `layers` counts the convolutions
-    before the one that judges, as everywhere here; the release counts one less.
+    before the one that scores, as everywhere here; the release counts one less.
+
+    Example:
+        >>> outputs = Pix2PixHDDiscriminator(8, width=4, layers=2)(torch.zeros(1, 8, 16, 16))
+        >>> [tuple(scale[-1].shape[1:]) for scale in outputs]
+        [(1, 11, 11), (1, 7, 7)]
     """
 
     def __init__(self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2) -> None:
@@ -139,7 +179,12 @@ def _outputs(layers: Iterable[nn.Module], x: Float[Tensor, "b c h w"]) -> list[T
 
 
 def image_pyramid(x: Float[Tensor, "b c h w"], scales: int) -> Iterator[Tensor]:
-    """Yield the image at full size, at half, and so on."""
+    """Yield the image at full size, at half, and so on: averages of 3 x 3 pixels.
+
+    Example:
+        >>> [tuple(x.shape[2:]) for x in image_pyramid(torch.zeros(1, 3, 8, 12), 3)]
+        [(8, 12), (4, 6), (2, 3)]
+    """
     for scale in range(scales):
         if scale:
             x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
@@ -147,11 +192,16 @@ def image_pyramid(x: Float[Tensor, "b c h w"], scales: int) -> Iterator[Tensor]:
 
 
 class BicycleGANDiscriminator(nn.Module):
-    """Judge patches at full size, at half by a network of half the width, and so on.
+    """Score patches at full size, at half by a network of half the width, and so on.
 
     Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), 3.2.2, at several
-    scales as Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017) have it. `layers` counts the
-    convolutions before the one that judges, as everywhere here; the release counts one less.
+    scales as in Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017). `layers` counts the
+    convolutions before the one that scores, as everywhere here; the release counts one less.
+
+    Example:
+        >>> outputs = BicycleGANDiscriminator(3, width=4, layers=2)(torch.zeros(1, 3, 16, 16))
+        >>> [[tuple(x.shape[1:]) for x in scale] for scale in outputs]
+        [[(1, 6, 6)], [(1, 2, 2)]]
     """
 
     def __init__(self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2) -> None:
@@ -161,7 +211,7 @@ class BicycleGANDiscriminator(nn.Module):
             self.add_module(name, _patches(channels, width=round(width / 2**scale), layers=layers))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> DiscriminatorOutputs:
-        """Return one output for each scale, its outputs."""
+        """Return for each scale a list of its one output, the scores."""
         images = image_pyramid(x, len(self.names))
         return [[self.get_submodule(name)(image)] for name, image in zip(self.names, images, strict=True)]
 
@@ -170,7 +220,7 @@ def bicyclegan_discriminator(config: DiscriminatorConfig, *, channels: int, heig
     """Build the discriminators of a number of input channels.
 
     Raises:
-        ParamsError: if images are too small for a verdict at the smallest scale.
+        ParamsError: if images are too small for a score at the smallest scale.
     """
     least = 3 * 2 ** (config.layers - 1 + config.scales - 1)
     if min(height, width) < least:

@@ -9,12 +9,19 @@ from smis.nn.spectral_norm import spectral_norm
 
 
 class GroupConv2d(nn.Conv2d):
-    """Convolve each group by itself; the input may be that of any list of groups instead of all in their order."""
+    """Convolve each group by itself; the input may be that of any list of groups instead of all in their order.
+
+    Example:
+        >>> import torch
+        >>> layer, x = GroupConv2d(4, 6, 3, padding=1, groups=2), torch.rand(1, 4, 5, 5)
+        >>> torch.allclose(layer(x[:, 2:], torch.tensor([1])), layer(x)[:, 3:], atol=1e-5)
+        True
+    """
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, x: Float[Tensor, "n i h w"], which: Int[Tensor, " g"] | None = None
     ) -> Float[Tensor, "n o y x"]:
-        """Give the groups `which`, in that order, repeated as there; x has their channels and no other's."""
+        """Convolve the groups `which`, in that order, with repetitions; x has their channels and no others."""
         if which is None:
             return super().forward(x)
         weight = self.weight.unflatten(0, (self.groups, -1)).index_select(0, which).flatten(0, 1)
@@ -29,6 +36,15 @@ class GroupEncoder(nn.Module):
 
     An absent class is a zero image, which convolutions without bias and instance normalization leave at exactly 0, so
     its code is the heads' bias. Only classes that are present are computed: cost and memory follow them.
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.class_crops import class_crops
+        >>> encoder = GroupEncoder(classes=3, width=6, latent=2, layers=2)
+        >>> crops = class_crops(torch.rand(1, 3, 16, 16), torch.zeros(1, 16, 16, dtype=torch.long), classes=3)
+        >>> mean, log_variance = encoder(crops)
+        >>> mean.shape, bool((mean[0, 2] == encoder.fc_mu.bias[4:].view(2, 1, 1)).all())
+        (torch.Size([1, 3, 2, 4, 4]), True)
     """
 
     def __init__(self, *, classes: int, width: int, latent: int, layers: int = 6) -> None:
@@ -44,7 +60,7 @@ class GroupEncoder(nn.Module):
         self.fc_var = GroupConv2d(channels, latent * classes, 3, padding=1, groups=classes)
 
     def forward(self, crops: Crops) -> tuple[Float[Tensor, "b k z sh sw"], Float[Tensor, "b k z sh sw"]]:
-        """Return mean and log-variance of every class of every image."""
+        """Return mean and log-variance of every class of every image; sides are the image's over 2**layers."""
         present = crops.classes.unique()
         if 2 * len(crops.classes) <= crops.batch * len(present):
             # images share few classes: each (image, class) is a group of its own

@@ -17,7 +17,13 @@ instance edges, always one group for each class; `classwise`: one group for each
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """Channels and groups: of the start map, then of each block."""
+    """Channels and groups: of the start map, then of each block.
+
+    Example:
+        >>> plan = GroupPlan(channels=(10, 10), groups=(4, 2), conditioning="grouped", classes=4, hidden=8)
+        >>> plan.fitted().channels
+        (12, 10)
+    """
 
     channels: tuple[int, ...]
     groups: tuple[int, ...]
@@ -51,18 +57,18 @@ class GroupPlan:
         return self
 
     def fitted(self) -> "GroupPlan":
-        """Widen the stages that cannot be split into their groups."""
+        """Return a plan in which the stages that cannot be split into their groups are wider."""
         channels = tuple(round_up(c, multiple=m) for c, m in zip(self.channels, self.factors(), strict=True))
         return GroupPlan(channels, self.groups, self.conditioning, self.classes, self.hidden)
 
     def factors(self) -> list[int]:
-        """Say of what each stage's channels must be a multiple: its own groups and those of the block that reads it."""
+        """Return what each stage's channels must be a multiple of: its groups and those of the block that reads it."""
         always = self.classes if self.conditioning == "edged" else 1
         following = (*self.groups[1:], 1)
         return [lcm(own, reader, always) for own, reader in zip(self.groups, following, strict=True)]
 
     def norm(self, channels: int, stage: int) -> SpadeNorm:
-        """Make a normalization layer of a block; each release has another rule for its inside."""
+        """Make a normalization layer of a block; each release has a different rule for its hidden channels."""
         classes, groups = self.classes, self.groups[1 + stage]
         if self.conditioning == "edged":
             hidden = classes * groups
@@ -78,6 +84,15 @@ def group_generator(plan: GroupPlan, *, latent: int, upsamplings: int) -> SpadeG
     """Build the generator; its code is a latent map with `latent` channels for each class.
 
     Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), 3.3.
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> plan = GroupPlan((6,) * 8, groups=(3,) * 8, conditioning="grouped", classes=3, hidden=3)
+        >>> generator = group_generator(plan, latent=2, upsamplings=3)
+        >>> layout = LabelPyramid(torch.zeros(1, 16, 16, dtype=torch.long), classes=3)
+        >>> generator(torch.zeros(1, 3 * 2, 2, 2), layout).shape
+        torch.Size([1, 3, 16, 16])
     """
     fc = nn.Conv2d(latent * plan.classes, plan.channels[0], 3, padding=1, groups=plan.groups[0])
     return SpadeGenerator(
@@ -95,7 +110,11 @@ def add_unused_block(generator: SpadeGenerator, plan: GroupPlan) -> None:
 def group_schedule(classes: int, *, stages: int) -> tuple[int, ...]:
     """Merge groups step by step: all classes for three stages, then about a half, a half, a quarter, a quarter, ...
 
-    For 8 classes this is the released 8, 8, 8, 4, 4, 2, 2, 1. Each number divides the classes.
+    Each number divides the classes. For 8 classes it is the released schedule.
+
+    Example:
+        >>> group_schedule(8, stages=8)
+        (8, 8, 8, 4, 4, 2, 2, 1)
     """
     shares = [2 ** max(0, (stage - 1) // 2) for stage in range(stages)]
     return tuple(_divisor(classes, at_most=classes // share) for share in shares)

@@ -15,9 +15,18 @@ from smis.nn.spectral_norm import spectral_norm
 def reparameterize(
     mean: Float[Tensor, "b *code"], log_variance: Float[Tensor, "b *code"], noise: Noise | None
 ) -> Float[Tensor, "b *code"]:
-    """Draw a code that gradients pass through; without noise, return the mean.
+    """Sample a code that gradients pass through, mean + exp(log_variance / 2) * noise; without noise, return the mean.
 
     Kingma and Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), Eq. 10.
+
+    Example:
+        >>> import torch
+        >>> from smis.core.seeding import generator
+        >>> mean, log_variance = torch.zeros(10_000, 1), torch.full((10_000, 1), 4.0).log()
+        >>> round(reparameterize(mean, log_variance, Noise(generator(0))).std().item(), 1)
+        2.0
+        >>> reparameterize(mean, log_variance, None) is mean
+        True
     """
     if noise is None:
         return mean
@@ -31,8 +40,15 @@ _LAST = 4
 class ImageEncoder(nn.Module):
     """Encode an image as mean and log-variance of a global latent.
 
-    Park et al. (CVPR 2019), Figure 14. `size` is the side that images are resized to: as many strided layers as lead
-    from it to 4 (256: six, as released). At the released size nothing is resized.
+    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Figure 14. Images are
+    resized to a square of side `size`, 4 times a power of 2; strided layers halve it down to 4 (256: six layers, as
+    released).
+
+    Example:
+        >>> import torch
+        >>> mean, log_variance = ImageEncoder(width=4, latent=5, size=16)(torch.zeros(2, 3, 32, 24))
+        >>> mean.shape, log_variance.shape
+        (torch.Size([2, 5]), torch.Size([2, 5]))
     """
 
     def __init__(self, *, width: int = 64, latent: int = 256, size: int = 256) -> None:
@@ -69,6 +85,12 @@ class ResidualEncoder(nn.Module):
 
     Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4. The mean over all places stands for the
     released average of 8 x 8, which is the same at 256 x 256 and serves no other size.
+
+    Example:
+        >>> import torch
+        >>> mean, log_variance = ResidualEncoder(code=5, width=4, blocks=2)(torch.zeros(2, 3, 16, 24))
+        >>> mean.shape, log_variance.shape
+        (torch.Size([2, 5]), torch.Size([2, 5]))
     """
 
     def __init__(self, *, code: int = 8, width: int = 64, blocks: int = 4) -> None:
@@ -108,7 +130,7 @@ class DownsamplingBlock(nn.Module):
 
 
 def check_encodable(height: int, width: int, *, blocks: int) -> None:
-    """Check that something is left to normalize before the last block.
+    """Check that more than one position is left to normalize over in the last block of a `ResidualEncoder`.
 
     Raises:
         ParamsError: if not.

@@ -13,7 +13,7 @@ from smis.nn.label_maps import resize_nearest
 
 @dataclass(frozen=True, eq=False)
 class InstanceCondition:
-    """Rows of tables for every place of every image at one size, and the noise of every instance."""
+    """What `InadeNorm` reads at one size: rows of its tables for every position, and the noise of every instance."""
 
     labels: Int[Tensor, " places"]
     """Row among the classes."""
@@ -26,7 +26,15 @@ class InstanceCondition:
 
 
 class InstancePyramid:
-    """Label and instance map at every size that a generator's blocks work at, with the noise of every instance."""
+    """Label and instance map at every size that a generator's blocks work at, with the noise of every instance.
+
+    `noise` holds two vectors of each slot: that of its scale, then that of its shift.
+
+    Example:
+        >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
+        >>> InstancePyramid(labels, labels, torch.randn(1, 2, 2, 8)).at(2, 2).labels
+        tensor([0, 1, 0, 1])
+    """
 
     def __init__(
         self,
@@ -53,17 +61,25 @@ class InstancePyramid:
 
 
 class InadeNorm(nn.Module):
-    """Normalize the features, then scale and shift each place by what its instance drew from its class.
+    """Normalize the features, then scale and shift each position by a sample of its instance from its class.
 
     Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021), Eq. 3 to 5:
-    a class holds an affine map from noise to (scale, shift), an instance brings the noise. Unlike in SPADE there is
-    no convolution over the map and no `1 +`: the scale is what class and instance say.
+    a class has an affine map from noise to (scale, shift), an instance has the noise. Unlike in SPADE there is no
+    convolution over the map and no `1 +`: the map's output is the scale.
 
     The released code multiplies one-hot maps with tables, once for each class and once for each instance. Here each
     place looks its row up, so the cost does not grow with the number of classes or instances. A row is copied whole
     if a place's channels lie side by side, so features leave this layer in that order (`channels_last`).
 
-    With a `sketch`, what came of class and instance is merged with what a convolution makes of the lines.
+    With a `sketch`, a 1 x 1 convolution merges the result with features that a convolution makes of the lines.
+
+    Example:
+        >>> layer, x = InadeNorm(4, classes=2, noise=8), torch.rand(1, 4, 4, 4)
+        >>> layer.weight.data[:], layer.bias.data[:, :, 0] = 0, 1  # scale 1, shift 0, whatever the noise
+        >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
+        >>> changed = layer(x, InstancePyramid(labels, labels, torch.randn(1, 2, 2, 8)).at(4, 4))
+        >>> torch.allclose(changed, layer.param_free_norm(x), atol=1e-5)
+        True
     """
 
     def __init__(self, channels: int, *, classes: int, noise: int, sketch: bool = False) -> None:

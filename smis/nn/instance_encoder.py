@@ -14,6 +14,15 @@ class InstanceAwareConv2d(nn.Conv2d):
     Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021), Sec. 3.4.
     Dropped taps count as zero; what is kept is not scaled up (a partial convolution would). All taps of all places
     are fetched at once, as rows of channels, a dropped one from a row of zeros; then it is one matrix product.
+
+    Example:
+        >>> layer, x = InstanceAwareConv2d(2, 4), torch.rand(1, 2, 4, 6)
+        >>> one = torch.zeros(1, 4, 6, dtype=torch.long)
+        >>> torch.allclose(layer(x, one), nn.Conv2d.forward(layer, x), atol=1e-5)  # one instance: a convolution
+        True
+        >>> left = torch.tensor([0, 0, 0, 1, 1, 1]).expand(1, 4, 6)
+        >>> torch.allclose(layer(x, left)[..., :3], nn.Conv2d.forward(layer, x[..., :3]), atol=1e-5)
+        True
     """
 
     def __init__(self, channels: int, filters: int, *, stride: int = 1) -> None:
@@ -53,6 +62,12 @@ def averaged_taps(
     The average of a convolution is the convolution of the average: `averaged_taps` times a kernel is what convolving
     the whole map and then averaging would give, for one product per instance instead of one per place. Seen from a
     value: as tap number t it feeds the center that is its own tap 8 - t, if that lies in the same instance.
+
+    Example:
+        >>> averaged_taps(torch.ones(1, 1, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long), slots=2)[0, 0]
+        tensor([[[0.5625, 0.7500, 0.5625],
+                 [0.7500, 1.0000, 0.7500],
+                 [0.5625, 0.7500, 0.5625]]])
     """
     batch, channels = x.shape[:2]
     rows, nowhere = _rows(x), batch * slots
@@ -82,11 +97,18 @@ FACTOR = 16
 
 
 class InstanceEncoder(nn.Module):
-    """Estimate each instance's distribution of (scale, shift) noise from its own pixels alone.
+    """Estimate each instance's distribution of (scale, shift) noise by convolutions that stay inside the instance.
 
     Tan et al., "Diverse Semantic Image Synthesis via Probability Distribution Modeling" (CVPR 2021), Sec. 3.4: a
     small U-Net of instance-aware convolutions, four heads, and the average of each head over each instance.
-    Height and width are multiples of 16.
+    Instance normalization between them is over the whole map, as released. Height and width are multiples of 16.
+
+    Example:
+        >>> encoder = InstanceEncoder(width=2, noise=5)
+        >>> instances = torch.zeros(1, 16, 32, dtype=torch.long)
+        >>> mean, log_variance = encoder(torch.rand(1, 3, 16, 32), instances, slots=3)
+        >>> mean.shape, bool(mean[:, 1:].any())
+        (torch.Size([1, 3, 2, 5]), False)
     """
 
     def __init__(self, *, width: int, noise: int) -> None:

@@ -14,6 +14,10 @@ def instance_edges(instances: Int[Tensor, "b h w"]) -> Float[Tensor, "b 1 h w"]:
     """Mark with 1 each pixel one of whose four neighbors belongs to another instance: both sides of a boundary.
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.3.
+
+    Example:
+        >>> instance_edges(torch.tensor([[[0, 0, 0, 1, 1]]]))
+        tensor([[[[0., 0., 1., 1., 0.]]]])
     """
     edges = torch.zeros_like(instances, dtype=torch.bool)
     across = instances[:, :, 1:] != instances[:, :, :-1]
@@ -26,9 +30,13 @@ def instance_edges(instances: Int[Tensor, "b h w"]) -> Float[Tensor, "b 1 h w"]:
 
 
 def resize_nearest(ids: Int[Tensor, "b h w"], *, height: int, width: int) -> Int[Tensor, "b y x"]:
-    """Give each place of the wanted size the id that `interpolate(mode="nearest")` would take.
+    """Resize maps of ids to the nearest pixel, as `interpolate(mode="nearest")` does.
 
     The usual case, a whole ratio, is a view: no copy and no trip through float.
+
+    Example:
+        >>> resize_nearest(torch.tensor([[[0, 1, 2, 3]]]), height=1, width=2)
+        tensor([[[0, 2]]])
     """
     rows, columns = ids.shape[1:]
     if rows % height == 0 and columns % width == 0:
@@ -39,11 +47,11 @@ def resize_nearest(ids: Int[Tensor, "b h w"], *, height: int, width: int) -> Int
 
 @dataclass(frozen=True, eq=False)
 class NeighborhoodTable:
-    """What two 3x3 convolutions in a row can see of a map, each thing that they can see once.
+    """The different 5x5 neighborhoods of a map, which two 3x3 convolutions in a row see, and where each of them is.
 
-    `inner`: (i, 9), the symbols of every different 3x3 neighborhood. `outer`: (o, 9), the rows of `inner` about every
-    different 5x5 neighborhood's nine middle places. `places`: (b, h, w), each place's row of `outer`. Neighborhoods
-    are read row by row; a place outside the image has the number after the last.
+    `inner`: (i, 9), the symbols of every different 3x3 neighborhood. `outer`: (o, 9), for every different 5x5
+    neighborhood, the rows of `inner` about its nine middle positions. `places`: (b, h, w), each position's row of
+    `outer`. Neighborhoods are read row by row; a position outside the image has the number after the last.
     """
 
     inner: Int[Tensor, "i 9"]
@@ -56,6 +64,11 @@ def neighborhoods(ids: Int[Tensor, "b h w"], *, count: int) -> tuple[Int[Tensor,
 
     Three ids side by side are counted first, then three of those one below the other: a number of 64 bits holds
     either if there are fewer than 2**21 ids and places.
+
+    Example:
+        >>> different, places = neighborhoods(torch.zeros(1, 64, 64, dtype=torch.long), count=1)
+        >>> len(different)  # inside, at four sides, in four corners
+        9
     """
     padded = F.pad(ids, (1, 1, 1, 1), value=count)
     lines, which = _different(padded[:, :, :-2], padded[:, :, 1:-1], padded[:, :, 2:])
@@ -82,9 +95,10 @@ class ConditionPyramid(Protocol):
 
 
 class Condition:
-    """The label map at one size: a symbol for every place, and what each symbol means to a convolution.
+    """The label map at one size: a symbol for every position, and the channels that stand for each symbol.
 
-    `symbols`: (b, h, w), rows of `meanings`: (symbols, k), the k channels that a place of this symbol has.
+    `symbols`: (b, h, w), rows of `meanings`: (symbols, k), the k channels that a position of this symbol has. They are
+    more than the classes where edges are a channel: each class has one symbol on edges and one away from them.
     """
 
     def __init__(self, symbols: Int[Tensor, "b h w"], meanings: Float[Tensor, "s k"], *, cache: bool) -> None:
@@ -107,7 +121,7 @@ class Condition:
         return self._table
 
     def cached(self, key: object, compute: Callable[[], Any]) -> Any:
-        """Compute what depends on the map alone, or cache it if this layout is one that remembers."""
+        """Compute what depends on the map alone, or return it from the cache if this layout has one."""
         if self._memory is None:
             return compute()
         if key not in self._memory:
@@ -119,8 +133,16 @@ class LabelPyramid:
     """The label map, and the edges of instances if instances are given, at every size: that of the nearest pixel.
 
     The channels are one for each class, then the edges; `interleaved` makes them class 0, edges, class 1, edges, ...
-    so that each group of channels has both. A pyramid that is to `cache` keeps what layers compute from it; it is
-    for one set of weights, and for use without gradients.
+    so that each group of channels has both. With `cache`, it keeps what layers compute from it: for one set of
+    weights, without gradients.
+
+    Example:
+        >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
+        >>> pyramid = LabelPyramid(labels, labels, classes=2)
+        >>> pyramid.at(1, 4).maps()[0, :, 0]
+        tensor([[1., 1., 0., 0.],
+                [0., 0., 1., 1.],
+                [0., 1., 1., 0.]])
     """
 
     def __init__(
@@ -161,7 +183,14 @@ def _on_and_off_edges(classes: Float[Tensor, "k k"], *, interleaved: bool) -> Fl
 
 
 def one_hot(labels: Int[Tensor, "b h w"], classes: int) -> Float[Tensor, "b k h w"]:
-    """Give each class a channel that is 1 where the class is."""
+    """Give each class a channel that is 1 where the class is, else 0.
+
+    Example:
+        >>> one_hot(torch.tensor([[[0, 2]]]), 3)[0, :, 0]
+        tensor([[1., 0.],
+                [0., 0.],
+                [0., 1.]])
+    """
     ids = torch.arange(classes, device=labels.device).view(1, -1, 1, 1)
     return (labels.unsqueeze(1) == ids).float()
 
@@ -169,6 +198,12 @@ def one_hot(labels: Int[Tensor, "b h w"], classes: int) -> Float[Tensor, "b k h 
 def label_channels(
     labels: Int[Tensor, "b h w"], instances: Int[Tensor, "b h w"] | None, *, classes: int
 ) -> Float[Tensor, "b k h w"]:
-    """Give each class a channel, then, if instances are given, one more that is 1 on their edges."""
+    """Give each class a channel, then, if instances are given, one more that is 1 on their edges.
+
+    Example:
+        >>> label_channels(torch.tensor([[[0, 0, 0]]]), torch.tensor([[[0, 0, 1]]]), classes=1)[0, :, 0]
+        tensor([[1., 1., 1.],
+                [0., 1., 1.]])
+    """
     channels = one_hot(labels, classes)
     return channels if instances is None else torch.cat([channels, instance_edges(instances)], dim=1)

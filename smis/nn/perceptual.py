@@ -61,6 +61,11 @@ class PerceptualNetwork(nn.Module):
         shift: subtracted from each color.
         scale: by which each color is divided afterwards.
         shrink: side of the squares of pixels that are averaged first.
+
+    Example:
+        >>> network = PerceptualNetwork(Trunk([nn.Conv2d(3, 4, 1)], taps=(0,)), weights=(1.0,), shrink=2)
+        >>> network(torch.zeros(1, 3, 16, 16))[0].shape, list(network.parameters())
+        (torch.Size([1, 4, 8, 8]), [])
     """
 
     def __init__(

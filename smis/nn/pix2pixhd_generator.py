@@ -17,12 +17,25 @@ Normalize = Callable[[Convolution], list[nn.Module]]
 
 
 def instance_norm(conv: Convolution) -> list[nn.Module]:
-    """Normalize behind the convolution, as NVIDIA's release does: the bias stays, though it cannot count."""
+    """Normalize behind the convolution, as NVIDIA's release does: the bias stays, though it has no effect.
+
+    Example:
+        >>> layers = nn.Sequential(*instance_norm(nn.Conv2d(3, 4, 3)))
+        >>> before = layers(image := torch.rand(1, 3, 8, 8))
+        >>> layers[0].bias.data += 1
+        >>> torch.allclose(layers(image), before, atol=1e-3)
+        True
+    """
     return [conv, nn.InstanceNorm2d(conv.out_channels)]
 
 
 def spectral_instance_norm(conv: Convolution) -> list[nn.Module]:
-    """Normalize the weight and behind the convolution, as the code base of SPADE does: there is no bias."""
+    """Normalize the weight and behind the convolution, as the code base of SPADE does: there is no bias.
+
+    Example:
+        >>> [name for name, _ in nn.Sequential(*spectral_instance_norm(nn.Conv2d(3, 4, 3))).named_parameters()]
+        ['0.0.weight_orig']
+    """
     conv.bias = None
     return [nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(conv.out_channels))]
 
@@ -32,6 +45,17 @@ class GlobalGenerator(nn.Module):
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.2:
     G1. Both sides are multiples of 2**downsamplings.
+
+    Args:
+        channels: of the label map.
+        width: channels at the full size; each halving doubles them.
+        downsamplings: number of halvings.
+        blocks: residual blocks at the smallest size.
+        normalize: turns each convolution into itself and its normalization.
+
+    Example:
+        >>> GlobalGenerator(5, width=2, downsamplings=2, blocks=1)(torch.zeros(1, 5, 8, 12)).shape
+        torch.Size([1, 3, 8, 12])
     """
 
     def __init__(
@@ -55,7 +79,14 @@ class GlobalGenerator(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Add to the features what two convolutions make of them; borders are mirrored."""
+    """Add to the features what two convolutions make of them; borders are mirrored.
+
+    Example:
+        >>> block, x = ResidualBlock(4, normalize=instance_norm), torch.rand(1, 4, 8, 8)
+        >>> block.conv_block[5].weight.data[:] = 0
+        >>> torch.allclose(block(x), x, atol=1e-4)
+        True
+    """
 
     def __init__(self, channels: int, *, normalize: Normalize) -> None:
         super().__init__()
@@ -99,8 +130,13 @@ def output_layers(width: int, *, channels: int) -> list[nn.Module]:
 class LocalEnhancer(nn.Module):
     """Add the features of the whole label map to those that a global generator makes of the halved one.
 
-    Wang et al. (CVPR 2018), 3.2: {G1, G2}. G1 is twice as wide as this and paints nothing itself. Both sides are
+    Wang et al. (CVPR 2018), 3.2: {G1, G2}. G1 is twice as wide as this and has no output layers. Both sides are
     multiples of 2**(downsamplings + 1).
+
+    Example:
+        >>> enhancer = LocalEnhancer(5, width=2, downsamplings=1, blocks=1, local_blocks=1)
+        >>> enhancer(torch.zeros(1, 5, 8, 12)).shape
+        torch.Size([1, 3, 8, 12])
     """
 
     def __init__(
@@ -119,11 +155,16 @@ class LocalEnhancer(nn.Module):
 
 
 class LatentGlobalGenerator(nn.Module):
-    """Turn a label map and a code into an image: the code stands at every place of the smallest map.
+    """Turn a label map and a code into an image: the code is repeated at every position of the smallest map.
 
     Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019), 5.1, on the generator of
     Wang et al. (CVPR 2018). One convolution fuses map and code in the place of the first residual block. That it is
     3 x 3, normalized and activated like the others is our reading. Both sides are multiples of 2**downsamplings.
+
+    Example:
+        >>> network = LatentGlobalGenerator(5, code=3, width=2, downsamplings=1, blocks=1)
+        >>> network(torch.zeros(2, 5, 8, 12), torch.zeros(2, 3)).shape
+        torch.Size([2, 3, 8, 12])
     """
 
     def __init__(
@@ -137,7 +178,7 @@ class LatentGlobalGenerator(nn.Module):
         self.model = nn.Sequential(*decoding_layers(width, blocks=blocks, times=downsamplings))
 
     def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
-        """Generate the images; nothing is dropped here, whatever the `noise`."""
+        """Generate the images; there is no dropout here, so `noise` is not used."""
         features = self.down(known)
         tiled = code[:, :, None, None].expand(-1, -1, *features.shape[2:])
         return self.model(self.fuse(torch.cat([features, tiled], dim=1)))
@@ -148,6 +189,12 @@ class FeatureEncoder(nn.Module):
 
     Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs" (CVPR 2018), 3.4.
     Both sides are multiples of 2**downsamplings.
+
+    Example:
+        >>> encoder = FeatureEncoder(3, width=2, downsamplings=1)
+        >>> features = encoder(torch.rand(1, 3, 8, 8), torch.zeros(1, 8, 8, dtype=torch.long), slots=2)
+        >>> features.shape, features[0, 1]
+        (torch.Size([1, 2, 3]), tensor([0., 0., 0.], grad_fn=<SelectBackward0>))
     """
 
     def __init__(self, features: int = 3, *, width: int = 16, downsamplings: int = 4) -> None:
@@ -171,7 +218,12 @@ class FeatureEncoder(nn.Module):
 def features_at_pixels(
     features: Float[Tensor, "b slots f"], instances: Int[Tensor, "#b h w"]
 ) -> Float[Tensor, "b f h w"]:
-    """Give each place the features of its instance."""
+    """Give each place the features of its instance.
+
+    Example:
+        >>> features_at_pixels(torch.tensor([[[0.5], [0.25]]]), torch.tensor([[[0, 1, 1]]]))
+        tensor([[[[0.5000, 0.2500, 0.2500]]]])
+    """
     batch, (height, width) = len(features), instances.shape[1:]
     owners = instances.expand(batch, -1, -1).flatten(1).unsqueeze(2).expand(-1, -1, features.shape[2])
     return features.gather(1, owners).transpose(1, 2).unflatten(2, (height, width))

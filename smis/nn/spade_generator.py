@@ -22,6 +22,15 @@ class SpadeResidualBlock(nn.Module):
 
     Park et al. (CVPR 2019), Figure 4. The shortcut is normalized but, as released, not activated. With `groups` it is
     the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021).
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> from smis.nn.spade_norm import SpadeNorm
+        >>> block = SpadeResidualBlock(4, 6, make_norm=lambda channels: SpadeNorm(channels, label_channels=3, hidden=2))
+        >>> layout = LabelPyramid(torch.zeros(1, 8, 8, dtype=torch.long), classes=3)
+        >>> block(torch.rand(2, 4, 8, 8), layout.at(8, 8)).shape
+        torch.Size([2, 6, 8, 8])
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, make_norm: MakeNorm, groups: int = 1) -> None:
@@ -61,12 +70,36 @@ MakeStageNorm = Callable[[int, int], nn.Module]
 
 
 class SpadeGenerator(nn.Module):
-    """Turn a start map into an image through blocks that are told the layout.
+    """Turn a start map into an image through blocks whose normalization reads the layout.
 
     Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Figure 11. The size is
     doubled before a block: before all but the first with 6 `upsamplings` (the release's "more"), not before
     `G_middle_1` with 5 ("normal"), also not before `G_middle_0` with 4, nor before `up_0` with 3; 7 ("most") adds
-    the block `up_4`. `channels` holds those of the start map, then those after each block.
+    the block `up_4`.
+
+    Args:
+        fc: makes the start map of a code.
+        channels: of the start map, then after each block.
+        make_norm: makes the normalization layer for (channels, stage).
+        upsamplings: doublings from the start map to the image, 3 to 7.
+        groups: of each block's convolutions; 1 if left out.
+
+    Raises:
+        ParamsError: if `channels` has not one number more than there are blocks.
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> from smis.nn.spade_norm import SpadeNorm
+        >>> network = SpadeGenerator(
+        ...     fc=LinearStart(5, channels=16, height=2, width=3),
+        ...     channels=channels_of(1, upsamplings=3),
+        ...     make_norm=lambda channels, stage: SpadeNorm(channels, label_channels=4, hidden=2),
+        ...     upsamplings=3,
+        ... )
+        >>> layout = LabelPyramid(torch.zeros(1, 16, 24, dtype=torch.long), classes=4)
+        >>> network(torch.zeros(2, 5), layout).shape
+        torch.Size([2, 3, 16, 24])
     """
 
     def __init__(
@@ -104,7 +137,13 @@ class SpadeGenerator(nn.Module):
 
 
 class LinearStart(nn.Linear):
-    """The start map as a linear function of a global latent."""
+    """The start map as a linear function of a global latent.
+
+    Example:
+        >>> import torch
+        >>> LinearStart(5, channels=8, height=2, width=3)(torch.zeros(4, 5)).shape
+        torch.Size([4, 8, 2, 3])
+    """
 
     def __init__(self, latent: int, *, channels: int, height: int, width: int) -> None:
         super().__init__(latent, channels * height * width)
@@ -125,6 +164,10 @@ def channels_of(width: int, *, upsamplings: int, multiples: Sequence[int] = MULT
 
     Raises:
         ParamsError: if there are no multiples.
+
+    Example:
+        >>> channels_of(64, upsamplings=6)
+        (1024, 1024, 1024, 1024, 512, 256, 128, 64)
     """
     if not multiples:
         raise ParamsError(f"`multiples` is empty; {len(MULTIPLES)} of them give the start map and the blocks channels")
@@ -137,6 +180,10 @@ def start_size(height: int, width: int, *, upsamplings: int, encoded: bool = Fal
 
     Raises:
         ParamsError: if the image cannot be reached by doubling, or the encoder's map is a single place.
+
+    Example:
+        >>> start_size(256, 512, upsamplings=6)
+        (4, 8)
     """
     factor = 2**upsamplings
     if height % factor or width % factor:

@@ -9,18 +9,34 @@ from smis.nn.batch_norm import BatchNorm
 from smis.nn.label_maps import Condition, NeighborhoodTable
 
 _WORTHWHILE = 2
-"""A map is worth looking up if it has so many times more places than different neighborhoods."""
+"""Neighborhoods are looked up if a map has so many times more positions than different neighborhoods."""
 
 
 class SpadeNorm(nn.Module):
-    """Normalize the features, then scale and shift each place by the label map there.
+    """Normalize the features, then scale and shift each position by the label map there.
 
-    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1.
-    The network learns gamma - 1, so that it starts from the plain normalization. One label map serves any number of
+    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1, with the scale
+    1 + gamma, as released, so that training starts from plain normalization. One label map serves any number of
     features (a batch of 1 is broadcast).
 
-    Scale and shift of a place depend on the 5x5 labels about it. Things have insides: most places of a large map see
-    what others see. On a CPU each different neighborhood is computed once, and places look theirs up.
+    Scale and shift of a position depend on the 5x5 labels about it, and most positions of a large map, inside of
+    things, have the same. On a CPU each different neighborhood is computed once, and positions look theirs up.
+
+    Args:
+        channels: of the features.
+        label_channels: of the label map.
+        hidden: channels between the two convolutions.
+        shared_groups: groups of the first convolution.
+        groups: groups of the convolutions that give gamma and beta.
+
+    Example:
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> layer, x = SpadeNorm(4, label_channels=3, hidden=8), torch.rand(2, 4, 8, 8)
+        >>> for predicted in (layer.mlp_gamma, layer.mlp_beta):
+        ...     predicted.weight.data[:], predicted.bias.data[:] = 0, 0
+        >>> layout = LabelPyramid(torch.randint(3, (1, 8, 8)), classes=3)
+        >>> torch.allclose(layer(x, layout.at(8, 8)), layer.param_free_norm(x), atol=1e-5)
+        True
     """
 
     def __init__(

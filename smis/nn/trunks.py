@@ -80,6 +80,10 @@ class Fire(nn.Module):
     """Squeeze to a few channels, then expand with 1 x 1 and 3 x 3 convolutions side by side.
 
     Iandola et al., "SqueezeNet" (2016), Fig. 1. The output has twice `expanded` channels.
+
+    Example:
+        >>> Fire(8, 2, expanded=5)(torch.zeros(1, 8, 4, 4)).shape
+        torch.Size([1, 10, 4, 4])
     """
 
     def __init__(self, channels: int, squeezed: int, *, expanded: int) -> None:
@@ -99,6 +103,10 @@ def alexnet(*, shift_tolerant: bool = False) -> Trunk:
 
     Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014). `shift_tolerant`: strides are
     replaced by blur pooling (ECCV 2022).
+
+    Example:
+        >>> [x.shape[1] for x in alexnet()(torch.zeros(1, 3, 64, 64))]
+        [64, 192, 384, 256, 256]
     """
     with SkipInit():
         if shift_tolerant:
@@ -128,7 +136,12 @@ def vgg19(*, slices: int = 5) -> Trunk:
 
 
 def squeezenet() -> Trunk:
-    """Build SqueezeNet 1.1's convolutions without weights; taps are the seven activations that LPIPS reads."""
+    """Build SqueezeNet 1.1's convolutions without weights; taps are the seven activations that LPIPS reads.
+
+    Example:
+        >>> [x.shape[1] for x in squeezenet()(torch.zeros(1, 3, 64, 64))]
+        [64, 128, 256, 384, 384, 512, 512]
+    """
     with SkipInit():
         layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, stride=2), nn.ReLU()]
         channels = 64

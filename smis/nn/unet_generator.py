@@ -10,10 +10,22 @@ from smis.core.shapes import Image
 
 
 class LatentUnet(nn.Module):
-    """Turn a label map and a code into an image.
+    """Turn a label map and a code into an image by a U-Net.
 
-    Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4, Figure 3: the code stands at every place
-    of what each level of the way down reads. Both sides are multiples of 2**levels; the released 8 lead from 256 to 1.
+    Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), 4, Figure 3: the code is repeated at every
+    position and concatenated to the input of each level of the contracting path. Both sides are multiples of
+    2**levels; the released 8 lead from 256 to 1.
+
+    Args:
+        channels: of the label map.
+        code: length of the code.
+        width: channels of the outermost level; each level doubles them, up to eightfold.
+        levels: each halves the size.
+
+    Example:
+        >>> network = LatentUnet(5, code=3, width=2, levels=2)
+        >>> network(torch.zeros(1, 5, 8, 12), torch.zeros(1, 3)).shape
+        torch.Size([1, 3, 8, 12])
     """
 
     def __init__(self, channels: int, *, code: int = 8, width: int = 64, levels: int = 8) -> None:
@@ -25,15 +37,15 @@ class LatentUnet(nn.Module):
         self.model = UnetLevel(channels, inner=width, code=code, within=block, channels_out=3)
 
     def forward(self, known: Float[Tensor, "b k h w"], code: Float[Tensor, "b z"], noise: Noise | None = None) -> Image:
-        """Generate the images; with `noise`, drop half of what the narrow middle levels say."""
+        """Generate the images; with `noise`, there is dropout in the inner levels from the fifth on."""
         return self.model(known, code, noise)
 
 
 class UnetLevel(nn.Module):
-    """Halve the features, let the levels within work on them, double what comes back and set it beside the features.
+    """Halve the features, apply the levels within, double the result and concatenate it to the features.
 
-    The outermost level, which alone has `channels_out`, makes the image. The innermost does not normalize its way down:
-    at the released size one place is left.
+    The outermost level, which alone has `channels_out`, makes the image. The innermost does not normalize after it
+    halves: at the released size one position is left.
     """
 
     def __init__(
@@ -61,7 +73,7 @@ class UnetLevel(nn.Module):
     def forward(
         self, x: Float[Tensor, "b i h w"], code: Float[Tensor, "b z"], noise: Noise | None
     ) -> Float[Tensor, "b o h w"]:
-        """Return the image, or the features and what was made of them."""
+        """Return the image, or the result of this level concatenated to its input."""
         tiled = code[:, :, None, None].expand(-1, -1, *x.shape[2:])
         features = self.down(torch.cat([x, tiled], dim=1))
         if self.submodule is not None:
@@ -79,6 +91,11 @@ def half_dropout(x: Float[Tensor, "b c h w"], noise: Noise) -> Float[Tensor, "b 
 
     Srivastava et al., "Dropout" (JMLR 2014), 10. Masks are drawn from `noise`, not from torch's own generator, so that
     a resumed run and many processes drop what one uninterrupted process drops.
+
+    Example:
+        >>> from smis.core.seeding import generator
+        >>> half_dropout(torch.ones(1, 1, 8, 8), Noise(generator(0))).unique()
+        tensor([0., 2.])
     """
     kept = noise.normal(*x.shape, device=x.device) > 0
     return x * (2 * kept.to(x.dtype))

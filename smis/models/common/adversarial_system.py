@@ -30,9 +30,18 @@ PIX2PIX_RECIPE: dict[str, Any] = {
 
 
 class AdversarialSystem(nn.Module):
-    """A generator, maybe an encoder, and a discriminator that judges images beside their label maps.
+    """A generator, maybe an encoder, and a discriminator that scores images together with their label maps.
 
-    A subclass has `sample`, `encode` and `synthesize`. With `edges`, instance edges are a channel of the label map.
+    A subclass has `sample` and `encode`, which return a style, and `synthesize`, which generates its images, -1..1.
+
+    Args:
+        generator: as the subclass calls it.
+        discriminator: called with label map and image, concatenated along channels.
+        encoder: None if there is none.
+        classes: number of classes.
+        edges: whether instance edges are a channel of the label map.
+        losses: weights of the generator's terms.
+        objective: the adversarial objective.
     """
 
     varies: str
@@ -60,7 +69,7 @@ class AdversarialSystem(nn.Module):
     def ready(
         self: System, config: Any, *, training: bool, init: Callable[[nn.Module, float], None] = initialize
     ) -> System:
-        """Draw the first weights; to be trained, the system also gets its perceptual network.
+        """Initialize the weights and return the system; for training, it also gets its perceptual network.
 
         Raises:
             WeightsError: if `training` and the perceptual network's weights are missing.
@@ -88,7 +97,7 @@ class AdversarialSystem(nn.Module):
         )
 
     def reconstruct(self, batch: Batch, noise: Noise) -> Image:
-        """Generate images from what the encoder says of a batch's own, or from what is drawn without an encoder."""
+        """Generate images from the encoded styles of a batch's own, or from sampled ones without an encoder."""
         style = self.encode(batch.image, batch.labels, batch.instances, noise)
         return self.synthesize(batch.labels, batch.instances, style)
 
@@ -111,10 +120,10 @@ class AdversarialSystem(nn.Module):
 
 
 class GlobalLatentSystem(AdversarialSystem):
-    """A system whose generator reads label map and one short latent: BicycleGAN and DSCGAN.
+    """A system whose generator reads label map and one short latent, (b, latent): BicycleGAN and DSCGAN.
 
-    Their releases drop at test time too, unless they are told not to; here one latent has one image. Their
-    discriminators see the images of the generator's step; here they are generated anew, as for other systems.
+    Their releases have dropout at test time too, by default; here one latent has one image. Their discriminators see
+    the images of the generator's step; here they are generated anew, as for other systems.
     """
 
     varies = "global"
@@ -140,5 +149,5 @@ class GlobalLatentSystem(AdversarialSystem):
         return self.generator(known.expand(len(style.global_latent), -1, -1, -1), style.global_latent)
 
     def generate(self, known: Tensor, code: Tensor, noise: Noise) -> Image:
-        """Generate the images of latents; in training, with what is dropped."""
+        """Generate the images of latents; in training with dropout, if the system has it."""
         return self.generator(known, code, noise if self.dropout and self.training else None)

@@ -38,6 +38,16 @@ class ClassLatents(VariationalSystem):
     Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), Eq. 4 and 5: adversarial, feature matching,
     perceptual and divergence terms. The generator is called with (code, layout), the codes of all classes one after the
     other; a code is a map of the start map's size, or a vector without `upsamplings`.
+
+    Example:
+        >>> import torch
+        >>> from smis.core.seeding import generator
+        >>> from smis.models.groupdnet import Config
+        >>> system = Config(preset="paperdoll").build(classes=5, height=64, width=64, training=False).eval()
+        >>> labels = torch.arange(64).expand(1, 64, 64) // 16
+        >>> style = system.sample(labels, labels, Noise(generator(0)))
+        >>> style.classes.shape, system.synthesize(labels, labels, style).shape
+        (torch.Size([1, 5, 8, 2, 2]), torch.Size([1, 3, 64, 64]))
     """
 
     varies = "class"

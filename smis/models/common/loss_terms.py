@@ -27,7 +27,18 @@ class LossWeights(Config):
 
 @dataclass(frozen=True)
 class AdversarialObjective:
-    """The two sides of an adversarial objective, with feature matching and perceptual loss."""
+    """The two sides of an adversarial objective, with feature matching and perceptual loss.
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.discriminators import MultiscaleDiscriminator
+        >>> labels, image = torch.rand(1, 5, 16, 16), torch.rand(1, 3, 16, 16)
+        >>> terms = HINGE.discriminator_terms(
+        ...     MultiscaleDiscriminator(8, width=4, layers=2), label_channels=labels, fake=image, real=image
+        ... )
+        >>> bool(terms["D_Fake"] + terms["D_Real"] >= 1.99)  # equal images cannot be told apart
+        True
+    """
 
     generator_loss: Callable[[DiscriminatorOutputs], Tensor]
     discriminator_loss: Callable[..., Tensor]
