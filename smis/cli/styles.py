@@ -75,7 +75,7 @@ def _verb(
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="a .safetensors file of `train` or of `smis import-checkpoint`",
+        help="a .safetensors file of `train` or of `smis import-checkpoint`, or zoo:NAME (`smis zoo list`)",
     )
     parser.add_argument(
         "labels",

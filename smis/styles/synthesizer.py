@@ -27,7 +27,8 @@ def load(
     """Load a checkpoint, onto the GPU if there is one.
 
     Args:
-        path: A .safetensors file that `train` wrote or `smis import-checkpoint` made.
+        path: A .safetensors file that `train` wrote or `smis import-checkpoint` made, a folder with such a
+            `checkpoint.safetensors`, or `zoo:NAME`, a model that comes with the package.
         device: For instance "cpu" or "cuda:1".
         precision: "bfloat16" computes under autocast.
         channels_last: Memory format of the weights, faster on most GPUs.

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from smis.core.checkpoint_path import resolve_checkpoint
 from smis.core.config import Config, first_mistake, with_new_names
 from smis.core.errors import CheckpointError, ParamsError
 from smis.core.files import UnreadableError, open_file, written
@@ -192,9 +193,14 @@ class Checkpoint:
 def read_checkpoint(path: Path, systems: Registry) -> Checkpoint:
     """Read a checkpoint, and compare it with the system that it names before that takes any memory.
 
+    Args:
+        path: A file, a folder with a `checkpoint.safetensors`, or `zoo:NAME`.
+        systems: The systems that it may name.
+
     Raises:
         CheckpointError: if the file is missing, broken, or does not fit the system.
     """
+    path = resolve_checkpoint(path)
     tensors, metadata = load_weights(path)
     about = SystemDescription.read(metadata, source=path)
     try:
