@@ -1,7 +1,8 @@
 """Examples (`>>>`) in docstrings run as they stand, and the public library has one everywhere.
 
 Each module's examples run in an empty folder that has `checkpoint.safetensors` (a tiny INADE of random weights),
-`labels.png` and `photograph.png`. An example sees the names of its module, as with `python -m doctest`, and `smis`.
+`labels.png`, `photograph.png` and `prepared` (a data set of three such images). An example sees the names of its
+module, as with `python -m doctest`, and `smis`.
 """
 
 import ast
@@ -19,6 +20,9 @@ import pytest
 from PIL import Image
 
 import smis
+from smis.core.sample import Sample
+from smis.data.schema import Header
+from smis.data.writer import write
 from smis.styles import ImageStyle, Synthesizer
 from tests import checkpoints
 
@@ -44,6 +48,11 @@ def example_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(labels).save(folder / "labels.png")
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "photograph.png")
+    palette = tuple((red, green, blue) for red, green, blue in checkpoints.PALETTE)
+    header = Header("examples", tuple(checkpoints.NAMES), palette, height=height, width=width)
+    images = [np.roll(pixels, n, axis=1) for n in range(3)]
+    samples = [Sample(f"image-{n}", "train", image, labels, labels.astype(np.uint16)) for n, image in enumerate(images)]
+    write(folder / "prepared", samples, header=header)
     return folder
 
 

@@ -17,6 +17,12 @@ class Batch:
 
     `shares` is the number of shares of the global batch: processes times micro-batches. Gradients are averaged over
     them, so a term that is a *sum* over the batch (the released KL divergence) is multiplied by `shares`.
+
+    Example:
+        >>> labels = torch.zeros(4, 8, 8, dtype=torch.long)
+        >>> batch = Batch(torch.zeros(4, 3, 8, 8), labels, labels, ("a", "b", "c", "d"))
+        >>> [(part.keys, part.shares) for part in batch.split(2)]
+        [(('a', 'b'), 2), (('c', 'd'), 2)]
     """
 
     image: Image

@@ -27,6 +27,14 @@ class Config(BaseModel):
     """A typed, frozen section that refuses unknown keys; `preset: NAME` fills in a published setting.
 
     Presets are data beside the class. Keys next to `preset` override the preset's own, at every depth.
+
+    Example:
+        >>> class Network(Config):
+        ...     presets: ClassVar = {"small": {"width": 8, "layers": 2}}
+        ...     width: int = 64
+        ...     layers: int = 4
+        >>> Network(preset="small", layers=3)
+        Network(width=8, layers=3)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

@@ -30,7 +30,12 @@ class Group:
 
 
 def color_labels(labels: ndarray, palette: Sequence[Sequence[int]]) -> ndarray:
-    """Return a label map (h, w) in the colors of its classes: (h, w, 3), uint8."""
+    """Return a label map (h, w) in the colors of its classes: (h, w, 3), uint8.
+
+    Example:
+        >>> color_labels(np.array([[1, 0]]), [(0, 0, 0), (255, 128, 0)]).tolist()
+        [[[255, 128, 0], [0, 0, 0]]]
+    """
     return np.asarray(palette, dtype=np.uint8)[labels]
 
 
@@ -101,6 +106,12 @@ def paint(
         legend: Names and colors of classes, below.
         note: A last line.
         margin: White around it all, in pixels.
+
+    Example:
+        >>> black = tile(np.zeros((32, 64, 3), np.uint8))
+        >>> sheet = paint([Group("samples", [[black, black]])], row_titles=["map 1"])
+        >>> black.size, sheet.size
+        ((256, 128), (548, 204))
     """
     row_gap = _LINE + _ROW_GAP if row_titles else GAP
     tiles = grid(groups, row_gap=row_gap)

@@ -77,6 +77,12 @@ def written(path: Path) -> Iterator[Path]:
 
     Raises:
         DiskError: if `path` is no place for a file, the disk is full, or the folder cannot be written.
+
+    Example:
+        >>> with written(Path("result.txt")) as beside:
+        ...     _ = beside.write_text("whole")
+        >>> Path("result.txt").read_text(), beside.exists()
+        ('whole', False)
     """
     with _renamed(path, stat.S_ISREG, expected="a file") as beside:
         yield beside

@@ -77,7 +77,12 @@ def to_signed(image: UInt8[ndarray, "b h w 3"]) -> Float32[ndarray, "b 3 h w"]:
 
 
 def to_image(image: UInt8[ndarray, "b h w 3"], *, device: torch.device | str = "cpu") -> Image:
-    """Scale 0..255 to -1..1 on a device, to the bits of `to_signed`."""
+    """Scale 0..255 to -1..1 on a device, to the bits of `to_signed`.
+
+    Example:
+        >>> to_image(np.array([[[[0, 51, 255]]]], np.uint8)).flatten().round(decimals=4)
+        tensor([-1.0000, -0.6000,  1.0000])
+    """
     return torch.tensor(image).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -118,7 +123,12 @@ def validate_images(image: Any, *, name: str = "the images", at_least: int = 1) 
 
 
 def to_levels(image: Tensor) -> UInt8[Tensor, "b 3 h w"]:
-    """Clamp and scale -1..1 to bytes 0..255."""
+    """Clamp and scale -1..1 to bytes 0..255.
+
+    Example:
+        >>> to_levels(torch.tensor([-2.0, -1.0, 0.0, 1.0])).tolist()
+        [0, 0, 128, 255]
+    """
     return ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
@@ -153,6 +163,10 @@ def read_photograph(source: Path | Pillow.Image) -> ImageArray:
 
     Raises:
         ImageError: if it is missing, broken, transparent somewhere, of floats, or of many channels of 16 bits.
+
+    Example:
+        >>> read_photograph(Path("photograph.png")).shape
+        (32, 64, 3)
     """
     title = "the image" if isinstance(source, Pillow.Image) else printable(str(source))
     with _decoder(source, title, error=ImageError) as image:
@@ -223,6 +237,10 @@ def read_ids(source: Source, *, title: str) -> ndarray:
 
     Raises:
         LabelError: if it is broken, a JPEG or another format that changes pixels, or has colors instead of ids.
+
+    Example:
+        >>> np.unique(read_ids(Path("labels.png"), title="labels.png")).tolist()
+        [0, 1, 2, 3, 4]
     """
     with _decoder(source, title, error=LabelError) as image:
         _check_lossless(image, title=title)
@@ -241,7 +259,12 @@ def encode_image(image: ImageArray, encoding: Encoding) -> bytes:
 
 
 def encode_map(ids: ndarray) -> bytes:
-    """Encode a label or instance map without loss, as PNG."""
+    """Encode a label or instance map without loss, as PNG.
+
+    Example:
+        >>> decode(encode_map(np.array([[0, 700]], np.uint16))).tolist()
+        [[0, 700]]
+    """
     return _encode(ids, "png")
 
 

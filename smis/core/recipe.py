@@ -10,6 +10,11 @@ class Recipe(Config):
 
     Sizes are (height, width) in pixels. Where `load` is larger than `crop`, images are resized to `load` and cropped
     to `crop` at a random position; test images are resized to `crop`. `source` names the paper or code.
+
+    Example:
+        >>> recipe = Recipe(source="paper, 4", batch=32, epochs=100, decay_epochs=100)
+        >>> recipe.steps(images=1000), recipe.training(images=1000)["decay_from"]
+        (6200, 3100)
     """
 
     source: str

@@ -10,6 +10,11 @@ def starts_of(*maps: ndarray, pixels: int | None = None) -> Int[ndarray, " runs"
 
     Args:
         pixels: Pixels of an image; by default all maps are of one image.
+
+    Example:
+        >>> starts = starts_of(np.array([[5, 5, 7], [7, 7, 2]]))
+        >>> starts.tolist(), lengths_of(starts, 6).tolist()
+        ([0, 2, 5], [2, 3, 1])
     """
     is_start = np.zeros(maps[0].size, dtype=bool)
     for ids in map(np.ravel, maps):

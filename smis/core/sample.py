@@ -19,7 +19,15 @@ RESAMPLED_ALL = -1
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """An image (RGB, 0..255) with the class and the instance of every pixel, as stored on disk."""
+    """An image (RGB, 0..255) with the class and the instance of every pixel, as stored on disk.
+
+    Example:
+        >>> import numpy as np
+        >>> labels = np.zeros((4, 8), np.uint8)
+        >>> sample = Sample("street-1", "train", np.zeros((4, 8, 3), np.uint8), labels, labels.astype(np.uint16))
+        >>> sample.image.shape[:2] == sample.labels.shape
+        True
+    """
 
     key: str
     """Unique within the data set, for example the path of the file without its suffix."""

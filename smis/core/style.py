@@ -17,6 +17,11 @@ class Style:
     `global_latent`: (b, ...), one code for the whole image. `classes`: (b, classes, ...), one for each class.
     `instances`: (b, slots, ...), one for each instance, with `instance_classes`: (b, slots) the class of each,
     -1 where a slot is empty.
+
+    Example:
+        >>> base, fresh = Style(classes=torch.zeros(1, 3, 2)), Style(classes=torch.ones(1, 3, 2))
+        >>> base.replaced(fresh, classes=[1]).classes.tolist()
+        [[[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]
     """
 
     global_latent: Tensor | None = None
@@ -56,7 +61,13 @@ class Style:
 
 
 def classes_of(labels: LabelMap, instances: InstanceMap, *, slots: int) -> Int[Tensor, "b slots"]:
-    """Return the class of each slot, -1 where it is empty."""
+    """Return the class of each slot, -1 where it is empty.
+
+    Example:
+        >>> labels, instances = torch.tensor([[[0, 7, 7]]]), torch.tensor([[[0, 1, 2]]])
+        >>> classes_of(labels, instances, slots=4)
+        tensor([[ 0,  7,  7, -1]])
+    """
     empty = torch.full((len(labels), slots), -1, dtype=labels.dtype, device=labels.device)
     return empty.scatter_reduce(1, instances.flatten(1), labels.flatten(1), reduce="amax")
 

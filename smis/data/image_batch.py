@@ -19,7 +19,14 @@ from smis.core.run_lengths import lengths_of, starts_of
 
 @dataclass(frozen=True, eq=False)
 class ByteImages:
-    """Images of one size as they lie on disk: colors 0..255, class ids, instance ids."""
+    """Images of one size as they lie on disk: colors 0..255, class ids, instance ids.
+
+    Example:
+        >>> ids = np.array([[[0, 1]], [[0, 1]]], np.uint8)
+        >>> images = ByteImages(np.zeros((2, 1, 2, 3), np.uint8), ids, ids.astype(np.uint16))
+        >>> images.flipped(np.array([True, False])).labels.tolist()
+        [[[1, 0]], [[0, 1]]]
+    """
 
     image: UInt8[ndarray, "b h w 3"]
     labels: UInt8[ndarray, "b h w"]
@@ -88,6 +95,10 @@ def uniform(seed: int, positions: Int[ndarray, " b"], purpose: str) -> Float64[n
 
     SplitMix64 as a counter-based generator: Steele et al., "Fast Splittable Pseudorandom Number Generators" (OOPSLA
     2014), Fig. 18.
+
+    Example:
+        >>> bool(uniform(0, np.array([7]), "flip")[0] == uniform(0, np.array([6, 7]), "flip")[1])
+        True
     """
     start = hashlib.sha256(repr((seed, purpose)).encode()).digest()[:8]
     state = positions.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(start, dtype="<u8")
@@ -101,12 +112,21 @@ def corners_of(where: Float64[ndarray, "b 2"], *, size: tuple[int, int], seen: t
 
     `where` is in 0..1 (1 excluded): each of the places that lie inside is as likely as any other, as in the released
     code, which draws `randint(0, load_size - crop_size)` for both sides.
+
+    Example:
+        >>> corners_of(np.array([[0.0, 0.99]]), size=(286, 286), seen=(256, 256)).tolist()
+        [[0, 30]]
     """
     return np.floor(where * (np.subtract(size, seen) + 1)).astype(np.int64)
 
 
 def renumbered(instances: UInt16[ndarray, "b h w"]) -> UInt16[ndarray, "b h w"]:
-    """Make the ids of each image dense from 0, in the order that they had."""
+    """Make the ids of each image dense from 0, in the order that they had.
+
+    Example:
+        >>> renumbered(np.array([[[9, 3, 3]], [[4, 4, 4]]], np.uint16)).tolist()
+        [[[1, 0, 0]], [[0, 0, 0]]]
+    """
     pixels = instances[0].size
     starts = starts_of(instances, pixels=pixels)
     picture, ids = starts // pixels, instances.reshape(-1)[starts]

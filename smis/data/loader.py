@@ -25,12 +25,22 @@ _AHEAD = 3
 
 @lru_cache(maxsize=4)
 def epoch_order(samples: int, seed: int, epoch: int) -> Int[ndarray, " n"]:
-    """Return the order in which an epoch shows the samples; each comes once."""
+    """Return the order in which an epoch shows the samples; each comes once.
+
+    Example:
+        >>> sorted(epoch_order(4, seed=0, epoch=1).tolist())
+        [0, 1, 2, 3]
+    """
     return torch.randperm(samples, generator=generator(seed, "epoch", epoch)).numpy()
 
 
 def stream(positions: Int[ndarray, " b"], *, samples: int, seed: int) -> Int[ndarray, " b"]:
-    """Return the sample at each position of the endless stream of shuffled epochs."""
+    """Return the sample at each position of the endless stream of shuffled epochs.
+
+    Example:
+        >>> sorted(stream(np.arange(8, 12), samples=4, seed=0).tolist())  # the third epoch
+        [0, 1, 2, 3]
+    """
     epochs, places = np.divmod(positions, samples)
     numbers = np.empty_like(positions)
     for epoch in np.unique(epochs):
@@ -42,17 +52,34 @@ def stream(positions: Int[ndarray, " b"], *, samples: int, seed: int) -> Int[nda
 class Loader:
     """One process's share of the endless stream of batches.
 
-    The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and part `p` of `world_size` takes
-    the p-th piece of it. An image is flipped, and where its file is larger than what is seen, the place that is cut
-    from it is drawn, by (seed, position): anew in every epoch, and neither the number of processes, nor of workers,
+    The global batch `s` is positions `s * batch` to `(s + 1) * batch` of the stream, and process `rank` of `world_size`
+    takes the rank-th piece of it. Whether an image is flipped, and which window is cropped from a file that is larger,
+    depends on (seed, position) alone: both are new in every epoch, and neither the number of processes, nor of workers,
     nor where a run is resumed changes a pixel.
 
-    `workers=0` makes batches ready in a thread of this process, the fastest for raw images; more are processes,
-    for images that must be decoded. With `late`, batches are finished on the device that they are sent to; where
-    there is a GPU, they wait in memory that it can fetch from.
+    Args:
+        split: The images.
+        batch: Images of the global batch.
+        seed: Of order, flips and crops.
+        rank: Number of this process.
+        world_size: Number of processes.
+        workers: 0 makes batches ready in a thread of this process, the fastest for raw images; more are processes, for
+            images that must be decoded.
+        flip: Whether half of the images are flipped left to right.
+        late: Whether batches are flipped and scaled on the device that they are sent to; where there is a GPU, they
+            wait in pinned memory.
 
     Raises:
         ParamsError: if the batch cannot be shared evenly.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from smis.data.shards import Prepared
+        >>> split = Prepared(Path("prepared")).split("train")
+        >>> whole = Loader(split, batch=2, seed=0)[7]
+        >>> halves = [Loader(split, batch=2, seed=0, rank=rank, world_size=2)[7] for rank in (0, 1)]
+        >>> torch.equal(torch.cat([half.image for half in halves]), whole.image)
+        True
     """
 
     def __init__(
@@ -89,7 +116,7 @@ class Loader:
         return pictures.flipped(flipped).to_batch(keys, shares=self._world_size)
 
     def from_step(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
-        """Give batches `step`, `step + 1`, ... for ever."""
+        """Yield batches `step`, `step + 1`, ... without end."""
         batches = self._from_processes(step) if self._workers else self._from_thread(step)
         return map(_pinned, batches) if self._late and torch.cuda.is_available() else batches
 

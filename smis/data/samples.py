@@ -83,6 +83,13 @@ def write_samples(path: Path, rows: Iterable[SampleRow], *, height: int, width: 
 
     Raises:
         DiskError: if the file cannot be written.
+
+    Example:
+        >>> rows = [SampleRow("map 1", n, -1, np.full((4, 8, 3), n, np.uint8)) for n in range(3)]
+        >>> write_samples(Path("samples.arrow"), rows, height=4, width=8)
+        >>> table = read_samples(Path("samples.arrow"))
+        >>> table.keys, int(table.image[2].max())
+        (['map 1', 'map 1', 'map 1'], 2)
     """
     schema = _schema(height, width)
     with written(path) as beside, pa.ipc.new_file(beside, schema) as sink:

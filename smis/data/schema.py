@@ -37,10 +37,15 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class Header:
-    """What holds for a whole data set; the index carries it, and every shard does, so that neither is a riddle.
+    """What holds for a whole data set; the index and every shard contain it, so that each explains itself.
 
-    Where there is a `load_size` (height, width), training images have it in their files, and a place of `height` x
-    `width` is cut from them when they are read.
+    With a `load_size` (height, width), training images have that size in their files, and a window of `height` x
+    `width` is cropped from them when they are read.
+
+    Example:
+        >>> header = Header("toy", ("a", "b"), ((0, 0, 0), (255, 0, 0)), height=256, width=256, load_size=(286, 286))
+        >>> header.size_of("train"), header.size_of("test")
+        ((286, 286), (256, 256))
     """
 
     dataset: str

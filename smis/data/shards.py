@@ -98,7 +98,13 @@ class Shard:
 
 
 class Split:
-    """The images of one split, in their written order; it travels to other processes as a path."""
+    """The images of one split, in their written order; pickled as a path, each process maps the files itself.
+
+    Example:
+        >>> split = Prepared(Path("prepared")).split("train")
+        >>> len(split), split[2].key, split.batch([0, 2]).image.shape
+        (3, 'image-2', torch.Size([2, 3, 32, 64]))
+    """
 
     def __init__(self, folder: Path, name: str, header: Header) -> None:
         self.folder = folder
@@ -162,7 +168,13 @@ class Split:
         return self.pictures(chosen).to_batch(tuple(self.keys[chosen]))
 
     def batch_numbers(self, size: int, *, limit: int | None = None) -> list[Int[ndarray, " b"]]:
-        """Number the images in batches: all of them, or at most `limit` that are evenly spaced."""
+        """Return the numbers of images in batches: of all, or of at most `limit` that are evenly spaced.
+
+        Example:
+            >>> split = Prepared(Path("prepared")).split("train")
+            >>> [numbers.tolist() for numbers in split.batch_numbers(2)]
+            [[0, 1], [2]]
+        """
         count = min(len(self), limit or len(self))
         numbers = np.arange(count) * len(self) // count
         return [numbers[start : start + size] for start in range(0, count, size)]
@@ -182,6 +194,11 @@ class Prepared:
 
     Raises:
         ShardError: if the folder is none, is broken, or is of another version.
+
+    Example:
+        >>> data = Prepared(Path("prepared"))
+        >>> data.splits, len(data.classes), (data.height, data.width)
+        (['train'], 6, (32, 64))
     """
 
     def __init__(self, folder: Path) -> None:

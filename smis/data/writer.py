@@ -33,10 +33,13 @@ class PrepareConfig(Config):
 
 
 class ShardWriter:
-    """`with ShardWriter(folder, header) as writer: writer.add(rows)`; rows of one split follow one another.
+    """Write rows to shards, and at the end the index; rows of one split follow one another.
 
     Resumes where a killed writer stopped: `after` says how far the shards in the folder reach. If `cache` is given, a
     `RowCache` of the shards is saved there.
+
+        with ShardWriter(folder, header) as writer:
+            writer.add(encode_rows(samples, header))
     """
 
     def __init__(self, folder: Path, header: Header, *, shard_mib: int = 128, cache: Path | None = None) -> None:
@@ -125,6 +128,16 @@ def write(path: Path, samples: Iterable[Sample], *, header: Header, shard_mib: i
     Raises:
         LabelError, ImageError: if a sample does not fit the header.
         DiskError: if the folder cannot be written.
+
+    Example:
+        >>> from smis.data.shards import Prepared
+        >>> header = Header("toy", classes=("a", "b"), palette=((0, 0, 0), (255, 0, 0)), height=4, width=8)
+        >>> image, labels = np.zeros((4, 8, 3), np.uint8), np.zeros((4, 8), np.uint8)
+        >>> samples = [Sample(f"image-{n}", "train", image + n, labels, labels.astype(np.uint16)) for n in range(3)]
+        >>> write(Path("toy"), samples, header=header)
+        >>> sample = Prepared(Path("toy")).split("train")[2]
+        >>> sample.key, int(sample.image.max())
+        ('image-2', 2)
     """
     with written_folder(path) as folder, ShardWriter(folder, header, shard_mib=shard_mib) as writer:
         for _, group in groupby(samples, key=lambda sample: sample.split):

@@ -22,6 +22,8 @@ def generator_hinge(fake: DiscriminatorOutputs) -> Tensor:
 def discriminator_hinge(outputs: DiscriminatorOutputs, *, real: bool) -> Tensor:
     """Penalize outputs below 1 on real patches, or above -1 on generated ones: the mean over scales.
 
+    The other side of `generator_hinge` in Lim and Ye (2017).
+
     Example:
         >>> discriminator_hinge([[torch.full((1, 1, 2, 2), 0.5)]], real=True)
         tensor(0.5000)
@@ -47,6 +49,11 @@ def feature_matching(fake: DiscriminatorOutputs, real: DiscriminatorOutputs, *, 
     """Compare all but the last layer's outputs by mean absolute difference: summed over layers, averaged over scales.
 
     Wang et al. (CVPR 2018), Eq. 4. `first` leaves out the layers before it (INADE starts at 3).
+
+    Example:
+        >>> features, scores = torch.zeros(1, 8, 4, 4), torch.zeros(1, 1, 2, 2)
+        >>> feature_matching([[features, features, scores]], [[features + 1, features + 2, scores + 9]])
+        tensor(3.)
     """
     terms = [
         F.l1_loss(fake_features, real_features.detach())

@@ -5,6 +5,16 @@ from smis.metrics.image import fid
 
 fid.measure(real_images, fake_images).value
 model_diversity.measure(generate, {"map 1": labels})["mCSD"].value
+
+The distances and shares are functions of tensors, without any network:
+
+>>> import torch
+>>> from smis.metrics.image.feature_statistics import Moments
+>>> from smis.metrics.image.fid import frechet_distance
+>>> moments = Moments(2)
+>>> moments.update(torch.randn(10, 2))
+>>> round(frechet_distance(moments.statistics(), moments.statistics()), 6)
+0.0
 """
 
 from importlib import import_module

@@ -14,7 +14,12 @@ from smis.metrics.image.result import Result, interval
 
 @dataclass(frozen=True)
 class Difference:
-    """The value of the first of two systems minus that of the second, with a 95 % interval."""
+    """The value of the first of two systems minus that of the second, with a 95 % interval.
+
+    Example:
+        >>> Difference(0.3, (-0.1, 0.7)).within_noise
+        True
+    """
 
     value: float
     interval: tuple[float, float]
@@ -55,7 +60,12 @@ def compare(first: Result, second: Result) -> Difference:
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], *, besides: Collection[str] = ()) -> list[str]:
-    """Return a description of each field in which two protocols differ."""
+    """Return a description of each field in which two protocols differ.
+
+    Example:
+        >>> differing({"split": "test", "seed": 0}, {"split": "val", "seed": 0})
+        ["split is 'test' and 'val'"]
+    """
     fields = sorted((first.keys() | second.keys()) - set(besides))
     return [
         f"{field} is {first.get(field)!r} and {second.get(field)!r}"

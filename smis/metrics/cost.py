@@ -43,6 +43,11 @@ def flops(run: Callable[[], object]) -> int:
     """Return the number of operations of matrix products and convolutions.
 
     A multiply-add counts as two, as in torch; papers that count MACs give half.
+
+    Example:
+        >>> layer, x = nn.Linear(4, 5), torch.zeros(3, 4)
+        >>> flops(lambda: layer(x))
+        120
     """
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # without Triton it warns when imported
     from torch.utils.flop_counter import FlopCounterMode
@@ -84,6 +89,13 @@ class Cost:
         encoder: With it they are `parameters_ge`, as SMIS counts; None if the system has none.
         batch: Label maps per run.
         device: Of the networks.
+
+    Example:
+        >>> network, x = nn.Linear(4, 5), torch.zeros(3, 4)
+        >>> cost = Cost(network, None, batch=3, device=torch.device("cpu"))
+        >>> cost.update(["map 1", "map 2", "map 3"], lambda: network(x))
+        >>> {result.name: result.value for result in cost.compute(Bootstrap(resamples=10))}["flops"]
+        40.0
     """
 
     def __init__(self, generator: nn.Module, encoder: nn.Module | None, *, batch: int, device: torch.device) -> None:

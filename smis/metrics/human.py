@@ -19,7 +19,12 @@ from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
 
 @dataclass(frozen=True)
 class Vote:
-    """The answer of one volunteer about one pair."""
+    """The answer of one volunteer about one pair.
+
+    Example:
+        >>> Vote("volunteer 1", "pair 7", yes=True).catch is None
+        True
+    """
 
     volunteer: str
     pair: str
@@ -53,6 +58,15 @@ def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
 
     Fleiss, "Measuring nominal scale agreement among many raters" (Psychological Bulletin 1971), Eq. 7; pairs may have
     different numbers of votes, those with fewer than two are left out.
+
+    Args:
+        counts: Number of votes for each answer to each pair.
+
+    Example:
+        >>> fleiss_kappa(np.array([[0, 3], [3, 0]]))
+        1.0
+        >>> round(fleiss_kappa(np.array([[0, 3], [3, 0], [1, 2], [2, 1]])), 3)  # (2 / 3 - 1 / 2) / (1 - 1 / 2)
+        0.333
     """
     counts = counts[counts.sum(axis=1) >= 2]
     votes = counts.sum(axis=1)
@@ -68,6 +82,13 @@ class SemanticEvaluation:
 
     Args:
         failures_allowed: Volunteers who said yes to a larger share of their catch pairs do not count.
+
+    Example:
+        >>> evaluation = SemanticEvaluation()
+        >>> evaluation.update([Vote("a", "pair 1", yes=True), Vote("a", "pair 2", yes=False)])
+        >>> evaluation.update([Vote("b", "pair 1", yes=True), Vote("b", "pair 3", yes=True, catch="identical")])
+        >>> evaluation.careless(), evaluation.compute().value
+        ({'b'}, 50.0)
     """
 
     def __init__(self, *, failures_allowed: float = 0.2) -> None:

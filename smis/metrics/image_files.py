@@ -32,7 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Source:
-    """A set of images: unique names, a function that reads the image of an index, and a title for messages."""
+    """A set of images: unique names, a function that reads the image of an index, and a title for messages.
+
+    Example:
+        >>> black = Source(["a", "b"], lambda number: np.zeros((4, 8, 3), np.uint8), "two black images")
+        >>> [(names, tuple(image.shape)) for names, image in image_batches(black, batch=2, workers=1)]
+        [(['a', 'b'], (2, 3, 4, 8))]
+    """
 
     names: Sequence[str]
     read: Callable[[int], ImageArray]

@@ -43,6 +43,12 @@ def discrepancy(real: Vectors, fake: Vectors) -> tuple[float, Float64[Tensor, " 
 
     The value may be negative. Influences have the mean 0; their standard deviation over the root of n is the value's
     over other draws of the fake images.
+
+    Example:
+        >>> images = torch.tensor([[0.0], [1.0]])
+        >>> value, influence = discrepancy(images, images)
+        >>> value, influence.tolist()  # unbiased, so that it is below 0 for equal sets
+        (-3.5, [3.5, -3.5])
     """
     size = len(real)
     among_real, among_fake, across = kernel(real, real), kernel(fake, fake), kernel(real, fake)
@@ -54,7 +60,12 @@ def discrepancy(real: Vectors, fake: Vectors) -> tuple[float, Float64[Tensor, " 
 
 
 def subsets(images: int, *, size: int, count: int, seed: int, side: str) -> Rows:
-    """Return `count` random subsets of `size` rows, without replacement."""
+    """Return `count` random subsets of `size` rows, without replacement.
+
+    Example:
+        >>> subsets(3, size=3, count=2, seed=0, side="real").sort(dim=1).values.tolist()
+        [[0, 1, 2], [0, 1, 2]]
+    """
     numbers = generator(seed, "kid", side)
     return torch.stack([torch.randperm(images, generator=numbers)[:size] for _ in range(count)])
 

@@ -1,4 +1,9 @@
-"""Metrics by the name that their stored values carry; each row leads to what gathers it."""
+"""Metrics by the name that their stored values carry; each row leads to what gathers it.
+
+Example:
+    >>> METRICS["mCSD"]
+    'smis.metrics.image.sample_diversity:RegionDiversity'
+"""
 
 from smis.core.registry import Registry
 

@@ -48,6 +48,12 @@ class SampleMetrics:
         pairs: Compare neighboring samples (19 pairs of 20), or all (190).
         region: How the area of a class or instance is cut out, see `region_diversity`.
         batch: Images in the network at once.
+
+    Example:
+        >>> metrics = SampleMetrics(lpips.load("stlpips_alex"), classes=2)
+        >>> metrics.overall.update("map 1", torch.zeros(2, 3, 32, 32))
+        >>> [(result.name, result.value) for result in metrics.compute(Bootstrap(resamples=10))]
+        [('stlpips_alex', 0.0)]
     """
 
     def __init__(

@@ -103,7 +103,12 @@ class Segformer(nn.Module):
 
 
 def fed(height: int, width: int, *, side: int) -> tuple[int, int]:
-    """Return the height and width that an image is resized to: the shorter of both is `side`, the aspect is kept."""
+    """Return the height and width that an image is resized to: the shorter of both is `side`, the aspect is kept.
+
+    Example:
+        >>> fed(256, 512, side=1024)
+        (1024, 2048)
+    """
     shorter = min(height, width)
     return round(height * side / shorter), round(width * side / shorter)
 
@@ -126,7 +131,12 @@ def rule(name: str, *, height: int, width: int) -> str:
 
 
 def unknown(name: str, classes: Sequence[str]) -> frozenset[int]:
-    """Return the ids of a data set's classes that the network does not predict."""
+    """Return the ids of a data set's classes that the network does not predict.
+
+    Example:
+        >>> sorted(unknown("segformer_ade20k", ["other", *map(str, range(150))]))
+        [0]
+    """
     return frozenset(range(len(classes))) - frozenset(PUBLISHED[name].ids)
 
 

@@ -65,7 +65,12 @@ def _check(labels: LabelMap, truth: LabelMap, *, name: str, classes: int, ignore
 
 
 def class_counts(counts: Confusion) -> Counts:
-    """Return the correct, true and predicted pixels of each class from a confusion matrix."""
+    """Return the correct, true and predicted pixels of each class from a confusion matrix.
+
+    Example:
+        >>> class_counts(np.array([[5, 1], [2, 4]])).tolist()
+        [[5, 4], [6, 6], [7, 5]]
+    """
     return np.stack([np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2)], axis=-2)
 
 
@@ -81,25 +86,46 @@ def iou(counts: Counts) -> PerClass:
 
 
 def precision(counts: Counts) -> PerClass:
-    """Return the precision of each class, 0..1; NaN for a class that is never predicted."""
+    """Return the precision of each class, 0..1; NaN for a class that is never predicted.
+
+    Example:
+        >>> precision(class_counts(np.array([[3, 0], [1, 4]]))).tolist()
+        [0.75, 1.0]
+    """
     correct, _, predicted = np.moveaxis(counts, -2, 0)
     return _share(correct, predicted)
 
 
 def recall(counts: Counts) -> PerClass:
-    """Return the recall of each class, 0..1; NaN for a class without pixels."""
+    """Return the recall of each class, 0..1; NaN for a class without pixels.
+
+    Example:
+        >>> recall(class_counts(np.array([[3, 0], [1, 4]]))).tolist()
+        [1.0, 0.8]
+    """
     correct, true, _ = np.moveaxis(counts, -2, 0)
     return _share(correct, true)
 
 
 def mean_iou(counts: Counts) -> Float[ndarray, "*n"]:
-    """Return the mean IoU over the classes that are true or predicted somewhere."""
+    """Return the mean IoU, 0..1, over the classes that are true or predicted somewhere.
+
+    Example:
+        >>> labels = torch.tensor([[[0, 1], [2, 2]]])
+        >>> mean_iou(class_counts(confusion(labels, labels, classes=5))).tolist()
+        [1.0]
+    """
     shares = iou(counts)
     return _share(np.asarray(np.nansum(shares, axis=-1)), np.asarray((~np.isnan(shares)).sum(axis=-1)))
 
 
 def accuracy(counts: Counts) -> Float[ndarray, "*n"]:
-    """Return the share of pixels with the right class."""
+    """Return the share of pixels with the right class, 0..1.
+
+    Example:
+        >>> float(accuracy(class_counts(np.array([[3, 0], [1, 4]]))))
+        0.875
+    """
     correct, true, _ = np.moveaxis(counts, -2, 0)
     return _share(np.asarray(correct.sum(axis=-1)), np.asarray(true.sum(axis=-1)))
 

@@ -26,7 +26,11 @@ ClassWeights = Float[Tensor, " classes"]
 
 
 class UnetConfig(Config):
-    """The size of the network and its training."""
+    """The size of the network and its training.
+
+    Example:
+        >>> UnetConfig(depth=3).check_size(64, 40)  # multiples of 8 are accepted
+    """
 
     encoder: Literal["resnet18", "mobilenet_v2"] = "resnet18"
     depth: int = Field(4, ge=3, le=5)
@@ -115,6 +119,11 @@ def class_weights(pixels: Int[ndarray, " classes"], *, ignore: Collection[int] =
     Args:
         pixels: Pixels of each class in the training images; a class without any has the weight 0.
         ignore: Ids with the weight 0.
+
+    Example:
+        >>> import numpy as np
+        >>> class_weights(np.array([64, 16, 1, 0, 19]), ignore=[4]).tolist()
+        [1.25, 2.5, 10.0, 0.0, 0.0]
     """
     shares = torch.from_numpy(pixels / pixels.sum()).float()
     weights = torch.where(shares > 0, shares.clamp(min=_RAREST).rsqrt(), 0.0)

@@ -24,7 +24,12 @@ RELEASES = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A system at a preset: what a released file may hold."""
+    """A system at a preset: what a released file may hold.
+
+    Example:
+        >>> Candidate("spade", "cityscapes").config.upsamplings
+        6
+    """
 
     system: str
     preset: str
@@ -48,6 +53,11 @@ def candidates(release: str, *, preset: str, system: str | None = None) -> list[
 
     Raises:
         ParamsError: if there is no such release, the release has no such system, or no system such a preset.
+
+    Example:
+        >>> [(each.system, each.preset) for each in candidates("spade", preset="ade20k")]
+        [('spade', 'ade20k'), ('vspade', 'ade20k_spade'), ('vspade', 'ade20k'), ('pix2pixhd', 'ade20k_spade'), \
+('pix2pixhd', 'ade20k')]
     """
     if release not in RELEASES:
         raise ParamsError(f"there is no release {release!r}; there are: {', '.join(RELEASES)}")

@@ -14,6 +14,10 @@ def distinct_colors(count: int) -> tuple[Color, ...]:
 
     The rule of the PASCAL VOC challenge: the bits of the number, from the lowest on, are dealt out to red, green and
     blue, from the highest on.
+
+    Example:
+        >>> distinct_colors(4)
+        ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
     """
     return tuple(_color(number) for number in range(count))
 
@@ -63,7 +67,13 @@ _SIZES = {"clothing_large": (192, 128)}
 
 
 def dataset_of(preset: str) -> PublishedDataset:
-    """Return the data set that a preset is for."""
+    """Return the data set that a preset is for.
+
+    Example:
+        >>> data = dataset_of("cityscapes_paper")
+        >>> len(data.classes), (data.height, data.width)
+        (35, (256, 512))
+    """
     data = PUBLISHED[preset.split("_")[0]]
     height, width = _SIZES.get(preset, (data.height, data.width))
     return replace(data, height=height, width=width)

@@ -19,6 +19,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         CheckpointError: if the file is missing, broken, or holds anything else, or a number that is not finite.
+
+    Example:
+        >>> torch.save(nn.Linear(2, 3).half().state_dict(), "net.pth")
+        >>> {name: tensor.dtype for name, tensor in read_tensors(Path("net.pth")).items()}
+        {'weight': torch.float32, 'bias': torch.float32}
     """
     content = read_torch_file(path)
     if not isinstance(content, dict):
@@ -52,7 +57,12 @@ def without_data_parallel(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def count_unused(network: nn.Module) -> dict[str, int]:
-    """Count the tensors of each part that is never run: it is built without gradients."""
+    """Count the tensors of each part that is never run: it is built without gradients.
+
+    Example:
+        >>> count_unused(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4).requires_grad_(False)))
+        {'1': 2}
+    """
     return {
         name: len(part.state_dict())
         for name, part in network.named_children()
@@ -71,6 +81,10 @@ def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
     Raises:
         CheckpointError: if the checkpoint is missing, broken, or does not fit its own system.
         DiskError: if a file cannot be written.
+
+    Example:
+        >>> [path.name for path in export_released(Path("checkpoint.safetensors"), Path("."))]
+        ['latest_net_G.pth', 'latest_net_E.pth']
     """
     read = read_checkpoint(checkpoint, SYSTEMS)
     outline = read.outline()

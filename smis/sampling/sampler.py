@@ -38,6 +38,18 @@ class Sampler:
         device: Device of the system.
 
     A batch with more instances than the system has slots for raises a LabelError, on every device.
+
+    Example:
+        >>> class Gray:
+        ...     def sample(self, labels, instances, noise):
+        ...         return Style(global_latent=noise.normal(len(labels), 1))
+        ...     def synthesize(self, labels, instances, style):
+        ...         return style.global_latent.tanh().view(-1, 1, 1, 1).expand(-1, 3, *labels.shape[1:])
+        >>> labels = torch.zeros(1, 4, 8, dtype=torch.long)
+        >>> label_map = Batch(torch.zeros(1, 3, 4, 8), labels, labels, ("map 1",))
+        >>> rows = Sampler(Gray(), seed=0, batch=2).vary_all(label_map, samples=3)
+        >>> [(row.key, row.sample, row.image.shape) for row in rows]
+        [('map 1', 0, (4, 8, 3)), ('map 1', 1, (4, 8, 3)), ('map 1', 2, (4, 8, 3))]
     """
 
     def __init__(self, system: Samplable, *, seed: int, batch: int, device: torch.device | str = "cpu") -> None:

@@ -160,6 +160,8 @@ class ImageStyle:
             >>> style = synth.sample("labels.png", seed=0)
             >>> exemplar = synth.encode("photograph.png", "labels.png")
             >>> images = synth("labels.png", style.mix(exemplar, {"hair": 1.0, "face": 0.5}))
+            >>> torch.equal(synth("labels.png", style.mix(style, {"hair": 0.5})), synth("labels.png", style))
+            True
         """
         self._require(*PARTS, to="mix classes")
         style, other = self._paired(other)
@@ -190,6 +192,8 @@ class ImageStyle:
             >>> style = synth.sample("labels.png", seed=0)
             >>> end = synth.sample("labels.png", seed=1)
             >>> frames = [synth("labels.png", style.morph(end, step / 4)) for step in range(5)]
+            >>> torch.equal(frames[0], synth("labels.png", style)), torch.equal(frames[4], synth("labels.png", end))
+            (True, True)
         """
         self._require(*PARTS, "global", to="morph it")
         amount = read_weight(amount, name="the amount")

@@ -54,7 +54,12 @@ class LabelLayout:
 
 
 def instances_from_labels(labels: LabelMap) -> InstanceMap:
-    """Make each class one instance; ids are dense from 0 in each image, in the order of class ids."""
+    """Make each class one instance; ids are dense from 0 in each image, in the order of class ids.
+
+    Example:
+        >>> instances_from_labels(torch.tensor([[[7, 3, 3]]]))
+        tensor([[[1, 0, 0]]])
+    """
     return torch.stack([torch.unique(label_map, return_inverse=True)[1] for label_map in labels])
 
 
@@ -77,6 +82,11 @@ def check_one_class_per_instance(labels: LabelMap, instances: InstanceMap, *, cl
 
 
 def present_classes(labels: LabelMap, *, classes: int) -> Int[Tensor, "b classes"]:
-    """Return for each class its id, or -1 on images that do not have it."""
+    """Return for each class its id, or -1 on images that do not have it.
+
+    Example:
+        >>> present_classes(torch.tensor([[[0, 2, 2]]]), classes=4)
+        tensor([[ 0, -1,  2, -1]])
+    """
     counts = torch.stack([torch.bincount(label_map.flatten(), minlength=classes) for label_map in labels])
     return torch.where(counts > 0, torch.arange(classes), ABSENT)

@@ -29,7 +29,12 @@ def count(style: Style) -> int:
 
 
 def concatenate(styles: Sequence[Style]) -> Style:
-    """Join the latents of many styles along the batch."""
+    """Join the latents of many styles along the batch.
+
+    Example:
+        >>> count(concatenate([Style(global_latent=torch.zeros(1, 8)), Style(global_latent=torch.zeros(2, 8))]))
+        3
+    """
     names = styles[0].filled()
     return Style(**{name: torch.cat([style.filled()[name] for style in styles]) for name in names})
 
@@ -52,6 +57,10 @@ def match_slots(parts: PartClasses, others: PartClasses) -> Int[Tensor, "b parts
     """Return for each part the number of the other image's part with the same number and class, or -1.
 
     An absent part matches the same number too: the latent of an absent class exists, and may be visible elsewhere.
+
+    Example:
+        >>> match_slots(torch.tensor([[4, 5, -1]]), torch.tensor([[4, 6, 7]]))
+        tensor([[ 0, -1,  2]])
     """
     numbers = torch.arange(parts.shape[1]).expand_as(parts)
     return torch.where((parts == others) | (parts == ABSENT), numbers, ABSENT)
@@ -61,6 +70,12 @@ def match_classes(parts: PartClasses, others: PartClasses, *, cycle: bool = Fals
     """Match the first, second, ... part of a class with the other image's first, second, ... part of it; -1 if none.
 
     With `cycle`, where the other image has fewer, its parts are used again. Absent parts are as in `match_slots`.
+
+    Example:
+        >>> match_classes(torch.tensor([[4, 5, 4]]), torch.tensor([[5, 4, 6]]))
+        tensor([[ 1,  0, -1]])
+        >>> match_classes(torch.tensor([[4, 5, 4]]), torch.tensor([[5, 4, 6]]), cycle=True)
+        tensor([[1, 0, 1]])
     """
     pairs = zip(parts.tolist(), others.tolist(), strict=True)
     matches = [_match_ranks(own, other, cycle=cycle) for own, other in pairs]
@@ -101,6 +116,13 @@ def interpolate(
     Spherical: direction and length change at constant speed. On a straight line between two samples of a Gaussian, the
     middle is shorter than any sample (White, "Sampling Generative Networks", 2016). Latents that are nearly parallel,
     opposite or 0 have no such path, and are interpolated linearly.
+
+    Example:
+        >>> start, end = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+        >>> interpolate(start, end, torch.tensor([0.5]), spherical=True).norm().round(decimals=3)
+        tensor(2.)
+        >>> interpolate(start, end, torch.tensor([0.5]), spherical=False)
+        tensor([[1., 1.]])
     """
     weight = expand(weights.to(start), start)
     linear = torch.lerp(start, end, weight)

@@ -34,6 +34,12 @@ class Statistics:
 
     Raises:
         ParamsError: if a number is not finite, or the shapes do not fit each other.
+
+    Example:
+        >>> statistics = Statistics(torch.zeros(2).double(), torch.eye(2).double(), count=5)
+        >>> statistics.write(Path("real.npz"))
+        >>> Statistics.read(Path("real.npz")).count
+        5
     """
 
     mean: Mean

@@ -54,6 +54,10 @@ def as_batches(images: Images, *, batch: int) -> Iterator[tuple[Sequence[str] | 
     Raises:
         ImageError: if what comes is no images of -1..1, see `validate_images`.
         ParamsError: if names are not as many as images.
+
+    Example:
+        >>> [len(image) for _, image in as_batches(torch.zeros(5, 3, 8, 8), batch=2)]
+        [2, 2, 1]
     """
     size = whole(batch, "batch", low=1)
     if not isinstance(images, Iterable) or isinstance(images, Tensor | ndarray | str | bytes | Mapping):
@@ -84,6 +88,14 @@ class NamedVectors:
 
     Args:
         limit: Most vectors that are stored, chosen by the hash of their names; None stores all.
+
+    Example:
+        >>> first, second = NamedVectors(), NamedVectors()
+        >>> first.update(torch.tensor([[2.0]]), ["b"])
+        >>> second.update(torch.tensor([[1.0], [2.0]]), ["a", "b"])
+        >>> first.merge(second)
+        >>> first.vectors().tolist()
+        [[1.0], [2.0]]
     """
 
     def __init__(self, limit: int | None = None) -> None:

@@ -122,7 +122,14 @@ class PerceptualDistance(nn.Module):
 
 
 def distances(features: Features, first: Pairs, second: Pairs) -> Float[Tensor, " pairs"]:
-    """Return the distance of each pair; 0 for an image and itself, never negative."""
+    """Return the distance of each pair; 0 for an image and itself, never negative.
+
+    Example:
+        >>> features = load("stlpips_alex").features(torch.rand(3, 3, 32, 32) * 2 - 1)
+        >>> values = distances(features, torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]))
+        >>> float(values[0]), bool(values[1] == values[2])
+        (0.0, True)
+    """
     if len(first) > _MANY * len(features[0]):
         return _distances_of_many(features, first, second)
     total = torch.zeros(len(first), device=features[0].device)

@@ -142,7 +142,12 @@ class Bootstrap:
 
 
 def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:
-    """Return the number of label maps and a digest of their keys, which paired values must share."""
+    """Return the number of label maps and a digest of their keys, which paired values must share.
+
+    Example:
+        >>> of_maps(["a", "b"]) == of_maps(["b", "a"])
+        True
+    """
     names = sorted(keys)
     if not named:
         return {"label_maps": len(names)}
@@ -156,7 +161,12 @@ def ids_of(ignore: Ignored) -> list[int]:
 
 
 def interval(draws: Draws) -> tuple[float, float]:
-    """Return the 2.5 % and 97.5 % percentiles; resamples with NaN are left out."""
+    """Return the 2.5 % and 97.5 % percentiles; resamples with NaN are left out.
+
+    Example:
+        >>> [round(bound, 3) for bound in interval(np.arange(1001.0))]
+        [25.0, 975.0]
+    """
     low, high = np.nanpercentile(draws, (2.5, 97.5))
     return float(low), float(high)
 
@@ -180,7 +190,10 @@ T = TypeVar("T", bound=Metric)
 def gather(metric: T) -> T:
     """Merge the metrics of all processes of torch.distributed, each of its share of the label maps, in every process.
 
-    Without torch.distributed the metric is returned as it is.
+    Without torch.distributed the metric is returned as it is. In a program that `torchrun` starts:
+
+        metric = gather(metric)
+        result = metric.compute(Bootstrap())
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return metric

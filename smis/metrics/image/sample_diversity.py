@@ -100,6 +100,14 @@ def region_diversity(
         ImageError: if they are not two images of -1..1 or more.
         LabelError: if the region is no mask of their size.
         ParamsError: if there is no such rule.
+
+    Example:
+        >>> from smis.metrics.image import lpips
+        >>> left = torch.arange(32).expand(32, 32) < 16
+        >>> image = (torch.rand(2, 3, 32, 32) - 0.5) * left  # they differ on the left only
+        >>> inside, outside = region_diversity(image, left, lpips.load("stlpips_alex"))
+        >>> bool(inside > 0), outside.tolist()
+        (True, [0.0])
     """
     image = validate_images(image, name="the samples", at_least=2)
     _check_choice(region, "region", get_args(RegionRule))
@@ -214,6 +222,15 @@ class RegionDiversity(PartDiversity):
 
     The samples of a label map differ in one class only. mCSD is the distance inside the area of that class, mOCD
     outside it: each is the mean over the label maps that hold a class, then over classes.
+
+    Example:
+        >>> from smis.metrics.image import lpips
+        >>> metric = RegionDiversity(lpips.load("stlpips_alex"), classes=2)
+        >>> left = torch.arange(32).expand(32, 32) < 16
+        >>> metric.update("map 1", (torch.rand(2, 3, 32, 32) - 0.5) * left, left, resampled=0)
+        >>> csd, ocd = metric.compute(Bootstrap(resamples=10))
+        >>> csd.value > 0, ocd.value
+        (True, 0.0)
     """
 
     classes: int
@@ -261,6 +278,14 @@ class InstanceDiversity(PartDiversity):
 
     The samples of a label map differ in one instance only. mISD is the distance inside the area of that instance, mOISD
     outside it: each is the mean over the instances of a label map, then over label maps.
+
+    Example:
+        >>> from smis.metrics.image import lpips
+        >>> metric = InstanceDiversity(lpips.load("stlpips_alex"))
+        >>> image = torch.zeros(2, 3, 32, 32)  # the instance changes nothing
+        >>> metric.update("map 1", image, torch.arange(32).expand(32, 32) < 16, instance=3)
+        >>> [result.value for result in metric.compute(Bootstrap(resamples=10))]
+        [0.0, 0.0]
     """
 
     def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
