@@ -72,7 +72,7 @@ def check_range(low: int, high: int, *, name: str, classes: int, remedy: str = "
 
 
 def remedy_of_ids(ids: Sequence[int], *, classes: int, relabel: str = "") -> str:
-    """Say what the ids of a map look like, some of which are no classes, and what to do about it.
+    """Return what the ids of a map look like, some of which are no classes, and what to do about it.
 
     Args:
         ids: Those that it has, sorted.

@@ -19,7 +19,7 @@ _HELD = 2**17
 
 
 def entries(rows: Rows, *, shard: str, first: int, header: Header) -> pa.Table:
-    """Say for each of a shard's rows, from number `first` on, where it is and what is on it."""
+    """Return the index rows of a shard's rows, numbered from `first`: place, size, classes, pixels, instances."""
     count = len(rows)
     height, width = header.size_of(rows.split)
     columns = {
@@ -50,7 +50,7 @@ def write(folder: Path, tables: Iterable[pa.Table], *, header: Header) -> None:
 
 
 def read_header(folder: Path) -> Header:
-    """Read what the index says about the data set.
+    """Read the header of the data set from the index.
 
     Raises:
         ShardError: if it is missing, broken, or of another version.

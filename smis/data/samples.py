@@ -60,7 +60,7 @@ class MappedImages:
 
 @dataclass(frozen=True, eq=False)
 class SampleTable:
-    """The rows of a file as columns."""
+    """The rows of a file as columns, see `SampleRow`."""
 
     keys: list[str]
     sample: Int[ndarray, " n"]

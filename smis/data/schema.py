@@ -1,4 +1,4 @@
-"""What stands in a prepared file's schema: its columns, and what its metadata says about the data set."""
+"""The schema of prepared files: their columns, and the description of the data set in their metadata."""
 
 import hashlib
 import json
@@ -64,7 +64,7 @@ class Header:
         return self.load_size if self.load_size and split == TRAIN else (self.height, self.width)
 
     def metadata(self, **more: str) -> dict[str, str]:
-        """Say it as Arrow's metadata: text, lists as JSON."""
+        """Return it as Arrow's metadata: text, lists as JSON."""
         values = {key: value for key, value in asdict(self).items() if value is not None}
         text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
         return {"version": str(VERSION), **text, **more}
@@ -93,7 +93,7 @@ class Header:
         return header
 
     def with_shards(self, shards: tuple[ShardEntry, ...]) -> "Header":
-        """Name the shards, which are known at the end."""
+        """Return the header with its shards, which are known at the end."""
         return replace(self, shards=shards)
 
 
@@ -101,7 +101,7 @@ _HEADER = TypeAdapter(Header)
 
 
 def broken(source: Any, reason: Exception | str) -> ShardError:
-    """Say that a file cannot be read."""
+    """Return the error of a file that cannot be read."""
     return ShardError(f"{source} is broken ({' '.join(str(reason).split()).rstrip('.')}); {REMEDY}")
 
 

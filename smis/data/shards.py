@@ -1,4 +1,4 @@
-"""The prepared format, read: Arrow files that are mapped into memory, so that any image is one look away.
+"""Reading the prepared format: Arrow files that are mapped into memory, for random access to images.
 
 A mapped file is read-only and shared by all threads and processes that open it.
 """
@@ -60,11 +60,11 @@ class Shard:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Name the images."""
+        """Keys of the images."""
         return self._batch.column("key").to_pylist()
 
     def pictures(self, rows: Int[ndarray, " b"], *, corners: Int[ndarray, "b 2"] | None = None) -> ByteImages:
-        """Read rows, in the order given: whole, or what is seen of them from a corner (top, left) on."""
+        """Read rows, in the order given: whole, or the window whose top left corner is given, in pixels."""
         windows = None if corners is None else self._windows(corners)
         instances = self._pixels("instances", rows=rows, windows=windows)
         return ByteImages(
@@ -128,18 +128,19 @@ class Split:
 
     @cached_property
     def keys(self) -> ndarray:
-        """Name the images (an array of str objects)."""
+        """Keys of the images (an array of str objects)."""
         return np.array([key for shard in self._shards for key in shard.keys], dtype=object)
 
     @cached_property
     def pixels(self) -> Int[ndarray, "n classes"]:
-        """Count the pixels of each class on each image in its file, as the index has them."""
+        """Number of pixels of each class on each image in its file, from the index."""
         return index.read_pixels(self.folder, self.name)
 
     def pictures(self, numbers: Int[ndarray, " b"], *, where: Float64[ndarray, "b 2"] | None = None) -> ByteImages:
-        """Read images by number, in the order given and of the size that is seen.
+        """Read images by number, in the order given, at the header's `height` and `width`.
 
-        Of those that are larger in their files, this is the place at `where` (down and across, 0..1), or the middle.
+        From images that are larger in their files, the window at `where` (down and across, 0..1) is cropped, or the
+        center.
         """
         corners = self._corners(len(numbers), where)
         shards = np.searchsorted(self._starts, numbers, side="right") - 1
@@ -163,7 +164,7 @@ class Split:
         return corners_of(np.full((count, 2), 0.5) if where is None else where, size=size, seen=seen)
 
     def batch(self, numbers: Sequence[int] | Int[ndarray, " b"]) -> Batch:
-        """Read images by number as a batch, as they are, or the middle of them."""
+        """Read images by number as a batch; of images that are larger in their files, the center crop."""
         chosen = np.asarray(numbers, dtype=np.int64)
         return self.pictures(chosen).to_batch(tuple(self.keys[chosen]))
 

@@ -1,4 +1,9 @@
-"""Data sets by name; each row leads to its Config, whose `build()` gives the reader."""
+"""Data sets by name; each row leads to its Config, whose `build()` gives the reader.
+
+Example:
+    >>> DATASETS.load("paperdoll")().build().count("test")
+    256
+"""
 
 from smis.core.registry import Registry
 

@@ -155,7 +155,7 @@ class LinearStart(nn.Linear):
 
 
 def blocks(upsamplings: int) -> tuple[str, ...]:
-    """Name the blocks in their order."""
+    """Return the names of the blocks in their order."""
     return (*BLOCKS, "up_4") if upsamplings == 7 else BLOCKS
 
 

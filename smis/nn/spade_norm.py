@@ -102,6 +102,6 @@ def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[
 
 
 def _countable(symbols: Tensor) -> bool:
-    """Say whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
+    """Return whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
     here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
     return here and 2**8 <= symbols.numel() < 2**21

@@ -23,18 +23,18 @@ _STYLE = "style_"
 
 @dataclass(frozen=True)
 class Exported:
-    """What a file computes, and how far it is from eager on inputs that it was not made from."""
+    """Inputs and output of a file, and its difference from eager PyTorch on inputs that it was not traced with."""
 
     inputs: dict[str, tuple[str, tuple[int, ...]]]
     """Kind of numbers and shape of each, by name."""
     output: tuple[int, ...]
     difference: float
-    """The greatest, over all values in -1..1."""
+    """The greatest absolute difference of a value in -1..1."""
     allowed: float
 
 
 class Generation(nn.Module):
-    """Make images of `labels`, `instances` and a `sketch` where they are read, and a `style_...` for each code."""
+    """Generate from `labels`, `instances` and `sketch`, if the system reads them, and a `style_...` for each code."""
 
     def __init__(self, system: Any) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Generation(nn.Module):
 
 @dataclass(frozen=True)
 class Traced:
-    """The generator as a graph, inputs that it was not made from, and what eager makes of them."""
+    """The generator as a graph, inputs that it was not traced with, and the output of eager PyTorch for them."""
 
     program: torch.export.ExportedProgram
     inputs: Inputs
@@ -74,9 +74,9 @@ class Traced:
 
 
 def trace(checkpoint: Path, *, batch: int) -> Traced:
-    """Make a graph of a checkpoint's generator, for a batch and the image size that it was trained at.
+    """Trace the generator of a checkpoint, for a batch size and the image size that it was trained at.
 
-    Spectral norms are divided out once and for all, and what is never run is left out.
+    Weights are divided by their spectral norms beforehand, and layers that never run are left out.
 
     Raises:
         CheckpointError: if the checkpoint is missing, broken, or does not fit its system.
@@ -162,7 +162,7 @@ PROGRAM_TOLERANCE = 1e-5
 def export_program(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
     """Write a `.pt2` file for `torch.export.load(...).module()(labels=..., style_...=...)`.
 
-    Its extra file `checkpoint.json` says what the checkpoint says about itself: classes, palette, system.
+    Its extra file `checkpoint.json` has the checkpoint's metadata: classes, palette, system.
 
     Raises:
         CheckpointError: if the checkpoint cannot be read, or the program computes something else than eager.

@@ -1,4 +1,4 @@
-"""An authors' checkpoint to a checkpoint of this package."""
+"""Import: from a checkpoint that authors released to one of this package."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def candidates(release: str, *, preset: str, system: str | None = None) -> list[
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file turned out to hold: tensors by network, and how many of them are never used, by part."""
+    """What a file holds: number of tensors by network, and of those that are never used, by part."""
 
     system: str
     preset: str
@@ -100,7 +100,7 @@ def import_checkpoint(
     encoder: Path | None = None,
     system: str | None = None,
 ) -> Imported:
-    """Read released files, see that they fit, and write our checkpoint; the same files give the same bytes.
+    """Read released files, check that they fit, and write a checkpoint; the same files give the same bytes.
 
     Every tensor is kept bit for bit, those that the network never uses too; floats of another precision become
     float32. Without `system`, the first system of the release whose names and shapes fit is taken. Without `encoder`,

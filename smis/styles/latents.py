@@ -1,6 +1,6 @@
 """Functions on latents: take and join those of images, match the parts of two images, interpolate.
 
-A *part* of an image is what has a latent of its own: a class, or an instance's slot, whichever the system varies.
+A *part* of an image is what has a latent of its own: a class or an instance's slot, depending on the system.
 """
 
 from collections.abc import Sequence

@@ -28,6 +28,13 @@ class OptimizerStep:
         distributed: The processes to average over, and the device.
         scale_losses: Scale losses so that gradients stay in the range of float16; steps with infinite gradients are
             skipped.
+
+    Example:
+        >>> layer, x = nn.Linear(2, 1, bias=False), torch.tensor([[3.0, 4.0]])
+        >>> step = OptimizerStep([layer], lr=0.01, betas=(0.0, 0.9), distributed=DistributedContext())
+        >>> terms = step.step([lambda: {"output": layer(x).sum()}])
+        >>> step.gradient_norm(), step.lr
+        (tensor(5.), 0.01)
     """
 
     def __init__(

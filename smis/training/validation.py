@@ -43,6 +43,14 @@ class Validation:
         config: The interval, the criterion and the patience; the default never validates.
         measure: Computes the metrics.
         best: The best step of the run that is resumed.
+
+    Example:
+        >>> distances = iter([9.0, 5.0, 6.0])
+        >>> validation = Validation(ValidationConfig(every=10, patience=1), lambda: {"fd": next(distances)})
+        >>> [validation.validate(step)[0] for step in (10, 20, 30)], validation.best
+        ([9.0, 5.0, 6.0], 'step 20')
+        >>> validation.should_stop_early(30)
+        True
     """
 
     def __init__(

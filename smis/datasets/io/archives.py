@@ -163,7 +163,7 @@ class Tar(Archive):
 
 
 def _places(members: Sequence[tarfile.TarInfo]) -> dict[str, Place | None]:
-    """Say where each file is, links followed; None for a link that leads out of the archive."""
+    """Return where each file is, links followed; None for a link that leads out of the archive."""
     names = {member.name: posixpath.normpath(member.name) for member in members}
     links = {names[member.name]: _target(member) for member in members if member.islnk() or member.issym()}
     places = {names[member.name]: (member.offset_data, member.size) for member in members if member.isfile()}

@@ -1,4 +1,4 @@
-"""What every reader of a data set is, the one that draws its images included."""
+"""The protocol of data set readers: those that read files, and the one that draws its images."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,7 +18,7 @@ class DatasetReader(Protocol):
     """Height and width that are seen of training samples, where those are larger than the others."""
 
     problems: Sequence[Problem]
-    """Images that no split has, because files of theirs are missing or have one name."""
+    """Images that are in no split, because a file of theirs is missing, or two files have one name."""
     warnings: Sequence[str]
     """To print before a long run."""
     fingerprint: str
@@ -26,7 +26,7 @@ class DatasetReader(Protocol):
     settings: str
     """Everything that decides a sample's bytes, besides its files and this code."""
     splits: tuple[str, ...]
-    """In the order that they are written."""
+    """Names of the splits, in the order in which they are written."""
 
     def count(self, split: str) -> int:
         """Return the number of samples in a split."""

@@ -39,7 +39,12 @@ def resize_image(image: Image.Image, size: Size, *, box: Box | None = None) -> U
 
 
 def resize_ids(ids: ndarray, size: Size, *, box: Box | None = None) -> ndarray:
-    """Resize a map (uint8 or int32), or the part of it in `box`; no id appears that was not there."""
+    """Resize a map (uint8 or int32), or the part of it in `box`; no id appears that was not there.
+
+    Example:
+        >>> resize_ids(np.array([[0, 9]], np.uint8), (1, 4)).tolist()
+        [[0, 0, 9, 9]]
+    """
     if ids.shape == size and box is None:
         return ids
     return np.asarray(Image.fromarray(ids).resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))

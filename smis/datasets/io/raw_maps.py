@@ -29,14 +29,24 @@ _TABLE = 2**17
 
 
 def instances_of_files(given: Integer[ndarray, "h w"], labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
-    """Number objects from 0 by their ids, and split those that have pixels of many classes."""
+    """Number objects from 0 by their ids, and split those that have pixels of many classes.
+
+    Example:
+        >>> instances_of_files(np.array([[7000, 7000, 9]]), np.array([[2, 3, 3]])).tolist()
+        [[1, 2, 0]]
+    """
     starts = starts_of(given, labels)
     objects = _numbered(given.ravel()[starts]) * 256 + labels.ravel()[starts]
     return _drawn(_numbered(objects), starts, labels.shape)
 
 
 def instances_of_classes(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h w"]:
-    """Make each class that is present one object; classes are below 256."""
+    """Make each class that is present one object; classes are below 256.
+
+    Example:
+        >>> instances_of_classes(np.array([[7, 3, 7]])).tolist()
+        [[1, 0, 1]]
+    """
     present = np.zeros(256, dtype=bool)
     present[labels.ravel()[starts_of(labels)]] = True
     numbers = (present.cumsum() - 1).astype(np.uint8).tobytes()  # those of absent classes are in no pixel
@@ -50,6 +60,10 @@ def instances_of_regions(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h 
     Raises:
         ParamsError: if scipy is not installed.
         LabelError: if there are more than 65,536 regions.
+
+    Example:
+        >>> instances_of_regions(np.array([[7, 3, 7]])).tolist()
+        [[0, 1, 2]]
     """
     try:
         from scipy.sparse import coo_array

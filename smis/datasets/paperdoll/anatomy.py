@@ -41,11 +41,11 @@ class Head:
     tilt: complex
 
     def at(self, u: float, v: float) -> complex:
-        """Say where a point of the head is on the body's plane."""
+        """Return where a point of the head is on the body's plane."""
         return self.center + self.tilt * complex(u * self.across, v * self.down)
 
     def outline(self, points: Iterable[tuple[float, float]], *, side: int = 1) -> Outline:
-        """Say where a rounded outline of the head is; a side of -1 flips it."""
+        """Return where a rounded outline of the head is; a side of -1 flips it."""
         return smooth(self.at(side * u, v) for u, v in points)
 
 
@@ -58,11 +58,11 @@ class Limb:
     side: int
 
     def at(self, along: float) -> complex:
-        """Say where the limb's middle line is, 0 at its root, 1 at the middle joint, 2 at its end."""
+        """Return where the limb's middle line is, 0 at its root, 1 at the middle joint, 2 at its end."""
         return _between(self.joints, along)
 
     def radius(self, along: float) -> float:
-        """Say how thick the limb is there."""
+        """Return how thick the limb is there."""
         return _between(self.radii, along)
 
     def cut(self, start: float, stop: float, *, wider: float = 1.0, flare: float = 0.0, bare: bool = False) -> Outline:
@@ -86,7 +86,7 @@ class Body:
     legs: tuple[Limb, Limb]
 
     def axis(self, y: float) -> float:
-        """Say where the middle of the body is at a height: the hips sway, the shoulders do not."""
+        """Return where the middle of the body is at a height: the hips sway, the shoulders do not."""
         return self.sway * min(1.0, max(0.0, (y - SHOULDERS) / (HIPS - SHOULDERS)))
 
 
@@ -114,7 +114,7 @@ def pose(dice: Dice) -> Body:
 
 
 def leg_at(y: float) -> float:
-    """Say how far down a leg a height is: 0 its root, 1 the knee, 2 the ankle."""
+    """Return how far down a leg a height is: 0 its root, 1 the knee, 2 the ankle."""
     return max(0.0, (y - HIPS - 0.02) / 0.18)
 
 

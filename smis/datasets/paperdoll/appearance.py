@@ -37,7 +37,7 @@ def mixed(one: Color, other: Color, share: float) -> Color:
 
 
 def brightness(color: Color) -> float:
-    """Say how bright a color looks, 0..1."""
+    """Return how bright a color looks, 0..1."""
     red, green, blue = color.tolist()
     return (0.3 * red + 0.59 * green + 0.11 * blue) / 255
 
@@ -75,7 +75,7 @@ class Pattern:
     phase: float
 
     def share(self, x: np.ndarray, y: np.ndarray, *, down: np.ndarray, size: int) -> np.ndarray | None:
-        """Say the second color's share (0..1) at image places x (a row) and y (a column); None for plain.
+        """Return the second color's share (0..1) at image places x (a row) and y (a column); None for plain.
 
         `down` runs from 0 at the top of the region to 1 at its bottom. No sine and no power is taken of a pixel's
         place, so every machine makes the same image.

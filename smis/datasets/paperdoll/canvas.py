@@ -136,7 +136,7 @@ class Place:
     mirror: int
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        """Say where points of the body's plane are in the image (0..1)."""
+        """Return where points of the body's plane are in the image (0..1)."""
         across = self.mirror * STOUTNESS * np.real(points)
         return complex(self.x, self.y - self.height) + self.height * (across + 1j * np.imag(points))
 

@@ -161,6 +161,15 @@ class PaperDoll:
 
     So it is known what a perfect generator does: for a `layout`, any `appearance` is as likely as any other, and
     each class's is independent of the rest. Holds no state: it may be pickled, and read from many processes.
+
+    Example:
+        >>> dolls = PaperDoll(size=32, people=1, counts={"train": 1}, seed=0)
+        >>> layout, appearance = dolls.layout("train", 0), dolls.appearance(np.random.default_rng(0))
+        >>> other = appearance.copy()
+        >>> other[0, 0] = 0.5  # another background
+        >>> images = [dolls.render(layout, each, hard=True) for each in (appearance, other)]
+        >>> np.unique(layout.labels[(images[0] != images[1]).any(axis=2)]).tolist()
+        [0]
     """
 
     classes: list[str] = list(NAMES)
@@ -177,15 +186,15 @@ class PaperDoll:
         self.settings = f"{size} {people} {list(counts)} {seed}"
 
     def count(self, split: str) -> int:
-        """Say how many images a split has."""
+        """Return how many images a split has."""
         return self._counts[split]
 
     def key(self, split: str, index: int) -> str:
-        """Name an image."""
+        """Return the key of an image."""
         return f"{split}/{index:06d}"
 
     def source(self, split: str, index: int) -> str:
-        """Name an image: it is made of no file."""
+        """Return the key: the image is made of no file."""
         return self.key(split, index)
 
     def read(self, split: str, index: int) -> Sample:
