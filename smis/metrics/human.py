@@ -19,12 +19,7 @@ from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
 
 @dataclass(frozen=True)
 class Vote:
-    """The answer of one volunteer about one pair.
-
-    Example:
-        >>> Vote("volunteer 1", "pair 7", yes=True).catch is None
-        True
-    """
+    """The answer of one volunteer about one pair."""
 
     volunteer: str
     pair: str
