@@ -59,8 +59,8 @@ def read_labels(files: RawFiles, names: Sequence[str], *, classes: Literal["merg
         LabelError: if the file is none of MATLAB, holds no map, or an id that is no label.
     """
     labels, title = read_variable(files, names[0], "groundtruth", error=LabelError), files.title(names[0])
-    if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "ui":
-        found = f"{labels.dtype} with the shape {labels.shape}"
+    if not isinstance(labels, np.ndarray) or labels.ndim != 2 or not labels.size or labels.dtype.kind not in "ui":
+        found = f"{labels.dtype} with the shape {labels.shape}" if isinstance(labels, np.ndarray) else "text"
         raise LabelError(f"groundtruth of {title} is {found}, but is a matrix of whole numbers; copy the file again")
     check_range(int(labels.min()), int(labels.max()), name=title, classes=len(LABELS), remedy="copy the file again")
     return MERGED[labels] if classes == "merged" else labels.astype(np.uint8)
@@ -77,9 +77,7 @@ def check_labels(files: MultiRoot) -> None:
     if not found:
         raise ParamsError("there is no label_list.mat, which names the ids of the maps; copy it beside photos/")
     for name in found:
-        cells = read_variable(files, name, "label_list", error=DataError).ravel().tolist()
-        labels = tuple("".join(map(str, np.ravel(cell))) for cell in cells)
-        if labels != LABELS:
+        if read_variable(files, name, "label_list", error=DataError) != list(LABELS):
             raise DataError(f"{files.title(name)} does not name the {len(LABELS)} labels of CCP; copy it again")
 
 

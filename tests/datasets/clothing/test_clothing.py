@@ -3,6 +3,8 @@
 import hashlib
 import os
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from smis.core.errors import DataError, LabelError, ParamsError
 from smis.datasets.clothing import LABELS, MERGED, NAMES, Config
 from tests.datasets import releases
 
+ROOT = Path(__file__).parents[3]
 FIRST = "annotations/pixel-level/0001.mat"
 
 
@@ -40,6 +43,13 @@ def test_the_labels_are_those_of_the_release_and_each_is_of_one_class():
         "purse": "bag",
         "sunglasses": "accessories",
     }
+
+
+def test_the_documentation_has_the_same_classes_of_the_labels():
+    table = (ROOT / "docs/data.md").read_text().partition("| class | labels of the release |\n|---|---|\n")[2]
+    rows = re.findall(r"^\| ([a-z]+) \| (.+) \|$", table.partition("\n\n")[0], re.MULTILINE)
+    documented = {label: name for name, labels in rows for label in labels.split(", ")}
+    assert documented == {label: NAMES[number] for label, number in zip(LABELS, MERGED, strict=True)}
 
 
 def test_labels_are_merged_to_twelve_classes_or_kept(tmp_path):
@@ -169,7 +179,7 @@ def test_too_few_pictures_for_the_splits_say_how_many_there_are(tmp_path):
         ),
         (
             np.array("skin"),
-            r"groundtruth of .*0001\.mat is <U4 with the shape \(1,\), but is a matrix of whole numbers",
+            r"groundtruth of .*0001\.mat is text, but is a matrix of whole numbers",
         ),
     ],
 )
@@ -181,7 +191,7 @@ def test_a_map_that_does_not_fit_is_refused_by_its_name(tmp_path, labels, messag
 
 def test_a_map_without_groundtruth_says_what_it_holds(tmp_path):
     releases.save_map(releases.clothing(tmp_path) / FIRST, np.zeros((96, 64), np.uint8), name="labels")
-    with pytest.raises(LabelError, match=r"0001\.mat has no variable groundtruth; there are: labels; copy the file"):
+    with pytest.raises(LabelError, match=r"0001\.mat has no variable groundtruth, but \['labels'\]; copy the file"):
         sample(tmp_path)
 
 
