@@ -14,7 +14,7 @@ PATHS := smis pipelines flows tests benchmarks docker
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation test test-fast browser check types rules fix up lock install flow sweep help
+.PHONY: repro ablation photographs test test-fast browser check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -41,6 +41,19 @@ repro: install   ## run the pipeline (DVC runs only what changed), then show the
 
 ablation: install ## the pipeline for all eleven systems, which params.yaml then names
 	@dvc exp run --quiet --set-param 'axes.system=[mulnet,groupnet,groupenc,groupdec,vspade,bicyclegan,dscgan,pix2pixhd,spade,groupdnet,inade]'
+	@python -m pipelines.tracking
+	@python -m pipelines.report.terminal
+
+PHOTOGRAPHED := groupdnet inade vspade spade groupnet bicyclegan
+
+photographs: install ## the pipeline for six systems on photographs of people in raw/clothing, which params.yaml then names
+	@test -e raw/clothing || { echo "error: there is no raw/clothing; download photos, annotations/pixel-level and label_list.mat" \
+	  "from github.com/bearpaw/clothing-co-parsing and link their folder: ln -s FOLDER raw/clothing"; exit 2; }
+	@dvc exp run --quiet --set-param 'axes.dataset=[clothing]' \
+	  --set-param 'axes.system=[groupdnet,inade,vspade,spade,groupnet,bicyclegan]' \
+	  $(PHOTOGRAPHED:%=--set-param systems.%.preset=clothing) --set-param segmenter.steps=800 \
+	  --set-param train.steps=4000 --set-param train.decay_from=2500 --set-param train.ema=0.998 \
+	  --set-param train.grid_every=500 --set-param validation.every=500
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 

@@ -1,5 +1,8 @@
 """params.yaml and the registries say the same, and mistakes are told all at once."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,34 @@ def test_old_names_are_refused_with_the_new_one(tmp_path: Path) -> None:
     assert "  train.rate_generator: was renamed; it is called lr_generator now" in lines
     assert "  systems.inade.gain: was renamed; it is called init_gain now" in lines
     assert "  systems.inade.losses.divergence: was renamed; it is called kl now" in lines
+
+
+def test_what_make_photographs_sets_fits_params_yaml(tmp_path: Path) -> None:
+    command = _make("--dry-run", folder=ROOT).stdout
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for place, value in re.findall(r"--set-param '?([\w.]+)=([^'\s]+)", command):
+        *sections, key = place.split(".")
+        section = raw
+        for name in sections:
+            section = section[name]
+        section[key] = yaml.safe_load(value)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    axes = params.check(path)
+    assert axes.dataset == ["clothing"]
+    assert {name for name, section in raw["systems"].items() if section["preset"] == "clothing"} == set(axes.system)
+
+
+def test_make_photographs_without_photographs_says_where_they_are_from(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    ended = _make("--silent", folder=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stdout.startswith("error: there is no raw/clothing; download photos, annotations/pixel-level and ")
+    assert ended.stdout.endswith(
+        "github.com/bearpaw/clothing-co-parsing and link their folder: ln -s FOLDER raw/clothing\n"
+    )
+
+
+def _make(*options: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = ["make", *options, "--old-file", "install", "photographs"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
