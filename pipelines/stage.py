@@ -2,7 +2,6 @@
 
 import ctypes
 import inspect
-import os
 import re
 import signal
 import sys
@@ -13,14 +12,12 @@ from smis.core.errors import ParamsError, SmisError
 from smis.core.messages import report
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""One word for a shell, which gets it from dvc.yaml, and one part of a path; flows have the same rule."""
+"""One part of a path, and no option; flows have the same rule."""
 _PR_SET_PDEATHSIG = 1
 
 
 def run(main: Callable[..., None]) -> None:
     """Run a stage with its arguments: exit code 2 and one line for an error that the user can fix, else a traceback."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     warnings.filterwarnings("ignore", category=FutureWarning)
     end_with_parent()
     try:
@@ -35,6 +32,8 @@ def run(main: Callable[..., None]) -> None:
 def arguments(main: Callable[..., None]) -> list[str]:
     """Return the command line's arguments: one for each parameter without a default, or any number for `*arguments`.
 
+    dvc.yaml gives them as `--dataset paperdoll --system inade`, a person may leave out the names of the parameters.
+
     Raises:
         ParamsError: if there are more or fewer, or options, or if one is no plain name.
     """
@@ -42,6 +41,9 @@ def arguments(main: Callable[..., None]) -> list[str]:
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return given
     names = [parameter.name.upper() for parameter in parameters if parameter.default is parameter.empty]
+    options = dict(zip(given[::2], given[1::2], strict=False))
+    if names and len(given) == 2 * len(names) and options.keys() == {f"--{name.lower()}" for name in names}:
+        given = [options[f"--{name.lower()}"] for name in names]
     if len(given) != len(names) or any(argument.startswith("-") for argument in given):
         spec = sys.modules["__main__"].__spec__ if main.__module__ == "__main__" else None
         module = spec.name if spec else main.__module__

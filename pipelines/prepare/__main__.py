@@ -14,7 +14,7 @@ def _run(*arguments: str) -> None:
         action="store_true",
         help="leave out invalid samples and list them, as prepare.skip_bad in params.yaml does",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_args([argument for argument in arguments if argument != "--dataset"])  # as DVC writes it
     main(options.dataset, skip_bad=options.skip_bad)
 
 

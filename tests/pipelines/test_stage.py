@@ -1,15 +1,23 @@
 """The command line of a stage."""
 
+import json
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
 
 from pipelines import params, stage
 from pipelines.tracking import __main__ as publication
 from pipelines.tracking import sweep
 from pipelines.train.run import main
 from smis.core.errors import ParamsError
+
+ROOT = Path(__file__).parents[2]
 
 
 def _arguments(monkeypatch: pytest.MonkeyPatch, *given: str, command: Callable[..., None] = main) -> list[str]:
@@ -19,6 +27,27 @@ def _arguments(monkeypatch: pytest.MonkeyPatch, *given: str, command: Callable[.
 
 def test_a_stage_takes_the_names_of_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _arguments(monkeypatch, "paperdoll", "inade") == ["paperdoll", "inade"]
+
+
+def test_a_stage_takes_them_as_dvc_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ("--system", "inade", "--dataset", "paperdoll")
+    assert _arguments(monkeypatch, *given) == ["paperdoll", "inade"]
+    with pytest.raises(ParamsError, match=r"^'x;touch y' is no name"):
+        _arguments(monkeypatch, *given[:3], "x;touch y")
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
+def test_no_name_in_params_yaml_breaks_out_of_a_command_of_dvc_yaml(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    axes = {"dataset": ["a'b"], "system": ["x';touch y'", "$(touch y)"]}
+    sections = {f"{axis}s": {name: {} for name in names} for axis, names in axes.items()}
+    (tmp_path / "params.yaml").write_text(json.dumps({"axes": axes, **sections}))
+    with Repo(str(tmp_path)) as repo:
+        commands = [shlex.split(str(stage.cmd)) for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+    for system in axes["system"]:
+        assert ["exec", "python", "-m", "pipelines.train", "--dataset", "a'b", "--system", system] in commands
 
 
 @pytest.mark.parametrize("given", [(), ("paperdoll",), ("paperdoll", "inade", "3"), ("paperdoll", "--help")])
