@@ -123,7 +123,7 @@ class SampleEvaluation:
     def steps(self) -> int:
         """Number of calls of `bar.advance` by `update`."""
         sets = sum(len(table.groups()) for table in (self._overall, *self._classes, *self._instances))
-        return sets + len(range(0, len(self._single), self._config.batch))
+        return sets + len(self._single_batches)
 
     @property
     def real_results(self) -> dict[str, Any]:
@@ -173,14 +173,19 @@ class SampleEvaluation:
     def _update_single(self, bar: ProgressBar) -> None:
         """Measure one image of each label map: agreement with the map, and distance of all to the real images."""
         embedding = embeddings.load(json.loads(self._reference.protocol)["network"], self._device)
-        for start in range(0, len(self._single), self._config.batch):
-            keys = self._single.keys[start : start + self._config.batch]
-            image = to_image(self._single.image[start : start + self._config.batch], device=self._device)
+        for rows in self._single_batches:
+            keys = self._single.keys[rows]
+            image = to_image(self._single.image[rows], device=self._device)
             features = embedding.of(image)
             self.frechet.update(features, keys)
             self.kernel.update(features, keys)
             self.segmentation.update(keys, self._segmenter.predict(image), self._labels(keys))
             bar.advance(note="one sample of each label map")
+
+    @property
+    def _single_batches(self) -> list[slice]:
+        size = self._config.batch
+        return [slice(start, start + size) for start in range(0, len(self._single), size)]
 
     @cached_property
     def _indices(self) -> dict[str, int]:

@@ -80,6 +80,19 @@ class ServerError(SmisError):
 
 
 @contextmanager
+def optional_package(purpose: str, *, extra: str) -> Iterator[None]:
+    """Import packages of an extra of `smis` in the block, on first use.
+
+    Raises:
+        ParamsError: with the package that is missing, and how to install it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ParamsError(f"{purpose}: the package {error.name} is missing; pip install 'smis[{extra}]'") from None
+
+
+@contextmanager
 def naming(title: str) -> Iterator[None]:
     """Put the name of an image or a map in front of an error that does not say it; "" is no name."""
     try:

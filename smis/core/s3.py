@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from smis.core.errors import ParamsError, ServerError
+from smis.core.errors import ServerError, optional_package
 
 _THEIRS = ("botocore", "boto3", "s3transfer", "urllib3")
 
@@ -27,11 +27,9 @@ def client(endpoint: str | None = None) -> Any:
 @lru_cache(maxsize=4)
 def _client(process: int, endpoint: str | None) -> Any:
     """A client does not survive a fork."""
-    try:
+    with optional_package("s3://", extra="pipeline"):
         import boto3
         from botocore.config import Config
-    except ImportError:
-        raise ParamsError("s3:// needs the package boto3; run `pip install 'smis[pipeline]'`") from None
     # links are signed in the older way unless one asks, which few servers but Amazon's take
     return boto3.client("s3", endpoint_url=endpoint, config=Config(signature_version="s3v4"))
 

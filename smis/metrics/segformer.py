@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis.core import weights
-from smis.core.errors import ParamsError, WeightsError
+from smis.core.errors import ParamsError, WeightsError, optional_package
 from smis.core.images import to_levels
 from smis.core.shapes import Image, LabelMap
 
@@ -184,13 +184,8 @@ def _filled(name: str, sizes: dict[str, Any]) -> nn.Module:
 
 def _transformers() -> Any:
     """Import the package on first use: it takes seconds, and is optional."""
-    try:
+    with optional_package("published segmentation networks", extra="segmenters"):
         import transformers
-    except ImportError:
-        raise ParamsError(
-            "published segmentation networks need the package transformers; install it with: "
-            "pip install 'smis[segmenters]'"
-        ) from None
     return transformers
 
 

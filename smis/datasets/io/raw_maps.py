@@ -11,7 +11,7 @@ from jaxtyping import Integer, UInt16
 from numpy import ndarray
 from pydantic import Field
 
-from smis.core.errors import LabelError, ParamsError
+from smis.core.errors import LabelError, ParamsError, optional_package
 from smis.core.run_lengths import lengths_of, starts_of
 from smis.core.sample import check_range, remedy_of_ids
 from smis.core.shapes import size_text
@@ -65,11 +65,9 @@ def instances_of_regions(labels: Integer[ndarray, "h w"]) -> UInt16[ndarray, "h 
         >>> instances_of_regions(np.array([[7, 3, 7]])).tolist()
         [[0, 1, 2]]
     """
-    try:
+    with optional_package("instances: regions", extra="metrics"):
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
-    except ImportError:
-        raise ParamsError("instances: regions needs the package scipy; run `pip install 'smis[metrics]'`") from None
     places = np.arange(labels.size).reshape(labels.shape)
     across, down = labels[:, 1:] == labels[:, :-1], labels[1:] == labels[:-1]
     starts = np.concatenate([places[:, :-1][across], places[:-1][down]])

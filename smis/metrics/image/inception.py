@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from smis.core import weights
-from smis.core.errors import ParamsError
+from smis.core.errors import optional_package
 from smis.core.shapes import Image
 
 NAME = "inception_fid"
@@ -118,13 +118,8 @@ def bare() -> nn.Module:
 
 def _pytorch_fid() -> Any:
     """Import the package on first use: it imports torchvision, which takes five seconds."""
-    try:
+    with optional_package("FID and KID", extra="metrics"):
         from pytorch_fid import inception
-    except ImportError as error:
-        raise ParamsError(
-            "FID and KID need the packages pytorch-fid and torchvision "
-            f"({error.name} is missing); install them with: pip install 'smis[metrics]'"
-        ) from None
     return inception
 
 
