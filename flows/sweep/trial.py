@@ -1,6 +1,5 @@
 """One trial with one seed: what a machine must know to run it, its run in its own workspace, and its result."""
 
-import fcntl
 import hashlib
 import json
 import math
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
+from filelock import FileLock, Timeout
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -192,7 +192,7 @@ def run(job: TrialJob, *, source: Path, pull: bool = False) -> TrialResult:
         env = device | _environment(trial)
         reproduce = partial(repro, children=children, on_line=job.on_line, env=env, cwd=trial.folder)
         options = trial.pull_options(pull=pull)
-        _run_shared(trial, lambda: reproduce([*options, *trial.shared]))
+        _run_shared(job, lambda: reproduce([*options, *trial.shared]))
         with _reporting_curve(job):
             reproduce([*options, *trial.stages])
         artifacts.sync_tracking(children, on_line=job.on_line, workspace=trial.folder, env=env)
@@ -300,15 +300,18 @@ def _check_code(trial: Trial, source: Path) -> None:
         )
 
 
-def _run_shared(trial: Trial, run_stages: Callable[[], object]) -> None:
+def _run_shared(job: TrialJob, run_stages: Callable[[], object]) -> None:
     """Run the stages that trials share in one trial only; DVC's cache restores them for the others."""
-    if not trial.shared:
+    if not job.trial.shared:
         return
-    folder = SWEEPS / trial.sweep / "shared"
+    folder = SWEEPS / job.trial.sweep / "shared"
     folder.mkdir(parents=True, exist_ok=True)
-    done = folder / hashlib.sha256(trial.inputs.encode()).hexdigest()[:16]
-    with done.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    done = folder / hashlib.sha256(job.trial.inputs.encode()).hexdigest()[:16]
+    try:
+        lock = FileLock(done.with_suffix(".lock")).acquire(cancel_check=lambda: job.children.stopped)
+    except Timeout:
+        raise StoppedError("the trial was stopped while another made what they share") from None
+    with lock:
         if not done.exists():
             run_stages()
             done.touch()

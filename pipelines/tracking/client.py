@@ -1,6 +1,5 @@
 """MLflow as cells and sweeps use it: its address, client and runs, and what has reached a run. Cheap to import."""
 
-import fcntl
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
+from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from pipelines.tracking.cell_outputs import CellOutputs
@@ -41,6 +41,8 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
 """Environment variables of MLflow: no messages, and no minutes of retries at the end of a training."""
+for _name, _value in _DEFAULTS.items():  # before the first import of mlflow
+    os.environ.setdefault(_name, _value)
 
 
 def disabled() -> bool:
@@ -89,8 +91,6 @@ class TrackingClient:
     """MlflowClient (as `api`) and calls composed of its; their failures are those that `tolerated` catches."""
 
     def __init__(self) -> None:
-        for name, value in _DEFAULTS.items():
-            os.environ.setdefault(name, value)
         import mlflow
 
         self.address = tracking_uri()
@@ -102,7 +102,8 @@ class TrackingClient:
     def experiment(self, name: str) -> str:
         """Return the id of an experiment, which is created or restored if needed."""
         folder = (database_file(self.uri) or Path()).parent
-        with _locked(folder / STATE):
+        (folder / STATE).mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / STATE / "lock"):  # one process at a time creates the database or an experiment
             experiment = self.api.get_experiment_by_name(name)
             if experiment is None:
                 local = None if self.uri.startswith("http") else (folder / ARTIFACTS).absolute().as_uri()
@@ -155,15 +156,6 @@ def _require_database(address: str) -> None:
         raise ConnectionError(str(getattr(error, "orig", None) or error)) from None
     finally:
         engine.dispose()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time create the database or an experiment."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 class MetricPoint(NamedTuple):

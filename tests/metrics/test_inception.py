@@ -12,6 +12,6 @@ def test_a_missing_package_is_named_with_its_remedy(package: str, monkeypatch: p
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(
-        ParamsError, match=rf"{package}.* is missing\); install them with: pip install 'smis\[metrics\]'"
+        ParamsError, match=rf"FID and KID: the package {package}.* is missing; pip install 'smis\[metrics\]'"
     ):
         inception.bare()

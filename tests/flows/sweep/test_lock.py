@@ -87,6 +87,7 @@ def test_the_name_of_a_sweep_is_free_after_it_though_its_server_restarted(
         PREFECT.wait(server)
         with temporary_settings({PREFECT_API_URL: f"{PREFECT.address}/api"}):
             with exclusive(options("restarted", "pool")):
+                assert [*LOGS.glob("concurrency_leases/*.json")]  # each clone's own, whatever PREFECT_HOME is
                 terminate([server.pid])
                 server.wait()
                 server = PREFECT.start()

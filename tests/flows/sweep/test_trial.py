@@ -1,6 +1,7 @@
 """One trial: how pages call it, and what its stages see."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flows.sweep.scheduler import TrialBuilder
 from flows.sweep.space import Space
 from flows.sweep.trial import Trial, TrialJob, TrialResult, pull, read_metrics, run
 from tests.flows.sweeps import RATE, SweepWorkspace
+from tests.flows.workspaces import wait_for
 
 
 def trial(**options: Any) -> Trial:
@@ -91,3 +93,22 @@ def test_mlflow_is_the_mains_file_unless_an_address_is_given(
     job.run(lines.append)
     assert job.reason == "trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it?"
     assert [line for line in lines if line.startswith(f"MLflow: {uri}")]
+
+
+def test_a_trial_that_waits_for_what_another_makes_ends_with_its_sweep(
+    inside: SweepWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMIS_DEVICES", "left,right")
+    (inside.path / "dvc.yaml").write_text("stages: {prepare: {cmd: sleep 600}, train: {cmd: 'true'}}")
+    trials = [trial(number=number, shared=["prepare"], inputs="same") for number in (0, 1)]
+    making, waiting = (TrialJob(each, partial(run, source=Path())) for each in trials)
+    lines: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(making.run, lines.append)
+        wait_for(lambda: "Running stage 'prepare':" in lines)
+        second = pool.submit(waiting.run, print)
+        wait_for(waiting.trial.folder.exists)
+        waiting.children.terminate()
+        assert second.result().is_cancelled()
+        assert not first.done()
+        making.children.terminate()
