@@ -1,6 +1,11 @@
 """Experiments and sweeps as Prefect flows. Sets what Prefect and DVC read from the environment when they load."""
 
 import os
+import sys
+from contextlib import redirect_stderr
+from io import StringIO
+
+from pydantic import ValidationError
 
 DEFAULTS = {  # no telemetry
     "DO_NOT_TRACK": "true",
@@ -17,3 +22,12 @@ DEFAULTS = {  # no telemetry
 
 for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
+
+try:
+    with redirect_stderr(StringIO()):  # where Prefect prints the same on several lines
+        import prefect.main  # noqa: F401
+except ValidationError as error:
+    names = ", ".join(name for name in sorted(os.environ) if name.startswith("PREFECT_") and name not in DEFAULTS)
+    reason = "; ".join(each["msg"] for each in error.errors())
+    print(f"error: Prefect refuses its settings ({reason}); correct or unset {names or 'its profile'}", file=sys.stderr)
+    raise SystemExit(2) from None

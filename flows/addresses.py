@@ -20,22 +20,3 @@ def sqlite_uri(path: Path) -> str:
 def without_credentials(text: str) -> str:
     """Remove user and password from the URLs in a text: logs are shared."""
     return _CREDENTIALS.sub("", text)
-
-
-def is_sound(address: str) -> bool:
-    """Whether user, password, host and port of an address can be told apart."""
-    scheme, separator, rest = address.partition("://")
-    if not separator or rest.startswith("/"):  # a file, or a database that its query names
-        return True
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host = re.fullmatch(r"(?:[^@]*@)?(?P<name>\[[\da-fA-F:.]+\]|[^\[\]:@]*)(?::(?P<port>\d*))?", authority)
-    if host is None or int(host["port"] or 0) > 65535 or (not host["name"] and scheme.startswith("http")):
-        return False
-    return "@" not in rest[len(authority) :] and address.isprintable() and " " not in address
-
-
-def shown(address: str) -> str:
-    """Return an address that is not sound without all that may belong to its password."""
-    scheme, _, rest = address.partition("://")
-    _, at, place = rest.rpartition("@")
-    return repr(f"{scheme}://...@{place}" if at else address)

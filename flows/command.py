@@ -36,11 +36,22 @@ def exit_on_error() -> Iterator[None]:
         _check_scratch()
         yield
     except FlowError as error:
-        print(f"error: {without_credentials(str(error))}", file=sys.stderr)
+        report(f"error: {without_credentials(str(error))}")
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         print("interrupted; all processes have ended", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def report(message: str) -> None:
+    r"""Print a message on standard error; what it quotes from a file cannot steer the terminal: ESC is printed as \x1b.
+
+    The lines of a list, which are indented, stay lines.
+    """
+    lines = (
+        "".join(char if char.isprintable() else repr(char)[1:-1] for char in line) for line in message.split("\n  ")
+    )
+    print("\n  ".join(lines), file=sys.stderr, flush=True)
 
 
 def interrupt(signum: int, frame: object) -> None:
@@ -77,13 +88,13 @@ def run_flow(flow: Flow[..., Any], options: Any) -> None:
     try:
         with temporary_settings({PREFECT_API_URL: (api := find_api_url())}):
             if api:
-                _require_answer(api)
+                _check_answer(api)
             state = flow(options, return_state=True)
     except ObjectNotFound:  # its final state cannot be set any more
         print("cancelled: its run was deleted on Prefect's page", file=sys.stderr)
         raise SystemExit(130) from None
     if not state.is_completed():
-        print(f"error: {state.message}" if state.is_failed() else state.message, file=sys.stderr)
+        report(f"error: {state.message}" if state.is_failed() else str(state.message))
         raise SystemExit(1 if state.is_failed() else 130)
     print(f"{flow.name}: {state.message}")
 
@@ -109,10 +120,10 @@ def find_api_url() -> str | None:
     return api if is_healthy(f"{api}/health") else None
 
 
-def _require_answer(api: str) -> None:
+def _check_answer(api: str) -> None:
     """Raise a FlowError if no server answers: Prefect itself would end in a traceback."""
     try:
-        with get_client(sync_client=True) as client:
+        with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
             error = client.api_healthcheck()
     except ValueError as wrong:
         error = wrong
@@ -126,9 +137,10 @@ def require_api_url() -> str:
     """Return what `find_api_url` finds.
 
     Raises:
-        FlowError: if there is no server.
+        FlowError: if there is no server, or it does not answer.
     """
     if url := find_api_url():
+        _check_answer(url)
         return url
     raise FlowError(
         "there is no Prefect server; start one with `make up`, or name one: PREFECT_API_URL=http://HOST:4200/api"

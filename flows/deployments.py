@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 from prefect import Flow
 from prefect.client.orchestration import get_client
@@ -20,7 +19,6 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
 from flows.command import exit_on_error, require_api_url
-from flows.exceptions import FlowError
 from flows.worker import POOL, POOL_TYPE
 
 FILE = Path(__file__).parents[1] / "prefect.yaml"
@@ -57,12 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Register the deployments and print their names. Exit code 2 if there is no server."""
     argparse.ArgumentParser(prog="python -m flows.deployments", description=main.__doc__).parse_args(arguments)
     with exit_on_error():
-        api = require_api_url()
-        try:
-            names = register(api)
-        except httpx.TransportError as error:
-            raise FlowError(f"Prefect's server does not answer at {api} ({error}); is PREFECT_API_URL right?") from None
-        for name in names:
+        for name in register(require_api_url()):
             print(f"registered {name}")
 
 

@@ -12,7 +12,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import Popen
 
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_SERVER_API_AUTH_STRING
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_PROFILES_PATH,
+    PREFECT_SERVER_API_AUTH_STRING,
+)
 
 from flows.artifacts import LINK, sync_tracking
 from flows.command import ADDRESS_FILE, exit_on_error, interrupt, is_healthy
@@ -26,7 +31,6 @@ BIND_VARIABLE = "SMIS_BIND"
 NAME_VARIABLE = "SMIS_HOST"
 """The name by which others reach this machine: MLflow answers only to names that it knows."""
 LOGS = ADDRESS_FILE.parent
-COMPARISON = "pipelines.tracking.cell_comparison"
 START_TIMEOUT_S = 120.0
 _CLIENT_VARIABLES = (
     *("PREFECT_API_URL", "PREFECT_UI_API_URL", "PREFECT_SERVER_UI_API_URL"),
@@ -47,6 +51,8 @@ class Service:
     public: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for those that are not set."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Variables whatever else is set."""
 
     @property
     def port_variable(self) -> str:
@@ -98,7 +104,7 @@ class Service:
                 f"end what listens there, or choose another with {self.port_variable}=..."
             ) from None
         env = {name: value for name, value in os.environ.items() if name not in _CLIENT_VARIABLES}
-        env = {**self.environment, **env, **_mlflow_names(self.host), **(clients or {})}
+        env = {**self.environment, **env, **self.own, **_mlflow_names(self.host), **(clients or {})}
         command = [sys.executable, "-m", *self.arguments, "--host", self.host, "--port", str(self.port)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("w") as log:
@@ -141,9 +147,10 @@ PREFECT = Service(
         "PREFECT_SERVER_UI_API_URL": "/api",  # the page's own origin; by default it asks port 4200
         # on disk: slots of concurrency limits whose leases a restart forgets are never free again
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # one for each clone: with one in the home folder, the worker of one clone would run another's flows
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{LOGS / 'prefect.db'}",
+        "PREFECT_PROFILES_PATH": str(PREFECT_PROFILES_PATH.value()),
     },
+    # database and leases of each clone: with those in the home folder, the worker of one would run another's flows
+    own={"PREFECT_HOME": str(LOGS)},
 )
 MLFLOW = Service(
     title="MLflow",
@@ -219,8 +226,9 @@ def _mlflow_pages() -> list[str]:
     """
     links: list[tuple[str, str]] = []
     if not os.environ.get("MLFLOW_TRACKING_URI"):  # else the cells are in another MLflow
-        printed = sync_tracking(ChildProcesses(), COMPARISON, on_line=lambda line: None)
-        links = [(match[1], match[2]) for line in printed if (match := LINK.match(line))]
+        printed = sync_tracking(ChildProcesses(), on_line=lambda line: None)
+        found = [(match[1], match[2]) for line in printed if (match := LINK.match(line))]
+        links = [(title, page) for title, page in found if "/" not in title]  # not of single cells
     if not links:
         page = f"{MLFLOW.address}/#/experiments?workflowType=machine_learning"
         return [f"MLflow   {page}   `make repro` and `make up` print where its cells are compared"]

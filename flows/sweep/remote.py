@@ -95,9 +95,11 @@ def cancel_runs(tag: str, *, timeout_s: float = CANCEL_TIMEOUT_S) -> None:
     unfinished = FlowRunFilter.model_validate({"tags": {"all_": [tag]}, "state": states})
 
     def cancel(client: SyncPrefectClient) -> None:
-        while runs := client.read_flow_runs(flow_run_filter=unfinished, limit=200):
+        asked: set[UUID] = set()  # a run may refuse to be cancelled
+        while runs := [run for run in client.read_flow_runs(flow_run_filter=unfinished) if run.id not in asked]:
             for run in runs:
                 _cancel(client, run)
+            asked.update(run.id for run in runs)
 
     retry(lambda: ask_prefect(cancel), timeout_s=timeout_s)
 
@@ -131,9 +133,20 @@ class WatchedRun:
             except (httpx.HTTPError, PrefectException) as error:
                 is_prefect_outage(error)  # raises if the server refuses
                 self._silence_s = 0.0  # a server that is away says nothing of a trial
-            if children.stopped:  # it was told so, or is away, or the run is deleted
+            if children.stopped:
+                self._cancel()
                 raise StoppedError("the trial was stopped with its sweep")
             time.sleep(POLL_S)
+
+    def _cancel(self) -> None:
+        """Cancel the run, of a pruned trial through an outage of the server: a sweep that stops cancels all itself."""
+        timeout_s = CANCEL_TIMEOUT_S if self._job.pruned else 0.0
+        try:
+            retry(lambda: _cancel(self._client, self._client.read_flow_run(self._run)), timeout_s=timeout_s)
+        except RefusedError:  # deleted meanwhile
+            return
+        except ConnectionLostError as error:
+            self._job.on_line(f"{self._job.trial.name} may go on: {error}")
 
     def _poll(self) -> TrialResult | None:
         run = self._client.read_flow_run(self._run)
@@ -147,13 +160,12 @@ class WatchedRun:
         if run.state_type not in (StateType.SCHEDULED, StateType.PENDING):
             self._job.report(report.points)
         if self._job.children.stopped:
-            _cancel(self._client, run)
-        elif run.state and run.state.is_final():
+            return None
+        if run.state and run.state.is_final():
             if run.state.is_completed() and report.result:
                 return report.result
             raise StageError(run.state.message or f"its run ended as {run.state.name}")
-        else:
-            self._check_heartbeat(run, reports[0].updated if reports else None)
+        self._check_heartbeat(run, reports[0].updated if reports else None)
         return None
 
     def _check_heartbeat(self, run: FlowRun, heartbeat: Any) -> None:

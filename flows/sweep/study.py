@@ -19,9 +19,10 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from flows.addresses import is_sound, shown, sqlite_uri, without_credentials
+from flows.addresses import sqlite_uri, without_credentials
 from flows.exceptions import SweepError
 from flows.retry import TIMEOUT_S, retry
 from flows.sweep.config import Direction, Sweep
@@ -289,10 +290,10 @@ def open_storage() -> RDBStorage:
             raise SweepError(
                 f"the studies of sweeps in {file} do not open ({_message(error)}); move it away to begin new ones"
             ) from None
-    if not is_sound(address):
-        raise SweepError(f"{DATABASE} is {shown(address)}, which is no address; {_REMEDY}")
     timeouts = _TIMEOUTS if address.startswith("postgresql") else {}
     try:
+        if "@" in str(make_url(address).host):  # the end of a password, which messages would show
+            raise ValueError("there are two @")
         return RDBStorage(address, engine_kwargs={"pool_pre_ping": True, "connect_args": timeouts})
     except (DBAPIError, ArgumentError, ImportError, StorageInternalError, RuntimeError, ValueError, TypeError) as error:
         reason = without_credentials(_message(error))

@@ -1,4 +1,4 @@
-"""`python -m pipelines.tracking.cell_comparison`: publish all cells of params.yaml, and print pages that compare them.
+"""Pages of MLflow that compare the cells of a workspace.
 
 The runs of a data set are a table with parameters and metrics as columns; all runs are on one comparison page.
 """
@@ -12,10 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.stage import run
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import STATE, RunRecord, TrackingClient, tolerated
-from pipelines.tracking.publication import publish, publish_all, record_path
+from pipelines.tracking.publication import publish, record_path
 from pipelines.tracking.shared_view import SharedView, compare_page
 from smis.core.files import written
 
@@ -30,12 +29,6 @@ class _Pages(BaseModel):
 
     fingerprint: str
     links: dict[str, str]
-
-
-def main() -> None:
-    """Print title and address of each page; nothing if no cell could be published."""
-    for title, link in comparison_pages([cell for *cell, _ in publish_all()]).items():
-        print(f"{title}  {link}")
 
 
 def comparison_pages(cells: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -95,7 +88,3 @@ def _columns(client: TrackingClient, runs: Sequence[str]) -> list[str]:
     common = [name for name in params[0] if all(name in each for each in params)]
     differing = [name for name in common if len({each[name] for each in params}) > 1]
     return [*dict.fromkeys([*(name for name in _PARAMS if name in common), *differing])][:_MAX_PARAMS]
-
-
-if __name__ == "__main__":
-    run(main)

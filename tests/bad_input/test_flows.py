@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -187,6 +189,22 @@ def test_a_server_that_does_not_answer_is_named(
         told = refused(main, ["--space", "s.yaml"], capsys)
     assert api in told
     assert "PREFECT_API_URL" in told
+
+
+@pytest.mark.parametrize(("name", "value"), [("PREFECT_API_URL", "http://["), ("PREFECT_CLIENT_MAX_RETRIES", "many")])
+def test_a_setting_that_prefect_refuses_is_one_line(name: str, value: str) -> None:
+    command = [sys.executable, "-m", "flows.experiment"]
+    ended = subprocess.run(command, env=os.environ | {name: value}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: Prefect refuses its settings (")
+    assert name in line
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_a_message_quotes_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.yaml").write_text('objectives: {FD: minimize}\nspace: {"a\\e[31mb": [1]}\n')
+    assert "\x1b" not in refused(sweep, ["--space", "s.yaml"], capsys)
 
 
 def _matches(words: str, text: str) -> bool:

@@ -67,9 +67,8 @@ def test_the_pages_that_compare_cells_are_those_of_the_port_that_was_chosen(
     package.mkdir(parents=True)
     for folder in (package.parent, package):
         (folder / "__init__.py").touch()
-    (package / "cell_comparison.py").write_text(
-        "print('tracking: no link\\nall cells  http://127.0.0.1:5000/#/runs?a=b')"
-    )
+    lines = r"tracking: no link\ndoll/one  http://127.0.0.1:5000/#/runs/1\nall cells  http://127.0.0.1:5000/#/runs?a=b"
+    (package / "__main__.py").write_text(f"print('{lines}')")
     assert up._mlflow_pages() == ["MLflow   http://127.0.0.1:5999/#/runs?a=b   all cells"]
 
 

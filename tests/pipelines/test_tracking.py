@@ -204,8 +204,8 @@ def test_the_table_of_all_cells_shows_what_was_measured_and_what_differs(
     write_cell("inade")
     write_cell("spade")  # which no axis names
     tracking.publish("paperdoll", "spade")
-    import_module("pipelines.tracking.cell_comparison").main()
-    table = capsys.readouterr().out.splitlines()[0]
+    import_module("pipelines.tracking.__main__").main()
+    table = capsys.readouterr().out.splitlines()[2]
     client = MlflowClient(database)
     experiment = client.get_experiment_by_name("smis/paperdoll")
     assert experiment is not None
@@ -222,18 +222,18 @@ def test_pages_that_are_known_are_printed_without_importing_mlflow(
     Path("params.yaml").write_text("axes: {dataset: [paperdoll], system: [groupdnet, inade]}\n")
     write_cell("groupdnet")
     write_cell("inade")
-    import_module("pipelines.tracking.cell_comparison").main()
+    import_module("pipelines.tracking.__main__").main()
     here = str(Path(tracking.__file__).parents[2])
     lines = [
         "import sys",
         f"sys.path.insert(0, {here!r})",
-        "from pipelines.tracking.cell_comparison import main",
+        "from pipelines.tracking.__main__ import main",
         "main()",
     ]
     lines.append("assert 'mlflow' not in sys.modules and 'torch' not in sys.modules")
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert done.stdout == capsys.readouterr().out
-    assert len(done.stdout.splitlines()) == 2
+    assert len(done.stdout.splitlines()) == 4
 
 
 def test_tracking_can_be_turned_off(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

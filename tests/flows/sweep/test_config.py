@@ -52,6 +52,11 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -
         Sweep.model_validate(SMALLEST | options)
 
 
+def test_all_old_names_are_told_at_once() -> None:
+    with pytest.raises(ValidationError, match=r"where is now called executor .*; prune is now called pruner"):
+        Sweep.model_validate(SMALLEST | {"where": "pool", "prune": {}})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

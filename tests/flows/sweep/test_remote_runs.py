@@ -1,17 +1,17 @@
 """A trial as a run on a work pool: what the sweep learns of it, and what an outage of the server changes."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 
@@ -133,6 +133,39 @@ class Slow(Away):
 def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "POLL_S", 0.1)
     assert watched(Slow(), 0.4).wait().values == {"FD": 1.0}
+
+
+class Pruning(Away):
+    """A server that shows a curve that is pruned, and is away when the run is to be cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[str | None] = []
+
+    def read_artifacts(self, **_: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(data={"points": [[1, 9.0]]}, updated=5)]
+
+    def set_flow_run_state(self, _: UUID, state: State[None], **__: object) -> None:
+        self.states.append(state.name)
+
+
+def test_a_pruned_trial_is_cancelled_though_the_server_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "INTERVAL_S", 0.01)
+    client, pruned = Pruning(), replace(job(), should_prune=lambda points: True)
+    client.looks = 1
+    with pytest.raises(StoppedError, match="stopped with its sweep"):
+        WatchedRun(cast("SyncPrefectClient", client), uuid4(), pruned, heartbeat_timeout_s=9).wait()
+    assert pruned.pruned
+    assert client.states == ["Cancelling"]
+
+
+def test_a_run_that_refuses_to_be_cancelled_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [SimpleNamespace(id=uuid4(), state_type=StateType.RUNNING)]
+    client = MagicMock(read_flow_runs=Mock(return_value=runs))
+    client.__enter__.return_value = client
+    monkeypatch.setattr(retry, "get_client", lambda **_: client)
+    remote.cancel_runs("sweep:small-7")
+    assert client.set_flow_run_state.call_count == 1
 
 
 def test_a_server_that_is_away_when_a_sweep_stops_hides_no_other_reason() -> None:
