@@ -102,13 +102,13 @@ class Away:
     def __init__(self) -> None:
         self.looks = 0
 
-    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+    def read_flow_run(self, run: UUID) -> SimpleNamespace:
         self.looks += 1
         if 2 < self.looks < 8:
             raise httpx.ConnectError("away")
         ended = self.looks > 9
         state = SimpleNamespace(is_final=lambda: ended, is_completed=lambda: ended)
-        return SimpleNamespace(state_type=StateType.RUNNING, state=state)
+        return SimpleNamespace(id=run, state_type=StateType.RUNNING, state=state)
 
     def read_artifacts(self, **_: object) -> list[SimpleNamespace]:
         result = {"values": {"FD": 1.0}, "seconds": 1.0} if self.looks > 9 else None
@@ -123,11 +123,11 @@ def test_a_server_that_is_away_for_long_makes_no_trial_lost(monkeypatch: pytest.
 class Slow(Away):
     """A server that is away for as long, while Prefect's client itself waits for it."""
 
-    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+    def read_flow_run(self, run: UUID) -> SimpleNamespace:
         if self.looks == 2:
             time.sleep(1.0)
             self.looks = 8
-        return super().read_flow_run(_)
+        return super().read_flow_run(run)
 
 
 def test_a_server_that_a_client_waits_for_makes_no_trial_lost(monkeypatch: pytest.MonkeyPatch) -> None:
