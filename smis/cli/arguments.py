@@ -1,7 +1,9 @@
-"""Types of command-line arguments: numbers are bounded before anything is allocated for them."""
+"""Types of command-line arguments: numbers are bounded before anything is allocated for them, no path is empty."""
 
 import argparse
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from smis.core.errors import shown
 from smis.core.numbers import MOST_SEED, parse_whole
@@ -27,8 +29,16 @@ def positive(high: int) -> Callable[[str], int]:
     return whole(high, low=1)
 
 
+def nonempty_path(text: str) -> Path:
+    """Return a place; "" is none, though Python takes it for the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no path; give a file or a folder, or . for the current folder")
+    return Path(text)
+
+
 seed = whole(MOST_SEED)
 samples = positive(MOST_SAMPLES)
 batch_size = positive(65_536)
-processes = positive(1024)
-"""Processes or threads."""
+MOST_WORKERS = max(32, 4 * (os.cpu_count() or 1))
+"""Processes or threads, each of which has memory of its own."""
+processes = positive(MOST_WORKERS)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smis.cli import census
-from smis.cli.arguments import positive
+from smis.cli.arguments import nonempty_path, positive
 from smis.cli.census import Census
 from smis.cli.image_output import sheet_tile
 from smis.cli.image_sets import is_prepared
@@ -45,7 +45,7 @@ def add(verbs: Any) -> None:
     showing.add_argument(
         "--images", type=positive(1000), default=12, help="number of images on the sheet (default: 12)"
     )
-    showing.add_argument("--out", type=Path, help="file of the sheet (default: NAME.png)")
+    showing.add_argument("--out", type=nonempty_path, help="file of the sheet (default: NAME.png)")
     showing.set_defaults(run=run_show)
     checking = what.add_parser("check", help="read every file, write nothing")
     checking.add_argument(
@@ -180,7 +180,7 @@ def open_data_set(name: str, settings: Sequence[str]) -> tuple[str, DataSet]:
         ShardError: if a prepared folder is broken.
     """
     folder = Path(name)
-    if is_prepared(folder):
+    if name and is_prepared(folder):
         prepared = Prepared(folder)
         return prepared.dataset, prepared
     if name not in list(DATASETS):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from smis.cli.arguments import batch_size, positive, processes, seed, whole
+from smis.cli.arguments import batch_size, nonempty_path, positive, processes, seed, whole
 from smis.cli.image_sets import (
     RegionMaps,
     ResampledRegion,
@@ -59,54 +59,49 @@ def add(verbs: Any) -> None:
     metrics = parser.add_subparsers(required=True, metavar="metric")
 
     of_fid = _metric(metrics, fid_results, "Fréchet Inception distance, equal to pytorch-fid's")
-    of_fid.add_argument("real", type=Path, metavar="REAL", help=f"{_SET}, or a .npz of statistics")
-    of_fid.add_argument("fake", type=Path, metavar="FAKE", nargs="?", help="as REAL; optional with --save")
-    of_fid.add_argument("--save", type=Path, metavar="FILE.npz", help="write REAL's statistics in pytorch-fid's format")
+    of_fid.add_argument("real", type=nonempty_path, metavar="REAL", help=f"{_SET}, or a .npz of statistics")
+    of_fid.add_argument("fake", type=nonempty_path, metavar="FAKE", nargs="?", help="as REAL; optional with --save")
+    of_fid.add_argument(
+        "--save", type=nonempty_path, metavar="FILE.npz", help="write REAL's statistics in pytorch-fid's format"
+    )
     of_kid = _metric(metrics, kid_results, "kernel Inception distance")
-    of_kid.add_argument("real", type=Path, metavar="REAL", help=f"{_SET}, or a .npz with vectors")
-    of_kid.add_argument("fake", type=Path, metavar="FAKE", help=_SET)
+    of_kid.add_argument("real", type=nonempty_path, metavar="REAL", help=f"{_SET}, or a .npz with vectors")
+    of_kid.add_argument("fake", type=nonempty_path, metavar="FAKE", help=_SET)
     of_lpips = _metric(metrics, lpips_results, "mean LPIPS of pairs of images with one name in two sets")
-    of_lpips.add_argument("a", type=Path, metavar="A", help=_SET)
-    of_lpips.add_argument("b", type=Path, metavar="B", help="as A, with images of the same names and sizes")
+    of_lpips.add_argument("a", type=nonempty_path, metavar="A", help=_SET)
+    of_lpips.add_argument("b", type=nonempty_path, metavar="B", help="as A, with images of the same names and sizes")
 
     diversity = _metric(metrics, diversity_results, "mean LPIPS between the samples of one label map")
     diversity.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="STEM_00.png ..., a subfolder per label map, or an Arrow file"
+        "folder",
+        type=nonempty_path,
+        metavar="FOLDER",
+        help="STEM_00.png ..., a subfolder per label map, or an Arrow file",
     )
     regions = _metric(
         metrics, regions_results, "mCSD and mOCD, mISD and mOISD of samples that differ in one class or instance"
     )
     regions.add_argument(
         "folder",
-        type=Path,
+        type=nonempty_path,
         metavar="FOLDER",
         help="has class-ID and instance-ID folders, each as for diversity, or class-ID.arrow and instances.arrow",
     )
-    regions.add_argument("labels", type=Path, metavar="LABELS", help=f"label maps: {_MAPS}")
-    regions.add_argument("--instances", type=Path, metavar="MAPS", help="folder of instance maps, for instance-ID")
+    regions.add_argument("labels", type=nonempty_path, metavar="LABELS", help=f"label maps: {_MAPS}")
     regions.add_argument(
-        "--ignore",
-        type=whole(_MOST_ID),
-        nargs="+",
-        default=[],
-        metavar="ID",
-        help=f"classes that do not count {_IGNORE}",
+        "--instances", type=nonempty_path, metavar="MAPS", help="folder of instance maps, for instance-ID"
     )
+    _add_ignore(regions, "classes that do not count")
     regions.add_argument("--region", choices=get_args(RegionRule), default="mask", help="default: mask")
     segmentation = _metric(metrics, segmentation_results, "mIoU and accuracy of label maps against the true ones")
-    segmentation.add_argument("predicted", type=Path, metavar="PRED", help=f"label maps: {_MAPS}")
-    segmentation.add_argument("truth", type=Path, metavar="TRUE", help=f"label maps of the same names: {_MAPS}")
+    segmentation.add_argument("predicted", type=nonempty_path, metavar="PRED", help=f"label maps: {_MAPS}")
+    segmentation.add_argument(
+        "truth", type=nonempty_path, metavar="TRUE", help=f"label maps of the same names: {_MAPS}"
+    )
     segmentation.add_argument(
         "--classes", type=positive(MOST_CLASSES), required=True, metavar="N", help="ids are 0 to N - 1"
     )
-    segmentation.add_argument(
-        "--ignore",
-        type=whole(_MOST_ID),
-        nargs="+",
-        default=[],
-        metavar="ID",
-        help=f"pixels of TRUE that do not count {_IGNORE}",
-    )
+    _add_ignore(segmentation, "pixels of TRUE that do not count")
     segmentation.add_argument("--per-class", action="store_true", help="also print the IoU of each class")
 
     for metric in (of_fid, of_kid, of_lpips, regions, segmentation):
@@ -128,6 +123,11 @@ def _metric(metrics: Any, measure: Callable[..., list[Result]], text: str) -> ar
     parser.add_argument("--seed", type=seed, default=0, help="of the bootstrap and of KID's subsets (default: 0)")
     parser.set_defaults(run=run, measure=measure, metric=name)
     return parser
+
+
+def _add_ignore(metric: argparse.ArgumentParser, text: str) -> None:
+    ids = {"type": whole(_MOST_ID), "nargs": "+", "default": [], "metavar": "ID"}
+    metric.add_argument("--ignore", help=f"{text} {_IGNORE}", **ids)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -221,10 +221,8 @@ def regions_results(options: argparse.Namespace) -> list[Result]:
     )
     for region, stem, image, inside in _region_samples(maps, options):
         with naming(f"{stem} in {region.source.title}"):
-            if region.kind == "class":
-                metrics.classes.update(stem, image, inside, resampled=region.number)
-            else:
-                metrics.instances.update(stem, image, inside, instance=region.number)
+            metric = metrics.classes if region.kind == "class" else metrics.instances
+            metric.update(stem, image, inside, resampled=region.number)
     results = metrics.compute(_bootstrap(options))
     if not results:
         raise ParamsError(f"all parts in {options.folder} are of classes {_listed(maps.ignore)}, which do not count")

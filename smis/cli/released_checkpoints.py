@@ -1,10 +1,9 @@
 """`smis import-checkpoint | export-checkpoint`: convert checkpoints of the authors, to ONNX and to torch.export."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from smis.cli.arguments import positive
+from smis.cli.arguments import nonempty_path, positive
 from smis.published.generator_export import export_onnx, export_program
 from smis.published.importer import RELEASES, import_checkpoint
 from smis.published.release_files import export_released
@@ -18,14 +17,14 @@ def add(verbs: Any) -> None:
 
 def _add_import(verbs: Any) -> None:
     parser = verbs.add_parser("import-checkpoint", help="convert released weights (latest_net_G.pth) to a checkpoint")
-    parser.add_argument("generator", type=Path, metavar="latest_net_G.pth")
-    parser.add_argument("--encoder", type=Path, metavar="latest_net_E.pth", help="its encoder, if it has one")
+    parser.add_argument("generator", type=nonempty_path, metavar="latest_net_G.pth")
+    parser.add_argument("--encoder", type=nonempty_path, metavar="latest_net_E.pth", help="its encoder, if it has one")
     parser.add_argument("--release", choices=RELEASES, required=True, help="the repository that the weights come from")
     parser.add_argument(
         "--preset", required=True, help="the setting that they were trained at: deepfashion, ade20k, ..."
     )
     parser.add_argument("--system", help="which of the release's systems (default: the first that fits)")
-    parser.add_argument("--out", type=Path, required=True, metavar="X.safetensors")
+    parser.add_argument("--out", type=nonempty_path, required=True, metavar="X.safetensors")
     parser.set_defaults(run=_import)
 
 
@@ -53,14 +52,16 @@ def _add_export(verbs: Any) -> None:
     parser = verbs.add_parser(
         "export-checkpoint", help="convert a checkpoint for the authors' code, ONNX or torch.export"
     )
-    parser.add_argument("checkpoint", type=Path, metavar="X.safetensors")
+    parser.add_argument("checkpoint", type=nonempty_path, metavar="X.safetensors")
     parser.add_argument(
         "--to",
         choices=("released", "onnx", "program"),
         required=True,
         help="released: latest_net_G.pth and latest_net_E.pth in a folder; program: a .pt2 file of torch.export",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a folder for `released`, else a file")
+    parser.add_argument(
+        "--out", type=nonempty_path, required=True, metavar="PATH", help="a folder for `released`, else a file"
+    )
     parser.add_argument("--batch", type=positive(1024), default=1, help="batch size of onnx and program (default: 1)")
     parser.set_defaults(run=_export)
 

@@ -2,11 +2,10 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from smis.cli import image_output
-from smis.cli.arguments import samples, seed
+from smis.cli.arguments import nonempty_path, samples, seed
 from smis.cli.image_output import Columns, LabelMapInput, SheetImage, StyledImages, colored_map
 from smis.core.errors import ParamsError, shown
 from smis.core.numbers import parse_whole
@@ -47,10 +46,10 @@ def add(verbs: Any) -> None:
     morph.add_argument("--steps", type=samples, default=5, help="images from start to end, both included (default: 5)")
 
     edit = _verb(verbs, "edit", "keep the style while the label map changes", _edit, many=False)
-    edit.add_argument("edited", type=Path, metavar="EDITED", help="the changed label map, or a folder of them")
+    edit.add_argument("edited", type=nonempty_path, metavar="EDITED", help="the changed label map, or a folder of them")
     edit.add_argument(
         "--edited-instance-maps",
-        type=Path,
+        type=nonempty_path,
         metavar="PNG",
         help="instance maps of EDITED: latents follow instances by id",
     )
@@ -73,30 +72,34 @@ def _verb(
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
     parser.add_argument(
         "checkpoint",
-        type=Path,
+        type=nonempty_path,
         metavar="CHECKPOINT",
         help="a .safetensors file of `train` or of `smis import-checkpoint`, or zoo:NAME (`smis zoo list`)",
     )
     parser.add_argument(
         "labels",
-        type=Path,
+        type=nonempty_path,
         metavar="LABELS",
         nargs="+" if many else 1,
         help="label maps of class ids, or a folder",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="where LABELS_00.png ... and sheet.png are written"
+        "--out",
+        type=nonempty_path,
+        required=True,
+        metavar="FOLDER",
+        help="where LABELS_00.png ... and sheet.png are written",
     )
     parser.add_argument("--seed", type=seed, default=0, help="seed of the initial style (default: 0)")
     parser.add_argument(
         "--image",
-        type=Path,
+        type=nonempty_path,
         metavar="FILE",
         help="encode the initial style from this photograph (or a folder of photographs, matched by name)",
     )
     parser.add_argument(
         "--instance-maps",
-        type=Path,
+        type=nonempty_path,
         metavar="PNG",
         help="instance map of the label map (or a folder of them, matched by name)",
     )
@@ -111,7 +114,7 @@ def _add_exemplar(parser: Any, option: str, *, required: bool = False) -> None:
         option,
         dest="exemplar",
         nargs="+",
-        type=Path,
+        type=nonempty_path,
         required=required,
         metavar="FILE",
         help="a photograph, its label map and, optionally, its instance map",

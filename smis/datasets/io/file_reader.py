@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from numpy import ndarray
 from PIL import Image
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from smis.core.config import Config
 from smis.core.images import Color
@@ -43,6 +43,16 @@ class FilesConfig(Config):
     if TYPE_CHECKING:  # declared by each data set: another order of the fields is another fingerprint
         size: tuple[Side, Side]
         load_size: tuple[Side, Side] | None
+
+    @field_validator("root")
+    @classmethod
+    def _names_places(cls, root: str | list[str]) -> str | list[str]:
+        places = [root] if isinstance(root, str) else root
+        if not places or "" in places:
+            raise ValueError(
+                "a place is empty; give the folder or archive of the data set, or . for the current folder"
+            )
+        return root
 
     @model_validator(mode="after")
     def _loads_what_is_cut(self) -> "FilesConfig":
@@ -80,7 +90,7 @@ def parse_classes(lines: Sequence[str]) -> tuple[list[str], list[Color]]:
 
 def read_classes(path: Path) -> tuple[tuple[str, ...], tuple[Color, ...]]:
     """Read the names and colors of a data set's classes beside its code."""
-    names, colors = parse_classes(path.read_text().splitlines())
+    names, colors = parse_classes(path.read_text(encoding="utf-8").splitlines())
     return tuple(names), tuple(colors)
 
 
