@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from smis.bench.step_timeline import Timeline
 from smis.bench.synthetic import build_synthetic, check_preset, synthetic_batch
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, SmisError, fixable
 from smis.core.memory import MALLOC_ENVIRONMENT
 from smis.metrics import cost
 from smis.training.acceleration import DTYPES, Precision
@@ -21,6 +22,8 @@ from smis.training.distributed import DistributedContext, distributed_context
 from smis.training.loop import Trainer, TrainingConfig
 
 _SIDE = {"cpu": 2048, "cuda": 8192}
+_REFUSED = "refused"
+"""The key of a message, where a process could not measure."""
 
 
 def matrix_product_flops(device: torch.device, precision: Precision, *, repeats: int = 5) -> float:
@@ -95,7 +98,7 @@ def measure_scaling(
     `efficiency` is images per second of all, over `processes` times those of one.
 
     Raises:
-        ParamsError: if the system has no such preset, or the processes failed; their words go to stderr.
+        ParamsError: if the system has no such preset, or the processes failed; a traceback goes to stderr.
     """
     check_preset(system, preset)
     arguments = system, preset, str(steps), device or ""
@@ -118,11 +121,30 @@ def _started(config: TrainingConfig, *arguments: str, processes: int) -> dict[st
         "OMP_NUM_THREADS": threads,
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     }
-    command += [scaled.model_dump_json(), *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    printed, said, code = _run([*command, scaled.model_dump_json(), *arguments], environment)
+    found = json.loads((printed.splitlines() or ["{}"])[-1])
+    if _REFUSED in found:
+        raise ParamsError(found[_REFUSED])
+    print(said, end="", file=sys.stderr, flush=True)
+    if code:
         raise ParamsError(f"{processes} process{'es' * (processes > 1)} failed; try a smaller --batch, or fewer")
-    return json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str, int]:
+    """Return what a program printed, what it said on stderr, and its exit code; it ends with this process.
+
+    In a session of its own: a terminal's Ctrl-C reaches this process alone, which tells the program to end, as torchrun
+    then tells its processes.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
+        try:
+            return *run.communicate(), run.returncode
+        except BaseException:
+            run.terminate()
+            run.communicate()
+            raise
 
 
 def _worker(config: str, system: str, preset: str, steps: str, device: str) -> None:
@@ -134,4 +156,11 @@ def _worker(config: str, system: str, preset: str, steps: str, device: str) -> N
 
 
 if __name__ == "__main__":
-    _worker(*sys.argv[1:])
+    try:
+        _worker(*sys.argv[1:])
+    except (SmisError, MemoryError, RuntimeError) as error:
+        message = fixable(error)
+        if message is None:
+            raise
+        print(json.dumps({_REFUSED: message}), flush=True)
+        sys.exit(SmisError.exit_code)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from smis.core.errors import SmisError
+from smis.core.errors import SmisError, fixable
 from smis.core.messages import report
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(_SIGNALS[signal.SIGINT])
         return 128 + signal.SIGINT
     except (SmisError, OSError, MemoryError, RuntimeError) as error:
-        message = _fixable(error)
+        message = _full_disk(error) or fixable(error)
         if message is None:
             raise
         report(f"error: {message}")
@@ -64,26 +64,19 @@ class _Parser(argparse.ArgumentParser):
         super().exit(status)
 
 
-def _fixable(error: Exception) -> str | None:
-    """Return the message of an error that a person can fix."""
-    if isinstance(error, SmisError):
-        return str(error)
-    if isinstance(error, OSError):
-        if error.errno not in _DISK_FULL:
-            return None
-        _discard_output()
-        return f"the output cannot be written ({os.strerror(error.errno).lower()}); free space, then repeat the command"
-    first = str(error).partition("\n")[0]
-    if isinstance(error, MemoryError) or "t allocate memory" in first or "out of memory" in first:
-        return f"there is not enough memory ({first or 'no size is known'}); give a smaller batch, or fewer samples"
-    return None
+def _full_disk(error: Exception) -> str | None:
+    """Return the message of an output that has no room."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_FULL:
+        return None
+    _discard_output()
+    return f"the output cannot be written ({os.strerror(error.errno).lower()}); free space, then repeat the command"
 
 
 def _prepare_output() -> None:
     """Open a stream that the caller has closed, else the next file would become it; let every locale print all text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

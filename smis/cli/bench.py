@@ -3,7 +3,6 @@
 import argparse
 import json
 import platform
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +11,13 @@ from rich.console import Console
 from smis.bench.loading_speed import measure_loading
 from smis.bench.sampling_speed import measure_inference
 from smis.bench.training_speed import measure_scaling
-from smis.cli.arguments import batch_size, positive, processes, whole
+from smis.cli.arguments import MOST_WORKERS, nonempty_path, positive, processes, whole
 from smis.core.device import usable_device
 from smis.metrics.cost import device_name
 from smis.training.loop import TrainingConfig
 
+_batch_size = positive(1024)
+"""Of made-up images, which are all in memory: 2 GiB at 256 x 512."""
 _FLAGS = ("channels_last", "compile", "reuse_image")
 
 
@@ -32,7 +33,7 @@ def add(verbs: Any) -> None:
     }.items():
         each = what.add_parser(name, help=text, description=text)
         each.add_argument("--preset", default="deepfashion", help="sizes of a data set (default: deepfashion)")
-        each.add_argument("--batch", type=batch_size, default=4 if name in ("train", "loader") else 1)
+        each.add_argument("--batch", type=_batch_size, default=4 if name in ("train", "loader") else 1)
         each.add_argument(
             "--repeats", type=positive(10_000), default=5, help="training steps or repetitions (default: 5)"
         )
@@ -40,15 +41,19 @@ def add(verbs: Any) -> None:
         each.add_argument("--json", action="store_true", help="print JSON")
         each.set_defaults(run=run, what=name)
         if name == "loader":
-            each.add_argument("--data", type=Path, metavar="FOLDER", help="a prepared data set (default: random data)")
-            each.add_argument("--workers", type=whole(1024), default=0, help="reading processes (default: one thread)")
+            each.add_argument(
+                "--data", type=nonempty_path, metavar="FOLDER", help="a prepared data set (default: random data)"
+            )
+            each.add_argument(
+                "--workers", type=whole(MOST_WORKERS), default=0, help="reading processes (default: one thread)"
+            )
             continue
         each.add_argument("--system", default="groupdnet")
         each.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
         each.add_argument("--precision", choices=("float32", "bf16", "fp16"), default="float32")
         if name == "train":
             each.add_argument(
-                "--accumulate", type=batch_size, default=1, help="micro-batches per step (gradient accumulation)"
+                "--accumulate", type=_batch_size, default=1, help="micro-batches per step (gradient accumulation)"
             )
             for option in _FLAGS:
                 each.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"train.{option}")

@@ -1,10 +1,14 @@
 """Errors that a user can fix: each ends as one line on stderr and exit code 2; all others are tracebacks."""
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
 _MAX_LISTED = 30
+_OF_A_PATH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What looking for a file raises, wherever that is done."""
 _LONGEST = 80
 """Characters of a value in a message."""
 
@@ -77,6 +81,24 @@ class DiskError(SmisError):
 
 class ServerError(SmisError):
     """A server (MLflow, Prefect, S3, PostgreSQL) is unreachable or fails."""
+
+
+def fixable(error: Exception) -> str | None:
+    """Return the message of an error that a person can fix; None for any other.
+
+    Example:
+        >>> fixable(MemoryError("9 GB"))
+        'there is not enough memory (9 GB); give a smaller batch, or fewer samples'
+    """
+    if isinstance(error, SmisError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _OF_A_PATH and error.filename is not None:
+        reason = os.strerror(error.errno).lower()
+        return f"cannot open {error.filename} ({reason}); make it readable to you, or give another place"
+    first = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError) or "t allocate memory" in first or "out of memory" in first:
+        return f"there is not enough memory ({first or 'no size is known'}); give a smaller batch, or fewer samples"
+    return None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from smis.cli import main
@@ -61,6 +62,44 @@ def test_the_workers_of_a_verb_say_nothing(number: signal.Signals, code: int, li
         os.killpg(checking.pid, number)  # as a terminal does
         assert checking.communicate(timeout=200) == ("", line)
     assert checking.returncode == code
+
+
+@pytest.mark.parametrize(("number", "code", "line"), ENDS)
+@pytest.mark.parametrize("what", ["loader --workers 2", "train --system vspade --processes 2 --device cpu"])
+def test_a_benchmark_leaves_no_process(what: str, number: signal.Signals, code: int, line: str) -> None:
+    options = [*what.split(), "--preset", "paperdoll", "--batch", "2", "--repeats", "10000", "--threads", "1"]
+    with started("bench", *options) as timing:
+        wait_until(lambda: len(_descendants(timing.pid)) > 3, timing)
+        below = _descendants(timing.pid)
+        os.killpg(timing.pid, number)  # as a terminal does
+        assert timing.communicate(timeout=200) == ("", line)
+    assert timing.returncode == code
+    while any(_runs(process) for process in below):
+        time.sleep(0.02)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_metric_that_is_told_to_end_saves_no_statistics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return image.flatten(1)
+
+    for number in range(64):
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr("smis.metrics.image.inception.load", Ended)
+    out = tmp_path / "out" / "real.npz"
+    assert main(["metrics", "fid", str(tmp_path), "--save", str(out), "--device", "cpu", "--batch", "2"]) == 143
+    assert capsys.readouterr().err == "terminated\n"
+    assert not out.parent.exists()
 
 
 def _descendants(process: int) -> list[int]:
