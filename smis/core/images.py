@@ -1,6 +1,7 @@
 """The one place where images change type: files -> pixels, bytes 0..255 <-> floats -1..1, EXIF orientation, ids."""
 
 import math
+import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -34,10 +35,12 @@ _FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 Source = Path | Pillow.Image | Callable[[], IO[bytes]]
 """A file, an opened image, or a function that opens one."""
 
-_FAULTS = (OSError, SyntaxError, ValueError, TypeError, MemoryError, Pillow.DecompressionBombError)
+_FAULTS = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError),
+    *(MemoryError, Pillow.DecompressionBombError, struct.error),
+)
 """What Pillow raises for a file that it cannot decode."""
 _ID_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "I;16L")
-_DEEP_MODES = ("I", "I;16", "F")
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 _TRANSPOSE = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -159,10 +162,11 @@ def voc_color(number: int) -> Color:
 def read_photograph(source: Path | Pillow.Image) -> ImageArray:
     """Read a photograph that a person gives as 8-bit RGB, upright as its EXIF says.
 
-    Gray becomes three equal channels, a palette its colors; of 16 bits of gray the upper 8 are kept.
+    Gray becomes three equal channels, a palette its colors; of 16 bits of a channel the upper 8 are kept, or the
+    nearest if it is a PPM of colors.
 
     Raises:
-        ImageError: if it is missing, broken, transparent somewhere, of floats, or of many channels of 16 bits.
+        ImageError: if it is missing, broken, transparent somewhere, of floats, or of 32 bits.
 
     Example:
         >>> read_photograph(Path("photograph.png")).shape
@@ -176,7 +180,7 @@ def read_photograph(source: Path | Pillow.Image) -> ImageArray:
 
 
 def _opaque_rgb(image: Pillow.Image, *, title: str) -> ImageArray:
-    if image.mode in ("I;16", "I;16B", "I;16L"):
+    if image.mode in ("I;16", "I;16B", "I;16L") or (image.mode == "I" and image.format == "PPM"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode in {"I", "F"}:
         raise ImageError(f"{title} has mode {image.mode}, whose range is not known; save it with 8 or 16 bits")
@@ -222,11 +226,11 @@ def read_rgb(stream: Callable[[], IO[bytes]], *, title: str, upright: bool = Fal
         ImageError: if the file is broken, or has more than 8 bits in a channel.
     """
     with _decoder(stream, title, error=ImageError) as image:
+        if _bits(image) > 8:
+            raise ImageError(f"{title} has {_bits(image)} bits a channel, but pictures have 8; save it with 8")
         turn = _TRANSPOSE.get(_orientation(image)) if upright else None
         image.load()
-        mode, colors = image.mode, image if image.mode == "RGB" else image.convert("RGB")
-    if mode in _DEEP_MODES:
-        raise ImageError(f"{title} has mode {mode}, but pictures have 8 bits a channel; save it as RGB")
+        colors = image if image.mode == "RGB" else image.convert("RGB")
     return colors if turn is None else colors.transpose(turn)
 
 
@@ -243,7 +247,7 @@ def read_ids(source: Source, *, title: str) -> ndarray:
         [0, 1, 2, 3, 4]
     """
     with _decoder(source, title, error=LabelError) as image:
-        _check_lossless(image, title=title)
+        _check_unchanged(image, title=title)
         pixels = np.asarray(image) if image.mode in (*_ID_MODES, "RGB") else np.empty((0, 0, 3))
         if image.mode == "RGB" and (pixels == pixels[..., :1]).all():
             return np.ascontiguousarray(pixels[..., 0])
@@ -289,24 +293,34 @@ def _decoder(source: Source, title: str, *, error: type[SmisError]) -> Iterator[
             if not isinstance(image, Pillow.Image):
                 content = open_file(image) if isinstance(image, Path) else image()
                 image = stack.enter_context(Pillow.open(stack.enter_context(content), formats=_FORMATS))
-            _check_depth(image, title=title, error=error)
             yield image
     except _FAULTS as fault:
         raise _unreadable(title, fault, error=error) from None
 
 
-def _check_depth(image: Pillow.Image, *, title: str, error: type[SmisError]) -> None:
-    """Refuse several channels of 16 bits, of which Pillow would silently drop 8."""
-    coded = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
-    if ";16" in coded and not image.mode.startswith("I"):
-        raise error(f"{title} has many channels of 16 bits, but they have 8 bits here; save it with 8 bits a channel")
+def _codings(image: Pillow.Image) -> Iterator[tuple[str, str, int]]:
+    """Yield how each part of a file that was just opened is coded: by what, the channels, and where values end."""
+    for coder, _, _, arguments in getattr(image, "tile", ()):
+        given = arguments if isinstance(arguments, tuple) else (arguments,)
+        yield coder, str(given[0]) if given else "", given[1] if coder.startswith("ppm") else 0
 
 
-def _check_lossless(image: Pillow.Image, *, title: str) -> None:
-    """Refuse formats that change ids where classes meet, whatever the file's name says."""
+def _bits(image: Pillow.Image) -> int:
+    """Return the bits of a channel in a file that was just opened; Pillow drops all but 8 of several channels' 16."""
+    deep = any(";16" in channels or end > 255 for _, channels, end in _codings(image))
+    return 16 if deep or image.mode.startswith("I;16") else 32 if image.mode in ("I", "F") else 8
+
+
+def _check_unchanged(image: Pillow.Image, *, title: str) -> None:
+    """Refuse what changes ids, whatever the file's name says: where classes meet, or all of them by a factor."""
     coding = "JPEG" if str(image.info.get("compression")).endswith("jpeg") else image.format
     if coding in _LOSSY:
         raise LabelError(f"{title} is a {coding} file, which does not keep ids as they are; save maps as PNG")
+    ends = {end for _, _, end in _codings(image)} - {0, 255, 65_535}
+    if ends:
+        raise LabelError(f"{title} says that white is {max(ends)}, by which its ids would be spread; save it as PNG")
+    if image.mode == "RGB" and _bits(image) > 8:
+        raise LabelError(f"{title} has channels of 16 bits, of which a map has one; save it as gray")
 
 
 def _orientation(image: Pillow.Image) -> int:

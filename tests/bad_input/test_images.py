@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import smis
+from smis.core.images import read_photograph
 from tests.bad_input.conftest import HEIGHT, WIDTH, Refuse, save
 
 BARS = np.broadcast_to(np.arange(WIDTH) * 5 // WIDTH, (HEIGHT, WIDTH)).astype(np.uint8)
@@ -68,6 +69,16 @@ MAPS: dict[str, tuple[Callable[[Path], object], str]] = {
     "claims 100,000 x 100,000 pixels": (lambda path: _whole(path, _png(100_000, 100_000)), r"map\.png"),
     "claims no pixels": (lambda path: _whole(path, _png(0, 0)), r"map\.png"),
     "is a JPEG": (lambda path: Image.fromarray(BARS).save(path, format="JPEG"), "JPEG"),
+    "has a palette without colors": (lambda path: _whole(path, _png(8, 8, color=3, data=bytes(8 * 9))), r"map\.png"),
+    "has 16 bits in three channels": (
+        lambda path: _whole(path, _png(8, 8, bits=16, color=2, data=bytes(8 * 49))),
+        "16 bits",
+    ),
+    "says that white is 5": (lambda path: _whole(path, b"P5\n64 32\n5\n" + BARS.tobytes()), "white is 5"),
+    "says that white is 4095": (
+        lambda path: _whole(path, b"P5\n64 32\n4095\n" + BARS.astype(">u2").tobytes()),
+        "white is 4095",
+    ),
 }
 
 PHOTOGRAPHS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -83,9 +94,9 @@ PHOTOGRAPHS: dict[str, tuple[Callable[[Path], object], str]] = {
     "leads nowhere": (lambda path: path.symlink_to("nowhere.png"), "link"),
     "leads to itself": (lambda path: path.symlink_to(path), r"photograph\.png"),
     "claims 100,000 x 100,000 pixels": (lambda path: _whole(path, _png(100_000, 100_000, color=2)), r"photograph\.png"),
-    "has 16 bits in three channels": (
-        lambda path: _whole(path, _png(8, 8, bits=16, color=2, data=bytes(8 * 49))),
-        "16 bits",
+    "has a palette without colors": (
+        lambda path: _whole(path, _png(8, 8, color=3, data=bytes(8 * 9))),
+        r"photograph\.png",
     ),
 }
 
@@ -178,13 +189,21 @@ def test_a_photograph_has_the_style_of_what_a_viewer_shows(good: Path, tmp_path:
     assert torch.equal(synth(opened.layout, opened), synth(expected.layout, expected))
 
 
-def test_16_bits_of_gray_are_scaled(good: Path, tmp_path: Path) -> None:
-    synth = smis.load(good / "groupdnet.safetensors", device="cpu")
-    ramp = np.broadcast_to(np.linspace(0, 255, WIDTH).astype(np.uint16), (HEIGHT, WIDTH))
-    deep = save(tmp_path / "deep.png", np.ascontiguousarray(ramp * 256))
-    flat = save(tmp_path / "flat.png", ramp.astype(np.uint8))
-    one, other = (synth.encode(path, good / "labels" / "a.png") for path in (deep, flat))
-    assert torch.equal(synth(one.layout, one), synth(other.layout, other))
+def test_of_16_bits_of_gray_or_colors_the_upper_8_are_read(tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 2**16, (HEIGHT, WIDTH, 3)).astype(">u2")
+    gray = np.ascontiguousarray(deep[..., 0])
+
+    def rows(pixels: np.ndarray) -> bytes:
+        return b"".join(b"\0" + row.tobytes() for row in pixels)
+
+    for name, content, expected in (
+        ("colors.png", _png(WIDTH, HEIGHT, bits=16, color=2, data=rows(deep)), deep >> 8),
+        ("gray.png", _png(WIDTH, HEIGHT, bits=16, data=rows(gray)), gray[..., None] >> 8),
+        ("gray.pgm", b"P5\n%d %d\n65535\n" % (WIDTH, HEIGHT) + gray.tobytes(), gray[..., None] >> 8),
+        ("colors.ppm", b"P6\n%d %d\n65535\n" % (WIDTH, HEIGHT) + deep.tobytes(), np.round(deep / 257)),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert (read_photograph(tmp_path / name) == expected).all(), name
 
 
 def assert_says(message: str, words: str, name: str) -> None:

@@ -12,7 +12,7 @@ from smis.core.errors import DataError, LabelError, ParamsError
 from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, FileReader, Side, read_classes
 from smis.datasets.io.pairing import FileLayout, SampleFiles, SampleFilesTable, compiled_at_end
 from smis.datasets.io.problems import Problem
-from smis.datasets.io.raw_files import MultiRoot, RawFiles, is_junk, open_files
+from smis.datasets.io.raw_files import MultiRoot, is_junk, open_files
 from smis.datasets.io.raw_images import read_map
 from smis.datasets.io.raw_maps import Instances
 from smis.datasets.io.release import ReleaseConfig
@@ -74,7 +74,7 @@ _PART = compiled_at_end(r"CelebAMask-HQ-mask-anno/\d+/(?P<number>\d{5})_(?P<part
 _LIST = compiled_at_end(re.escape(LIST))
 
 
-def merged(files: RawFiles, names: Sequence[str]) -> ndarray:
+def merged(files: MultiRoot, names: Sequence[str]) -> ndarray:
     """Lay the parts over one another.
 
     Raises:

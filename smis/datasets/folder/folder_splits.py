@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smis.core.errors import ImageError, ParamsError
+from smis.core.shapes import size_text
 from smis.datasets.io import raw_images
 from smis.datasets.io.file_reader import TRAIN
 from smis.datasets.io.pairing import FileLayout, PairedFiles, SampleFiles, SampleFilesTable, paired
@@ -120,7 +121,7 @@ def _corners(files: MultiRoot, entry: SampleFiles, *, tile: int, stride: int) ->
     height, width = raw_images.image_size(files, entry.image, upright=True)
     if min(height, width) < tile:
         title = files.title(entry.image)
-        raise ImageError(f"{title} is {height} x {width}, too small for a tile of {tile}; make tile smaller")
+        raise ImageError(f"{title} is {size_text((height, width))}, too small for a tile of {tile}; make tile smaller")
     lefts = _starts(width, tile, stride=stride)
     return [(top, left) for top in _starts(height, tile, stride=stride) for left in lefts]
 

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from smis.core.errors import ParamsError
 from smis.core.files import check_length, open_file, printable
@@ -20,6 +21,8 @@ _BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, 
 """What zipfile and tarfile raise for a file that is none of theirs, or of a later version of the format (the last)."""
 _DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, struct.error, zlib.error, lzma.LZMAError)
 """What zipfile raises for a file whose bytes are not those that were packed."""
+_HEAD = 64 * 2**10
+"""Bytes of a packed file that are enough to know what it is."""
 
 
 class PackedError(OSError):
@@ -106,9 +109,29 @@ class Zip(Archive):
         Raises:
             OSError: if it is damaged, or encrypted.
         """
+        return self._unpacked(name, -1)
+
+    def opened(self, name: str) -> io.BufferedReader:
+        """Open one file, which is not unpacked whole before more than its head is read.
+
+        Raises:
+            OSError: as for `read`, here or when it is read.
+        """
+        return io.BufferedReader(_Unpacked(self, name), _HEAD)
+
+    def head(self, name: str) -> bytes:
+        """Unpack the beginning of one file.
+
+        Raises:
+            OSError: as for `read`.
+        """
+        return self._unpacked(name, _HEAD)
+
+    def _unpacked(self, name: str, length: int) -> bytes:
         try:
             check_length(self._archive().getinfo(name).file_size)
-            return self._archive().read(name)
+            with self._archive().open(name) as file:
+                return file.read(length)
         except _DAMAGED as error:
             raise OSError(str(error)) from None
         except RuntimeError as error:
@@ -118,6 +141,36 @@ class Zip(Archive):
         if self._zip is None or self._process != os.getpid():
             self._zip = zipfile.ZipFile(self._opened())
         return self._zip
+
+
+class _Unpacked(io.RawIOBase):
+    """A file of a zip file: its head, and all of it, whose checksum is compared, once more than that is asked for."""
+
+    def __init__(self, archive: Zip, name: str) -> None:
+        self._archive, self._name, head = archive, name, archive.head(name)
+        self._content, self._whole = io.BytesIO(head), len(head) < _HEAD
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            self._unpack()
+        return self._content.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        if self._content.tell() + len(buffer) > len(self._content.getbuffer()):
+            self._unpack()
+        return self._content.readinto(buffer)
+
+    def _unpack(self) -> None:
+        if not self._whole:
+            place = self._content.tell()
+            self._content, self._whole = io.BytesIO(self._archive.read(self._name)), True
+            self._content.seek(place)
 
 
 Place = tuple[int, int]

@@ -41,17 +41,17 @@ class SkippedSamples:
 
     def __init__(self, folder: Path, *, after: int) -> None:
         self._notes = folder / f"{SKIPPED_FILE}l"
-        lines = self._notes.read_text().splitlines() if self._notes.exists() else []
+        lines = self._notes.read_text(encoding="utf-8").splitlines() if self._notes.exists() else []
         self._lines = [line for line in lines if json.loads(line)["after"] <= after]
         if lines:
-            self._notes.write_text("".join(f"{line}\n" for line in self._lines))
+            self._notes.write_text("".join(f"{line}\n" for line in self._lines), encoding="utf-8")
 
     def add(self, problems: Sequence[Problem], *, after: int) -> None:
         """Write down what a chunk lacks; to be called before a shard without it is closed."""
         lines = [json.dumps({"after": after, **asdict(problem)}) for problem in problems]
         if lines:
             self._lines += lines
-            with self._notes.open("a") as file:
+            with self._notes.open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in lines)
 
     def finish(self, before: Sequence[Problem]) -> int:
@@ -61,5 +61,5 @@ class SkippedSamples:
         self._notes.unlink(missing_ok=True)
         if said:
             with written(self._notes.with_name(SKIPPED_FILE)) as beside:
-                beside.write_text(json.dumps(said, indent=2) + "\n")
+                beside.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
         return len(said)

@@ -112,9 +112,9 @@ class MultiRoot:
         return place.read(own)
 
     def opened(self, name: str) -> BufferedReader | BytesIO:
-        """Open a file; of one in a folder no more is read than is asked for."""
+        """Open a file; of one in a folder no more is read than is asked for, of one in a zip file at first its head."""
         place, own = self._at(name)
-        return place.opened(own) if isinstance(place, Folder) else BytesIO(place.read(own))
+        return place.opened(own) if isinstance(place, Folder | Zip) else BytesIO(place.read(own))
 
     def title(self, name: str) -> str:
         """Return the path or address."""

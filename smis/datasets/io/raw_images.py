@@ -1,14 +1,12 @@
 """Image files of a data set: read by name, resized with Pillow's bicubic filter for colors and nearest for ids."""
 
-from io import BytesIO
-
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
 from smis.core import images
-from smis.datasets.io.raw_files import MultiRoot, RawFiles
+from smis.datasets.io.raw_files import MultiRoot
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels."""
@@ -17,18 +15,18 @@ Size = tuple[int, int]
 
 
 def image_size(files: MultiRoot, name: str, *, upright: bool = False) -> Size:
-    """Return height and width of an image; of a file in a folder only the head is read."""
+    """Return height and width of an image; of a file in a folder or a zip file only the head is read."""
     return images.read_size(lambda: files.opened(name), title=files.title(name), upright=upright)
 
 
-def read_image(files: RawFiles, name: str, *, upright: bool = False) -> Image.Image:
+def read_image(files: MultiRoot, name: str, *, upright: bool = False) -> Image.Image:
     """Read an image as RGB (see `smis.core.images.read_rgb`)."""
-    return images.read_rgb(lambda: BytesIO(files.read(name)), title=files.title(name), upright=upright)
+    return images.read_rgb(lambda: files.opened(name), title=files.title(name), upright=upright)
 
 
-def read_map(files: RawFiles, name: str) -> ndarray:
+def read_map(files: MultiRoot, name: str) -> ndarray:
     """Read the ids of a map (see `smis.core.images.read_ids`)."""
-    return images.read_ids(lambda: BytesIO(files.read(name)), title=files.title(name))
+    return images.read_ids(lambda: files.opened(name), title=files.title(name))
 
 
 def resize_image(image: Image.Image, size: Size, *, box: Box | None = None) -> UInt8[ndarray, "h w 3"]:

@@ -16,7 +16,7 @@ from smis.core.run_lengths import lengths_of, starts_of
 from smis.core.sample import check_range, remedy_of_ids
 from smis.core.shapes import size_text
 from smis.datasets.io.pairing import SampleFiles
-from smis.datasets.io.raw_files import RawFiles
+from smis.datasets.io.raw_files import MultiRoot
 from smis.datasets.io.raw_images import Size, read_map
 
 Instances = Literal["given", "regions", "classes"]
@@ -111,7 +111,7 @@ def check_relabel(relabel: Mapping[int, int], *, classes: int, setting: str) -> 
             raise ParamsError(f"{setting} makes {old} the class {new}, but {allowed}; give one of them")
 
 
-def one_map(files: RawFiles, names: Sequence[str]) -> ndarray:
+def one_map(files: MultiRoot, names: Sequence[str]) -> ndarray:
     """Read the label map of a data set that has one file for it."""
     return read_map(files, names[0])
 
@@ -120,7 +120,7 @@ def one_map(files: RawFiles, names: Sequence[str]) -> ndarray:
 class MapReader:
     """How a data set's maps are read; sizes are (height, width) in pixels."""
 
-    files: RawFiles
+    files: MultiRoot
     classes: int
     objects: Instances
     relabel: Mapping[int, int] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class MapReader:
     """What to do about an id that is no class, with {high} for the id."""
     setting: str = ""
     """The setting that is `relabel`, as it is named in params.yaml."""
-    read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map
+    read_labels: Callable[[MultiRoot, Sequence[str]], ndarray] = one_map
     sizes_agree: bool = True
     """False where maps are smaller than their images, but of their shape."""
 

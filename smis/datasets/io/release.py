@@ -10,7 +10,7 @@ from smis.core.errors import ParamsError
 from smis.datasets.io.file_reader import TEST, TRAIN, VALIDATION, ClassTable, FileReader, FilesConfig, Side
 from smis.datasets.io.pairing import FileLayout, SampleFilesTable, paired, split_off
 from smis.datasets.io.problems import Problem, as_error
-from smis.datasets.io.raw_files import MultiRoot, RawFiles, open_files
+from smis.datasets.io.raw_files import MultiRoot, open_files
 from smis.datasets.io.raw_maps import Identity, Instances, MapReader, check_relabel, one_map
 
 _SPLITS = {"train": TRAIN, "training": TRAIN, "val": TEST, "validation": TEST, "test": TEST}
@@ -62,7 +62,7 @@ class ReleaseConfig(FilesConfig):
         entries: Mapping[str, SampleFilesTable],
         problems: Sequence[Problem],
         *,
-        read_labels: Callable[[RawFiles, Sequence[str]], ndarray] = one_map,
+        read_labels: Callable[[MultiRoot, Sequence[str]], ndarray] = one_map,
     ) -> FileReader:
         """Return the reader of these files, by our splits."""
         check_relabel(self.relabel, classes=len(self.class_table.names), setting=f"datasets.{self.name}.relabel")
