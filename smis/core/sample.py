@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Integer
+from pydantic import Field
 from torch import Tensor
 
 from smis.core.errors import LabelError, shown
 from smis.core.shapes import ImageArray, InstanceArray, LabelArray, LabelMap
 
+Slots = Annotated[int, Field(ge=1, le=2**16)]
+"""Instances that a system has codes for; a map of 16 bits has no more."""
 _SHOWN = 12
 """Ids that a message lists."""
 RESAMPLED_ALL = -1

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from smis.core.batch import Batch
 from smis.core.config import Config
 from smis.core.errors import ParamsError
-from smis.core.shapes import Image, LabelMap
+from smis.core.shapes import Image, LabelMap, size_text
 
 _RAREST = 1e-4
 """Classes with a smaller share of the pixels weigh as much as one with this share."""
@@ -72,7 +72,7 @@ class UnetConfig(Config):
         if height % 2**self.depth or width % 2**self.depth:
             raise ParamsError(
                 f"segmenter.depth: {self.depth} asks for sizes that are multiples of {2**self.depth}, "
-                f"but the images are {height} x {width}; take a smaller depth or prepare another size"
+                f"but the images are {size_text((height, width))}; take a smaller depth or prepare another size"
             )
 
 

@@ -16,9 +16,9 @@ from smis.core.batch import Batch
 from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
-from smis.core.sample import check_slots
+from smis.core.sample import Slots, check_slots
 from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch
+from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style, classes_of
 from smis.losses.latent_losses import kl_divergence
 from smis.models.common.adversarial_system import AdversarialSystem
@@ -102,7 +102,7 @@ class Config(BaseConfig):
     noise: PositiveInt = 64
     """Noise channels of each instance's scale, and as many of its shift."""
     upsamplings: Literal[3, 4, 5, 6, 7] = 5
-    slots: PositiveInt = 64
+    slots: Slots = 64
     """Instances that an image may have; one with more is refused. Every image draws noise for all slots, however few
     it fills: so the draws do not depend on how a batch is split."""
     sketch: bool = False
@@ -122,7 +122,7 @@ class Config(BaseConfig):
         """
         if self.encoder and (height % FACTOR or width % FACTOR):
             raise ParamsError(
-                f"INADE's encoder halves an image of {height} x {width} four times: both sides must be "
+                f"INADE's encoder halves an image of {size_text((height, width))} four times: both sides must be "
                 f"multiples of {FACTOR}; set the data set's size"
             )
         channels = channels_of(self.width, upsamplings=self.upsamplings, multiples=self.multiples)

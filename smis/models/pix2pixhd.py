@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.core.sample import check_slots
+from smis.core.sample import Slots, check_slots
 from smis.core.seeding import Noise
 from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.core.style import Style, classes_of
@@ -103,7 +103,7 @@ class Config(BaseConfig):
     features: NonNegativeInt = 0
     """Numbers that an encoder gives for each instance of an image; 0 is without."""
     feature_width: PositiveInt = 16
-    slots: PositiveInt = 64
+    slots: Slots = 64
     """Instances that an image may have, if they have features."""
     init_gain: PositiveFloat = 0.02
     """Of the first weights: NVIDIA's have this deviation, SPADE's this gain."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from smis.core.config import Config
 from smis.core.errors import ParamsError
+from smis.core.shapes import size_text
 from smis.nn.pix2pixhd_generator import instance_norm, spectral_instance_norm
 
 DiscriminatorOutputs = list[list[Tensor]]
@@ -225,7 +226,7 @@ def bicyclegan_discriminator(config: DiscriminatorConfig, *, channels: int, heig
     least = 3 * 2 ** (config.layers - 1 + config.scales - 1)
     if min(height, width) < least:
         raise ParamsError(
-            f"an image of {height} x {width} is too small for discriminators of {config.layers} layers at "
+            f"an image of {size_text((height, width))} is too small for discriminators of {config.layers} layers at "
             f"{config.scales} scales: both sides must be at least {least}; set the system's `discriminator.layers`"
         )
     return config.build(BicycleGANDiscriminator, channels=channels)

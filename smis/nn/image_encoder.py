@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise
-from smis.core.shapes import Image
+from smis.core.shapes import Image, size_text
 from smis.nn.spectral_norm import spectral_norm
 
 
@@ -138,6 +138,6 @@ def check_encodable(height: int, width: int, *, blocks: int) -> None:
     least = 2 ** (blocks + 1)
     if min(height, width) < least:
         raise ParamsError(
-            f"an image of {height} x {width} is too small for an encoder of {blocks} blocks: both sides must be at "
-            f"least {least}; set the system's `encoder_blocks` or the data set's size"
+            f"an image of {size_text((height, width))} is too small for an encoder of {blocks} blocks: both sides must "
+            f"be at least {least}; set the system's `encoder_blocks` or the data set's size"
         )

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
-from smis.core.shapes import Image
+from smis.core.shapes import Image, size_text
 from smis.nn.label_maps import ConditionPyramid
 from smis.nn.spectral_norm import spectral_norm
 
@@ -188,12 +188,12 @@ def start_size(height: int, width: int, *, upsamplings: int, encoded: bool = Fal
     factor = 2**upsamplings
     if height % factor or width % factor:
         raise ParamsError(
-            f"an image of {height} x {width} cannot be reached by {upsamplings} doublings: both sides must be "
-            f"multiples of {factor}; set the system's `upsamplings` (3 to 7) or the data set's size"
+            f"an image of {size_text((height, width))} cannot be reached by {upsamplings} doublings: both sides must "
+            f"be multiples of {factor}; set the system's `upsamplings` (3 to 7) or the data set's size"
         )
     if encoded and height == width == factor:
         raise ParamsError(
-            f"{upsamplings} doublings leave one place of an image of {height} x {width}, which the encoder's "
+            f"{upsamplings} doublings leave one place of an image of {size_text((height, width))}, which the encoder's "
             "normalization takes to 0; set fewer `upsamplings` (3 to 7) or a larger size of the data set"
         )
     return height // factor, width // factor

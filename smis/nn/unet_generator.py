@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.seeding import Noise
-from smis.core.shapes import Image
+from smis.core.shapes import Image, size_text
 
 
 class LatentUnet(nn.Module):
@@ -110,6 +110,6 @@ def check_divisible(height: int, width: int, *, downsamplings: int, least: int, 
     factor = 2**downsamplings
     if height % factor or width % factor or min(height, width) < least * factor:
         raise ParamsError(
-            f"an image of {height} x {width} cannot be halved {downsamplings} times: both sides must be multiples of "
-            f"{factor}, and at least {least * factor}; set the system's `{remedy}` or the data set's size"
+            f"an image of {size_text((height, width))} cannot be halved {downsamplings} times: both sides must be "
+            f"multiples of {factor}, and at least {least * factor}; set the system's `{remedy}` or the data set's size"
         )

@@ -73,7 +73,7 @@ class SizedNetworks:
         for name in ("generator", "encoder") if self.encodes else ("generator",):  # imported ones may lack the encoder
             network, weights = getattr(system, name), part_of(self._tensors, name)
             if (height, width) != self.size:
-                self._check_shapes(network, weights, size=f"{height} x {width}")
+                self._check_shapes(network, weights, size=size_text((height, width)))
             network.load_state_dict(weights, assign=True)
         system.to(self._device).eval()
         if self._compiled:

@@ -207,6 +207,8 @@ def test_what_takes_no_memory_has_the_tensors_of_the_system(name: str, tmp_path:
         ("inade", {"latent": 10**15}),
         ("spade", {"discriminator": {"scales": 10**9}}),
         ("vspade", {"width": 10**9}),
+        ("inade", {"slots": 10**9}),
+        ("pix2pixhd", {"slots": 2**16 + 1}),
     ],
 )
 def test_a_config_of_no_sense_takes_neither_time_nor_memory(
@@ -217,6 +219,21 @@ def test_a_config_of_no_sense_takes_neither_time_nor_memory(
     with pytest.raises(CheckpointError, match=r"bad\.safetensors") as refused:
         smis.load(tmp_path / "bad.safetensors", device="cpu")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["inade", "spade", "pix2pixhd", "dscgan"])
+def test_an_encoder_that_its_system_lacks_is_named(good: Path, tmp_path: Path, name: str) -> None:
+    def change(metadata: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        if name == "inade":
+            metadata["config"] = json.dumps(json.loads(metadata["config"]) | {"encoder": False})
+        tensors["encoder.weight"] = torch.zeros(1)
+
+    checkpoints.write(tmp_path / "good.safetensors", name)
+    _rewritten(tmp_path / "good.safetensors", tmp_path / "bad.safetensors", change)
+    with pytest.raises(
+        CheckpointError, match=r"bad\.safetensors does not fit its system's encoder: .* of the file is no"
+    ):
+        smis.load(tmp_path / "bad.safetensors", device="cpu")
 
 
 @settings(

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from smis.core import weights
 from smis.core.errors import ImageError, ParamsError, shown
 from smis.core.images import validate_images
-from smis.core.shapes import Image
+from smis.core.shapes import Image, size_text
 from smis.nn.trunks import LPIPS_SCALE, LPIPS_SHIFT, Trunk, alexnet, squeezenet, vgg16
 
 NetworkName = Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "stlpips_alex", "stlpips_vgg16"]
@@ -98,8 +98,8 @@ class PerceptualDistance(nn.Module):
         height, width = image.shape[2:]
         if min(height, width) < self.smallest:
             raise ImageError(
-                f"images of {height} x {width} pixels are too small for {self.name}, which needs {self.smallest} "
-                "each way; prepare larger ones"
+                f"images of {size_text((height, width))} pixels are too small for {self.name}, which needs "
+                f"{self.smallest} each way; prepare larger ones"
             )
         return self.trunk((image - self.shift) / self.scale)
 
@@ -115,7 +115,7 @@ class PerceptualDistance(nn.Module):
         """
         first, second = validate_images(first), validate_images(second)
         if first.shape != second.shape:
-            sizes = [f"{len(image)} images of {image.shape[2]} x {image.shape[3]}" for image in (first, second)]
+            sizes = [f"{len(image)} images of {size_text(image.shape[2:])}" for image in (first, second)]
             raise ImageError(f"{sizes[0]} cannot be compared with {sizes[1]}; give as many of the same size")
         indices = torch.arange(len(first), device=first.device)
         return distances(self.features(torch.cat([first, second])), indices, indices + len(first))
