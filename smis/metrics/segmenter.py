@@ -10,22 +10,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from smis.core import weights
-from smis.core.errors import WeightsError
-from smis.core.files import written
+from smis.core.config import first_mistake
+from smis.core.errors import ParamsError, WeightsError
+from smis.core.files import UnreadableError
 from smis.core.shapes import Image, LabelMap
+from smis.core.tensor_files import BrokenTensorsError, read_tensors, write_tensors
 from smis.metrics import segformer, unet
 from smis.metrics.image.result import ids_of
 from smis.metrics.unet import UnetConfig
 
+_MOST_SHOWN = 200
+"""Characters of a reason in a message."""
 _FORMAT = 1
+"""With another, `_Facts` refuses the file."""
 
 
 class SegmenterConfig(UnetConfig):
@@ -104,15 +108,13 @@ def published(name: str, *, facts: dict[str, Any], device: torch.device) -> Segm
 
 
 def save(path: Path, segmenter: Segmenter) -> None:
-    """Write weights and facts; the same of both give the same bytes (one key: safetensors shuffles several).
+    """Write weights and facts; the same of both give the same bytes.
 
     Raises:
         DiskError: if the file cannot be written.
     """
     about = {"format": _FORMAT, **segmenter.facts}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.tensors.items()}
-    with written(path) as beside:
-        save_file(tensors, beside, metadata={"segmenter": json.dumps(about, sort_keys=True)})
+    write_tensors(path, segmenter.tensors, metadata={"segmenter": json.dumps(about, sort_keys=True)})
 
 
 def load(path: Path, *, device: torch.device) -> Segmenter:
@@ -123,20 +125,38 @@ def load(path: Path, *, device: torch.device) -> Segmenter:
             missing or are not those that it was measured with.
     """
     facts, tensors = _read(path)
-    if facts.pop("format", None) != _FORMAT:
-        raise WeightsError(f"{path} is no segmenter of format {_FORMAT}; run `dvc repro segmenter` again")
-    return _load_published(path, facts, device) if "network" in facts else _load_trained(path, facts, tensors, device)
+    return _load_published(path, facts, device) if facts.get("network") else _load_trained(path, facts, tensors, device)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
-        raise WeightsError(f"there is no segmenter {path}; run the stage that trains it: `dvc repro segmenter`")
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {}).get("segmenter", "{}"))
-            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is broken ({error}); delete it and run `dvc repro segmenter` again") from None
+        tensors, metadata = read_tensors(path)
+        facts = _Facts.model_validate_json(metadata.get("segmenter", "{}")).model_dump(exclude_unset=True)
+    except FileNotFoundError:
+        remedy = "run the stage that trains it: `dvc repro segmenter`"
+        raise WeightsError(f"there is no segmenter {path}; {remedy}") from None
+    except UnreadableError as error:
+        raise WeightsError(f"{path} is no segmenter: {error}; {error.remedy}") from None
+    except (BrokenTensorsError, ValidationError) as error:
+        reason = first_mistake(error) if isinstance(error, ValidationError) else error
+        raise WeightsError(f"{path} is broken ({reason}); delete it and run `dvc repro segmenter` again") from None
+    del facts["format"]
+    return facts, tensors
+
+
+class _Facts(BaseModel):
+    """What a segmenter's file says of it, as far as it is needed to build it again."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: Literal[1]
+    classes: Annotated[list[str], Field(min_length=1)]
+    height: Annotated[int, Field(ge=1, le=16384)]
+    width: Annotated[int, Field(ge=1, le=16384)]
+    ignored: list[int] = []
+    network: str = ""
+    weights: str = ""
+    config: dict[str, Any] = {}
 
 
 def _load_published(path: Path, facts: dict[str, Any], device: torch.device) -> Segmenter:
@@ -151,8 +171,12 @@ def _load_published(path: Path, facts: dict[str, Any], device: torch.device) -> 
 
 
 def _load_trained(path: Path, facts: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> Segmenter:
-    config = UnetConfig.check(facts["config"], source=str(path), at="config")
-    network = config.build(classes=len(facts["classes"]), height=facts["height"], width=facts["width"], seed=0)
-    network.load_state_dict(tensors)
+    try:
+        config = UnetConfig.check(facts.get("config", {}), source="config")
+        network = config.build(classes=len(facts["classes"]), height=facts["height"], width=facts["width"], seed=0)
+        network.load_state_dict(tensors)
+    except (ParamsError, RuntimeError) as error:  # load_state_dict's, a line for each tensor
+        reason = " ".join(str(error).split())[:_MOST_SHOWN]
+        raise WeightsError(f"{path} is broken ({reason}); delete it and run `dvc repro segmenter` again") from None
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     return trained(network.to(device).eval(), config, facts=facts, checksum=checksum)

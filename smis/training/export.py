@@ -1,8 +1,6 @@
 """Export of finished weights: a safetensors file with the metadata to build the system again."""
 
 import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +8,15 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError, model_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from smis.core.checkpoint_path import resolve_checkpoint
 from smis.core.config import Config, first_mistake, with_new_names
 from smis.core.errors import CheckpointError, ParamsError
-from smis.core.files import UnreadableError, open_file, written
+from smis.core.files import UnreadableError
 from smis.core.registry import Registry
+from smis.core.tensor_files import BrokenTensorsError, read_tensors, write_tensors
 from smis.nn.initialize import without_memory
 
 FORMAT = "1"
@@ -99,10 +96,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
         >>> metadata["step"]
         '7'
     """
-    ready = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    with written(path) as temporary:
-        _write(temporary, ready, metadata={"format": FORMAT, **metadata})
-        _sort_metadata(temporary)
+    write_tensors(path, tensors, metadata={"format": FORMAT, **metadata})
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -112,10 +106,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         CheckpointError: if the file is missing, broken, or of another format, or a tensor has NaN or infinity.
     """
     try:
-        open_file(path).close()
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        tensors, metadata = read_tensors(path)
     except FileNotFoundError:
         raise CheckpointError(
             f"there is no checkpoint {path}; run the stage `train` first (`dvc repro train`), or bring a published one "
@@ -123,9 +114,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from None
     except UnreadableError as error:
         raise CheckpointError(f"{path} is no checkpoint: {error}; {error.remedy}") from None
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path} is broken ({reason}); delete it and run the stage `train` again") from None
+    except BrokenTensorsError as error:
+        raise CheckpointError(f"{path} is broken ({error}); delete it and run the stage `train` again") from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} has format {metadata.get('format')!r}, this program reads {FORMAT!r}")
     return as_float32(tensors, source=path), metadata
@@ -297,28 +287,3 @@ class _AtMost(TorchFunctionMode):
         if self._made > self._limit:
             raise ValueError(f"it has more than {self._limit:,} tensors")
         return func(*args, **(kwargs or {}))
-
-
-def _write(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:
-    path.touch()
-    mode = path.stat().st_mode
-    try:
-        save_file(tensors, path, metadata=metadata)
-        path.chmod(mode)  # safetensors creates files that only their owner can read
-    except SafetensorError as error:
-        # safetensors reports a full disk by its number alone; `written` makes a message of an OSError.
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
-
-
-def _sort_metadata(path: Path) -> None:
-    """Sort the metadata, which safetensors writes in random order: DVC compares bytes."""
-    with path.open("rb+") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-        file.seek(8)
-        file.write(text.ljust(size))

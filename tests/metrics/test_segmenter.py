@@ -1,12 +1,15 @@
 import json
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from smis.core.errors import ParamsError, WeightsError
+from smis.core.errors import DiskError, ParamsError, WeightsError
 from smis.metrics.segmenter import SegmenterConfig, load, published, save, trained
 from tests import segformers
 
@@ -107,10 +110,48 @@ def test_a_missing_or_broken_segmenter_is_named(tmp_path: Path) -> None:
         load(tmp_path / "s.safetensors", device=CPU)
 
 
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    segmenter = trained(SMALL.build(classes=3, height=32, width=32, seed=0), SMALL, facts=FACTS)
+    with no_file_larger_than(1000), pytest.raises(DiskError, match=r"cannot write .*s: file too large; free space"):
+        save(tmp_path / "s", segmenter)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"classes": []}, "classes"),
+        ({"classes": "abc"}, "classes"),
+        ({"height": 10**9}, "height"),
+        ({"width": None}, "width"),
+        ({"config": {"depth": 99}}, "config|depth"),
+        ({"config": [1]}, "config"),
+        ({"ignored": ["a"]}, "ignored"),
+        ({"classes": ["a"]}, "size mismatch"),
+    ],
+)
+def test_a_segmenter_that_contradicts_itself_is_broken(tmp_path: Path, facts: dict[str, Any], reason: str) -> None:
+    good = trained(SMALL.build(classes=3, height=32, width=32, seed=0), SMALL, facts=FACTS)
+    save(tmp_path / "s", replace(good, facts={**good.facts, **facts}))
+    with pytest.raises(WeightsError, match=rf"s is broken \(.*({reason}).*\); delete it and run") as refused:
+        load(tmp_path / "s", device=CPU)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     network = SMALL.build(classes=3, height=32, width=32, seed=0)
     save(tmp_path / "s", trained(network, SMALL, facts={**FACTS, "format": 2}))
-    with pytest.raises(WeightsError, match="is no segmenter of format 1"):
+    with pytest.raises(WeightsError, match=r"is broken \(format: Input should be 1 \(it is 2\)\)"):
         load(tmp_path / "s", device=CPU)
 
 
