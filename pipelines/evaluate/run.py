@@ -58,7 +58,9 @@ def main(dataset: str, system: str) -> None:
             pq.write_table(pa.table(dict(table)), folder / f"{name}.parquet")
         tables.plot_classes(columns["per_class"], folder / "classes.png", title=f"{system} on {dataset}")
     with written(Path("metrics") / dataset / f"{system}.json") as beside:
-        beside.write_text(json.dumps(metrics | evaluation.real_results, indent=2, allow_nan=False) + "\n")
+        beside.write_text(
+            json.dumps(metrics | evaluation.real_results, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
     print(", ".join(f"{name} {entry['value']:.4g}" for name, entry in metrics.items()))
 
 
@@ -167,7 +169,7 @@ class SampleEvaluation:
         for key, instance, image in self._sets(table):
             area = self._test.batch([self._indices[key]]).instances[0].to(self._device) == instance
             if int(self._labels([key])[0][area][0]) not in self._data.ignored:
-                self.samples.instances.update(key, image, area, instance=instance)
+                self.samples.instances.update(key, image, area, resampled=instance)
             bar.advance(note="samples that vary one instance")
 
     def _update_single(self, bar: ProgressBar) -> None:

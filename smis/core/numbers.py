@@ -45,6 +45,22 @@ def whole(value: object, name: str, *, low: int = 0, high: int = _MOST, error: t
     return number
 
 
+def real(value: object, name: str, *, low: float, high: float, error: type[SmisError] = ParamsError) -> float:
+    """Return a finite number.
+
+    Raises:
+        ParamsError: or `error`, if it is another thing or not in `low` to `high`; `name` is the argument's.
+
+    Example:
+        >>> real(np.float32(0.5), "share", low=0, high=1)
+        0.5
+    """
+    number = scalar(value)
+    if not isinstance(number, int | float) or isinstance(number, bool) or not low <= number <= high:
+        raise error(f"{name} is {shown(value)}; give a number from {low:g} to {high:g}")
+    return float(number)
+
+
 def parse_whole(text: str, *, low: int = 0, high: int = _MOST) -> int | None:
     """Read a whole number of a command line or the environment; None if it is another text or out of range.
 

@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy import ndarray
 
-from smis.core.errors import ShardError
 from smis.core.files import written
 from smis.data.rows import Rows
-from smis.data.schema import INDEX_SCHEMA, REMEDY, UNREADABLE, Header, broken
+from smis.data.schema import INDEX_SCHEMA, REMEDY, UNREADABLE, Header, broken, check_readable
 
 NAME = "index.parquet"
 _HELD = 2**17
@@ -56,8 +55,7 @@ def read_header(folder: Path) -> Header:
         ShardError: if it is missing, broken, or of another version.
     """
     path = folder / NAME
-    if not path.is_file():
-        raise ShardError(f"{path} is missing, so {folder} is no prepared data set; {REMEDY}")
+    check_readable(path, missing=f"{path} is missing, so {folder} is no prepared data set; {REMEDY}")
     try:
         metadata = pq.read_schema(path).metadata
     except UNREADABLE as error:

@@ -15,7 +15,7 @@ from smis.core.errors import ShardError
 from smis.core.files import written
 from smis.core.sample import SampleRow
 from smis.core.shapes import ImageArray
-from smis.data.schema import UNREADABLE, VERSION
+from smis.data.schema import UNREADABLE, VERSION, check_readable
 
 _ROWS = 1024
 _REMEDY = "run `dvc repro sample` again"
@@ -104,8 +104,7 @@ def read_samples(path: Path) -> SampleTable:
     Raises:
         ShardError: if it is missing, truncated, of another version, or holds something else.
     """
-    if not path.is_file():
-        raise ShardError(f"{path} is missing; {_REMEDY}")
+    check_readable(path, missing=f"{path} is missing; {_REMEDY}")
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()

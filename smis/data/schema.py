@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from smis.core.config import first_mistake
 from smis.core.errors import ShardError
+from smis.core.files import UnreadableError, open_file
 from smis.core.images import Encoding
 
 VERSION = 1
@@ -98,6 +100,20 @@ class Header:
 
 
 _HEADER = TypeAdapter(Header)
+
+
+def check_readable(path: Path, *, missing: str) -> None:
+    """Refuse what is no file that this user may read, before Arrow maps it.
+
+    Raises:
+        ShardError: `missing`, if there is nothing of this name; else the reason and what to do.
+    """
+    try:
+        open_file(path).close()
+    except FileNotFoundError:
+        raise ShardError(missing) from None
+    except UnreadableError as error:
+        raise ShardError(f"cannot read {path} ({error}); {error.remedy}") from None
 
 
 def broken(source: Any, reason: Exception | str) -> ShardError:

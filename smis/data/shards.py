@@ -18,7 +18,7 @@ from smis.core.images import decode
 from smis.core.sample import Sample
 from smis.data import index
 from smis.data.image_batch import ByteImages, corners_of, renumbered
-from smis.data.schema import REMEDY, UNREADABLE, Header, ShardEntry, broken, checksum, shard_schema
+from smis.data.schema import REMEDY, UNREADABLE, Header, ShardEntry, broken, check_readable, checksum, shard_schema
 
 Window = tuple[slice, slice]
 
@@ -33,8 +33,7 @@ class Shard:
         self._batch = self._mapped()
 
     def _mapped(self) -> pa.RecordBatch:
-        if not self.path.is_file():
-            raise ShardError(f"{self.path} is missing; {REMEDY}")
+        check_readable(self.path, missing=f"{self.path} is missing; {REMEDY}")
         try:
             with pa.memory_map(str(self.path)) as file:
                 reader = pa.ipc.open_file(file)

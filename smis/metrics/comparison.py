@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smis.core.errors import ProtocolError
+from smis.core.errors import ParamsError, ProtocolError, shown
 from smis.metrics.image.result import Result, interval
 
 
@@ -36,6 +36,7 @@ def compare(first: Result, second: Result) -> Difference:
 
     Raises:
         ProtocolError: if their protocols differ, or they have no resamples, or label maps without names.
+        ParamsError: if one of them is no result.
 
     Example:
         >>> import numpy as np
@@ -43,6 +44,9 @@ def compare(first: Result, second: Result) -> Difference:
         >>> compare(first, second)
         Difference(value=1.0, interval=(1.0, 1.0))
     """
+    for name, value in (("first", first), ("second", second)):
+        if not isinstance(value, Result):
+            raise ParamsError(f"{name} is {shown(value)}; give a Result, as `compute` returns it")
     fields = differing(first.protocol, second.protocol)
     if first.name != second.name or fields:
         raise ProtocolError(
@@ -51,6 +55,9 @@ def compare(first: Result, second: Result) -> Difference:
         )
     if first.draws is None or second.draws is None:
         raise ProtocolError(f"{first.name} has no resamples over label maps, so nothing is known of a difference")
+    if first.draws.shape != second.draws.shape:
+        resamples = f"{len(first.draws)} and {len(second.draws)} resamples"
+        raise ProtocolError(f"{first.name} has {resamples}; measure both with the same Bootstrap")
     if "label_maps" in first.protocol and "keys" not in first.protocol:
         raise ProtocolError(
             f"{first.name} of images without names cannot be compared: whether both are of the same label maps is not "

@@ -14,8 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from smis.core.device import usable_device
+from smis.core.errors import ParamsError, shown
+from smis.core.numbers import listed, whole
 from smis.metrics.image.features import device_name
-from smis.metrics.image.result import Bootstrap, Result, of_maps
+from smis.metrics.image.result import Bootstrap, Result, check_bootstrap, of_maps
 
 _WARM_UP = 3
 
@@ -23,15 +26,26 @@ _WARM_UP = 3
 def parameters(*modules: nn.Module | None) -> int:
     """Return the number of parameters; None counts 0.
 
+    Raises:
+        ParamsError: if something else is no network.
+
     Example:
         >>> parameters(nn.Linear(2, 3), None)
         9
     """
+    for module in modules:
+        if not isinstance(module, nn.Module | None):
+            raise ParamsError(f"{shown(module)} is no network; give modules of torch, or None")
     return sum(parameter.numel() for module in modules if module is not None for parameter in module.parameters())
 
 
 def seconds(run: Callable[[], object], *, device: torch.device) -> float:
-    """Return the seconds of one run, from an idle device to an idle device."""
+    """Return the seconds of one run, from an idle device to an idle device.
+
+    Raises:
+        ParamsError: if nothing can be run, or there is no such device.
+    """
+    device = _checked(run, device)
     _wait(device)
     started = time.perf_counter()
     run()
@@ -44,11 +58,15 @@ def flops(run: Callable[[], object]) -> int:
 
     A multiply-add counts as two, as in torch; papers that count MACs give half.
 
+    Raises:
+        ParamsError: if nothing can be run.
+
     Example:
         >>> layer, x = nn.Linear(4, 5), torch.zeros(3, 4)
         >>> flops(lambda: layer(x))
         120
     """
+    _checked(run, "cpu")
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # without Triton it warns when imported
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -62,11 +80,21 @@ def peak_memory(run: Callable[[], object], *, device: torch.device) -> int:
 
     On a GPU the memory allocated by torch; on a CPU the resident set of the process, which is comparable only if
     nothing else runs in it.
+
+    Raises:
+        ParamsError: if nothing can be run, or there is no such device.
     """
+    device = _checked(run, device)
     _reset_peak(device)
     run()
     _wait(device)
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident_peak()
+
+
+def _checked(run: object, device: torch.device | str) -> torch.device:
+    if not callable(run):
+        raise ParamsError(f"run is {shown(run)}; give a function without arguments")
+    return usable_device(device)
 
 
 @dataclass(frozen=True)
@@ -90,6 +118,9 @@ class Cost:
         batch: Label maps per run.
         device: Of the networks.
 
+    Raises:
+        ParamsError: if one of them is of another type, or not there.
+
     Example:
         >>> network, x = nn.Linear(4, 5), torch.zeros(3, 4)
         >>> cost = Cost(network, None, batch=3, device=torch.device("cpu"))
@@ -100,7 +131,7 @@ class Cost:
 
     def __init__(self, generator: nn.Module, encoder: nn.Module | None, *, batch: int, device: torch.device) -> None:
         self._parameters = {"parameters_g": parameters(generator), "parameters_ge": parameters(generator, encoder)}
-        self._batch, self._device = batch, device
+        self._batch, self._device = whole(batch, "batch", low=1), usable_device(device)
         self._warm = False
         self.batches: dict[tuple[str, ...], BatchCost] = {}
 
@@ -108,8 +139,14 @@ class Cost:
         """Measure a run for the batch of label maps `keys`; before the first run there are a few for warming up.
 
         A batch that was measured before gets another time; its operations and memory stay those of its first run.
+
+        Raises:
+            ParamsError: if there are no keys of text, or nothing can be run.
         """
-        key = tuple(keys)
+        key = tuple(listed(keys, "keys", of="names of label maps"))
+        if isinstance(keys, str) or not all(isinstance(each, str) for each in key):
+            raise ParamsError(f"keys are {shown(keys)}; give a list of names of label maps")
+        _checked(run, self._device)
         if not self._warm:
             self._warm = True
             for _ in range(_WARM_UP):
@@ -132,6 +169,7 @@ class Cost:
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, ...]:
         """Return images per second, operations of one image, peak memory in bytes, and both numbers of parameters."""
+        check_bootstrap(bootstrap)
         batches = [self.batches[key] for key in sorted(self.batches)]
         times = np.array([np.median(each.seconds) for each in batches])
         operations = np.array([each.flops for each in batches]) / self._batch
@@ -173,13 +211,13 @@ def _reset_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
         return
     with suppress(OSError):  # where it cannot be reset, the peak is that of the process so far
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def _resident_peak() -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        fields = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
         return int(fields["VmHWM"].split()[0]) * 1024
     import resource  # not on Windows
 

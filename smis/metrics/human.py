@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, shown
+from smis.core.numbers import listed, real, scalar, whole
 from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
 
 
@@ -27,6 +28,17 @@ class Vote:
     catch: Literal["identical", "everything"] | None = None
     """The kind of a catch pair: two equal images, or two that differ in everything; None for other pairs."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "yes", scalar(self.yes))
+        for name, fits, allowed in (
+            ("volunteer", isinstance(self.volunteer, str) and self.volunteer, "a name"),
+            ("pair", isinstance(self.pair, str) and self.pair, "a name"),
+            ("yes", isinstance(self.yes, bool), "True or False"),
+            ("catch", self.catch in (None, "identical", "everything"), "'identical', 'everything' or None"),
+        ):
+            if not fits:
+                raise ParamsError(f"{name} of a vote is {shown(getattr(self, name))}; give {allowed}")
+
 
 def wilson(yes: int, votes: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, 0..1, also valid for few votes and for shares of 0 and 1.
@@ -34,13 +46,15 @@ def wilson(yes: int, votes: int) -> tuple[float, float]:
     Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (JASA 1927), Eq. 1.
 
     Raises:
-        ParamsError: if there are no votes.
+        ParamsError: if there are no votes, or more of them said yes than there are.
 
     Example:
         >>> [round(bound, 3) for bound in wilson(8, 10)]
         [0.49, 0.943]
     """
-    if votes < 1:
+    votes = whole(votes, "votes")
+    yes = whole(yes, "yes", high=votes)
+    if not votes:
         raise ParamsError("there is no vote, so there is no share; collect votes first")
     share, square = yes / votes, NORMAL_95**2
     middle = (share + square / (2 * votes)) / (1 + square / votes)
@@ -57,12 +71,17 @@ def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
     Args:
         counts: Number of votes for each answer to each pair.
 
+    Raises:
+        ParamsError: if they are no counts.
+
     Example:
         >>> fleiss_kappa(np.array([[0, 3], [3, 0]]))
         1.0
         >>> round(fleiss_kappa(np.array([[0, 3], [3, 0], [1, 2], [2, 1]])), 3)  # (2 / 3 - 1 / 2) / (1 - 1 / 2)
         0.333
     """
+    if not isinstance(counts, ndarray) or counts.ndim != 2 or counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise ParamsError(f"counts are {shown(counts)}; give an array (pairs, answers) of whole numbers from 0")
     counts = counts[counts.sum(axis=1) >= 2]
     votes = counts.sum(axis=1)
     if not len(counts):
@@ -76,7 +95,10 @@ class SemanticEvaluation:
     """Gather votes and compute SHE.
 
     Args:
-        failures_allowed: Volunteers who said yes to a larger share of their catch pairs do not count.
+        failures_allowed: Volunteers who said yes to a larger share (0..1) of their catch pairs do not count.
+
+    Raises:
+        ParamsError: if it is no share.
 
     Example:
         >>> evaluation = SemanticEvaluation()
@@ -87,12 +109,20 @@ class SemanticEvaluation:
     """
 
     def __init__(self, *, failures_allowed: float = 0.2) -> None:
-        self._allowed = failures_allowed
+        self._allowed = real(failures_allowed, "failures_allowed", low=0, high=1)
         self.votes: set[Vote] = set()
 
     def update(self, votes: Iterable[Vote]) -> None:
-        """Add votes."""
-        self.votes |= set(votes)
+        """Add votes.
+
+        Raises:
+            ParamsError: if something else is among them.
+        """
+        given = listed(votes, "votes", of="votes", least=0)
+        for vote in given:
+            if not isinstance(vote, Vote):
+                raise ParamsError(f"{shown(vote)} is among the votes; give objects of smis.metrics.human.Vote")
+        self.votes |= set(given)
 
     def merge(self, other: "SemanticEvaluation") -> None:
         """Add what another process gathered."""

@@ -18,7 +18,7 @@ from smis.core.seeding import generator
 from smis.metrics.image import inception
 from smis.metrics.image.features import Images, NamedVectors
 from smis.metrics.image.fid import features_of
-from smis.metrics.image.result import Bootstrap, Result
+from smis.metrics.image.result import Bootstrap, Result, check_bootstrap
 
 SUBSETS = 100
 SUBSET = 1000
@@ -136,6 +136,7 @@ class KernelDistance:
             ParamsError: if a side has fewer than 2 images.
             ProtocolError: if both sides differ in their dimensions.
         """
+        check_bootstrap(bootstrap)
         size = min(self._size, len(self._real), len(self._fake))
         if size < 2:
             raise ParamsError(f"a set of {size} image{'s' * (size != 1)} has no pairs; at least 2 are needed")

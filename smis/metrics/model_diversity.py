@@ -19,7 +19,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap
 from smis.metrics.image import lpips
 from smis.metrics.image.features import compute_protocol, device_of
 from smis.metrics.image.lpips import PerceptualDistance
-from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of
+from smis.metrics.image.result import Bootstrap, Ignored, Result, check_bootstrap, ids_of
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, Pairing, RegionDiversity, RegionRule
 
 Generate = Callable[..., Image]
@@ -73,6 +73,7 @@ class SampleMetrics:
 
     def compute(self, bootstrap: Bootstrap) -> list[Result]:
         """Return the results of the metrics that have samples, the overall diversity first."""
+        check_bootstrap(bootstrap)
         name = self._network.name
         network = lpips.protocol(name) if name in lpips.NETWORKS else {}
         ignored = {"ignore": self._ignore} if self._ignore else {}
@@ -148,7 +149,7 @@ def measure(
             if int(each[areas == number][0]) in ignored:
                 continue
             image = model.images(network, resample=("instance", number), instances=areas)
-            metrics.instances.update(key, image, (areas[0] == number).to(image.device), instance=number)
+            metrics.instances.update(key, image, (areas[0] == number).to(image.device), resampled=number)
     where = {"resize": "none", **compute_protocol(network.shift.device)}
     results = metrics.compute(bootstrap)
     return {result.name: result.with_protocol(where) for result in results}

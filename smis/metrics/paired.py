@@ -8,7 +8,7 @@ from smis.core.shapes import Image
 from smis.metrics.image import lpips
 from smis.metrics.image.features import check_names
 from smis.metrics.image.lpips import PerceptualDistance
-from smis.metrics.image.result import Bootstrap, Result, of_maps
+from smis.metrics.image.result import Bootstrap, Result, check_bootstrap, of_maps
 
 
 class PairedDistance:
@@ -44,6 +44,7 @@ class PairedDistance:
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over pairs."""
+        check_bootstrap(bootstrap)
         protocol = lpips.protocol(self.network.name) | of_maps(self.values)
         protocol |= {"samples": 1, "pairs": "two given images", **bootstrap.protocol}
         return Result.mean(f"paired_{self.network.name}", self.values, bootstrap, protocol=protocol)

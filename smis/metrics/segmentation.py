@@ -16,7 +16,7 @@ from smis.core.numbers import MOST_CLASSES, whole
 from smis.core.sample import validate_maps
 from smis.core.shapes import LabelMap
 from smis.metrics.image.features import check_names
-from smis.metrics.image.result import Bootstrap, Ignored, Result, ids_of, of_maps
+from smis.metrics.image.result import Bootstrap, Ignored, Result, check_bootstrap, ids_of, of_maps
 
 Confusion = Int[ndarray, "*n c c"]
 """Pixels by (true class, predicted class)."""
@@ -177,6 +177,7 @@ class Segmentation:
         Raises:
             LabelError: if no pixel counts.
         """
+        check_bootstrap(bootstrap)
         if not any(counts[1].any() for counts in self.counts.values()):
             raise LabelError(
                 f"no pixel counts: the truth of {len(self.counts)} label maps has no class but those that are ignored "
@@ -191,6 +192,7 @@ class Segmentation:
 
     def per_class(self, bootstrap: Bootstrap) -> list[Result]:
         """Return the IoU of each class that is true or predicted somewhere, named `IoU_` and its id."""
+        check_bootstrap(bootstrap)
         values, draws, protocol = iou(self.total()), iou(self._drawn(bootstrap)), self._protocol_with(bootstrap)
         present = np.flatnonzero(~np.isnan(values)).tolist()
         return [

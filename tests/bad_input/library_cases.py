@@ -22,6 +22,7 @@ from smis.metrics.image import fid, lpips
 from smis.metrics.image.feature_statistics import Moments, Statistics
 from smis.metrics.image.sample_diversity import Diversity, InstanceDiversity, RegionDiversity
 from smis.metrics.paired import PairedDistance
+from tests.bad_input import measure_cases
 
 good = Path(sys.argv[1])
 NAN, INF = float("nan"), float("inf")
@@ -128,7 +129,7 @@ cases |= {
     "diversity without images": lambda: Diversity(alex).compute(fid.Bootstrap(10)),
     "regions of another size": lambda: regions(square[0] == 0),
     "regions without the class": lambda: regions(inside, 77),
-    "instances of another size": lambda: InstanceDiversity(alex).update("map", images(), square[0] == 0, instance=1),
+    "instances of another size": lambda: InstanceDiversity(alex).update("map", images(), square[0] == 0, resampled=1),
     "lpips of two sizes": lambda: alex(images(), images()[..., :32]),
     "lpips of two counts": lambda: alex(images(4), images(3)),
     "lpips of 4 x 4 pixels": lambda: alex(images()[..., :4, :4], images()[..., :4, :4]),
@@ -152,8 +153,6 @@ cases |= {
     "Moments: nothing": lambda: Moments(2).update(torch.zeros(0, 2)),
     "Moments: whole numbers": lambda: Moments(2).update("vectors"),
     "Statistics: NaN": lambda: Statistics(torch.full((2,), NAN).double(), torch.eye(2).double()),
-    "bootstrap: no resamples": lambda: fid.Bootstrap(0),
-    "bootstrap: a negative seed": lambda: fid.Bootstrap(10, seed=-1),
     "fid: names of others": lambda: fid.measure([(["a"], images())], images(5), network=means),
     "fid: names as text": lambda: fid.measure([("abcd", images())], images(5), network=means),
     "fid: network by name": lambda: fid.measure(images(), images(5), network="inception"),
@@ -171,9 +170,6 @@ cases |= {
     "Moments: a thousand million dimensions": lambda: Moments(10**9),
     "Statistics: other shapes": lambda: Statistics(torch.zeros(2).double(), torch.eye(3).double()),
     "Statistics: arrays": lambda: Statistics(np.zeros(2), np.eye(2)),
-    "bootstrap: a million million resamples": lambda: fid.Bootstrap(10**12),
-    "bootstrap: resamples of text": lambda: fid.Bootstrap("many"),
-    "bootstrap: no seed": lambda: fid.Bootstrap(10, seed=None),
     "diversity: network by name": lambda: Diversity("lpips_alex"),
     "diversity: unknown pairs": lambda: Diversity(alex, pairs="neighbors").update("map", images()),
     "diversity: batch 0": lambda: Diversity(alex, batch=0).update("map", images()),
@@ -185,7 +181,7 @@ cases |= {
     "regions: a thousand million classes": lambda: RegionDiversity(alex, classes=10**9),
     "regions without images": lambda: RegionDiversity(alex, classes=6).compute(fid.Bootstrap(10)),
     "instances without images": lambda: InstanceDiversity(alex).compute(fid.Bootstrap(10)),
-    "instances: a negative one": lambda: InstanceDiversity(alex).update("map", images(), inside, instance=-1),
+    "instances: a negative one": lambda: InstanceDiversity(alex).update("map", images(), inside, resampled=-1),
     "pairs: names of others": lambda: PairedDistance(alex).update(["a"], images(), images()),
     "pairs: none": lambda: PairedDistance(alex).compute(fid.Bootstrap(10)),
     "confusion: arrays": lambda: segmentation.confusion(square.numpy(), square.numpy(), classes=2),
@@ -349,6 +345,7 @@ cases |= {
     f"encode: {name}": (lambda value=value: synth.encode(value, labels)) for name, value in BAD_PHOTOGRAPHS.items()
 }
 
+cases |= measure_cases.cases
 wide = torch.tensor([[[0, 0, 1, 255]]])
 expected = segmentation.confusion(wide % 255, wide, classes=2, ignore=255).tolist()
 bars = images() * inside

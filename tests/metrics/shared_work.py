@@ -58,7 +58,7 @@ def update(found: dict[str, Any], number: int) -> None:
     inside = torch.rand(8, 8, generator=drawn) < 0.5
     found["diversity"].update(key, image)
     found["classes"].update(key, image, inside, resampled=number % 2)
-    found["instances"].update(key, image, inside, instance=number % 3)
+    found["instances"].update(key, image, inside, resampled=number % 3)
     found["paired"].update([key], image[:1], image[1:2])
     features = torch.randn(2, 4, generator=drawn)
     for name in ("frechet", "kid", "kid with the whole reference everywhere"):

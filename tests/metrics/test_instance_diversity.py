@@ -24,7 +24,7 @@ def test_misd_and_moisd_equal_brute_force(alex: PerceptualDistance, pairs: Pairi
         of_map = []
         for instance in instances:
             image, area = images(seed=instance), inside(instance)
-            gathered.update(key, image, area, instance=instance)
+            gathered.update(key, image, area, resampled=instance)
             for a, b in zip(*(side.tolist() for side in pair_up(3, pairs)), strict=True):
                 cut = [(image[[a]] * kept, image[[b]] * kept) for kept in (area, ~area)]
                 of_map.append([alex(one, other).item() for one, other in cut])
@@ -39,6 +39,6 @@ def test_merged_parts_give_what_one_process_gives(alex: PerceptualDistance) -> N
     one, first, second = (InstanceDiversity(alex) for _ in range(3))
     for number, key in enumerate("abcd"):
         for part in (one, first if number % 2 else second):
-            part.update(key, images(number), inside(1), instance=1)
+            part.update(key, images(number), inside(1), resampled=1)
     first.merge(second)
     assert first.compute(Bootstrap(20)) == one.compute(Bootstrap(20))

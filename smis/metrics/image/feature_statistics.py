@@ -15,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from smis.core.errors import ParamsError, ShardError, shown
-from smis.core.files import written
+from smis.core.files import UnreadableError, open_file, written
 from smis.core.numbers import whole
 from smis.metrics.image.features import check_features
 
@@ -77,10 +77,12 @@ class Statistics:
             ShardError: if the file is missing, cut off, or holds something else.
         """
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 return cls._of(_arrays(file))
         except FileNotFoundError:
             raise ShardError(f"there is no {path}; the stage `reference` writes it") from None
+        except UnreadableError as error:
+            raise ShardError(f"cannot read {path} ({error}); {error.remedy}") from None
         except (OSError, EOFError, ValueError, ParamsError, zipfile.BadZipFile, zlib.error) as error:
             raise ShardError(f"{path} holds no statistics (mu, sigma): {error}; make it again") from None
 

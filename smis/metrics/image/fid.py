@@ -18,7 +18,7 @@ from smis.core.errors import ParamsError, ProtocolError, shown
 from smis.metrics.image import inception
 from smis.metrics.image.feature_statistics import Covariance, Moments, Statistics, Vectors
 from smis.metrics.image.features import Images, NamedVectors, as_batches, check_features
-from smis.metrics.image.result import UNKNOWN, Bootstrap, Result, interval
+from smis.metrics.image.result import UNKNOWN, Bootstrap, Result, check_bootstrap, interval
 
 ENOUGH_IMAGES = 2048
 """Below this number of images the distance is biased upwards; the protocol warns."""
@@ -139,6 +139,7 @@ class FrechetDistance:
         Raises:
             ParamsError: if there are fewer than 2 images.
         """
+        check_bootstrap(bootstrap)
         images = len(self._vectors)
         _check_count(images)
         vectors = self._vectors.vectors()

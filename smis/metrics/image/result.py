@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import distributed
 
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, shown
 from smis.core.numbers import listed, whole, whole_seed
 
 UNKNOWN = math.nan
@@ -139,6 +139,16 @@ class Bootstrap:
     def to_first_order(self) -> dict[str, Any]:
         """The same for an interval from the influences of single images."""
         return self.protocol | {"interval": f"{self.protocol['interval']}, by their influences"}
+
+
+def check_bootstrap(bootstrap: object) -> None:
+    """Refuse what resamples nothing, before a metric computes.
+
+    Raises:
+        ParamsError: with what it is.
+    """
+    if not isinstance(bootstrap, Bootstrap):
+        raise ParamsError(f"bootstrap is {shown(bootstrap)}; give a Bootstrap(), as of smis.metrics.image.result")
 
 
 def of_maps(keys: Iterable[str], *, named: bool = True) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from smis.core.numbers import MOST_CLASSES, whole
 from smis.core.shapes import Image
 from smis.metrics.image.features import in_batches
 from smis.metrics.image.lpips import Pairs, PerceptualDistance, distance_maps, distances
-from smis.metrics.image.result import Bootstrap, Draws, Result, of_maps
+from smis.metrics.image.result import Bootstrap, Draws, Result, check_bootstrap, of_maps
 
 Pairing = Literal["consecutive", "all"]
 RegionRule = Literal["mask", "spatial"]
@@ -112,7 +112,7 @@ def region_diversity(
     image = validate_images(image, name="the samples", at_least=2)
     _check_choice(region, "region", get_args(RegionRule))
     if not isinstance(inside, Tensor) or inside.dtype != torch.bool or inside.shape != image.shape[2:]:
-        size = tuple(image.shape[2:])
+        size = size_text(image.shape[2:])
         raise LabelError(f"the region is {shown(inside)}; give a mask {size} of booleans, as labels == 1")
     if region == "mask":
         within = _diversity(image * inside, network, pairs=pairs, batch=batch)
@@ -195,6 +195,7 @@ class Diversity(SampleMetric):
 
     def compute(self, bootstrap: Bootstrap) -> Result:
         """Return the mean over label maps."""
+        check_bootstrap(bootstrap)
         return Result.mean(self.name, self.values, bootstrap, protocol=self.protocol(self.values, bootstrap))
 
 
@@ -207,8 +208,18 @@ class PartDiversity(SampleMetric):
 
     _RULES = ("pairs", "region")
 
-    def measure(self, key: str, image: Image, inside: Region, part: int) -> None:
-        """Measure the samples of the label map `key` that differ in `part` only, which lies at `inside`."""
+    @property
+    def highest(self) -> int:
+        """The largest id of a class or instance."""
+        return 2**31
+
+    def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
+        """Measure the samples of the label map `key` that differ in one part only, `resampled`, which lies at `inside`.
+
+        Raises:
+            ParamsError: if there is no such class, or it is no id.
+        """
+        part = whole(resampled, "resampled", high=self.highest)
         within, without = region_diversity(
             image, inside, self.network, pairs=self.pairs, region=self.region, batch=self.batch
         )
@@ -240,9 +251,10 @@ class RegionDiversity(PartDiversity):
         super().__post_init__()
         self.classes = whole(self.classes, "classes", high=MOST_CLASSES)
 
-    def update(self, key: str, image: Image, inside: Region, *, resampled: int) -> None:
-        """Measure the samples of the label map `key` that differ in class `resampled` only, which lies at `inside`."""
-        self.measure(key, image, inside, whole(resampled, "resampled", high=self.classes - 1))
+    @property
+    def highest(self) -> int:
+        """The largest id of a class."""
+        return self.classes - 1
 
     def tables(self) -> tuple[list[str], PerClass, PerClass]:
         """Return the keys of the label maps, and the values inside and outside by (map, class): NaN without samples."""
@@ -255,6 +267,7 @@ class RegionDiversity(PartDiversity):
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
         """Return mCSD and mOCD."""
+        check_bootstrap(bootstrap)
         keys, inside, outside = self.tables()
         measured = int((~np.isnan(inside)).any(axis=0).sum())
         protocol = self.protocol(keys, bootstrap, classes=measured)
@@ -288,10 +301,6 @@ class InstanceDiversity(PartDiversity):
         [0.0, 0.0]
     """
 
-    def update(self, key: str, image: Image, inside: Region, *, instance: int) -> None:
-        """Measure the samples of the label map `key` that differ in `instance` only, which lies at `inside`."""
-        self.measure(key, image, inside, whole(instance, "instance"))
-
     def per_map(self) -> dict[str, Float[ndarray, "2"]]:
         """Return the means over the instances of each label map, inside and outside."""
         values: dict[str, list[tuple[float, float]]] = {}
@@ -301,6 +310,7 @@ class InstanceDiversity(PartDiversity):
 
     def compute(self, bootstrap: Bootstrap) -> tuple[Result, Result]:
         """Return mISD and mOISD."""
+        check_bootstrap(bootstrap)
         means = self.per_map()
         protocol = self.protocol(means, bootstrap, instances=len(self.values))
         isd, oisd = (
