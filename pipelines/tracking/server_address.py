@@ -57,7 +57,7 @@ def is_sound(address: str) -> bool:
     if not separator or rest.startswith("/"):  # a file, or a database that its query names
         return True
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host = re.fullmatch(r"(?:[^@]*@)?(?P<name>\[[\da-fA-F:.]+\]|[^\[\]:@]*)(?::(?P<port>\d*))?", authority)
+    host = re.fullmatch(r"(?:[^@]*@)?(?P<name>\[[\da-fA-F:.]+\]|[^\[\]:@]*)(?::(?P<port>\d{0,5}))?", authority)
     if host is None or int(host["port"] or 0) > 65535 or (not host["name"] and scheme.startswith("http")):
         return False
     return "@" not in rest[len(authority) :] and address.isprintable() and " " not in address

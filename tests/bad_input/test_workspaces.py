@@ -71,6 +71,7 @@ UNSOUND = [
     "http://:5000",
     "http://host:five",
     "http://host:70000",
+    f"http://host:{'9' * 5000}",
     "http://[::1:5000",
 ]
 CLOSED = ["a file that is none", "a folder", "not to be written", "of another kind", "of a later version"]
