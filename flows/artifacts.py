@@ -24,7 +24,7 @@ def show_report(folder: Path = Path("report")) -> None:
     """Show the table and the images of a report, if there is one."""
     table = folder / "report.md"
     if table.exists():  # its images have relative paths, which Prefect's page cannot open: they are shown separately
-        text = _IMAGE.sub("", table.read_text())
+        text = _IMAGE.sub("", table.read_text(encoding="utf-8"))
         retry(partial(create_markdown_artifact, text, key="report", description="the table"))
     for image in sorted(folder.glob("*.png")):
         key = re.sub(r"[^a-z0-9]+", "-", image.stem.lower()).strip("-")

@@ -116,7 +116,7 @@ def find_api_url() -> str | None:
     url = PREFECT_API_URL.value()
     if url or not ADDRESS_FILE.exists():
         return url
-    api = f"{ADDRESS_FILE.read_text()}/api"
+    api = f"{ADDRESS_FILE.read_text(encoding='utf-8')}/api"
     return api if is_healthy(f"{api}/health") else None
 
 

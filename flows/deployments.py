@@ -26,7 +26,7 @@ FILE = Path(__file__).parents[1] / "prefect.yaml"
 
 def load() -> list[tuple[Flow[..., Any], dict[str, Any]]]:
     """Read prefect.yaml; return each deployment with its flow."""
-    deployments = yaml.safe_load(FILE.read_text())["deployments"]
+    deployments = yaml.safe_load(FILE.read_text(encoding="utf-8"))["deployments"]
     return [(load_flow_from_entrypoint(deployment["entrypoint"]), deployment) for deployment in deployments]
 
 

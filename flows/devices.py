@@ -100,7 +100,7 @@ def _try_lock(name: str, locks: ExitStack) -> bool:
     with suppress(FileExistsError):
         (folder / name).touch(exist_ok=False)
         (folder / name).chmod(0o644)
-    file = (folder / name).open()
+    file = (folder / name).open(encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

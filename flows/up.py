@@ -107,7 +107,7 @@ class Service:
         env = {**self.environment, **env, **self.own, **_mlflow_names(self.host), **(clients or {})}
         command = [sys.executable, "-m", *self.arguments, "--host", self.host, "--port", str(self.port)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("w") as log:
+        with self._log.open("w", encoding="utf-8") as log:
             return start(command, env=env, output=log)
 
     def wait(self, process: "Popen[str]", *, timeout_s: float = START_TIMEOUT_S) -> None:
@@ -134,7 +134,7 @@ class Service:
         return LOGS / f"{self.title.lower()}.log"
 
     def _last_line(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+        lines = self._log.read_text(errors="replace", encoding="utf-8").strip().splitlines() or ["nothing"]
         return f"{lines[-1].strip()} (more in {self._log})"
 
 
@@ -204,7 +204,7 @@ def _start(started: dict[Service, "Popen[str]"]) -> None:
         started[service] = service.start()
     for service, process in started.items():
         service.wait(process)
-    ADDRESS_FILE.write_text(PREFECT.address)
+    ADDRESS_FILE.write_text(PREFECT.address, encoding="utf-8")
     api = f"{PREFECT.address}/api"
     register(api)
     clients = {PREFECT_API_URL.name: api, "MLFLOW_TRACKING_URI": MLFLOW.address}

@@ -92,10 +92,10 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
     _check_git(path.parent)
     raw = read_yaml(path)
     digest = _digest(raw, code=Path(__file__).parents[1])
-    if not checked.exists() or checked.read_text() != digest:
+    if not checked.exists() or checked.read_text(encoding="utf-8") != digest:
         check(path)
         with written(checked) as beside:
-            beside.write_text(digest)
+            beside.write_text(digest, encoding="utf-8")
     _check_raw_data(raw["axes"]["dataset"], path.parent / "raw")
 
 

@@ -96,7 +96,7 @@ def _writes_for_git(stage: str) -> bool:
 def _read_trials(sweep: str) -> Iterator[Trial]:
     for path in (SWEEPS / sweep).glob(f"*/{FILE}"):
         try:
-            yield Trial.model_validate_json(path.read_text())
+            yield Trial.model_validate_json(path.read_text(encoding="utf-8"))
         except ValueError:  # truncated by a power cut
             print(f"skipped: {path} cannot be read; repeating the sweep's command writes it anew", file=sys.stderr)
 

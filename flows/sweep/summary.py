@@ -44,8 +44,8 @@ def write(sweep: Sweep, study: optuna.Study, *, log: Callable[[str], object]) ->
     folder = SWEEPS / sweep.name
     data = to_dict(sweep, study)
     text, rows = markdown(sweep, data), data["trials"]
-    (folder / "summary.md").write_text(text)
-    (folder / "summary.json").write_text(json.dumps(data, indent=2) + "\n")
+    (folder / "summary.md").write_text(text, encoding="utf-8")
+    (folder / "summary.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     draw_plots(sweep, study, folder / "plots")
     description = f"sweep {sweep.name}"
     retry(partial(create_markdown_artifact, text, key=f"sweep-{sweep.name}", description=description))

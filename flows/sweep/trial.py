@@ -88,7 +88,7 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
         """Write its trial.json, from which `apply` reads it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{FILE}.part"
-        part.write_text(self.model_dump_json(indent=2) + "\n")
+        part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         part.replace(self.folder / FILE)
 
     def prepare(self, source: Path) -> None:
@@ -275,7 +275,7 @@ def _read_history(workspace: Path) -> list[dict[str, Any]]:
     rows: list[Any] = []
     with suppress(FileNotFoundError):  # moved or removed since it was listed: the next call finds the other
         newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-        for line in newest.read_text().splitlines() if newest else []:
+        for line in newest.read_text(encoding="utf-8").splitlines() if newest else []:
             with suppress(json.JSONDecodeError):  # the line that is being written
                 rows.append(json.loads(line))
     return [row for row in rows if isinstance(row, dict) and "step" in row]

@@ -67,7 +67,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         SweepError: if the file is damaged.
     """
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SweepError(f"{path} cannot be read ({error}); remove it, then run `dvc repro` again") from None
     if not isinstance(metrics, dict):

@@ -70,7 +70,7 @@ def _report(options: argparse.Namespace) -> None:
         raise ParamsError(f"{_REPORT} does not exist; run `dvc repro` or `dvc pull report`")
     links = presigned_links(_bucket(options), read_outputs(Path()), hours=options.hours)
     with written(options.output) as beside:
-        beside.write_text(add_links(_REPORT.read_text(), links, hours=options.hours))
+        beside.write_text(add_links(_REPORT.read_text(encoding="utf-8"), links, hours=options.hours), encoding="utf-8")
     print(f"{options.output}: the report with links to {len(links)} files, valid for {options.hours:g} hours")
 
 

@@ -35,7 +35,7 @@ def read_results(dataset: str, system: str) -> Results | None:
     draws = _read_table(dataset, system, "resamples")
     return {
         name: Result.from_json(name, entry, draws=draws.column(name).to_numpy() if name in draws.column_names else None)
-        for name, entry in json.loads(path.read_text()).items()
+        for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
     }
 
 

@@ -64,9 +64,9 @@ def main() -> None:
     reports = [DatasetReport(dataset, params.axes.system, params.report) for dataset in params.axes.dataset]
     with written_folder(OUT) as folder:
         for name in ("html", "md"):
-            (folder / f"report.{name}").write_text(page(reports, template=f"template.{name}"))
+            (folder / f"report.{name}").write_text(page(reports, template=f"template.{name}"), encoding="utf-8")
         tables = [asdict(table) for report in reports for table in report.tables]
-        (folder / "table.json").write_text(json.dumps(tables, indent=2) + "\n")
+        (folder / "table.json").write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
         reports[0].comparison.save(folder / "comparison.png", optimize=True)
         (folder / "pictures").mkdir()
         for report in reports:

@@ -28,7 +28,7 @@ def main(folder: Path = OUT) -> None:
     if not path.exists():
         raise ParamsError(f"{path} does not exist; run `make repro` first")
     console = Console(width=None if sys.stdout.isatty() else 160)
-    for table in json.loads(path.read_text()):
+    for table in json.loads(path.read_text(encoding="utf-8")):
         if table["columns"]:
             console.print(_terminal_table(table, wide=console.width >= _WIDE_ENOUGH))
     console.print("[dim]* best of its column, or within noise of it; below each value its 95 % interval[/dim]")

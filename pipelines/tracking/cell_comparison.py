@@ -48,7 +48,7 @@ def _pages(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
     states = [[cell.name, record.uri, record.run, record.fingerprint] for cell, record in records.items()]
     fingerprint = hashlib.sha256(json.dumps(states).encode()).hexdigest()
     try:
-        known = _Pages.model_validate_json(_PATH.read_text())
+        known = _Pages.model_validate_json(_PATH.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         known = None
     if known is not None and known.fingerprint == fingerprint:
@@ -56,7 +56,7 @@ def _pages(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
     with tolerated("the next `make repro` will prepare the comparison"):
         pages = _Pages(fingerprint=fingerprint, links=_share(records))
         with written(_PATH) as beside:
-            beside.write_text(pages.model_dump_json(indent=1) + "\n")
+            beside.write_text(pages.model_dump_json(indent=1) + "\n", encoding="utf-8")
         return pages.links
     return {}
 

@@ -50,7 +50,7 @@ class CellOutputs:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Read the results: value, interval and protocol by metric."""
-        return json.loads(self.metrics.read_text())
+        return json.loads(self.metrics.read_text(encoding="utf-8"))
 
     def values(self) -> dict[str, float]:
         """Read the results as metrics; the ends of an interval are NAME_low and NAME_high."""

@@ -256,7 +256,7 @@ class RunRecord(BaseModel):
     def read(cls, path: Path) -> Self | None:
         """Read a record, if there is one; one of an earlier version, with a password in it, is written without."""
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             record = cls.model_validate_json(text)
         except (FileNotFoundError, ValueError):  # or one that is broken, and may be deleted as well
             return None
@@ -267,7 +267,7 @@ class RunRecord(BaseModel):
     def write(self, path: Path) -> None:
         """Write the record."""
         with written(path) as beside:
-            beside.write_text(self.model_dump_json(indent=1) + "\n")
+            beside.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
     def find_run(self, client: TrackingClient, experiment: str) -> "Run | None":
         """Return the run; None if it was deleted, or is in another MLflow."""

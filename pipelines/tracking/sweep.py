@@ -39,7 +39,7 @@ def main(name: str) -> None:
     if not path.exists():
         existing = ", ".join(sorted(found.parent.name for found in SWEEPS.glob("*/summary.json"))) or "none"
         raise ParamsError(f"there is no sweep {name!r} with a {path}; there are: {existing}")
-    summary: dict[str, Any] = json.loads(path.read_text())
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if disabled() or not summary["trials"]:
         return
     with tolerated(f"the summary remains in {SWEEPS / name}"):
@@ -85,7 +85,8 @@ class _SweepPublication:
         """Return the Markdown description of the sweep's run: best trial, links, summary."""
         best = [f"Best: {self._title(self._best)}{f', `{model}`' if model else ''}"] if self._best else []
         items = [*best, *(f"[{title}]({address})" for title, address in links.items())]
-        text = "\n".join(f"* {item}" for item in items) + f"\n\n{(self._folder / 'summary.md').read_text()}"
+        summary = (self._folder / "summary.md").read_text(encoding="utf-8")
+        text = "\n".join(f"* {item}" for item in items) + f"\n\n{summary}"
         if len(text) <= _MAX_DESCRIPTION:
             return text
         return text[:_MAX_DESCRIPTION].rpartition("\n")[0] + "\n\n... (the rest is in summary.md)"

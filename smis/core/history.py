@@ -19,7 +19,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
         [{'step': 50, 'GAN': 1.25}]
     """
     rows: dict[int, dict[str, float]] = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
@@ -42,7 +42,7 @@ class HistoryLogger:
     def __init__(self, path: Path, *, after: int = 0) -> None:
         rows = [row for row in read_history(path) if row["step"] <= after]
         with written(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self._path = path
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -52,7 +52,7 @@ class HistoryLogger:
             DiskError: if the file cannot be written.
         """
         try:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **values}) + "\n")
         except OSError as error:
             raise unwritable(self._path, error) from error

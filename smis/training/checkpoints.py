@@ -160,7 +160,7 @@ class CheckpointManager:
 
     def _note(self, best: ScoredStep) -> None:
         with written(self._best_path) as temporary:
-            temporary.write_text(json.dumps(best._asdict()))
+            temporary.write_text(json.dumps(best._asdict()), encoding="utf-8")
 
     def _read(self, path: Path, device: torch.device | str) -> "_Saved | None":
         try:

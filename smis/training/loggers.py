@@ -84,7 +84,7 @@ class RunStatus:
     def read(cls, path: Path) -> "RunStatus | None":
         """Read a status file; None if it is missing or broken."""
         try:
-            return cls(**json.loads(path.read_text()))
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -120,4 +120,4 @@ class RunStatusLogger(NullLogger):
         process = {"host": socket.gethostname(), "process": os.getpid(), "at": time.time()}
         status = RunStatus(step=step, images_per_second=speed, **self._run, **process)  # pyright: ignore[reportArgumentType]
         with written(self._path) as temporary:
-            temporary.write_text(json.dumps(asdict(status)))
+            temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")

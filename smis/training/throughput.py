@@ -63,7 +63,11 @@ def memory_bytes(device: torch.device) -> int:
     """Return the peak of torch's memory on a GPU; for a CPU, the current memory of the process (0 if unknown)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines()) if _STATUS.exists() else {}
+    fields = (
+        dict(line.split(":", 1) for line in _STATUS.read_text(encoding="utf-8").splitlines())
+        if _STATUS.exists()
+        else {}
+    )
     return int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
 
 

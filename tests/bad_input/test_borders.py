@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import flows.addresses
 import pipelines.tracking.server_address
+from pipelines.tracking.server_address import is_sound
 from smis.cli import main
 from smis.core.errors import DiskError
 from smis.core.files import written, written_folder
@@ -86,4 +87,4 @@ def test_no_address_shows_its_password(module: object, scheme: str, user: str, a
     address = f"{scheme}://{user}:countess@{after}"
     shown = module.without_credentials(address)  # pyright: ignore[reportAttributeAccessIssue]
     assert "countess" not in shown
-    assert isinstance(flows.addresses.is_sound(address), bool)
+    assert isinstance(is_sound(address), bool)
