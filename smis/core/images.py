@@ -298,16 +298,16 @@ def _decoder(source: Source, title: str, *, error: type[SmisError]) -> Iterator[
         raise _unreadable(title, fault, error=error) from None
 
 
-def _codings(image: Pillow.Image) -> Iterator[tuple[str, str, int]]:
-    """Yield how each part of a file that was just opened is coded: by what, the channels, and where values end."""
+def _codings(image: Pillow.Image) -> Iterator[tuple[str, int]]:
+    """Yield the channels of each part of a file that was just opened, and what white is in them, 0 where as usual."""
     for coder, _, _, arguments in getattr(image, "tile", ()):
-        given = arguments if isinstance(arguments, tuple) else (arguments,)
-        yield coder, str(given[0]) if given else "", given[1] if coder.startswith("ppm") else 0
+        given = [*arguments] if isinstance(arguments, tuple) else [arguments]
+        yield " ".join(map(str, given[:1])), given[-1] if coder.startswith("ppm") else 0
 
 
 def _bits(image: Pillow.Image) -> int:
     """Return the bits of a channel in a file that was just opened; Pillow drops all but 8 of several channels' 16."""
-    deep = any(";16" in channels or end > 255 for _, channels, end in _codings(image))
+    deep = any(";16" in channels or white > 255 for channels, white in _codings(image))
     return 16 if deep or image.mode.startswith("I;16") else 32 if image.mode in ("I", "F") else 8
 
 
@@ -316,9 +316,9 @@ def _check_unchanged(image: Pillow.Image, *, title: str) -> None:
     coding = "JPEG" if str(image.info.get("compression")).endswith("jpeg") else image.format
     if coding in _LOSSY:
         raise LabelError(f"{title} is a {coding} file, which does not keep ids as they are; save maps as PNG")
-    ends = {end for _, _, end in _codings(image)} - {0, 255, 65_535}
-    if ends:
-        raise LabelError(f"{title} says that white is {max(ends)}, by which its ids would be spread; save it as PNG")
+    whites = {white for _, white in _codings(image)} - {0, 255, 65_535}
+    if whites:
+        raise LabelError(f"{title} says that white is {max(whites)}, by which its ids would be spread; save it as PNG")
     if image.mode == "RGB" and _bits(image) > 8:
         raise LabelError(f"{title} has channels of 16 bits, of which a map has one; save it as gray")
 

@@ -1,6 +1,8 @@
 """The generator as an ONNX model or a program of torch.export, which run without this package."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +17,7 @@ from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.published.release_files import count_unused
-from smis.training.export import load_system
+from smis.training.export import load_system, read_checkpoint
 
 Inputs = dict[str, Tensor]
 _STYLE = "style_"
@@ -123,6 +125,14 @@ def _strip(system: Any) -> None:
             nn.utils.remove_spectral_norm(layer)
 
 
+@contextmanager
+def _output(checkpoint: Path, out: Path) -> Iterator[Path]:
+    """Refuse a broken checkpoint, then a place that cannot be written, before minutes of work."""
+    read_checkpoint(checkpoint, SYSTEMS)
+    with written(out) as beside:
+        yield beside
+
+
 ONNX_TOLERANCE = 1e-4
 """From eager, in an image of -1..1: another library adds in another order."""
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -143,11 +153,11 @@ def export_onnx(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
         raise ParamsError(f"--to onnx needs {', '.join(missing)}; install it with: pip install 'smis[export]'")
     import onnxruntime
 
-    traced = trace(checkpoint, batch=batch)
-    model = torch.onnx.export(traced.program, output_names=["image"], verbose=False)
-    assert model is not None
-    model.model.metadata_props.update(traced.metadata)
-    with written(out) as beside:
+    with _output(checkpoint, out) as beside:
+        traced = trace(checkpoint, batch=batch)
+        model = torch.onnx.export(traced.program, output_names=["image"], verbose=False)
+        assert model is not None
+        model.model.metadata_props.update(traced.metadata)
         model.save(str(beside), external_data=False)
         session = onnxruntime.InferenceSession(str(beside), providers=["CPUExecutionProvider"])
         arrays = {name: tensor.numpy() for name, tensor in traced.inputs.items()}
@@ -168,8 +178,8 @@ def export_program(checkpoint: Path, out: Path, *, batch: int = 1) -> Exported:
         CheckpointError: if the checkpoint cannot be read, or the program computes something else than eager.
         DiskError: if the file cannot be written.
     """
-    traced = trace(checkpoint, batch=batch)
-    with written(out) as beside:
+    with _output(checkpoint, out) as beside:
+        traced = trace(checkpoint, batch=batch)
         with beside.open("wb") as file:
             torch.export.save(traced.program, file, extra_files={"checkpoint.json": json.dumps(traced.metadata)})
         with beside.open("rb") as file, torch.no_grad():

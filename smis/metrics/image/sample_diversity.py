@@ -18,7 +18,7 @@ from torch import Tensor
 from smis.core.errors import LabelError, ParamsError, shown
 from smis.core.images import validate_images
 from smis.core.numbers import MOST_CLASSES, whole
-from smis.core.shapes import Image
+from smis.core.shapes import Image, size_text
 from smis.metrics.image.features import in_batches
 from smis.metrics.image.lpips import Pairs, PerceptualDistance, distance_maps, distances
 from smis.metrics.image.result import Bootstrap, Draws, Result, check_bootstrap, of_maps
