@@ -31,7 +31,7 @@ from smis.datasets.io.raw_images import resize_by_majority
 from smis.datasets.io.raw_maps import MapReader
 
 NAMES, PALETTE = read_classes(Path(__file__).with_name("classes.txt"))
-_ROWS = [line.split() for line in Path(__file__).with_name("labels.txt").read_text().splitlines()]
+_ROWS = [line.split() for line in Path(__file__).with_name("labels.txt").read_text(encoding="utf-8").splitlines()]
 LABELS = tuple(label for label, _ in _ROWS)
 """The release's own, in the order of its label_list.mat."""
 MERGED = np.array([NAMES.index(name) for _, name in _ROWS], dtype=np.uint8)
