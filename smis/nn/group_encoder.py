@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
 from smis.nn.class_crops import Crops
 from smis.nn.spectral_norm import spectral_norm
 
@@ -66,6 +67,12 @@ class GroupEncoder(nn.Module):
             # images share few classes: each (image, class) is a group of its own
             return self._encoded(crops, crops.pixels.flatten(0, 1).unsqueeze(0), crops.classes)
         return self._encoded(crops, crops.of(present).flatten(1, 2), None if len(present) == self.classes else present)
+
+    def class_axes(self, classes: int) -> dict[str, TensorAxes]:
+        """Return the axes of the tensors that belong to classes; none if one group encodes the whole image."""
+        own = ClassAxis.of(self.classes)
+        convs = {name: module for name, module in self.named_modules() if isinstance(module, GroupConv2d) and own}
+        return dict(item for name, conv in convs.items() for item in convolution_axes(name, conv, reads=own, makes=own))
 
     def _encoded(
         self, crops: Crops, x: Float[Tensor, "n c h w"], which: Int[Tensor, " g"] | None

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from smis.core.errors import ParamsError
 from smis.core.shapes import Image, size_text
+from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
 from smis.nn.label_maps import ConditionPyramid
+from smis.nn.spade_norm import SpadeNorm
 from smis.nn.spectral_norm import spectral_norm
 
 MakeNorm = Callable[[int], nn.Module]
@@ -51,6 +53,27 @@ class SpadeResidualBlock(nn.Module):
         change = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
         change = self.conv_1(F.leaky_relu(self.norm_1(change, condition), 0.2))
         return shortcut + change
+
+    def class_axes(
+        self, name: str, *, classes: int, reads: ClassAxis | None
+    ) -> tuple[dict[str, TensorAxes], ClassAxis | None]:
+        """Return the axes of a grouped block's tensors and how the features that it makes are divided.
+
+        Features that are added to the shortcut as it is stand in its order, which may be finer than the groups.
+        """
+        own = ClassAxis.of(max(self.conv_0.groups, *(norm.groups for norm in self._norms().values())))
+        made = own if self.learned_shortcut else reads
+        found = dict(convolution_axes(f"{name}.conv_0", self.conv_0, reads=reads, makes=own))
+        found |= convolution_axes(f"{name}.conv_1", self.conv_1, reads=own, makes=made)
+        if self.learned_shortcut:
+            found |= convolution_axes(f"{name}.conv_s", self.conv_s, reads=reads, makes=made)
+        for key, norm in self._norms().items():
+            features = own if key == "norm_1" else reads
+            found |= norm.class_axes(f"{name}.{key}", classes=classes, features=features)
+        return found, made
+
+    def _norms(self) -> dict[str, SpadeNorm]:
+        return {key: norm for key, norm in self.named_children() if isinstance(norm, SpadeNorm)}
 
 
 BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3")
@@ -134,6 +157,20 @@ class SpadeGenerator(nn.Module):
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.get_submodule(name)(x, layout.at(x.shape[-2], x.shape[-1]))
         return self.conv_img(F.leaky_relu(x, 0.2)).tanh()
+
+    def class_axes(self, classes: int) -> dict[str, TensorAxes]:
+        """Return the axes of the tensors that belong to classes, of a generator whose convolutions have groups."""
+        convs = [conv for conv in self.modules() if isinstance(conv, nn.Conv2d)]
+        if all(conv.groups == 1 for conv in convs):
+            return {}
+        assert isinstance(self.fc, nn.Conv2d)
+        features = ClassAxis.of(self.fc.groups)
+        found = dict(convolution_axes("fc", self.fc, reads=ClassAxis.of(classes), makes=features))
+        for name in self.blocks:
+            block: SpadeResidualBlock = self.get_submodule(name)  # pyright: ignore[reportAssignmentType]
+            axes, features = block.class_axes(name, classes=classes, reads=features)
+            found |= axes
+        return found | dict(convolution_axes("conv_img", self.conv_img, reads=features, makes=None))
 
 
 class LinearStart(nn.Linear):

@@ -1,11 +1,14 @@
 """Spatially-adaptive normalization."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from smis.nn.batch_norm import BatchNorm
+from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
 from smis.nn.label_maps import Condition, NeighborhoodTable
 
 _WORTHWHILE = 2
@@ -53,6 +56,21 @@ class SpadeNorm(nn.Module):
         """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
         scale, shift = condition.cached(self, lambda: self._modulation(condition))
         return torch.addcmul(shift, self.param_free_norm(x), scale)
+
+    @property
+    def groups(self) -> int:
+        """Groups of the convolutions that give scale and shift."""
+        return self.mlp_gamma.groups
+
+    def class_axes(self, name: str, *, classes: int, features: ClassAxis | None) -> Iterator[tuple[str, TensorAxes]]:
+        """Yield the axes of this layer's tensors, if it is called `name` and its features are divided so."""
+        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
+        hidden = ClassAxis.of(shared.groups)
+        yield from convolution_axes(f"{name}.mlp_shared.0", shared, reads=ClassAxis.of(classes), makes=hidden)
+        for part, conv in (("mlp_gamma", self.mlp_gamma), ("mlp_beta", self.mlp_beta)):
+            yield from convolution_axes(f"{name}.{part}", conv, reads=hidden, makes=features)
+        for part in ("running_mean", "running_var"):
+            yield f"{name}.param_free_norm.{part}", TensorAxes(features)
 
     def _modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
         if _countable(condition.symbols):

@@ -120,6 +120,16 @@ class CheckpointManager:
             )
         return content.state
 
+    def prune(self) -> None:
+        """Delete all checkpoints but the newest and the best.
+
+        Raises:
+            DiskError: if the last saved checkpoint could not be written, or old ones cannot be deleted.
+        """
+        self.wait()
+        self._keep = 1
+        self._delete_old()
+
     @property
     def best_step(self) -> ScoredStep | None:
         """The first step with the lowest score, over all resumed runs; of those at hand if best.json is broken."""
@@ -176,7 +186,7 @@ class CheckpointManager:
     def _checked(self, content: Any, path: Path) -> "_Saved":
         if not isinstance(content, _Saved):
             raise CheckpointError(f"{path} is not a checkpoint of format {_FORMAT}; delete {self.folder} to start anew")
-        differing = list(_differences(content.configuration, self._configuration))
+        differing = list(differences(content.configuration, self._configuration))
         if differing:
             raise CheckpointError(
                 f"{path} has another configuration: {'; '.join(differing)}; delete {self.folder} to start anew"
@@ -297,11 +307,17 @@ def write_torch_file(path: Path, content: dict[str, Any]) -> None:
         raise unwritable(path, cause if isinstance(cause, OSError) else OSError(_first_line(error))) from error
 
 
-def _differences(saved: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def differences(saved: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Name each key, at any depth, whose values differ.
+
+    Example:
+        >>> list(differences({"train": {"steps": 5}}, {"train": {"steps": 7}}))
+        ['train.steps is 5 there and 7 here']
+    """
     for key in sorted({*saved, *current}):
         old, new = saved.get(key), current.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{key}.")
+            yield from differences(old, new, f"{prefix}{key}.")
         elif old != new:
             yield f"{prefix}{key} is {old!r} there and {new!r} here"
 
