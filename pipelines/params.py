@@ -5,6 +5,7 @@ A stage names its sections as the fields of its `Params` class. The fields `data
 """
 
 import hashlib
+import os
 import stat
 from configparser import ConfigParser
 from functools import partial
@@ -18,6 +19,7 @@ from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from pipelines.stage import NAME
+from smis.core.checkpoint_path import resolve_checkpoint
 from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.files import written
@@ -27,6 +29,8 @@ from smis.models.system_registry import SYSTEMS
 
 PATH = Path("params.yaml")
 STAGES = ("prepare", "reference", "segmenter", "train", "sample", "evaluate", "report")
+DRAWN = "smis/nn/initialize.py"
+"""As `train.init_from`: the first weights are drawn. A dependency in dvc.yaml must name a file that exists."""
 CHECKED = Path(".scratch/params.checked")
 """The digest of the sections and code that were last found valid."""
 
@@ -97,6 +101,7 @@ def check_changes(path: Path = PATH, *, checked: Path = CHECKED) -> None:
         with written(checked) as beside:
             beside.write_text(digest, encoding="utf-8")
     _check_raw_data(raw["axes"]["dataset"], path.parent / "raw")
+    _check_init_from((raw.get("train") or {}).get("init_from"), path.parent)
 
 
 def _check_git(root: Path) -> None:
@@ -118,6 +123,22 @@ def _check_raw_data(datasets: list[str], folder: Path) -> None:
         remedy = f"`dvc pull {raw}` downloads it" if tracked else "put the raw files there, or a link to them"
         if not raw.exists():
             raise ParamsError(f"there is no {raw}, which prepare@{raw.name} depends on; {remedy}")
+
+
+def _check_init_from(named: Any, root: Path) -> None:
+    """Check that there is the file on which `train` depends in dvc.yaml: DVC's own message is lost, too."""
+    dag = root / "dvc.yaml"
+    if not dag.exists() or "${train.init_from}" not in dag.read_text():
+        return
+    what = f"{PATH}: train.init_from is {'missing' if named is None else repr(named)}"
+    remedy = f"name a checkpoint, or {DRAWN}, which draws the first weights"
+    if not isinstance(named, str):
+        raise ParamsError(f"{what}; {remedy}")
+    if named.startswith("zoo:"):
+        path = Path(os.path.relpath(resolve_checkpoint(named), root.resolve())).parent
+        raise ParamsError(f"{what}, but DVC can only depend on a file or folder; write {path}")
+    if not (root / named).exists():
+        raise ParamsError(f"{what}, but there is nothing of that name; {remedy}")
 
 
 def _digest(raw: dict[str, Any], *, code: Path) -> str:

@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from safetensors import SafetensorError, safe_open
 
 from pipelines import params
 
@@ -108,7 +110,14 @@ class CellOutputs:
 
     def checkpoint_tags(self) -> dict[str, str]:
         """Return the tags by which the run of the checkpoint is found, in each sweep its own."""
-        return {"smis.cell": self.name, "smis.checkpoint": self.digest} | trial_tags()
+        return {"smis.cell": self.name, "smis.checkpoint": self.digest} | self._init_tags() | trial_tags()
+
+    def _init_tags(self) -> dict[str, str]:
+        """Return the tag with the SHA-256 of the checkpoint that a fine-tuning began with."""
+        with suppress(SafetensorError), safe_open(self.checkpoint, framework="numpy") as file:
+            if digest := (file.metadata() or {}).get("init_from_sha256"):
+                return {"smis.init_from": digest}
+        return {}  # also of a damaged file, which is not for this to tell
 
     def device_tag(self) -> dict[str, str]:
         """Return the tag with the device of evaluate, if the results name it."""

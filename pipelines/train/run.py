@@ -20,6 +20,8 @@ from pydantic import Field, PositiveInt, SerializeAsAny
 
 from pipelines import tracking
 from pipelines.params import read
+from pipelines.train.finished import FinishedTraining, without_schedule
+from pipelines.train.initial import InitialCheckpoint
 from smis.core import contact_sheet
 from smis.core.batch import Batch
 from smis.core.config import Config
@@ -27,6 +29,7 @@ from smis.core.errors import CheckpointError
 from smis.core.files import written, written_folder
 from smis.core.history import HistoryLogger
 from smis.core.images import to_image
+from smis.core.messages import report
 from smis.core.sample import SampleRow
 from smis.core.seeding import generator
 from smis.core.shapes import Image
@@ -38,11 +41,13 @@ from smis.metrics.image.fid import FrechetDistance, Moments
 from smis.metrics.image.lpips import NetworkName
 from smis.metrics.image.result import Bootstrap, gather
 from smis.metrics.image.sample_diversity import Diversity
+from smis.models.system_registry import SYSTEMS
 from smis.sampling.grid import sample_groups
 from smis.sampling.sampler import Samplable, Sampler, covering
 from smis.training.checkpoints import CheckpointManager
 from smis.training.distributed import DistributedContext, distributed_context, is_torchrun_worker
-from smis.training.export import description, save_weights
+from smis.training.export import description, read_checkpoint, save_weights, tensors_of
+from smis.training.initial_weights import Target, initialize_from
 from smis.training.launch import launch_torchrun, parse_processes, report_errors
 from smis.training.loggers import STATUS_FILE, CompositeLogger, MetricLogger, NullLogger, RunStatusLogger
 from smis.training.loop import Trainer, TrainingConfig, train
@@ -95,21 +100,27 @@ class TrainingRun:
     def __init__(self, dataset: str, system: str, params: Params, distributed: DistributedContext) -> None:
         self.dataset, self.name, self.params, self.distributed = dataset, system, params, distributed
         self.data = Prepared(Path("data") / dataset)
+        self.initial = InitialCheckpoint.find(params.train.init_from)
         self.configuration = {
             "cell": f"{dataset}/{system}",
             "data": hashlib.sha256(json.dumps(self.data.header.metadata()).encode()).hexdigest(),
+            "init_from": self.initial and self.initial.sha256,
             **params.model_dump(mode="json"),
         }
-        digest = hashlib.sha256(json.dumps(self.configuration, sort_keys=True).encode()).hexdigest()
-        self.scratch = Path(".scratch") / f"train-{digest[:16]}"
+        self.scratch = Path(".scratch") / f"train-{_digest(self.configuration)}"
         self.out = Path("runs") / dataset / system
+        kept = _digest(without_schedule(self.configuration))
+        self.finished = FinishedTraining(f"{dataset}/{system}", kept, params.train)
 
     def train(self) -> None:
         """Train, and write runs/DATASET/SYSTEM."""
-        system = self._build_system()
-        trainer = Trainer(system, self.params.train, self.distributed)
-        checkpoints = CheckpointManager(self.scratch / "states", self.configuration, keep=self.params.train.keep)
+        self._continue_finished()
+        # the folder's name says the steps and their rates
+        configuration = without_schedule(self.configuration)
+        checkpoints = CheckpointManager(self.scratch / "states", configuration, keep=self.params.train.keep)
         state = checkpoints.load_newest(self.distributed.device)
+        system = self._build_system(initialized=state is None)
+        trainer = Trainer(system, self.params.train, self.distributed)
         if state is not None:
             trainer.load_state_dict(state)
         elif self.distributed.is_main:
@@ -119,13 +130,21 @@ class TrainingRun:
         try:
             self._run_loop(trainer, checkpoints, self._logger(trainer.step, live_run), system)
             if self.distributed.is_main:
+                last = trainer.step
                 self._load_best(trainer, checkpoints)
                 self._export(trainer)
                 live_run.finish()
-                shutil.rmtree(self.scratch)
+                self.finished.keep(self.scratch, checkpoints, step=last)
         except BaseException:
             live_run.close()
             raise
+
+    def _continue_finished(self) -> None:
+        """Continue a finished training that had fewer steps; all processes wait for its copy."""
+        told = self.finished.copy_to(self.scratch) if self.distributed.is_main else None
+        self.distributed.all_gather_object(None)
+        if told is not None:
+            report(f"{self.name} on {self.dataset} {told}")
 
     def _check_same_step(self, step: int) -> None:
         """Raise a CheckpointError if processes resume from different steps: machines do not share the disk."""
@@ -185,7 +204,7 @@ class TrainingRun:
         cell = f"{self.dataset}/{self.name}"
         return tracking.start_run(cell, dict(self.params), state=self.scratch, device=device, after=after)
 
-    def _build_system(self) -> Any:
+    def _build_system(self, *, initialized: bool) -> Any:
         # Bit-exact resume on a CPU needs sums in one order. Filling fresh memory is for debugging only.
         torch.use_deterministic_algorithms(self.distributed.device.type == "cpu")
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
@@ -193,7 +212,17 @@ class TrainingRun:
         data = self.data
         config: Any = self.params.system
         system = config.build(classes=len(data.classes), height=data.height, width=data.width, training=True)
+        if self.initial is not None and initialized:
+            self._initialize(system, self.initial)
         return system.to(self.distributed.device)
+
+    def _initialize(self, system: Any, initial: InitialCheckpoint) -> None:
+        data = self.data
+        target = Target(self.name, self.params.system, data.classes, data.height, data.width)
+        checkpoint = read_checkpoint(initial.path, SYSTEMS)
+        carried = initialize_from(system, checkpoint, target, renamed=self.params.train.init_classes)
+        if self.distributed.is_main:
+            report(f"{self.name} on {self.dataset} begins with {initial.named}: {carried}")
 
     def _loader(self) -> Loader:
         config = self.params.train
@@ -220,9 +249,9 @@ class TrainingRun:
                 trainer.load_state_dict(state)
 
     def _export(self, trainer: Trainer) -> None:
-        """Write the outs; the scratch folder is not needed afterwards."""
+        """Write the outs."""
         data = self.data
-        metadata = description(
+        described = description(
             system=self.name,
             config=self.params.system,
             dataset=self.dataset,
@@ -232,11 +261,18 @@ class TrainingRun:
             width=data.width,
             step=trainer.step,
         )
-        save_weights(self.out / "checkpoint.safetensors", trainer.ema.tensors, metadata=metadata)
+        metadata = described | (self.initial.metadata() if self.initial else {})
+        kept = {"discriminator": trainer.system.discriminator} if self.params.train.keep_discriminator else {}
+        tensors = trainer.ema.tensors | tensors_of(kept)
+        save_weights(self.out / "checkpoint.safetensors", tensors, metadata=metadata)
         with written(self.out / "history.jsonl") as temporary:
             shutil.copyfile(self.scratch / "history.jsonl", temporary)
         with written_folder(self.out / "grids") as temporary:
             shutil.copytree(self.scratch / "grids", temporary, dirs_exist_ok=True)
+
+
+def _digest(configuration: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class ValidationMetrics:

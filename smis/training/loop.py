@@ -60,6 +60,12 @@ class TrainingConfig(Config):
     explodes_at: PositiveFloat = 1e6
     """Training stops when the absolute value of a loss term is larger."""
     grid_every: PositiveInt = 500
+    init_from: str | None = None
+    """Checkpoint whose weights training begins with; null, or the file that draws them, draws them."""
+    init_classes: dict[str, str] = {}
+    """Name of a class in that checkpoint, for each class that is called otherwise here."""
+    keep_discriminator: bool = False
+    """Whether the published checkpoint holds the discriminator too, which a fine-tuning can begin with."""
 
     @model_validator(mode="after")
     def _accumulate_divides_batch_and_decay_starts_before_the_end(self) -> "TrainingConfig":

@@ -20,6 +20,13 @@ def test_the_committed_params_load() -> None:
     assert params.check(ROOT / "params.yaml").system == ["groupdnet", "inade", "vspade"]
 
 
+def test_train_depends_on_the_file_that_its_first_weights_come_from() -> None:
+    train = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]
+    assert "${train.init_from}" in train["deps"]
+    assert RAW["train"]["init_from"] == params.DRAWN
+    assert (ROOT / params.DRAWN).is_file()
+
+
 def test_every_registered_system_has_a_section() -> None:
     assert set(RAW["systems"]) == set(SYSTEMS)
 

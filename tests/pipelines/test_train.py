@@ -110,7 +110,7 @@ def test_a_stage_that_is_asked_to_end_and_killed_goes_on_and_ends_like_one_that_
     assert grids[0].read_bytes() == grids[1].read_bytes()
     steps = [json.loads(line)["step"] for line in (killed / OUT / "history.jsonl").read_text().splitlines()]
     assert steps == list(range(2, STEPS + 1, 2))
-    assert not list(killed.glob(".scratch/*")), "a finished run leaves nothing to go on from"
+    assert [path.name for path in killed.glob(".scratch/*")] == ["finished"], "what it resumes from is gone"
 
 
 def test_what_a_person_can_fix_is_one_line_from_many_processes_and_exit_code_2(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ MEASURED = {"stlpips_alex", "mCSD", "mOCD", "fd_stlpips_vgg", "mIoU", "accuracy"
 SMALL: dict[str, Any] = {
     "reference": {"images": 64},
     "segmenter": {"steps": 12, "batch": 8},
-    "train": {"steps": 4, "batch": 4, "grid_every": 4},
+    "train": {"steps": 4, "batch": 4, "grid_every": 4, "init_from": "smis/nn/initialize.py"},
     "sample": {"label_maps": 3, "samples": 2},
     "evaluate": {"resamples": 50, "timed_runs": 2},
 }

@@ -23,7 +23,7 @@ SMALL: dict[str, Any] = {
     "systems": {"vspade": {"preset": "paperdoll", "width": 4, "encoder_width": 8, "discriminator": {"width": 4}}},
     "reference": {"images": 16},
     "segmenter": {"steps": 2, "batch": 4},
-    "train": {"steps": 2, "batch": 4, "grid_every": 2},
+    "train": {"steps": 2, "batch": 4, "grid_every": 2, "init_from": "smis/nn/initialize.py"},
     "validation": {},
     "sample": {"label_maps": 2, "samples": 2},
     "evaluate": {"resamples": 20, "timed_runs": 1},
