@@ -14,7 +14,7 @@ PATHS := smis pipelines flows tests benchmarks docker
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation photographs test test-fast browser check types rules fix up lock install flow sweep help
+.PHONY: repro ablation photographs zoo test test-fast browser check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -56,6 +56,11 @@ photographs: install ## the pipeline for six systems on photographs of people in
 	  --set-param train.grid_every=500 --set-param validation.every=500
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
+
+zoo: install     ## train a model by zoo/MODEL.yaml and add it to the package: make zoo MODEL=inade-paperdoll
+	@python -m pipelines.zoo check '$(MODEL)'
+	@python -m flows.zoo_model '$(MODEL)'
+	@python -m pipelines.zoo add '$(MODEL)'
 
 flow: install    ## the same pipeline as a Prefect flow
 	@python -m flows.experiment

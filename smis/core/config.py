@@ -51,7 +51,7 @@ class Config(BaseModel):
             allowed = ", ".join(sorted(cls.presets)) or "none"
             raise ValueError(f"preset {name!r} is not known; there are: {allowed}")
         own = {key: value for key, value in section.items() if key != "preset"}
-        return _merged(cls.presets[name], own)
+        return merged(cls.presets[name], own)
 
     @classmethod
     def check(cls, section: Any, *, source: str, at: str = "") -> Self:
@@ -67,13 +67,18 @@ class Config(BaseModel):
             raise ParamsError.of(mistakes, source=source) from None
 
 
-def _merged(preset: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Override a preset by a section, recursively."""
-    merged = dict(preset)
+def merged(preset: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Override a preset by a section, recursively.
+
+    Example:
+        >>> merged({"ema": 0.99, "losses": {"kl": 1, "gan": 1}}, {"losses": {"kl": 2}})
+        {'ema': 0.99, 'losses': {'kl': 2, 'gan': 1}}
+    """
+    result = dict(preset)
     for key, value in own.items():
-        default = merged.get(key)
-        merged[key] = _merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
-    return merged
+        default = result.get(key)
+        result[key] = merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+    return result
 
 
 def _format_mistake(cls: type[Config], detail: Any, *, at: str) -> str:

@@ -27,17 +27,19 @@ def render(card: Card, *, name: str, model: SystemDescription, step: int, stored
         step: Training steps.
         stored: How its weights are stored.
     """
-    return "\n".join(
-        ["---", yaml.safe_dump(_front_matter(card, name, model.system), sort_keys=False, allow_unicode=True) + "---"]
-        + ["", f"# {card.title}", "", card.summary, ""]
-        + _section("Use", _usage(name))
-        + _section("Model", _facts(_model_facts(card, model, step, stored)))
-        + _section("Data", _facts(_data_facts(card)))
-        + _section("Training", [*_facts(_training_facts(card)), *_params(card.training.params)])
-        + (_section("Metrics", _metrics(card.metrics)) if card.metrics else [])
-        + _section("Intended use", [card.intended_use])
-        + _section("Limits", [f"* {limit}" for limit in card.limits])
-    )
+    front_matter = yaml.safe_dump(_front_matter(card, name, model.system), sort_keys=False, allow_unicode=True)
+    training = [*_facts(_training_facts(card)), *_params(card.training.params)]
+    sections = {
+        "Use": _usage(name),
+        "Model": _facts(_model_facts(card, model, step, stored)),
+        "Data": _facts(_data_facts(card)),
+        "Training": training,
+        "Metrics": _metrics(card.metrics),
+        "Intended use": [card.intended_use],
+        "Limits": [f"* {limit}" for limit in card.limits],
+    }
+    text = [f"## {title}\n\n" + "\n".join(lines) for title, lines in sections.items() if lines]
+    return "\n\n".join([f"---\n{front_matter}---", f"# {card.title}", card.summary, *text]) + "\n"
 
 
 def read(path: Path) -> tuple[dict[str, Any], str]:
@@ -138,27 +140,26 @@ def _params(params: Mapping[str, Any]) -> list[str]:
 
 
 def _metrics(metrics: Mapping[str, MetricFacts]) -> list[str]:
-    """Return a table; what all protocols share stands once, above it."""
-    protocols = [facts.protocol for facts in metrics.values()]
-    shared = {key: value for key, value in protocols[0].items() if all(p.get(key) == value for p in protocols)}
-    above = [f"Of all: {_protocol(shared)}.", ""] if shared else []
+    """Return a table, and below it the protocols, each with the metrics that were measured under it."""
+    if not metrics:
+        return []
     rows = [
-        f"| {name} | {_number(facts.value)} | {' to '.join(map(_number, facts.interval))} | "
-        f"{_protocol({key: value for key, value in facts.protocol.items() if key not in shared})} |"
+        f"| {name} | {_number(facts.value)} | {' to '.join(map(_number, facts.interval))} |"
         for name, facts in metrics.items()
     ]
-    return [*above, "| metric | value | 95 % interval | protocol |", "|---|---:|---:|---|", *rows]
+    protocols: dict[str, list[str]] = {}
+    for name, facts in metrics.items():
+        protocols.setdefault(_protocol(facts.protocol), []).append(name)
+    below = [f"* {', '.join(names)}: {protocol}" for protocol, names in protocols.items() if protocol]
+    heading = ["", "Protocols:", ""] if below else []
+    return ["| metric | value | 95 % interval |", "|---|---:|---:|", *rows, *heading, *below]
 
 
 def _protocol(protocol: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in protocol.items()).replace("|", "\\|")
+    return "; ".join(f"{key} {value}" for key, value in protocol.items())
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _section(title: str, lines: list[str]) -> list[str]:
-    return [f"## {title}", "", *lines, ""]

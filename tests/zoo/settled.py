@@ -11,11 +11,15 @@ from tests import checkpoints
 
 
 def write(path: Path, name: str) -> Path:
-    """Write one; norms that have seen nothing divide by nearly 0, and so enlarge every rounding."""
-    trained = load_system(checkpoints.write(path, name), SYSTEMS)
-    system = trained.system.train()
-    height, width = checkpoints.SIZE
-    labels = (torch.arange(width) * 5 // width).expand(4, height, width).contiguous()
+    """Write one of a system."""
+    return settle(checkpoints.write(path, name))
+
+
+def settle(path: Path) -> Path:
+    """Let norms see data: those that have seen none divide by nearly 0, and so enlarge every rounding."""
+    trained = load_system(path, SYSTEMS)
+    system, (height, width) = trained.system.train(), (int(trained.metadata[side]) for side in ("height", "width"))
+    labels = (torch.arange(width) * 4 // width).expand(4, height, width).contiguous()
     with torch.no_grad():
         for step in range(10):
             style = system.sample(labels, labels, Noise(generator(step)))

@@ -106,8 +106,8 @@ def test_the_card_says_what_the_checkpoint_and_the_person_say(folder: Path) -> N
         "* Classes: 0 background, 1 hair, 2 face, 3 top, 4 skin, 5 shoes",
         f"* DVC hash: {'0' * 32}",
         "* Commit: 0123abc",
-        "Of all: split test.",
-        "| mIoU | 0.62 | 0.61 to 0.63 | segmenter resnet18 |",
+        "| mIoU | 0.62 | 0.61 to 0.63 |",
+        "* mIoU: segmenter resnet18; split test",
         "* The weights are random.",
     ):
         assert line in text.splitlines()
