@@ -70,7 +70,7 @@ def prepare(name: str) -> tuple[Path, str]:
     workspace.set_params(folder / dag.PARAMS, merged)
     (folder / COMMIT).unlink(missing_ok=True)
     if commit := _commit():
-        (folder / COMMIT).write_text(commit)
+        (folder / COMMIT).write_text(commit, encoding="utf-8")
     return folder, f"evaluate@{recipe.dataset}-{recipe.system}"
 
 

@@ -128,7 +128,7 @@ def _check_raw_data(datasets: list[str], folder: Path) -> None:
 def _check_init_from(named: Any, root: Path) -> None:
     """Check that there is the file on which `train` depends in dvc.yaml: DVC's own message is lost, too."""
     dag = root / "dvc.yaml"
-    if not dag.exists() or "${train.init_from}" not in dag.read_text():
+    if not dag.exists() or "${train.init_from}" not in dag.read_text(encoding="utf-8"):
         return
     what = f"{PATH}: train.init_from is {'missing' if named is None else repr(named)}"
     remedy = f"name a checkpoint, or {DRAWN}, which draws the first weights"

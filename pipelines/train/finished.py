@@ -76,7 +76,7 @@ class FinishedTraining:
             (scratch / name).unlink(missing_ok=True)
         last = _Finished(step=step, steps=self._config.steps, decay_from=self._config.decay_from)
         with written(scratch / _NOTE) as temporary:
-            temporary.write_text(last.model_dump_json())
+            temporary.write_text(last.model_dump_json(), encoding="utf-8")
         self._cell.mkdir(parents=True, exist_ok=True)
         scratch.rename(self._folder)
 

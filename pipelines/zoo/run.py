@@ -29,7 +29,7 @@ _REMEDY = "`make zoo MODEL=NAME`"
 _SECTIONS = ("seed", "train", "validation")
 
 
-class Recipe(Config):
+class ModelRecipe(Config):
     """A file zoo/NAME.yaml."""
 
     dataset: CellName
@@ -49,7 +49,7 @@ def main(command: str, name: str) -> None:
     commands[command](name)
 
 
-def read_recipe(name: str) -> Recipe:
+def read_recipe(name: str) -> ModelRecipe:
     """Read zoo/NAME.yaml.
 
     Raises:
@@ -59,7 +59,7 @@ def read_recipe(name: str) -> Recipe:
     if not path.is_file():
         names = ", ".join(sorted(each.stem for each in RECIPES.glob("*.yaml"))) or "none"
         raise ParamsError(f"there is no {path}; there are: {names}")
-    return Recipe.check(read_yaml(path), source=str(path))
+    return ModelRecipe.check(read_yaml(path), source=str(path))
 
 
 def check(name: str) -> None:
@@ -73,7 +73,7 @@ def check(name: str) -> None:
     sections = merged(read_yaml(params.PATH), recipe.params | {"axes": axes})
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(sections))
+        path.write_text(yaml.safe_dump(sections), encoding="utf-8")
         params.check(path)
 
 
@@ -89,7 +89,7 @@ def add(name: str) -> None:
     print(f"{added.folder}: {added.bytes / 2**20:.1f} MiB, {chosen} label maps; {difference}")
 
 
-def fill(recipe: Recipe, workspace: Path, *, command: str) -> Card:
+def fill(recipe: ModelRecipe, workspace: Path, *, command: str) -> Card:
     """Return the recipe's card with what the workspace knows; what the recipe says itself stays.
 
     Raises:
@@ -103,7 +103,7 @@ def fill(recipe: Recipe, workspace: Path, *, command: str) -> Card:
     rows = read_history(workspace / "runs" / dataset / system / "history.jsonl")
     commit = workspace / COMMIT
     training = {
-        "commit": commit.read_text().strip() if commit.exists() else None,
+        "commit": commit.read_text(encoding="utf-8").strip() if commit.exists() else None,
         "command": command,
         "hours": _hours(rows, sections["train"].get("batch")),
         "machine": next(

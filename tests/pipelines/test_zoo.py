@@ -107,7 +107,7 @@ def test_a_model_that_was_trained_is_added_with_its_figures(trained: Path) -> No
 
 
 def test_what_the_recipe_says_itself_stays(trained: Path) -> None:
-    recipe = zoo.Recipe.check(
+    recipe = zoo.ModelRecipe.check(
         {**RECIPE, "card": {**RECIPE["card"], "training": {"machine": "2 cores", "hours": 3}}}, source=""
     )
     filled = zoo.fill(recipe, trained / ".scratch" / "zoo" / "tiny", command="make")
