@@ -1,6 +1,7 @@
 """The options of a sweep: Prefect's form, a YAML file and Python all read these models.
 
-Prefect's server checks its form by their fields alone; what their validators refuse ends the run in its first second.
+JSON Schema, from which Prefect's server checks its form, cannot compare two values; the validators below can. What
+both know (choices or a range, one objective with pruning) is said in both.
 """
 
 import json
@@ -25,6 +26,7 @@ RENAMED = {
 }
 """Options of a sweep and its pruner under the names that they had before; can be removed in December 2027."""
 
+Schema = dict[str, Any]
 Direction = Literal["minimize", "maximize"]
 SweepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=50)]
 
@@ -38,10 +40,14 @@ def _parse_number(value: Any) -> Any:
     return parsed if isinstance(parsed, bool | int | float) else value
 
 
-def _plain_number(schema: dict[str, Any]) -> None:
+def _plain_number(schema: Schema) -> None:
     """Show an optional number as one field, not as a choice between "float" and "None"."""
     del schema["anyOf"], schema["default"]
     schema["type"] = "number"
+
+
+def _if_set(field: str, to: Schema, then: Schema) -> Schema:
+    return {"if": {"required": [field], "properties": {field: to}}, "then": {"properties": then}}
 
 
 class _Options(BaseModel, frozen=True, extra="forbid"):
@@ -54,13 +60,25 @@ class _Options(BaseModel, frozen=True, extra="forbid"):
         return values
 
 
+_ENDS = ("low", "high")
+_IS_TRUE: Schema = {"const": True}
+_CHOICES_OR_RANGE: Schema = _if_set("choices", {"minItems": 1}, {end: {"type": "null"} for end in _ENDS}) | {
+    "else": {"required": list(_ENDS), "properties": {end: {"type": "number"} for end in _ENDS}},
+    "dependentSchemas": {
+        "log": _if_set("log", _IS_TRUE, {"low": {"exclusiveMinimum": 0}}),
+        "integer": _if_set("integer", _IS_TRUE, {end: {"type": ["integer", "null"]} for end in _ENDS}),
+    },
+}
+_ONE_OBJECTIVE_IF_PRUNING: Schema = _if_set("pruner", {"type": "object"}, {"objectives": {"maxItems": 1}})
+_ONCE_EACH: Schema = {"uniqueItems": True}
+
 _End = Annotated[float | None, Field(allow_inf_nan=False, json_schema_extra=_plain_number)]
 _Scalar = Annotated[str | bool | int | float, BeforeValidator(_parse_number)]
 Choice = _Scalar | list[_Scalar] | None
 """A value of a parameter in params.yaml: a scalar, a list of scalars, or null."""
 
 
-class Dimension(_Options, frozen=True):
+class Dimension(_Options, frozen=True, json_schema_extra=_CHOICES_OR_RANGE):
     """One parameter that the sweep varies: a list of choices or a range."""
 
     path: str = Field(
@@ -144,7 +162,7 @@ class Pruner(_Options, frozen=True):
     )
 
 
-class Sweep(_Options, frozen=True):
+class Sweep(_Options, frozen=True, json_schema_extra=_ONE_OBJECTIVE_IF_PRUNING):
     """What to search, how to choose the next trial, and which metrics decide."""
 
     name: SweepName = Field(
@@ -165,11 +183,13 @@ class Sweep(_Options, frozen=True):
     systems: list[System] = Field(
         default=[],
         title="Systems",
+        json_schema_extra=_ONCE_EACH,
         description="Each trial has one of them, such as groupdnet. Empty: those of axes.system in params.yaml.",
     )
     datasets: list[Dataset] = Field(
         default=[],
         title="Data sets",
+        json_schema_extra=_ONCE_EACH,
         description="Each trial has one of them, such as paperdoll. Empty: those of axes.dataset in params.yaml.",
     )
     sampler: Literal["tpe", "random", "grid"] = Field(

@@ -93,6 +93,14 @@ def refusal(registered: tuple[str, dict[str, dict[str, Any]]], said: dict[str, A
         ({"name": "Not So"}, "'Not So' does not match"),
         ({"objectives": []}, "[] should be non-empty"),
         ({"unknown": 1}, "unknown"),
+        ({"systems": ["inade", "inade"]}, "['inade', 'inade'] has non-unique elements"),
+        ({"objectives": [FD, MCSD], "pruner": {}}, "is too long"),
+        (varied(), "'low' is a required property"),
+        (varied(low=1), "'high' is a required property"),
+        (varied(low=1, high=None), "None is not of type 'number'"),
+        (varied(choices=[1], low=1, high=2), "1 is not of type 'null'"),
+        (varied(low=0, high=2, log=True), "0 is less than or equal to the minimum of 0"),
+        (varied(low=0.5, high=2, integer=True), "0.5 is not of type 'integer', 'null'"),
     ],
 )
 def test_the_form_refuses_what_is_wrong_as_the_model_does(
