@@ -24,8 +24,11 @@ for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 
 try:
-    with redirect_stderr(StringIO()):  # where Prefect prints the same on several lines
-        import prefect.main  # noqa: F401
+    with redirect_stderr(StringIO()):  # where Prefect prints the same on several lines; its log comes later
+        from prefect.settings import get_current_settings
+
+        get_current_settings()
+    import prefect.main  # noqa: F401
 except ValidationError as error:
     names = ", ".join(name for name in sorted(os.environ) if name.startswith("PREFECT_") and name not in DEFAULTS)
     reason = "; ".join(each["msg"] for each in error.errors())
