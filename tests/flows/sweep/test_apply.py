@@ -162,8 +162,8 @@ def test_a_trial_that_is_half_written_keeps_no_other_from_coming_back(
 def test_a_trial_is_written_whole_or_not_at_all(inside: SweepWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = write(1)
 
-    def die(path: Path, text: str) -> None:
-        path.write_bytes(text[:40].encode())
+    def die(path: Path, text: str, encoding: str) -> None:
+        path.write_bytes(text[:40].encode(encoding))
         raise KeyboardInterrupt("power cut")
 
     with monkeypatch.context() as patched:
