@@ -1,7 +1,6 @@
 """params.yaml and sweep files that are no YAML, bombs, of another encoding, or of wrong types."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -216,12 +215,6 @@ def test_a_stage_refuses_what_is_no_plain_name(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("sys.argv", ["stage", name, "vspade"])
     with pytest.raises(ParamsError):
         stage.arguments(lambda dataset, system: None)
-
-
-def test_commands_of_dvc_quote_names() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    for each in stages.values():
-        assert "${" not in re.sub(r"'\$\{item\.\w+\}'", "", each["cmd"])
 
 
 def test_stages_and_flows_allow_the_same_names() -> None:
