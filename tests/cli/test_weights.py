@@ -128,7 +128,7 @@ sys.exit(main(["weights", "fetch", "vgg16"]))
         while fetching.poll() is None and not any(path.stat().st_size for path in (tmp_path / "cache").glob(".*.part")):
             time.sleep(0.05)
         fetching.send_signal(number)
-        _, said = fetching.communicate(timeout=20)
+        _, said = fetching.communicate(timeout=200)
     assert fetching.returncode == code
     assert b"Traceback" not in said
     assert list((tmp_path / "cache").iterdir()) == []

@@ -43,7 +43,7 @@ def test_no_name_in_params_yaml_breaks_out_of_a_command_of_dvc_yaml(tmp_path: Pa
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     axes = {"dataset": ["a'b"], "system": ["x';touch y'", "$(touch y)"]}
     sections = {f"{axis}s": {name: {} for name in names} for axis, names in axes.items()}
-    (tmp_path / "params.yaml").write_text(json.dumps({"axes": axes, **sections}))
+    (tmp_path / "params.yaml").write_text(json.dumps({"axes": axes, "train": {"init_from": "weights"}, **sections}))
     with Repo(str(tmp_path)) as repo:
         commands = [shlex.split(str(stage.cmd)) for stage in repo.index.stages if isinstance(stage, PipelineStage)]
     for system in axes["system"]:
