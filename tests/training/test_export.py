@@ -10,7 +10,6 @@ from safetensors import SafetensorError
 from smis.core.config import Config
 from smis.core.errors import CheckpointError, DiskError
 from smis.core.registry import Registry
-from smis.training import export
 from smis.training.export import load_system, load_weights, save_weights, tensors_of
 
 METADATA = {
@@ -109,7 +108,7 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(export, "save_file", full)
+    monkeypatch.setattr("smis.core.tensor_files.save_file", full)
     with pytest.raises(DiskError, match=r"cannot write .*checkpoint.safetensors: no space left on device"):
         save_weights(tmp_path / "checkpoint.safetensors", {"a": torch.ones(1)}, metadata=METADATA)
     assert list(tmp_path.iterdir()) == []

@@ -296,7 +296,7 @@ class InstanceDiversity(PartDiversity):
         >>> from smis.metrics.image import lpips
         >>> metric = InstanceDiversity(lpips.load("stlpips_alex"))
         >>> image = torch.zeros(2, 3, 32, 32)  # the instance changes nothing
-        >>> metric.update("map 1", image, torch.arange(32).expand(32, 32) < 16, instance=3)
+        >>> metric.update("map 1", image, torch.arange(32).expand(32, 32) < 16, resampled=3)
         >>> [result.value for result in metric.compute(Bootstrap(resamples=10))]
         [0.0, 0.0]
     """
