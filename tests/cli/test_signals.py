@@ -87,14 +87,18 @@ def _runs(process: int) -> bool:
 def test_a_metric_that_is_told_to_end_saves_no_statistics(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Ended(torch.nn.Linear):
+    class Ended(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             os.kill(os.getpid(), signal.SIGTERM)
             return image.flatten(1)
 
     for number in range(64):
         Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
-    monkeypatch.setattr("smis.metrics.image.inception.load", lambda *_: Ended(1, 1))
+    monkeypatch.setattr("smis.metrics.image.inception.load", Ended)
     out = tmp_path / "out" / "real.npz"
     assert main(["metrics", "fid", str(tmp_path), "--save", str(out), "--device", "cpu", "--batch", "2"]) == 143
     assert capsys.readouterr().err == "terminated\n"
