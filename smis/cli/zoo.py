@@ -56,15 +56,14 @@ def _list(options: argparse.Namespace) -> None:
         return
     table = Table(box=box.SIMPLE)
     table.add_column("name", no_wrap=True)
-    for column in ("system", "data set", "size"):
-        table.add_column(column)
+    table.add_column("size", no_wrap=True)
     shown = {key: title for key, title in _MAIN_METRICS.items() if any(key in model.metrics for model in models)}
-    for column in ("steps", *shown.values(), "MiB"):
-        table.add_column(column, justify="right")
+    for column in (*shown.values(), "MiB"):
+        table.add_column(column, justify="right", no_wrap=True)
     for model in models:
         values = (f"{model.metrics[key]:.4g}" if key in model.metrics else "" for key in shown)
         size = f"{model.size[0]} x {model.size[1]}"
-        table.add_row(model.name, model.system, model.dataset, size, f"{model.step:,}", *values, f"{model.mib:.1f}")
+        table.add_row(model.name, size, *values, f"{model.mib:.1f}")
     Console(markup=False, emoji=False).print(table)
 
 
