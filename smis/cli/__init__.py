@@ -43,11 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    from smis.cli import bench, data, external_weights, metrics, released_checkpoints, runs, styles, systems, zoo
+    from smis.cli import (
+        bench,
+        data,
+        external_weights,
+        metrics,
+        released_checkpoints,
+        runs,
+        studio,
+        styles,
+        systems,
+        zoo,
+    )
 
     parser = _Parser(prog="smis", description="Diverse semantic image synthesis.")
     verbs = parser.add_subparsers(required=True, metavar="verb")
-    for verb in (systems, external_weights, data, styles, metrics, bench, runs, released_checkpoints, zoo):
+    for verb in (systems, external_weights, data, styles, metrics, bench, runs, released_checkpoints, zoo, studio):
         verb.add(verbs)
     try:
         options = parser.parse_args(arguments)

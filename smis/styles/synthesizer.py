@@ -10,6 +10,7 @@ from smis.core.errors import ParamsError, naming
 from smis.core.numbers import MOST_IMAGES, whole, whole_seed
 from smis.core.shapes import Image
 from smis.styles import style_file
+from smis.styles.abilities import Ability, all_abilities
 from smis.styles.image_style import ImageStyle
 from smis.styles.inference import InferenceModel, Precision, SizedNetworks
 from smis.styles.inputs import ArrayOrFile, check_path, expand_seeds, file_name, read_image, read_sketch
@@ -82,6 +83,32 @@ class Synthesizer:
     def varies(self) -> str:
         """What has a latent of its own: nothing, the whole image ("global"), each class or each instance."""
         return self._model.varies
+
+    @property
+    def abilities(self) -> dict[Ability, str | None]:
+        """For each operation on styles None, or why this checkpoint cannot do it."""
+        encoding = self._model.networks.reason_against_encoding
+        return all_abilities(title=self._model.title, varies=self.varies, encoding=encoding)
+
+    @property
+    def system(self) -> str:
+        """Name of the system in the registry, as `smis systems` lists it."""
+        return self._model.networks.system
+
+    @property
+    def title(self) -> str:
+        """Name of the system as its paper writes it."""
+        return self._model.title
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set that it was trained on, "" if the checkpoint does not say."""
+        return self._model.networks.dataset
+
+    @property
+    def parameters(self) -> int:
+        """Number of the generator's parameters."""
+        return sum(each.numel() for each in self._model.networks.trained.generator.parameters())
 
     @property
     def size(self) -> tuple[int, int]:
