@@ -15,11 +15,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,200}")
 
 def add(verbs: Any) -> None:
     """Add the verbs to the command's parser."""
-    for name, text in {
-        "studio": "paint label maps in a browser, and vary, mix, morph and copy styles",
-        "serve": "the studio's server without its page: an API over HTTP, described at /docs",
-    }.items():
-        parser = verbs.add_parser(name, help=text, description=text)
+    for name in ("studio", "serve"):
+        parser = verbs.add_parser(name)
         parser.add_argument(
             "checkpoints",
             nargs="*",
