@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from smis.core.errors import ParamsError, SmisError, shown
 
 MOST_IMAGES = 100_000
