@@ -59,6 +59,7 @@ def _service(options: argparse.Namespace) -> Any:
         {source.name: source for source in sources},
         device=usable_device(options.device),
         precision=options.precision,
+        workspace=Path(),
     )
     for source in named:  # what a person names must be good; of the others, those that are
         library.describe(source.name)

@@ -11,13 +11,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from smis.core.errors import CheckpointError, DataError, SmisError, fixable, shown
+from smis.core.errors import CheckpointError, SmisError, WeightsError, fixable, shown
 from smis.studio.access import Access, AccessMiddleware, TooLongError, too_long
 from smis.studio.device_worker import BusyError, DeviceWorker, SupersededError
 from smis.studio.service import StudioService
 from smis.studio.studio_api import studio_router
+from smis.studio.uploads import NotKeptError
 
-_STATUS: dict[type[SmisError], int] = {SupersededError: 409, BusyError: 503, CheckpointError: 404, DataError: 404}
+_STATUS: dict[type[SmisError], int] = {
+    SupersededError: 409,
+    BusyError: 503,
+    CheckpointError: 404,
+    NotKeptError: 404,
+    WeightsError: 404,
+}
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _DESCRIPTION = "Pictures of painted label maps; a recipe says how their style is made. Errors are {'error': sentence}."
 

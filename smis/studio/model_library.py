@@ -1,12 +1,14 @@
 """The models that the studio offers: loaded when first needed, shared by all pages, some of them in memory."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from pydantic import BaseModel
 
-from smis.core.errors import CheckpointError, shown
+from smis.core.errors import CheckpointError, WeightsError, shown
 from smis.datasets.io.raw_images import resize_ids
+from smis.metrics import segmenter
 from smis.studio.bounded_cache import BoundedCache
 from smis.studio.encoded_images import map_text
 from smis.studio.model_sources import ModelSource, read_example_maps
@@ -64,8 +66,10 @@ class ModelLibrary:
         sources: By name; the first is shown first.
         device: As for `smis.load`.
         precision: As for `smis.load`.
+        workspace: Where runs/DATASET/segmenter.safetensors may be for models that have none beside them.
 
     Example:
+        >>> from pathlib import Path
         >>> library = ModelLibrary({"own": ModelSource("own", Path("checkpoint.safetensors"))}, device="cpu")
         >>> library.describe("own").size
         (32, 64)
@@ -77,10 +81,11 @@ class ModelLibrary:
         *,
         device: str | torch.device | None = None,
         precision: Precision = "float32",
+        workspace: Path | None = None,
     ) -> None:
-        self.sources = sources
+        self.sources, self._workspace = sources, workspace
         self._device = device
-        self._precision: Precision = precision
+        self.precision: Precision = precision
         self._loaded: BoundedCache[Synthesizer] = BoundedCache(MOST_LOADED)
         self._described: dict[str, OfferedModel] = {}
 
@@ -91,7 +96,7 @@ class ModelLibrary:
             CheckpointError: if there is none of this name, or its file is broken.
         """
         path = self.source(name).path
-        return self._loaded.get(name, lambda: load(path, device=self._device, precision=self._precision))
+        return self._loaded.get(name, lambda: load(path, device=self._device, precision=self.precision))
 
     def source(self, name: str) -> ModelSource:
         """Return where a model is.
@@ -124,6 +129,18 @@ class ModelLibrary:
                 continue
         return described
 
+    def find_segmenter(self, name: str) -> Path | None:
+        """Return the file of a segmenter for a model's classes and size; None if there is none.
+
+        Raises:
+            CheckpointError: if there is no such model.
+        """
+        source, synth = self.source(name), self.load(name)
+        places = [source.segmenter] if source.segmenter is not None else []
+        if self._workspace is not None and synth.dataset.isidentifier():
+            places.append(self._workspace / "runs" / synth.dataset / "segmenter.safetensors")
+        return next((path for path in places if _is_for(path, synth)), None)
+
     def _describe(self, source: ModelSource, synth: Synthesizer) -> OfferedModel:
         named = enumerate(zip(synth.classes, synth.palette, strict=True))
         unlabeled = [number for number, name in enumerate(synth.classes) if name.lower() in _UNLABELED]
@@ -139,7 +156,7 @@ class ModelLibrary:
             abilities={**synth.abilities},
             instances=synth.varies == "instance",
             examples=_examples(source, synth),
-            segmenter=source.segmenter is not None,
+            segmenter=self.find_segmenter(source.name) is not None,
         )
 
 
@@ -150,3 +167,11 @@ def _examples(source: ModelSource, synth: Synthesizer) -> list[ExampleMap]:
             scaled = [None if ids is None else map_text(resize_ids(ids, synth.size)) for ids in (labels, instances)]
             examples.append(ExampleMap(name=name, labels=scaled[0] or "", instances=scaled[1]))
     return examples
+
+
+def _is_for(path: Path, synth: Synthesizer) -> bool:
+    try:
+        facts = segmenter.read_facts(path)
+    except WeightsError:
+        return False
+    return [*facts["classes"]] == synth.classes and (facts["height"], facts["width"]) == synth.size

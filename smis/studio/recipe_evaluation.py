@@ -9,7 +9,7 @@ from pathlib import Path
 from numpy import ndarray
 from PIL import Image
 
-from smis.core.errors import DataError, LabelError
+from smis.core.errors import LabelError, StyleError
 from smis.core.images import encode_image
 from smis.core.shapes import size_text
 from smis.datasets.io.raw_images import resize_image
@@ -101,7 +101,7 @@ class RecipeEvaluator:
         Raises:
             StyleError: if the model cannot do a step, or a part is not on the map.
             LabelError: if a map does not fit the model.
-            DataError: if an upload is not kept any more.
+            NotKeptError: if an upload is not kept any more.
         """
         return self._placed(model, recipe, painted).style.on(self.layout(model, painted))
 
@@ -146,7 +146,7 @@ class RecipeEvaluator:
         """Return an uploaded photograph at a model's size, resized as the data sets are.
 
         Raises:
-            DataError: if it is not kept any more.
+            NotKeptError: if it is not kept any more.
         """
         return resize_image(Image.fromarray(self._uploads.photograph(key)), synth.size)
 
@@ -174,15 +174,17 @@ def read_style(synth: Synthesizer, content: bytes) -> ImageStyle:
     """Read a style file that was brought in.
 
     Raises:
-        StyleError: if it is none, or one of another system.
-        DataError: if it holds styles of many images.
+        StyleError: if it is none, is one of another system, or holds styles of many images.
     """
     with tempfile.TemporaryDirectory(prefix="smis-studio-") as folder:
         path = Path(folder) / "style.safetensors"
         path.write_bytes(content)
-        style = synth.style(path)
+        try:
+            style = synth.style(path)
+        except (StyleError, LabelError) as error:
+            raise type(error)(str(error).replace(str(path), "the style file")) from None
     if len(style) != 1:
-        raise DataError(f"the style file has the styles of {len(style)} images; save one of them: style[0].save(PATH)")
+        raise StyleError(f"the style file has the styles of {len(style)} images; save one of them: style[0].save(PATH)")
     return style
 
 

@@ -141,3 +141,11 @@ def _check_one(model: Config, name: str) -> None:
 def as_json(recipe: Config) -> dict[str, Any]:
     """Return a recipe as the page sends it: without what is not given."""
     return recipe.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def uploads_of(recipe: StyleRecipe) -> dict[str, bool]:
+    """Return the keys of the uploads that a recipe needs, and of each whether it is a photograph."""
+    keys = {key: key == recipe.start.image for key in (recipe.start.image, recipe.start.style) if key is not None}
+    for step in recipe.then:
+        keys |= uploads_of(step.other) if step.other is not None else {}
+    return keys

@@ -5,11 +5,15 @@ import threading
 
 from numpy import ndarray
 
-from smis.core.errors import DataError
+from smis.core.errors import SmisError
 from smis.core.shapes import ImageArray
 from smis.studio.bounded_cache import BoundedCache
 
 MOST_BYTES = 512 * 2**20
+
+
+class NotKeptError(SmisError):
+    """An upload was forgotten, or never was here."""
 
 
 class Uploads:
@@ -38,22 +42,22 @@ class Uploads:
         """Return the pixels of a photograph.
 
         Raises:
-            DataError: if it is not kept any more.
+            NotKeptError: if it is not kept any more.
         """
         found = self._find(key)
         if not isinstance(found, ndarray):
-            raise DataError(f"the photograph {key} is not kept here, or no more; bring it in again")
+            raise NotKeptError(f"the photograph {key} is not kept here, or no more; bring it in again")
         return found
 
     def style(self, key: str) -> bytes:
         """Return the bytes of a style file.
 
         Raises:
-            DataError: if it is not kept any more.
+            NotKeptError: if it is not kept any more.
         """
         found = self._find(key)
         if not isinstance(found, bytes):
-            raise DataError(f"the style {key} is not kept here, or no more; bring its file in again")
+            raise NotKeptError(f"the style {key} is not kept here, or no more; bring its file in again")
         return found
 
     def _find(self, key: str) -> bytes | ndarray | None:
