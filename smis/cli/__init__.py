@@ -34,6 +34,7 @@ VERBS = {
     "export-checkpoint": ("released_checkpoints", "convert a checkpoint for the authors' code, ONNX or torch.export"),
     "zoo": ("zoo", "list the trained models that come with the package, show one's card, add one"),
     "studio": ("studio", "paint label maps in a browser, and vary, mix, morph and copy styles"),
+    "study": ("human_study", "show pairs of pictures to people: SHE, preference, odd one out"),
     "serve": ("studio", "the studio's server without its page: an API over HTTP, described at /docs"),
 }
 """The module of each verb, whose `add` defines its arguments, and what it does."""
