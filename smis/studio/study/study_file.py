@@ -16,7 +16,7 @@ from typing import Any, Self
 from smis.core.errors import DataError, DiskError, ParamsError
 from smis.core.files import written
 from smis.studio.study.tasks import StudySettings
-from smis.studio.study.trials import Trial
+from smis.studio.study.trials import StudyTrial
 
 _APPLICATION = 0x534D4953
 """SQLite's mark of files of this program: SMIS."""
@@ -68,7 +68,7 @@ class StoredVote:
     """How many trials the volunteer had answered before."""
 
 
-def freeze(path: Path, settings: StudySettings, trials: Sequence[Trial]) -> str:
+def freeze(path: Path, settings: StudySettings, trials: Sequence[StudyTrial]) -> str:
     """Write a study without votes, and return its hash; the file appears when it is whole.
 
     Raises:
@@ -237,7 +237,7 @@ def _hashed(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def _content(trial: Trial) -> str:
+def _content(trial: StudyTrial) -> str:
     """Return a trial as canonical JSON, with the hashes of its pictures."""
     fields = {
         "label_map": trial.label_map,

@@ -22,7 +22,7 @@ _ODD = 2
 
 
 @dataclass(frozen=True)
-class Trial:
+class StudyTrial:
     """Pictures that are shown together; volunteers see them in an order of their own."""
 
     label_map: str
@@ -50,7 +50,7 @@ def draw_trials(
     catch_share: float = 0.1,
     practice: int = 3,
     seed: int = 0,
-) -> list[Trial]:
+) -> list[StudyTrial]:
     """Draw the same label maps and classes for every system.
 
     Args:
@@ -118,19 +118,19 @@ def _common(sources: Sequence[PictureSource], task: TaskName, label_map: str) ->
     return {region: min(each[region] for each in regions) for region in shared}
 
 
-def _scored(task: TaskName, group: Sequence[PictureSource], cell: Cell, *, practice: bool = False) -> Trial:
+def _scored(task: TaskName, group: Sequence[PictureSource], cell: Cell, *, practice: bool = False) -> StudyTrial:
     label_map, region, number = cell
     if task == "preference":
         images = [source.picture(label_map, number) for source in group]
-        return Trial(label_map, "", tuple(source.name for source in group), _png(*images), None, practice)
+        return StudyTrial(label_map, "", tuple(source.name for source in group), _png(*images), None, practice)
     (source,) = group
     before, after = source.changed(label_map, region, number)
     if task == "odd":
-        return Trial(label_map, region, (source.name,) * 3, _png(before, before, after), _ODD, practice)
-    return Trial(label_map, region, (source.name,) * 2, _png(before, after), None, practice)
+        return StudyTrial(label_map, region, (source.name,) * 3, _png(before, before, after), _ODD, practice)
+    return StudyTrial(label_map, region, (source.name,) * 2, _png(before, after), None, practice)
 
 
-def _catches(sources: Sequence[PictureSource], task: TaskName, seed: int) -> Iterator[Trial]:
+def _catches(sources: Sequence[PictureSource], task: TaskName, seed: int) -> Iterator[StudyTrial]:
     """Yield catch trials of the systems in turn, without an end."""
     numbers = np.random.default_rng((seed, 1))
     for turn in count():
@@ -145,13 +145,13 @@ def _catches(sources: Sequence[PictureSource], task: TaskName, seed: int) -> Ite
             yield _she_catch(source, label_map, repeat, everything=(repeat + place) % 2 == 1)
 
 
-def _scrambled_catch(source: PictureSource, label_map: str, number: int, numbers: np.random.Generator) -> Trial:
+def _scrambled_catch(source: PictureSource, label_map: str, number: int, numbers: np.random.Generator) -> StudyTrial:
     image = source.picture(label_map, number % source.pictures(label_map))
     pictures = _png(image, _scrambled(image, numbers))
-    return Trial(label_map, "", (source.name,) * 2, pictures, right=0, catch="scrambled")
+    return StudyTrial(label_map, "", (source.name,) * 2, pictures, right=0, catch="scrambled")
 
 
-def _odd_catch(source: PictureSource, label_map: str, number: int) -> Trial:
+def _odd_catch(source: PictureSource, label_map: str, number: int) -> StudyTrial:
     pairs = source.unrelated_pairs(label_map)
     if not pairs:
         raise ParamsError(
@@ -159,16 +159,16 @@ def _odd_catch(source: PictureSource, label_map: str, number: int) -> Trial:
             "them as STEM_00.png, STEM_01.png, or --catch 0"
         )
     before, after = source.unrelated(label_map, number % pairs)
-    return Trial(label_map, "", (source.name,) * 3, _png(before, before, after), _ODD, catch="everything")
+    return StudyTrial(label_map, "", (source.name,) * 3, _png(before, before, after), _ODD, catch="everything")
 
 
-def _she_catch(source: PictureSource, label_map: str, number: int, *, everything: bool) -> Trial:
+def _she_catch(source: PictureSource, label_map: str, number: int, *, everything: bool) -> StudyTrial:
     pairs = source.unrelated_pairs(label_map)
     if everything and pairs:
         pictures = _png(*source.unrelated(label_map, number % pairs))
-        return Trial(label_map, "", (source.name,) * 2, pictures, NO, catch="everything")
+        return StudyTrial(label_map, "", (source.name,) * 2, pictures, NO, catch="everything")
     image = source.picture(label_map, number % source.pictures(label_map))
-    return Trial(label_map, "", (source.name,) * 2, _png(image, image), NO, catch="identical")
+    return StudyTrial(label_map, "", (source.name,) * 2, _png(image, image), NO, catch="identical")
 
 
 def _scrambled(image: ImageArray, numbers: np.random.Generator) -> ImageArray:
@@ -189,7 +189,7 @@ def _png(*images: ImageArray) -> tuple[bytes, ...]:
     return tuple(encode_image(image, "png") for image in images)
 
 
-def _check_one_size(trial: Trial) -> None:
+def _check_one_size(trial: StudyTrial) -> None:
     """Refuse pictures of several sizes beside each other: the size would tell the systems apart."""
     sizes = [(int.from_bytes(png[20:24]), int.from_bytes(png[16:20])) for png in trial.pictures]
     for name, size in zip(trial.systems, sizes, strict=True):

@@ -10,7 +10,7 @@ from smis.core.shapes import ImageArray
 from smis.studio.study.picture_sources import ReadPicture, SampledPictures
 from smis.studio.study.study_file import StoredVote, StudyFile, freeze
 from smis.studio.study.tasks import NO, YES, StudySettings, TaskName
-from smis.studio.study.trials import Trial, draw_trials
+from smis.studio.study.trials import StudyTrial, draw_trials
 from smis.studio.study.viewing_order import viewing_order
 
 MAPS = ("one", "two", "three")
@@ -38,7 +38,7 @@ def settings(task: TaskName = "she", systems: int = 2, **fields: Any) -> StudySe
     return StudySettings.model_validate({"task": task, "systems": names, "minimum_ms": 0} | fields)
 
 
-def trials(task: TaskName = "she", systems: int = 2, *, pairs: int = 4, catch_share: float = 0.1) -> list[Trial]:
+def trials(task: TaskName = "she", systems: int = 2, *, pairs: int = 4, catch_share: float = 0.1) -> list[StudyTrial]:
     sources = [source(number) for number in range(systems)]
     return draw_trials(sources, task, pairs=pairs, catch_share=catch_share, practice=2)
 

@@ -1,5 +1,6 @@
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,9 +93,9 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     return {"bars": np.broadcast_to(np.arange(width) * 5 // width, (height, width)).astype(np.uint8)}
 
 
-def made(folder: Path, system: str, labels: dict[str, np.ndarray], **options: list[str]) -> CheckpointPictures:
+def made(folder: Path, system: str, labels: dict[str, np.ndarray], classes: Sequence[str] = ()) -> CheckpointPictures:
     synth = smis.load(checkpoints.write(folder / f"{system}.safetensors", system), device="cpu")
-    return CheckpointPictures(system, synth, labels, seed=0, **options)
+    return CheckpointPictures(system, synth, labels, seed=0, classes=classes)
 
 
 def test_a_system_changes_one_class_and_the_seed_makes_the_same_pictures_again(
