@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
@@ -17,7 +17,7 @@ from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.label_maps import LabelPyramid
 from smis.nn.perceptual import PerceptualConfig
-from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
+from smis.nn.spade_generator import MULTIPLES, LabelMapStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
 _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5}
@@ -108,26 +108,6 @@ class Config(BaseConfig):
             losses=self.losses,
         )
         return system.ready(self, training=training)
-
-
-class LabelMapStart(nn.Conv2d):
-    """The start map as a convolution of the label map at its size: the image's, halved so many times.
-
-    Example:
-        >>> layout = LabelPyramid(torch.zeros(1, 32, 48, dtype=torch.long), classes=5)
-        >>> LabelMapStart(5, channels=8, downsamplings=4)(layout).shape
-        torch.Size([1, 8, 2, 3])
-    """
-
-    def __init__(self, label_channels: int, *, channels: int, downsamplings: int) -> None:
-        super().__init__(label_channels, channels, 3, padding=1)
-        self.downsamplings = downsamplings
-
-    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, input: LabelPyramid
-    ) -> Float[Tensor, "b c y x"]:
-        """Return the start map."""
-        return super().forward(input.at(*start_size(*input.size, upsamplings=self.downsamplings)).maps())
 
 
 class Spade(LayoutSystem):

@@ -2,7 +2,7 @@
 
 Example:
     >>> len(SYSTEMS), SYSTEMS.load("spade").title
-    (11, 'SPADE')
+    (12, 'SPADE')
 """
 
 from smis.core.registry import Registry
@@ -19,6 +19,7 @@ SYSTEMS = Registry(
         "inade": "smis.models.inade:Config",
         "mulnet": "smis.models.mulnet:Config",
         "pix2pixhd": "smis.models.pix2pixhd:Config",
+        "sean": "smis.models.sean:Config",
         "spade": "smis.models.spade:Config",
         "vspade": "smis.models.vspade:Config",
     },

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import digits
 
 import torch
 from jaxtyping import Int
@@ -66,7 +67,7 @@ class Side:
     axes: Mapping[str, TensorAxes]
     classes: Sequence[str]
     numbered: Mapping[str, int] = field(default_factory=dict)
-    """Of tensors that each class has: which part of the name, between its dots, is the number of the class."""
+    """Of tensors that each class has: which word of the name is, or ends with, the number of the class."""
 
     def axes_of(self, name: str) -> TensorAxes:
         """Return what a tensor's axes are; nothing is known of most."""
@@ -88,13 +89,24 @@ def carry_over(*, new: Side, old: Side) -> tuple[dict[str, Tensor], dict[str, in
 
 
 def with_number(words: Sequence[str], place: int, number: int) -> str:
-    """Return a tensor's name with another number in one place.
+    """Return a tensor's name with another number in one place, alone or at the end of a word.
 
     Example:
-        >>> with_number("0.fc.weight".split("."), 0, 3)
-        '3.fc.weight'
+        >>> with_number("0.fc.weight".split("."), 0, 3), with_number("fc_mu12.bias".split("."), 0, 3)
+        ('3.fc.weight', 'fc_mu3.bias')
     """
-    return ".".join([*words[:place], str(number), *words[place + 1 :]])
+    return ".".join([*words[:place], words[place].rstrip(digits) + str(number), *words[place + 1 :]])
+
+
+def number_in(word: str) -> int | None:
+    """Return the number that a word of a tensor's name is or ends with.
+
+    Example:
+        >>> number_in("3"), number_in("fc_mu12"), number_in("bias")
+        (3, 12, None)
+    """
+    number = word.removeprefix(word.rstrip(digits))
+    return int(number) if number else None
 
 
 def _old_name(name: str, *, new: Side, old: Side) -> str | None:
@@ -102,7 +114,9 @@ def _old_name(name: str, *, new: Side, old: Side) -> str | None:
     if name not in new.numbered:
         return name
     words, place = name.split("."), new.numbered[name]
-    own = new.classes[int(words[place])]
+    number = number_in(words[place])
+    assert number is not None
+    own = new.classes[number]
     return with_number(words, place, old.classes.index(own)) if own in old.classes else None
 
 

@@ -54,7 +54,7 @@ class SpadeNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b c h w"]:
         """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
-        scale, shift = condition.cached(self, lambda: self._modulation(condition))
+        scale, shift = condition.cached(self, lambda: self.modulation(condition))
         return torch.addcmul(shift, self.param_free_norm(x), scale)
 
     @property
@@ -72,8 +72,9 @@ class SpadeNorm(nn.Module):
         for part in ("running_mean", "running_var"):
             yield f"{name}.param_free_norm.{part}", TensorAxes(features)
 
-    def _modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
-        if _countable(condition.symbols):
+    def modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
+        """Return the scale, 1 + gamma, and the shift of every position."""
+        if countable(condition.symbols):
             found = condition.neighborhood_table()
             if _WORTHWHILE * len(found.outer) <= found.places.numel():
                 return self._looked_up(found, condition.meanings)
@@ -86,7 +87,7 @@ class SpadeNorm(nn.Module):
         hidden = self._hidden(found.inner, meanings)
         seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
         scale, shift = self._tables(seen)
-        return _placed(1 + scale, found.places), _placed(shift, found.places)
+        return placed(1 + scale, found.places), placed(shift, found.places)
 
     def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
         """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the image, is 0."""
@@ -115,11 +116,17 @@ class SpadeNorm(nn.Module):
         return product[0] + biases[0], product[1] + biases[1]
 
 
-def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+def placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+    """Look up the row of each place.
+
+    Example:
+        >>> placed(torch.tensor([[5.0], [6.0]]), torch.tensor([[[0, 1, 1]]]))
+        tensor([[[[5., 6., 6.]]]])
+    """
     return F.embedding(places, table).permute(0, 3, 1, 2)
 
 
-def _countable(symbols: Tensor) -> bool:
+def countable(symbols: Tensor) -> bool:
     """Return whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
     here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
     return here and 2**8 <= symbols.numel() < 2**21

@@ -27,6 +27,8 @@ from smis.models.system_registry import SYSTEMS
         ("inade", "deepfashion", 84_020_995, 3_560_608, 5_546_114),
         ("inade", "deepfashion_sketch", 102_980_227, 3_560_608, 5_546_114),
         ("inade", "deepfashion_paper", 84_633_859, 3_689_856, 5_546_114),
+        ("sean", "celebamask", 266_907_367 - 1_568_576, 1_568_576, 1_364_098),
+        ("sean", "custom", 266_907_367 - 1_568_576, 1_568_576, 1_364_098),
         ("pix2pixhd", "cityscapes", 182_546_755, 0, 5_603_202),
         ("pix2pixhd", "cityscapes_features", 182_546_755 + 3 * 64 * 49, 788_803, 5_603_202),
         ("pix2pixhd", "cityscapes_spade", 182_525_379, 0, 5_601_410),
