@@ -57,7 +57,7 @@ class OneHotPyramid:
     """The whole label map as channels, whatever the size; each layer resizes it for itself."""
 
     def __init__(self, labels: Tensor, instances: Tensor | None = None, **options: Any) -> None:
-        pyramid = LabelPyramid(labels, instances, **options | {"remember": False})
+        pyramid = LabelPyramid(labels, instances, **options | {"cache": False})
         self.size, self._full = pyramid.size, pyramid.at(*pyramid.size).maps()
 
     def at(self, height: int, width: int) -> Tensor:
@@ -99,8 +99,8 @@ def straightforward() -> Iterator[None]:
     """Let systems compute in this form."""
     with (
         patch("smis.models.common.class_latents.LabelPyramid", OneHotPyramid),
-        patch("smis.models.spade.LabelPyramid", OneHotPyramid),
-        patch("smis.models.spade.LabelMapStart.forward", semantic_start),
+        patch("smis.models.common.layout_system.LabelPyramid", OneHotPyramid),
+        patch("smis.nn.spade_generator.LabelMapStart.forward", semantic_start),
         patch("smis.models.inade.InstancePyramid", OneHotInstances),
         patch.object(SpadeNorm, "forward", spade_norm),
         patch.object(InadeNorm, "forward", inade_norm),
@@ -111,5 +111,5 @@ def straightforward() -> Iterator[None]:
 
 def semantic_start(start: Any, layout: OneHotPyramid) -> Tensor:
     """Convolve the whole map, resized."""
-    size = [side // 2**start.halvings for side in layout.size]
+    size = [side // 2**start.downsamplings for side in layout.size]
     return torch.nn.Conv2d.forward(start, functional.interpolate(layout.at(*size), size=size, mode="nearest"))

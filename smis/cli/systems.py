@@ -77,7 +77,7 @@ def describe(name: str, preset: str) -> dict[str, Any]:
     counts = {
         part: sum(p.numel() for p in network.parameters()) if network else 0 for part, network in networks.items()
     }
-    return {"name": name, "paper": config.paper, "varies": config.varies, "parameters": counts}
+    return {"name": name, "paper": config.paper, "varies": system.varies, "parameters": counts}
 
 
 def print_recipe(options: argparse.Namespace) -> None:

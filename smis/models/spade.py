@@ -2,20 +2,13 @@
 
 from typing import Any, ClassVar, Literal
 
-import torch
-from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, LayoutSystem
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR, DeterministicSystem
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
-from smis.nn.label_maps import LabelPyramid
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, LabelMapStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
@@ -110,31 +103,17 @@ class Config(BaseConfig):
         return system.ready(self, training=training)
 
 
-class Spade(LayoutSystem):
+class Spade(DeterministicSystem):
     """Generate from the label map; nothing is sampled, so one label map has one image.
 
     Park et al. (CVPR 2019), 3 and A: adversarial, feature matching and perceptual terms.
 
     Example:
-        >>> from smis.core.seeding import generator
+        >>> import torch
+        >>> from smis.core.seeding import Noise, generator
         >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
         >>> labels = torch.arange(32).expand(1, 32, 32) // 8
         >>> styles = [system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1)]
         >>> torch.equal(*(system.synthesize(labels, labels, style) for style in styles))
         True
     """
-
-    varies = "nothing"
-
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return a latent without channels: it only says how many images there are."""
-        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
-
-    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return the same empty code: an image tells nothing that the label map does not."""
-        return self.sample(labels, instances, noise)
-
-    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images of a prepared layout, which may be used again; it has the same image for each code."""
-        assert style.global_latent is not None
-        return self.generator(layout, layout).expand(len(style.global_latent), -1, -1, -1)

@@ -11,6 +11,7 @@ SYSTEMS = Registry(
     "system",
     {
         "bicyclegan": "smis.models.bicyclegan:Config",
+        "clade": "smis.models.clade:Config",
         "dscgan": "smis.models.dscgan:Config",
         "groupdec": "smis.models.groupdec:Config",
         "groupdnet": "smis.models.groupdnet:Config",

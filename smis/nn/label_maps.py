@@ -99,10 +99,18 @@ class Condition:
 
     `symbols`: (b, h, w), rows of `meanings`: (symbols, k), the k channels that a position of this symbol has. They are
     more than the classes where edges are a channel: each class has one symbol on edges and one away from them.
+    `positions`: (b, 2, h, w), where in its region each position is, or None.
     """
 
-    def __init__(self, symbols: Int[Tensor, "b h w"], meanings: Float[Tensor, "s k"], *, cache: bool) -> None:
-        self.symbols, self.meanings = symbols, meanings
+    def __init__(
+        self,
+        symbols: Int[Tensor, "b h w"],
+        meanings: Float[Tensor, "s k"],
+        *,
+        cache: bool,
+        positions: Float[Tensor, "b 2 h w"] | None = None,
+    ) -> None:
+        self.symbols, self.meanings, self.positions = symbols, meanings, positions
         self._memory: dict[object, Any] | None = {} if cache else None
         self._maps: Tensor | None = None
         self._table: NeighborhoodTable | None = None
@@ -133,8 +141,9 @@ class LabelPyramid:
     """The label map, and the edges of instances if instances are given, at every size: that of the nearest pixel.
 
     The channels are one for each class, then the edges; `interleaved` makes them class 0, edges, class 1, edges, ...
-    so that each group of channels has both. With `cache`, it keeps what layers compute from it: for one set of
-    weights, without gradients.
+    so that each group of channels has both. `positions` say where in its region each pixel is
+    (`smis.nn.positional_maps`). With `cache`, it keeps what layers compute from it: for one set of weights, without
+    gradients.
 
     Example:
         >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
@@ -153,12 +162,13 @@ class LabelPyramid:
         classes: int,
         interleaved: bool = False,
         cache: bool = False,
+        positions: Float[Tensor, "b 2 h w"] | None = None,
     ) -> None:
         self.size = (labels.shape[1], labels.shape[2])
         self._remember = cache
         self._sizes: dict[tuple[int, int], Condition] = {}
         self._meanings = torch.eye(classes, device=labels.device)
-        self._symbols = labels
+        self._symbols, self._positions = labels, positions
         if instances is not None:
             # a symbol for each class away from edges, and another on them
             self._symbols = 2 * labels + instance_edges(instances).squeeze(1).to(labels.dtype)
@@ -169,7 +179,8 @@ class LabelPyramid:
         size = (height, width)
         if size not in self._sizes:
             symbols = resize_nearest(self._symbols, height=height, width=width)
-            self._sizes[size] = Condition(symbols, self._meanings, cache=self._remember)
+            positions = None if self._positions is None else F.interpolate(self._positions, size=size, mode="nearest")
+            self._sizes[size] = Condition(symbols, self._meanings, cache=self._remember, positions=positions)
         return self._sizes[size]
 
 

@@ -1,4 +1,4 @@
-"""The generator that SPADE, VSPADE, GroupDNet and INADE share."""
+"""The generator that SPADE, VSPADE, GroupDNet, INADE and CLADE share."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -23,7 +23,8 @@ class SpadeResidualBlock(nn.Module):
     """Two normalized convolutions beside a shortcut, which is learned if the number of channels changes.
 
     Park et al. (CVPR 2019), Figure 4. The shortcut is normalized but, as released, not activated. With `groups` it is
-    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021).
+    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021)
+    or CLADE (Tan et al., TPAMI 2021), whose layers add `added` channels to the features.
 
     Example:
         >>> import torch
@@ -36,17 +37,24 @@ class SpadeResidualBlock(nn.Module):
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, *, make_norm: MakeNorm, groups: int = 1, norm: str = "norm"
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        make_norm: MakeNorm,
+        groups: int = 1,
+        added: int = 0,
+        norm: str = "norm",
     ) -> None:
         super().__init__()
         middle = min(channels_in, channels_out)
         self.learned_shortcut, self._norm = channels_in != channels_out, norm
-        self.conv_0 = spectral_norm(nn.Conv2d(channels_in, middle, 3, padding=1, groups=groups))
-        self.conv_1 = spectral_norm(nn.Conv2d(middle, channels_out, 3, padding=1, groups=groups))
+        self.conv_0 = spectral_norm(nn.Conv2d(channels_in + added, middle, 3, padding=1, groups=groups))
+        self.conv_1 = spectral_norm(nn.Conv2d(middle + added, channels_out, 3, padding=1, groups=groups))
         self.add_module(f"{norm}_0", make_norm(channels_in))
         self.add_module(f"{norm}_1", make_norm(middle))
         if self.learned_shortcut:
-            self.conv_s = spectral_norm(nn.Conv2d(channels_in, channels_out, 1, bias=False, groups=groups))
+            self.conv_s = spectral_norm(nn.Conv2d(channels_in + added, channels_out, 1, bias=False, groups=groups))
             self.add_module(f"{norm}_s", make_norm(channels_in))
 
     def forward(self, x: Float[Tensor, "b i h w"], condition: Any) -> Float[Tensor, "b o h w"]:
@@ -113,6 +121,7 @@ class SpadeGenerator(nn.Module):
         upsamplings: doublings from the start map to the image, 3 to 7.
         groups: of each block's convolutions; 1 if left out.
         norm: what the normalization layers are called, before `_0`, `_1` and `_s`.
+        added: channels that each normalization layer adds.
 
     Raises:
         ParamsError: if `channels` has not one number more than there are blocks.
@@ -141,6 +150,7 @@ class SpadeGenerator(nn.Module):
         upsamplings: int,
         groups: Sequence[int] | None = None,
         norm: str = "norm",
+        added: int = 0,
     ) -> None:
         super().__init__()
         self.fc = fc
@@ -157,6 +167,7 @@ class SpadeGenerator(nn.Module):
                 make_norm=lambda width, stage=stage: make_norm(width, stage),
                 groups=groups[stage],
                 norm=norm,
+                added=added,
             )
             self.add_module(name, block)
         self.conv_img = nn.Conv2d(channels[-1], 3, 3, padding=1)

@@ -32,6 +32,7 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert {name: row["varies"] for name, row in rows.items()} == {
         "bicyclegan": "global",
+        "clade": "nothing",
         "dscgan": "global",
         "groupdec": "class",
         "groupdnet": "class",

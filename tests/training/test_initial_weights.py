@@ -45,6 +45,8 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "pix2pixhd, spade": ("pix2pixhd", {"variant": "spade", "downsamplings": 2}, REORDERED),
     "dscgan, global": ("dscgan", {"network": "global", "downsamplings": 2, "blocks": 2, "edges": True}, REORDERED),
     "inade without encoder": ("inade", {"encoder": False}, REORDERED),
+    "clade, edges, encoder": ("clade", {"edges": True, "variational": True}, REORDERED),
+    "clade, icpe": ("clade", {"positions": True, "unmapped": []}, REORDERED),
 }
 
 
