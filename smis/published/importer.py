@@ -18,6 +18,7 @@ RELEASES = {
     "smis": ("groupdnet", "vspade"),
     "inade": ("inade",),
     "spade": ("spade", "vspade", "pix2pixhd"),
+    "clade": ("clade",),
 }
 """The systems of each code base, in the order in which a file is taken for one of them."""
 

@@ -38,7 +38,8 @@ def refused(path: Path, *, release: str = "smis", preset: str = "paperdoll", **m
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade")]
+    ("name", "code"),
+    [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade"), ("clade", "clade")],
 )
 def test_an_imported_system_has_every_bit_of_the_released_one(
     release: Callable[..., Any], tmp_path: Path, name: str, code: str
@@ -179,7 +180,7 @@ def test_an_encoder_of_a_system_that_has_none_is_refused(release: Callable[..., 
     [
         ({"release": "smis", "system": "spade"}, "'smis' has no system 'spade'; it has: groupdnet, vspade"),
         ({"release": "inade", "preset": "coco"}, "no preset 'coco' of inade; there are: ade20k, "),
-        ({"release": "clade"}, "no release 'clade'; there are: smis, inade, spade"),
+        ({"release": "pix2pix"}, "no release 'pix2pix'; there are: smis, inade, spade"),
     ],
 )
 def test_what_was_never_released_is_answered_with_what_was(tmp_path: Path, wanted: Any, message: str) -> None:
