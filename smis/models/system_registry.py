@@ -2,7 +2,7 @@
 
 Example:
     >>> len(SYSTEMS), SYSTEMS.load("spade").title
-    (12, 'SPADE')
+    (13, 'SPADE')
 """
 
 from smis.core.registry import Registry
