@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from jaxtyping import install_import_hook
 
+from smis.core.process_settings import limit_spinning
+
 _CHECKED = (
     "nn",
     "losses",
@@ -73,7 +75,7 @@ _LONGEST = (
 """Files that take longest, the longest first."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+limit_spinning()
 install_import_hook([f"smis.{name}" for name in _CHECKED], "beartype.beartype")
 
 

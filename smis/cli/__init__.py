@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from smis.core.errors import SmisError, fixable
 from smis.core.messages import report
+from smis.core.process_settings import limit_spinning
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
 VERBS = {
@@ -44,6 +45,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0, 2 for what a person can fix, 128 + its number after a signal."""
     _prepare_output()
+    limit_spinning()
     try:
         with _signals_raise():
             _run(arguments)
