@@ -1,4 +1,4 @@
-"""`smis study create | report`: pairs of pictures for volunteers, and what their votes say."""
+"""`smis study create | serve | report`: pairs of pictures for volunteers, and what their votes say."""
 
 import argparse
 import csv
@@ -15,10 +15,11 @@ from rich.table import Table
 from smis.cli.arguments import nonempty_path, positive, seed, whole
 from smis.cli.image_output import label_files, matching_file
 from smis.cli.image_sets import is_prepared, open_groups, open_regions, open_source
+from smis.cli.studio import check_token
 from smis.core.checkpoint_path import FILE, resolve_checkpoint
-from smis.core.errors import ParamsError
+from smis.core.errors import ParamsError, optional_package
 from smis.core.files import written
-from smis.core.messages import escape
+from smis.core.messages import escape, report
 from smis.data.shards import Prepared
 from smis.metrics.image.result import Bootstrap
 from smis.metrics.image_files import Source
@@ -33,6 +34,7 @@ from smis.styles.inputs import ArrayOrFile
 _NAMED = re.compile(r"(?P<name>[\w.+-]{1,60})=(?P<place>.+)")
 _FIRST = re.compile(r"(?P<stem>.+)_(?P<number>\d+)")
 _PLACE = "[NAME=]PLACE"
+DEFAULT_PORT = 8422
 
 
 def add(verbs: Any) -> None:
@@ -40,6 +42,7 @@ def add(verbs: Any) -> None:
     study = verbs.add_parser("study")
     commands = study.add_subparsers(required=True, metavar="command")
     _add_create(commands)
+    _add_serve(commands)
     _add_report(commands)
 
 
@@ -79,23 +82,33 @@ def _add_create(commands: Any) -> None:
     create.set_defaults(run=_create)
 
 
+def _add_serve(commands: Any) -> None:
+    text = "show the pictures to volunteers in a browser, and store their votes"
+    serve = commands.add_parser("serve", help=text, description=text)
+    serve.add_argument("study", type=nonempty_path, metavar="STUDY")
+    serve.add_argument("--port", type=whole(65_535), default=DEFAULT_PORT, help="0: any free one (default: 8422)")
+    serve.add_argument("--host", default="127.0.0.1", help="0.0.0.0: all machines reach it, with the printed link")
+    serve.add_argument("--token", help="of the link with which volunteers come (default: none, or random with --host)")
+    serve.set_defaults(run=_serve)
+
+
 def _add_report(commands: Any) -> None:
     text = "print what the votes say; votes of volunteers who failed catch trials are left out, and counted"
-    report = commands.add_parser("report", help=text, description=text)
-    report.add_argument("study", type=nonempty_path, metavar="STUDY")
-    report.add_argument("--json", action="store_true", help="print JSON")
-    report.add_argument("--out", type=nonempty_path, metavar="FILE.json", help="write JSON, resamples included")
-    report.add_argument("--votes", type=nonempty_path, metavar="FILE.csv", help="write a row for each vote")
-    report.add_argument("--resamples", type=positive(100_000), default=1000, help="of the bootstrap (default: 1000)")
-    report.add_argument("--seed", type=seed, default=0, help="of the bootstrap (default: 0)")
-    report.add_argument(
+    reporting = commands.add_parser("report", help=text, description=text)
+    reporting.add_argument("study", type=nonempty_path, metavar="STUDY")
+    reporting.add_argument("--json", action="store_true", help="print JSON")
+    reporting.add_argument("--out", type=nonempty_path, metavar="FILE.json", help="write JSON, resamples included")
+    reporting.add_argument("--votes", type=nonempty_path, metavar="FILE.csv", help="write a row for each vote")
+    reporting.add_argument("--resamples", type=positive(100_000), default=1000, help="of the bootstrap (default: 1000)")
+    reporting.add_argument("--seed", type=seed, default=0, help="of the bootstrap (default: 0)")
+    reporting.add_argument(
         "--failures-allowed",
         type=whole(100),
         default=20,
         metavar="PERCENT",
         help="of a volunteer's catch trials (default: 20)",
     )
-    report.set_defaults(run=_report)
+    reporting.set_defaults(run=_report)
 
 
 def _create(options: argparse.Namespace) -> None:
@@ -226,6 +239,23 @@ def _readers(source: Source, groups: Mapping[str, Sequence[int]]) -> dict[str, l
 
 def _reader(read: Callable[[int], Any], number: int) -> ReadPicture:
     return lambda: read(number)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    check_token(options.token)
+    with optional_package("smis study serve", extra="studio"):
+        from smis.studio.access import Access
+        from smis.studio.serve import address_of, choose_token, is_local, listen, run_app
+        from smis.studio.study.study_server import create_study_app
+    with StudyFile(options.study) as study, listen(options.host, options.port) as listening:
+        token, port = choose_token(options.host, options.token), listening.getsockname()[1]
+        if not is_local(options.host):
+            report(
+                f"warning: all machines that reach {options.host} can ask this server; give volunteers the link alone"
+            )
+        app = create_study_app(study, access=Access(token, cookie=f"smis_study_{port}"))
+        link = address_of(options.host, port, token=token, page=True)
+        run_app(app, listening, started=lambda: print(f"{link} (Ctrl-C ends it)", flush=True))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -33,8 +33,7 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Load what was named, take the port, and answer until Ctrl-C."""
-    if options.token is not None and not _TOKEN.fullmatch(options.token):
-        raise ParamsError("--token takes 8 to 200 of the characters A-Z a-z 0-9 . _ ~ -; or leave it out")
+    check_token(options.token)
     with optional_package(f"smis {'studio' if options.page else 'serve'}", extra="studio"):
         from smis.studio.serve import choose_token, is_local, listen, serve
     with listen(options.host, options.port) as listening:
@@ -43,6 +42,16 @@ def run(options: argparse.Namespace) -> None:
             report(f"warning: all machines that reach {options.host} can ask this server; keep the token to yourself")
         service = _service(options)
         serve(service, listening, host=options.host, token=token, page=options.page, started=_started)
+
+
+def check_token(token: str | None) -> None:
+    """Refuse a token that would have to be quoted in an address.
+
+    Raises:
+        ParamsError: with what it may be.
+    """
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise ParamsError("--token takes 8 to 200 of the characters A-Z a-z 0-9 . _ ~ -; or leave it out")
 
 
 def _service(options: argparse.Namespace) -> Any:

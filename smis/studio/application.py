@@ -47,16 +47,18 @@ def create_app(service: StudioService, *, access: Access | None = None, page: bo
 
     app = FastAPI(title="smis studio", description=_DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(studio_router(service, worker))
-    _add_errors(app)
+    add_errors(app)
     # the usual page of /docs loads its scripts from other hosts
     app.add_api_route("/docs", lambda: RedirectResponse("openapi.json"), include_in_schema=False)
     if page:
-        _add_page(app)
+        add_page(app)
     app.add_middleware(AccessMiddleware, access=access or Access())
     return app
 
 
-def _add_errors(app: FastAPI) -> None:
+def add_errors(app: FastAPI) -> None:
+    """Answer every error that a caller can mend with a status and one sentence."""
+
     @app.exception_handler(SmisError)
     async def refused(_: Request, error: SmisError) -> JSONResponse:
         status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 400)
@@ -100,9 +102,9 @@ def _first_mistake(error: RequestValidationError) -> str:
     return f"{place}: {message} (it is {shown(first.get('input'))}); /docs lists what a request has"
 
 
-def _add_page(app: FastAPI) -> None:
+def add_page(app: FastAPI, *, package: str = "smis.studio") -> None:
     """Serve the files of the page under the names that they have in the package; no request's path is opened."""
-    folder = resources.files("smis.studio") / "page"
+    folder = resources.files(package) / "page"
     files = dict(_files(folder)) if folder.is_dir() else {}
 
     @app.get("/{name:path}", include_in_schema=False)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from smis.core.errors import ParamsError, ServerError
 from smis.studio.access import LOCAL_NAMES, Access
@@ -69,17 +70,23 @@ def serve(
     """
     port = listening.getsockname()[1]
     access = Access(token, cookie=f"smis_studio_{port}")
+    app = create_app(service, access=access, page=page)
+    run_app(app, listening, started=lambda: started(address_of(host, port, token=token, page=page)))
+
+
+def run_app(app: FastAPI, listening: socket.socket, *, started: Callable[[], None]) -> None:
+    """Answer requests to an application until a signal ends it; no address of who asks is logged.
+
+    Raises:
+        ServerError: if the server cannot start.
+    """
     config = uvicorn.Config(
-        create_app(service, access=access, page=page),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-        server_header=False,
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
-    server = _Server(config, lambda: started(address_of(host, port, token=token, page=page)))
+    server = _Server(config, started)
     server.run(sockets=[listening])
     if not server.started:
-        raise ServerError("the studio's server did not start; its reason is above")
+        raise ServerError("the server did not start; its reason is above")
 
 
 def address_of(host: str, port: int, *, token: str | None, page: bool) -> str:
