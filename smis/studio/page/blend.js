@@ -39,7 +39,7 @@ export class BlendPanel {
     const sources = el("select", { "aria-label": "Take the second look from" },
       ...[["", "Take from …"], ["seed", "another seed"], ["this", "the look on the screen"],
         ...studio.model.examples.map((each, n) => [`example ${n}`, `example ${each.name}, any seed`]),
-        ...(this.files ? [["file", "a photograph or style file …"]] : [])].map(([value, text]) => el("option", { value }, text)));
+        ["file", "a photograph or style file …"]].map(([value, text]) => el("option", { value }, text)));
     sources.value = "";
     sources.addEventListener("change", () => this.#source(sources.value));
     const dice = button("dice", "Another second look", () => this.#again(), { text: "Another" });

@@ -3,8 +3,10 @@
 import { get } from "./api.js";
 import { BlendPanel } from "./blend.js";
 import { classPanel, objectPanel, toolPanel } from "./classes.js";
+import { ComparePanel } from "./compare.js";
 import { button, el, fill, tell } from "./dom.js";
 import { examplePanel } from "./examples.js";
+import { Files } from "./files.js";
 import { keyboard, showKeys } from "./keyboard.js";
 import { Variants, historyPanel, lookPanel } from "./looks.js";
 import { Picture } from "./picture.js";
@@ -28,15 +30,19 @@ function theme() {
 
 function header(studio, stage) {
   const select = byId("model");
-  fill(select, ...studio.models.map((each) => el("option", { value: each.name }, `${each.title} · ${each.name}`)));
+  const alone = (model) => studio.models.every((each) => each === model || each.title !== model.title);
+  const title = (model) => (alone(model) ? model.title : `${model.title} · ${model.name}`);
+  fill(select, ...studio.models.map((each) => el("option", { value: each.name, title: each.name }, title(each))));
   select.addEventListener("change", () => studio.take(select.value));
   studio.on("model", () => { select.value = studio.model.name; });
   const undo = button("undo", "Undo (Ctrl+Z)", () => studio.undo(), { id: "undo" });
   const redo = button("redo", "Redo (Ctrl+Shift+Z)", () => studio.redo(), { id: "redo" });
   fill(byId("undoing"), undo, redo);
   studio.on("history", () => {
-    undo.disabled = !studio.history.canUndo;
-    redo.disabled = !studio.history.canRedo;
+    const { entries, at, canUndo, canRedo } = studio.history;
+    [undo.disabled, redo.disabled] = [!canUndo, !canRedo];
+    undo.title = canUndo ? `Undo: ${entries[at - 1].title} (Ctrl+Z)` : "Undo (Ctrl+Z)";
+    redo.title = canRedo ? `Redo: ${entries[at].title} (Ctrl+Shift+Z)` : "Redo (Ctrl+Shift+Z)";
   });
   const move = button("fit", "Show everything (0)", () => Frame.zoom(0));
   fill(byId("viewing"),
@@ -73,7 +79,8 @@ async function start() {
   const stage = new Stage(studio, byId("stage"));
   const picture = new Picture(studio, byId("result"), { tip: byId("tip"), status: byId("latency") });
   const variants = new Variants(studio);
-  const blend = new BlendPanel(studio, picture, null);
+  const blend = new BlendPanel(studio, picture, new Files(studio));
+  new ComparePanel(studio, picture);
   toolPanel(studio);
   classPanel(studio);
   objectPanel(studio);
@@ -81,7 +88,7 @@ async function start() {
   examplePanel(studio);
   header(studio, stage);
   const history = historyPanel(studio);
-  tabs({ look: "Look", blend: "Blend", history: "History" }, { history, blend: () => blend.open() });
+  tabs({ look: "Look", blend: "Blend", compare: "Compare", history: "History" }, { history, blend: () => blend.open() });
   window.studio = studio; // for the console, and for tests
   const linked = await fromPermalink(location.hash, studio.models);
   if (linked) window.history.replaceState(null, "", location.pathname);

@@ -21,7 +21,7 @@ export class Picture {
     studio.on("picture", () => this.render());
     studio.on("map model", () => this.#shape());
     studio.on("painted", () => this.#veil());
-    studio.on("scope active", () => this.#overlay());
+    studio.on("scope active model", () => { this.#tell(); this.#overlay(); });
     studio.on("refused", () => this.#refused());
   }
 
@@ -63,8 +63,16 @@ export class Picture {
 
   #hover(event) {
     this.#under = event ? this.part(event) : null;
-    this.tip.textContent = this.#under ? this.studio.partName(this.#under) : "";
+    this.#tell();
     this.#overlay();
+  }
+
+  /** Say what a click would do. */
+  #tell() {
+    const { varies } = this.studio;
+    const part = this.#under && this.studio.partName(this.#under);
+    const anew = { everything: "click: a new look for everything", class: "click a part: it gets a new look", object: "click an object: it gets a new look" };
+    this.tip.textContent = part && varies !== "everything" ? `${part}: click for a new look` : anew[varies];
   }
 
   #click(event) {
