@@ -30,7 +30,8 @@ from smis.nn.style_encoder import StyleEncoder
 
 _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {"hidden": 16, "style": 32, "encoder_width": 8, "init_gain": 0.5}
 _DISCRIMINATOR = {"layers": 3}
-_RELEASED: dict[str, Any] = {"source": "the release's README", "batch": 32, "epochs": 50, "decay_epochs": 50}
+_README = "released code and its README"
+_RELEASED: dict[str, Any] = {"batch": 32, "epochs": 50, "decay_epochs": 50}
 
 
 class Config(BaseConfig):
@@ -54,12 +55,17 @@ class Config(BaseConfig):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "celebamask": {"discriminator": _DISCRIMINATOR},
         "custom": {"discriminator": _DISCRIMINATOR, "style_layers": 19},
+        "deepfashion": {"discriminator": _DISCRIMINATOR},
         "paperdoll": _PAPERDOLL,
         "clothing": _PAPERDOLL,
         "clothing_large": _PAPERDOLL | {"upsamplings": 5},
     }
 
-    recipes: ClassVar[dict[str, Recipe]] = {"celebamask": Recipe(**_RELEASED), "custom": Recipe(**_RELEASED)}
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "celebamask": Recipe(source=_README, **_RELEASED),
+        "custom": Recipe(source=_README, **_RELEASED),
+        "deepfashion": Recipe(source="not released; as the release trains on CelebAMask-HQ", **_RELEASED),
+    }
 
     width: PositiveInt = 64
     multiples: tuple[PositiveInt, ...] = MULTIPLES

@@ -65,9 +65,35 @@ def reason_against_encoding(*, title: str, encoder: bool, left_out: bool) -> str
     return None
 
 
-def all_abilities(*, title: str, varies: str, encoding: str | None) -> dict[Ability, str | None]:
-    """Return for each operation None, or why it cannot be done; `encoding` is the reason against `encode`."""
+def reason_against_sampling(*, title: str, can_sample: bool) -> str | None:
+    """Return why a checkpoint cannot sample styles; None if it can.
+
+    Args:
+        title: The system's name in messages.
+        can_sample: False for a system without a prior, if it has no codes of training images either (SEAN's release).
+    """
+    if can_sample:
+        return None
+    return (
+        f"this checkpoint of {title} has no codes of training images, which it samples from; encode an exemplar: "
+        "synth.encode(image, labels)"
+    )
+
+
+def all_abilities(
+    *, title: str, varies: str, encoding: str | None, sampling: str | None = None
+) -> dict[Ability, str | None]:
+    """Return for each operation None, or why it cannot be done.
+
+    Args:
+        title: The system's name in messages.
+        varies: What has a latent of its own.
+        encoding: The reason against `encode`.
+        sampling: The reason against samples, and so against resampling.
+    """
     reasons: dict[Ability, str | None] = {
-        operation: reason_against(operation, title=title, varies=varies) for operation in _OPERATIONS
+        operation: reason_against(operation, title=title, varies=varies)
+        or (sampling if operation.startswith("resample") else None)
+        for operation in _OPERATIONS
     }
     return {**reasons, "encode": encoding}

@@ -131,6 +131,7 @@ class ImageStyle:
             >>> images = synth("labels.png", style.resample(classes=["hair"], seed=1))
         """
         self._require("resample everything")
+        self.model.check_sampling()
         mask = self._mask(classes, instances)
         seeds = expand_seeds(seed, len(self.layout))
         fresh = replace(self, latents=self.model.sample(self.layout, seeds=seeds, samples=self.samples))

@@ -18,7 +18,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
-from smis.styles.abilities import reason_against_encoding
+from smis.styles.abilities import reason_against_encoding, reason_against_sampling
 from smis.styles.inputs import ArrayOrFile, file_name, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
 from smis.styles.latents import PARTS, concatenate, count
@@ -58,6 +58,11 @@ class SizedNetworks:
         optional = "release" in checkpoint.metadata and checkpoint.description.config.get("encoder") is False
         left_out = not self.encodes and (optional or encoder)
         return reason_against_encoding(title=self.title, encoder=encoder, left_out=left_out)
+
+    @property
+    def reason_against_sampling(self) -> str | None:
+        """Why it cannot sample styles, or None."""
+        return reason_against_sampling(title=self.title, can_sample=getattr(self.trained, "can_sample", True))
 
     @property
     def system(self) -> str:
@@ -256,6 +261,15 @@ class InferenceModel:
         if self.varies == "instance":
             check_one_class_per_instance(labels, instances, classes=self.classes)
         return instances
+
+    def check_sampling(self) -> None:
+        """Refuse to sample without anything to sample from.
+
+        Raises:
+            StyleError: if there is nothing.
+        """
+        if self.networks.reason_against_sampling is not None:
+            raise StyleError(self.networks.reason_against_sampling)
 
     def check_image(self, image: Image, layout: LabelLayout) -> None:
         """Refuse images that cannot be encoded.

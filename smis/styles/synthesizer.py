@@ -89,8 +89,13 @@ class Synthesizer:
     @property
     def abilities(self) -> dict[Ability, str | None]:
         """For each operation on styles None, or why this checkpoint cannot do it."""
-        encoding = self._model.networks.reason_against_encoding
-        return all_abilities(title=self._model.title, varies=self.varies, encoding=encoding)
+        networks = self._model.networks
+        return all_abilities(
+            title=self._model.title,
+            varies=self.varies,
+            encoding=networks.reason_against_encoding,
+            sampling=networks.reason_against_sampling,
+        )
 
     @property
     def system(self) -> str:
@@ -159,12 +164,14 @@ class Synthesizer:
         Raises:
             LabelError: if the maps do not fit the checkpoint.
             ParamsError: if `seed` is no whole number from 0, or `samples` none from 1 to 100,000.
+            StyleError: if the checkpoint has nothing to sample from, as an imported one of SEAN.
 
         Example:
             >>> synth = smis.load("checkpoint.safetensors")
             >>> synth.sample("labels.png", seed=7, samples=4)
             ImageStyle(4 images of INADE, 32 x 64)
         """
+        self._model.check_sampling()
         layout = self._model.read_layout(labels, instances)
         seeds = expand_seeds(seed, len(layout))
         samples = whole(samples, "samples", low=1, high=max(1, MOST_IMAGES // len(layout)))

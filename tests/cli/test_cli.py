@@ -41,6 +41,7 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "inade": "instance",
         "mulnet": "class",
         "pix2pixhd": "nothing",
+        "sean": "class",
         "spade": "nothing",
         "vspade": "global",
     }

@@ -11,7 +11,9 @@ import torch
 
 from smis.core.seeding import Noise, generator
 from smis.models.system_registry import SYSTEMS
+from smis.published.importer import Candidate
 from smis.published.published_datasets import dataset_of
+from smis.published.release_files import ENCODER_INSIDE
 from smis.training.export import save_weights, tensors_of
 
 NETWORKS = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
@@ -35,7 +37,13 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
 
     @cache
     def make(name: str, preset: str = "paperdoll") -> dict[str, Path]:
-        folder, system = tmp_path_factory.mktemp(name), _built(SYSTEMS.load(name)(preset=preset))
+        folder, system = tmp_path_factory.mktemp(name), _built(Candidate(name, preset).config)
+        if inside := ENCODER_INSIDE.get(name):
+            parts = {inside.removesuffix("."): system.encoder, **dict(system.generator.named_children())}
+            system.generator._modules.clear()
+            for part, network in parts.items():
+                system.generator.add_module(part, network)
+            system.encoder = None
         paths = {part: folder / file for part, file in NETWORKS.items() if getattr(system, part) is not None}
         for part, path in paths.items():
             torch.save(getattr(system, part).state_dict(), path)

@@ -56,6 +56,45 @@ def test_an_imported_system_has_every_bit_of_the_released_one(
     assert not found.encoder_missing
 
 
+def test_seans_encoder_is_found_inside_its_generators_file(release: Callable[..., Any], tmp_path: Path) -> None:
+    files, out = release("sean"), tmp_path / "X.safetensors"
+    assert list(files) == ["generator"]
+    found = import_checkpoint(**files, release="sean", preset="paperdoll", out=out)
+    theirs = torch.load(files["generator"], weights_only=True)
+    inside = sum(name.startswith("Zencoder.") for name in theirs)
+    assert found.tensors == {"generator": len(theirs) - inside, "encoder": inside}
+    assert not found.encoder_missing
+    trained = load_system(out, SYSTEMS)
+    ours = {f"Zencoder.{name}": tensor for name, tensor in trained.system.encoder.state_dict().items()}
+    ours |= trained.system.generator.state_dict()
+    assert set(ours) == set(theirs)
+    assert all(ours[name].equal(tensor) for name, tensor in theirs.items())
+
+
+def test_seans_codes_of_training_images_are_left_out_of_what_is_exported(
+    checkpoint: Callable[..., Path], release: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert "encoder.exemplars.codes" in load_weights(checkpoint("sean"))[0]
+    exported = export_released(checkpoint("sean"), tmp_path)
+    theirs = torch.load(release("sean")["generator"], weights_only=True)
+    assert exported == {tmp_path / "latest_net_G.pth": len(theirs)}
+    assert set(torch.load(tmp_path / "latest_net_G.pth", weights_only=True)) == set(theirs)
+
+
+def test_an_imported_sean_samples_nothing_and_takes_the_style_of_an_exemplar(
+    release: Callable[..., Any], tmp_path: Path
+) -> None:
+    import_checkpoint(**release("sean"), release="sean", preset="paperdoll", out=tmp_path / "X.safetensors")
+    synth, labels = smis.load(tmp_path / "X.safetensors", device="cpu"), torch.arange(64).expand(1, 64, 64) // 8
+    said = "this checkpoint of SEAN has no codes of training images, which it samples from; encode an exempl"
+    with pytest.raises(StyleError, match=said):
+        synth.sample(labels)
+    style = synth.encode(torch.rand(3, 64, 64) * 2 - 1, labels)
+    with pytest.raises(StyleError, match=said):
+        style.resample(classes=["hair"])
+    assert synth(labels.flip(2), style).shape == (1, 3, 64, 64)
+
+
 def test_the_same_files_give_the_same_bytes(release: Callable[..., Any], tmp_path: Path) -> None:
     for name in ("one", "other"):
         import_checkpoint(release("inade")["generator"], release="inade", preset="paperdoll", out=tmp_path / name)

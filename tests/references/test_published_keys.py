@@ -41,3 +41,12 @@ def test_a_preset_has_the_published_names_and_shapes(name, preset, classes, widt
         system = config.build(classes=classes, height=256, width=width, training=False)
     networks = (system.generator, system.encoder, system.discriminator)
     assert tuple(digest(network) for network in networks if network is not None) == digests
+
+
+def test_sean_has_the_published_names_and_shapes_with_its_encoder_inside_the_generator():
+    config = SYSTEMS.load("sean").model_validate({"preset": "celebamask", "exemplars": 0})
+    with torch.device("meta"):
+        system = config.build(classes=19, height=256, width=256, training=False)
+    system.generator.add_module("Zencoder", system.encoder)
+    assert digest(system.generator) == "f4aad8dbded2f343"
+    assert digest(system.discriminator) == "281f5583703a8c20"
