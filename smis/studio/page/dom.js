@@ -67,9 +67,9 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with an icon; `label` is read and shown as its tooltip, `text` (if any) beside the icon. */
+/** A button with an icon; `label` is its tooltip, and read unless there is a `text` beside the icon. */
 export function button(name, label, onclick, { text = "", ...attributes } = {}) {
-  return el("button", { type: "button", title: label, "aria-label": label, onclick, ...attributes }, icon(name), text);
+  return el("button", { type: "button", title: label, "aria-label": text ? false : label, onclick, ...attributes }, icon(name), text);
 }
 
 /** Say something at the foot of the window; errors stay until they are closed. */

@@ -14,7 +14,7 @@ export function lookPanel(studio, variants) {
   const root = document.getElementById("panel-look");
   const scopes = el("div", { class: "segmented", role: "radiogroup", "aria-label": "What varies" });
   const why = el("p", { class: "why" });
-  const vary = button("dice", "A new look (V)", () => studio.vary(studio.varies), { class: "primary", id: "vary" });
+  const vary = button("dice", "A new look (V)", () => studio.vary(studio.varies), { class: "primary", id: "vary", text: "New look" });
   const grid = el("button", { type: "button", id: "grid", onclick: () => variants.open() }, "Show variants");
   const steps = el("ol", { class: "steps", id: "steps" });
   fill(root,
@@ -98,6 +98,7 @@ export class Variants {
     this.base = studio.look;
     this.root.hidden = false;
     this.#draw();
+    this.root.scrollIntoView({ block: "nearest" });
   }
 
   async #draw() {
@@ -123,9 +124,9 @@ export class Variants {
     const number = el("select", { "aria-label": "How many" }, ...[4, 8, 12, 16].map((n) => el("option", { value: n }, String(n))));
     number.value = this.#number;
     number.addEventListener("change", () => { this.#number = Number(number.value); this.#draw(); });
-    this.note = el("span", { class: "hint", role: "status" }, this.images ? "click one to keep it" : "drawing …");
+    this.note = el("span", { class: "hint grow", role: "status" }, this.images ? "click one to keep it" : "drawing …");
     fill(this.root,
-      el("div", { class: "row wrap" }, el("h2", {}, `Variants of ${this.title}`), this.note, el("span", { class: "space" }), number,
+      el("div", { class: "row" }, el("h2", {}, `Variants of ${this.title}`), this.note, number,
         button("dice", "Draw others", () => this.#draw(), { text: "Others" }),
         button("close", "Close the variants", () => { this.root.hidden = true; }, { class: "quiet" })),
       el("div", { class: "tiles", "aria-busy": String(!this.images) }, ...this.looks.map((look, n) => this.#tile(look, n))));

@@ -43,7 +43,7 @@ export class Picture {
     requestAnimationFrame(() => {
       picture.latency = performance.now() - picture.since;
       this.status.textContent = `${Math.round(picture.latency)} ms`;
-      this.status.className = "";
+      this.status.classList.remove("refused");
       if (settled && this.studio.settled) this.frame.root.setAttribute("aria-busy", "false");
       this.studio.emit("shown");
     });
@@ -52,7 +52,7 @@ export class Picture {
   #refused() {
     this.frame.root.setAttribute("aria-busy", "false");
     this.status.textContent = this.studio.refusal;
-    this.status.className = "refused";
+    this.status.classList.add("refused");
   }
 
   /** The part under an event: {id, object}, or null outside. */
