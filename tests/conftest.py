@@ -33,6 +33,7 @@ _SLOW = (
     *(f"flows/test_{name}.py" for name in ("cancellation", "deployments", "devices", "experiment", "stages", "up")),
     "flows/sweep/test_remote_runs.py",
     "metrics/test_processes.py",
+    "studio/test_process.py",
     "pipelines/remote/test_bucket.py",
     *(
         f"pipelines/test_{name}.py"

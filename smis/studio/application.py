@@ -40,7 +40,9 @@ def create_app(service: StudioService, *, access: Access | None = None, page: bo
     worker = DeviceWorker()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # both FastAPI, while it builds this on first use, and decoding in the thread set the filters of warnings
+        app.openapi()
         worker.submit("start", lambda _: service.library.describe_all())
         yield
         worker.close()

@@ -1,5 +1,6 @@
 """Run the studio's server on a socket, until it is told to end."""
 
+import errno
 import secrets
 import socket
 from collections.abc import Callable
@@ -31,17 +32,20 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ParamsError: if the address is not this machine's, or the port is taken or not allowed.
     """
+    unknown = ParamsError(f"--host {host} is no address of this machine; give 127.0.0.1, or 0.0.0.0 for all")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, protocol)
-    except OSError:
-        raise ParamsError(f"--host {host} is no address of this machine; give 127.0.0.1, or 0.0.0.0 for all") from None
+    except (OSError, UnicodeError):
+        raise unknown from None
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
         taken.listen(_BACKLOG)
     except OSError as error:
         taken.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise unknown from None
         reason = (error.strerror or str(error)).lower()
         raise ParamsError(
             f"port {port} of {host} cannot be used ({reason}); give another --port, or --port 0 for a free one"

@@ -163,8 +163,10 @@ class StudioService:
         bundle = read_bundle(content)
         for key, photograph in uploads_of(bundle.description.recipe).items():
             file = bundle.uploads.get(key)
-            content = decode_picture(file, title="a photograph of the bundle") if photograph and file else file
-            if content is None or self.uploads.keep(content) != key:
+            found: ImageArray | bytes | None = (
+                decode_picture(file, title="a photograph of the bundle") if photograph and file else file
+            )
+            if found is None or self.uploads.keep(found) != key:
                 raise StyleError(f"the bundle does not have the upload {key}; bring in a file that the studio saved")
         labels, instances = b64encode(bundle.labels).decode(), bundle.instances
         text = None if instances is None else b64encode(instances).decode()
