@@ -1,5 +1,6 @@
 """Small studies: pictures of one color each, of systems that cannot be told apart by their size."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from smis.core.shapes import ImageArray
+from smis.metrics.image.result import Bootstrap
 from smis.studio.study.picture_sources import ReadPicture, SampledPictures
 from smis.studio.study.study_file import StoredVote, StudyFile, freeze
+from smis.studio.study.study_results import StudyResults
 from smis.studio.study.tasks import NO, YES, StudySettings, TaskName
 from smis.studio.study.trials import StudyTrial, draw_trials
 from smis.studio.study.viewing_order import viewing_order
@@ -63,4 +66,15 @@ def answer_all(study: StudyFile, answers: dict[str, int], *, careless: bool = Fa
     return volunteer
 
 
-__all__ = ["MAPS", "NO", "YES", "answer_all", "settings", "source", "trials", "write"]
+def report(folder: Path, systems: Sequence[str]) -> str:
+    """Return what `smis study report --out` writes of two systems: volunteers say yes to the first one alone."""
+    with StudyFile(write(folder / "study.sqlite")) as study:
+        for _ in range(3):
+            answer_all(study, {"system 0": YES, "system 1": NO})
+        text = json.dumps(StudyResults(study, bootstrap=Bootstrap(50)).to_json(draws=True))
+    for number, name in enumerate(systems):
+        text = text.replace(f"system {number}", name)
+    return text
+
+
+__all__ = ["MAPS", "NO", "YES", "answer_all", "report", "settings", "source", "trials", "write"]
