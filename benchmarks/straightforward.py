@@ -13,7 +13,9 @@ from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.inade_norm import InadeNorm
 from smis.nn.label_maps import LabelPyramid, one_hot
+from smis.nn.sean_norm import SeanNorm
 from smis.nn.spade_norm import SpadeNorm
+from smis.nn.style_encoder import StyleEncoder
 
 
 def class_crops(image: Tensor, labels: Tensor, *, classes: int, growing: bool = False) -> Tensor:
@@ -92,6 +94,39 @@ def inade_norm(norm: InadeNorm, x: Tensor, maps: tuple[Tensor, Tensor, Tensor]) 
         for t in (0, 1)
     )
     return scale * norm.param_free_norm(x) + shift
+
+
+def style_encoder(encoder: StyleEncoder, image: Tensor, known: Tensor) -> Tensor:
+    """Average the features over each region of each image, one after the other."""
+    features = encoder.model(image)
+    regions = functional.interpolate(known, size=features.shape[-2:], mode="nearest").bool()
+    codes = features.new_zeros(len(image), known.shape[1], features.shape[1])
+    for number in range(len(image)):
+        for region in range(known.shape[1]):
+            mask = regions[number, region]
+            if mask.any():
+                codes[number, region] = features[number].masked_select(mask).view(features.shape[1], -1).mean(dim=1)
+    return codes
+
+
+def sean_norm(norm: SeanNorm, x: Tensor, known: Tensor, codes: Tensor, plane: Tensor) -> Tensor:
+    """Write each region's style to its places, one after the other, and convolve the map of styles."""
+    resized = functional.interpolate(known, size=x.shape[-2:], mode="nearest")
+    hidden = norm.Spade.mlp_shared(resized)
+    gamma, beta = norm.Spade.mlp_gamma(hidden), norm.Spade.mlp_beta(hidden)
+    if norm.styled:
+        styles = x.new_zeros(len(x), codes.shape[2], *x.shape[-2:])
+        for number in range(len(x)):
+            for region in range(known.shape[1]):
+                mask = resized[number, region].bool()
+                if mask.any():
+                    style = norm.get_submodule(f"fc_mu{region}")(codes[number, region]).relu()
+                    styles[number].masked_scatter_(mask, style[:, None].expand(-1, int(mask.sum())))
+        a, b = norm.blending_gamma.sigmoid(), norm.blending_beta.sigmoid()
+        gamma = a * norm.conv_gamma(styles) + (1 - a) * gamma
+        beta = b * norm.conv_beta(styles) + (1 - b) * beta
+    noise = (plane.unsqueeze(3) * norm.noise_var).transpose(1, 3)
+    return norm.param_free_norm(x + noise) * (1 + gamma) + beta
 
 
 @contextmanager
