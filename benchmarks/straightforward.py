@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from smis.nn.clade_norm import CladeNorm
 from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.inade_norm import InadeNorm
@@ -59,7 +60,7 @@ class OneHotPyramid:
     """The whole label map as channels, whatever the size; each layer resizes it for itself."""
 
     def __init__(self, labels: Tensor, instances: Tensor | None = None, **options: Any) -> None:
-        pyramid = LabelPyramid(labels, instances, **options | {"cache": False})
+        pyramid = LabelPyramid(labels, instances, **options | {"cache": False, "positions": None})
         self.size, self._full = pyramid.size, pyramid.at(*pyramid.size).maps()
 
     def at(self, height: int, width: int) -> Tensor:
@@ -70,6 +71,14 @@ def spade_norm(norm: SpadeNorm, x: Tensor, known: Tensor) -> Tensor:
     """Convolve every place of the map."""
     hidden = norm.mlp_shared(functional.interpolate(known, size=x.shape[-2:], mode="nearest"))
     return norm.param_free_norm(x) * (1 + norm.mlp_gamma(hidden)) + norm.mlp_beta(hidden)
+
+
+def clade_norm(norm: CladeNorm, x: Tensor, known: Tensor) -> Tensor:
+    """Read the class of every place off its channels."""
+    labels = functional.interpolate(known, size=x.shape[-2:], mode="nearest").argmax(dim=1)
+    affine = norm.class_specified_affine
+    scale, shift = (functional.embedding(labels, table).permute(0, 3, 1, 2) for table in (affine.weight, affine.bias))
+    return norm.param_free_norm(x) * scale + shift
 
 
 class OneHotInstances:
@@ -135,6 +144,8 @@ def straightforward() -> Iterator[None]:
     with (
         patch("smis.models.common.class_latents.LabelPyramid", OneHotPyramid),
         patch("smis.models.common.layout_system.LabelPyramid", OneHotPyramid),
+        patch("smis.models.clade.LabelPyramid", OneHotPyramid),
+        patch.object(CladeNorm, "forward", clade_norm),
         patch("smis.nn.spade_generator.LabelMapStart.forward", semantic_start),
         patch("smis.models.inade.InstancePyramid", OneHotInstances),
         patch.object(SpadeNorm, "forward", spade_norm),

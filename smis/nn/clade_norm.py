@@ -14,8 +14,8 @@ class CladeNorm(nn.Module):
 
     Tan et al., "Efficient Semantic Image Synthesis via Class-Adaptive Normalization" (TPAMI 2021), Eq. 4. Unlike in
     SPADE there is no convolution over the label map and no `1 +`: a table's row is the scale. The release reads a
-    class off one-hot channels; here positions have ids, and a row is copied whole, so features leave this layer with
-    a position's channels side by side (`channels_last`).
+    class off one-hot channels; here positions have ids. In training a row is copied whole, so features leave this
+    layer with a position's channels side by side (`channels_last`).
 
     Args:
         channels: of the features.
@@ -43,12 +43,33 @@ class CladeNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b o h w"]:
         """Scale and shift; `condition` is that at the size of `x`. With edges there is one more channel."""
-        normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
+        labels = condition.symbols // 2 if self.edges else condition.symbols
+        if torch.is_grad_enabled() or self.training or self.class_specified_affine.positions:
+            normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
+            changed = self.class_specified_affine(normal, labels, condition.positions)
+        else:
+            changed = self._inferred(x, labels)
         if not self.edges:
-            return self.class_specified_affine(normal, condition.symbols, condition.positions)
-        changed = self.class_specified_affine(normal, condition.symbols // 2, condition.positions)
+            return changed
         edges = self.inst_conv((condition.symbols % 2).unsqueeze(1).to(changed.dtype))
         return torch.cat([changed, edges.expand(len(x), -1, -1, -1)], dim=1)
+
+    def _inferred(self, x: Float[Tensor, "b c h w"], labels: Int[Tensor, "#b h w"]) -> Float[Tensor, "b c h w"]:
+        """Scale and shift with the running statistics inside the tables: nothing else touches the features.
+
+        Here rows are looked up one channel after the other, as convolutions leave them; the gradient of that would
+        be slow.
+        """
+        norm, affine = self.param_free_norm, self.class_specified_affine
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        weight = affine.weight * torch.rsqrt(norm.running_var + norm.eps)
+        tables = weight, torch.addcmul(affine.bias, weight, norm.running_mean, value=-1)
+        scale, shift = (
+            table.t().contiguous().index_select(1, labels.flatten()).unflatten(1, labels.shape).transpose(0, 1)
+            for table in tables
+        )
+        return torch.addcmul(shift, x, scale)
 
 
 class ClassAffine(nn.Module):

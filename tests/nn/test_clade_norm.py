@@ -37,6 +37,18 @@ def test_scale_and_shift_are_rows_of_the_tables(x, labels):
     torch.testing.assert_close(changed, norm.param_free_norm(x) * scale + shift)
 
 
+@pytest.mark.parametrize("edges", [False, True])
+def test_without_gradients_the_running_statistics_are_a_part_of_the_tables(x, labels, edges):
+    norm = layer(edges=edges)
+    condition = LabelPyramid(labels, labels if edges else None, classes=CLASSES).at(4, 8)
+    norm(x, condition)
+    norm.eval()
+    with torch.no_grad():
+        inferred = norm(x, condition)
+    assert norm(x, condition).requires_grad
+    torch.testing.assert_close(inferred, norm(x, condition).detach())
+
+
 def test_features_leave_it_with_a_positions_channels_side_by_side(x, labels):
     changed = layer()(x, LabelPyramid(labels, classes=CLASSES).at(4, 8))
     assert changed.is_contiguous(memory_format=torch.channels_last)
@@ -75,3 +87,5 @@ def test_one_layout_serves_any_number_of_features(x, labels, options):
         for ids in (one, one.expand(2, -1, -1).contiguous())
     ]
     torch.testing.assert_close(*(norm(x, layout.at(4, 8)) for layout in layouts))
+    with torch.no_grad():
+        torch.testing.assert_close(*(norm(x, layout.at(4, 8)) for layout in layouts))
