@@ -9,8 +9,8 @@ from smis.styles import ImageStyle
 from tests.styles.conftest import Load
 
 HAIR, TOP, SKIN, SHOES = 1, 3, 4, 5
-PARTS = {"groupdnet": "classes", "inade": "instances"}
-VARIED = ["groupdnet", "inade"]
+PARTS = {"groupdnet": "classes", "inade": "instances", "sean": "classes"}
+VARIED = ["groupdnet", "inade", "sean"]
 
 
 def parts(style: ImageStyle) -> Tensor:
