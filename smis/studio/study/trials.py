@@ -9,6 +9,7 @@ import numpy as np
 from smis.core.errors import ParamsError
 from smis.core.images import encode_image
 from smis.core.numbers import real, whole
+from smis.core.progress import track
 from smis.core.shapes import ImageArray, size_text
 from smis.studio.study.picture_sources import PictureSource
 from smis.studio.study.tasks import NO, CatchKind, TaskName
@@ -74,7 +75,8 @@ def draw_trials(
             f"(practice included); give fewer --pairs, more label maps, or pictures of the same names"
         )
     groups = list(combinations(sources, 2)) if task == "preference" else [(source,) for source in sources]
-    scored = [_scored(task, group, cell) for cell in cells[:pairs] for group in groups]
+    drawn = track(cells[:pairs], "making pictures", total=pairs, unit="pairs")
+    scored = [_scored(task, group, cell) for cell in drawn for group in groups]
     first = [_scored(task, groups[n % len(groups)], cell, practice=True) for n, cell in enumerate(cells[pairs:])]
     catches = max(2, round(share / (1 - share) * len(scored))) if share else 0
     trials = [*first, *scored, *islice(_catches(sources, task, seed), catches)]
