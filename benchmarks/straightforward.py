@@ -14,6 +14,8 @@ from smis.nn.class_crops import Crops
 from smis.nn.group_encoder import GroupEncoder
 from smis.nn.inade_norm import InadeNorm
 from smis.nn.label_maps import LabelPyramid, one_hot
+from smis.nn.noise_maps import NoisePyramid, RegionLayout
+from smis.nn.oasis_generator import OasisNorm
 from smis.nn.sean_norm import SeanNorm
 from smis.nn.spade_norm import SpadeNorm
 from smis.nn.style_encoder import StyleEncoder
@@ -138,6 +140,32 @@ def sean_norm(norm: SeanNorm, x: Tensor, known: Tensor, codes: Tensor, plane: Te
     return norm.param_free_norm(x + noise) * (1 + gamma) + beta
 
 
+class ResizedMaps:
+    """Noise and label map as channels, resized anew for each layer."""
+
+    def __init__(self, full: Tensor, size: tuple[int, int]) -> None:
+        self._full, self._size = full, size
+
+    def maps(self) -> Tensor:
+        return functional.interpolate(self._full, size=self._size, mode="nearest")
+
+
+class FullNoiseMaps:
+    """Noise and label map as channels at full size, whatever the size."""
+
+    def __init__(self, layout: RegionLayout, noise: Tensor) -> None:
+        self.size, self._full = layout.size, NoisePyramid(layout, noise).maps(*layout.size)
+
+    def at(self, height: int, width: int) -> ResizedMaps:
+        return ResizedMaps(self._full, (height, width))
+
+
+def oasis_norm(norm: OasisNorm, x: Tensor, known: ResizedMaps) -> Tensor:
+    """Convolve every place of the map, and the noise there."""
+    hidden = norm.mlp_shared(known.maps())
+    return norm.first_norm(x) * (1 + norm.mlp_gamma(hidden)) + norm.mlp_beta(hidden)
+
+
 @contextmanager
 def straightforward() -> Iterator[None]:
     """Let systems compute in this form."""
@@ -148,8 +176,10 @@ def straightforward() -> Iterator[None]:
         patch.object(CladeNorm, "forward", clade_norm),
         patch("smis.nn.spade_generator.LabelMapStart.forward", semantic_start),
         patch("smis.models.inade.InstancePyramid", OneHotInstances),
+        patch("smis.models.oasis.NoisePyramid", FullNoiseMaps),
         patch.object(SpadeNorm, "forward", spade_norm),
         patch.object(InadeNorm, "forward", inade_norm),
+        patch.object(OasisNorm, "forward", oasis_norm),
         patch.object(GroupEncoder, "forward", group_encoder),
     ):
         yield

@@ -2,7 +2,7 @@
 
 Example:
     >>> len(SYSTEMS), SYSTEMS.load("spade").title
-    (13, 'SPADE')
+    (14, 'SPADE')
 """
 
 from smis.core.registry import Registry
@@ -19,6 +19,7 @@ SYSTEMS = Registry(
         "groupnet": "smis.models.groupnet:Config",
         "inade": "smis.models.inade:Config",
         "mulnet": "smis.models.mulnet:Config",
+        "oasis": "smis.models.oasis:Config",
         "pix2pixhd": "smis.models.pix2pixhd:Config",
         "sean": "smis.models.sean:Config",
         "spade": "smis.models.spade:Config",

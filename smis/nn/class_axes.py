@@ -11,10 +11,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ClassAxis:
-    """An axis of equal blocks, each of one class or of several in a row, and then of `rest` entries of no class."""
+    """An axis of equal blocks, each of one class or of several in a row, and then of `rest` entries of no class.
+
+    Before them stand `lead` entries of no class. With `last_first`, the block of the last class is the first.
+    """
 
     blocks: int
     rest: int = 0
+    lead: int = 0
+    last_first: bool = False
 
     @classmethod
     def of(cls, blocks: int) -> "ClassAxis | None":
@@ -31,7 +36,7 @@ class ClassAxis:
         found: list[set[str]] = [set() for _ in range(self.blocks)]
         for number, name in enumerate(classes):
             found[number * self.blocks // len(classes)].add(name)
-        return found
+        return [found[-1], *found[:-1]] if self.last_first else found
 
 
 @dataclass(frozen=True)
@@ -155,17 +160,20 @@ def _sources(
     if new_axis is None or old_axis is None:
         return torch.arange(sizes[0]) if new_axis == old_axis and sizes[0] == sizes[1] else nothing
     block, old_block = (
-        (size - axis.rest) // axis.blocks for size, axis in zip(sizes, (new_axis, old_axis), strict=True)
+        (size - axis.rest - axis.lead) // axis.blocks for size, axis in zip(sizes, (new_axis, old_axis), strict=True)
     )
     if block != old_block:
         return nothing
     if new_axis.rest and new_axis.rest == old_axis.rest:
         nothing[-new_axis.rest :] = torch.arange(sizes[1] - old_axis.rest, sizes[1])
+    if new_axis.lead == old_axis.lead:
+        nothing[: new_axis.lead] = torch.arange(old_axis.lead)
     theirs = old_axis.members(old)
     for number, ours in enumerate(new_axis.members(new)):
         best = max(range(len(theirs)), key=lambda each, ours=ours: len(theirs[each] & ours))
         if theirs[best] & ours:
-            nothing[number * block : (number + 1) * block] = torch.arange(best * block, (best + 1) * block)
+            first, source = new_axis.lead + number * block, old_axis.lead + best * block
+            nothing[first : first + block] = torch.arange(source, source + block)
     return nothing
 
 

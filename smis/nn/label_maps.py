@@ -58,6 +58,12 @@ class NeighborhoodTable:
     outer: Int[Tensor, "o 9"]
     places: Int[Tensor, "b h w"]
 
+    @classmethod
+    def of(cls, symbols: Int[Tensor, "b h w"], *, count: int) -> "NeighborhoodTable":
+        """Return that of a map of symbols 0 .. count - 1."""
+        inner, rows = neighborhoods(symbols, count=count)
+        return cls(inner, *neighborhoods(rows, count=len(inner)))
+
 
 def neighborhoods(ids: Int[Tensor, "b h w"], *, count: int) -> tuple[Int[Tensor, "n 9"], Int[Tensor, "b h w"]]:
     """Return the different 3x3 neighborhoods of a map of ids 0 .. count - 1, and which one each place has.
@@ -94,6 +100,37 @@ class ConditionPyramid(Protocol):
         ...
 
 
+@runtime_checkable
+class NormCondition(Protocol):
+    """What a normalization layer reads of a map at one size."""
+
+    def symbol_channels(self) -> Float[Tensor, "s k"]:
+        """Return the channels that stand for each symbol of the neighborhoods."""
+        ...
+
+    def is_countable(self) -> bool:
+        """Return whether neighborhoods may be counted."""
+        ...
+
+    def maps(self) -> Float[Tensor, "b k h w"]:
+        """Return the channels as a map."""
+        ...
+
+    def neighborhood_table(self) -> NeighborhoodTable:
+        """Return the different neighborhoods of the map."""
+        ...
+
+    def cached(self, key: object, compute: Callable[[], Any]) -> Any:
+        """Compute what depends on the map alone, or return it from the cache."""
+        ...
+
+
+def is_countable(ids: Tensor) -> bool:
+    """Return whether a map's neighborhoods may be counted: that waits for the map, and no traced program can do it."""
+    here = ids.device.type == "cpu" and not torch.compiler.is_compiling()
+    return here and 2**8 <= ids.numel() < 2**21
+
+
 class Condition:
     """The label map at one size: a symbol for every position, and the channels that stand for each symbol.
 
@@ -115,6 +152,14 @@ class Condition:
         self._maps: Tensor | None = None
         self._table: NeighborhoodTable | None = None
 
+    def symbol_channels(self) -> Float[Tensor, "s k"]:
+        """Return the channels that stand for each symbol."""
+        return self.meanings
+
+    def is_countable(self) -> bool:
+        """Return whether neighborhoods may be counted."""
+        return is_countable(self.symbols)
+
     def maps(self) -> Float[Tensor, "b k h w"]:
         """Return the channels as a map."""
         if self._maps is None:
@@ -124,8 +169,7 @@ class Condition:
     def neighborhood_table(self) -> NeighborhoodTable:
         """Return the different neighborhoods of the map."""
         if self._table is None:
-            inner, rows = neighborhoods(self.symbols, count=len(self.meanings))
-            self._table = NeighborhoodTable(inner, *neighborhoods(rows, count=len(inner)))
+            self._table = NeighborhoodTable.of(self.symbols, count=len(self.meanings))
         return self._table
 
     def cached(self, key: object, compute: Callable[[], Any]) -> Any:

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from smis.nn.batch_norm import BatchNorm
-from smis.nn.label_maps import Condition, LabelPyramid, neighborhoods
-from smis.nn.spade_norm import SpadeNorm, countable, placed
+from smis.nn.label_maps import Condition, LabelPyramid, is_countable, neighborhoods
+from smis.nn.spade_norm import SpadeNorm, placed
 
 
 class RegionMap:
@@ -152,7 +152,7 @@ class SeanNorm(nn.Module):
         assert self.conv_gamma.bias is not None
         assert self.conv_beta.bias is not None
         bias = torch.cat([self.conv_gamma.bias, self.conv_beta.bias])
-        if countable(regions.ids):
+        if is_countable(regions.ids):
             table = _summed(regions, taps) + bias
             places = _places(regions, images=len(condition.codes))
             gamma, beta = (placed(half.contiguous(), places) for half in table.chunk(2, dim=1))

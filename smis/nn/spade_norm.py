@@ -9,75 +9,44 @@ from torch import Tensor, nn
 
 from smis.nn.batch_norm import BatchNorm
 from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
-from smis.nn.label_maps import Condition, NeighborhoodTable
+from smis.nn.label_maps import NeighborhoodTable, NormCondition
 
 _WORTHWHILE = 2
 """Neighborhoods are looked up if a map has so many times more positions than different neighborhoods."""
 
 
-class SpadeNorm(nn.Module):
-    """Normalize the features, then scale and shift each position by the label map there.
+class LabelModulation(nn.Module):
+    """The scale and shift of each position, by two convolutions of the label map: what SPADE's and OASIS' norms share.
 
-    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1, with the scale
-    1 + gamma, as released, so that training starts from plain normalization. One label map serves any number of
-    features (a batch of 1 is broadcast).
-
-    Scale and shift of a position depend on the 5x5 labels about it, and most positions of a large map, inside of
-    things, have the same. On a CPU each different neighborhood is computed once, and positions look theirs up.
-
-    Args:
-        channels: of the features.
-        label_channels: of the label map.
-        hidden: channels between the two convolutions.
-        shared_groups: groups of the first convolution.
-        groups: groups of the convolutions that give gamma and beta.
-
-    Example:
-        >>> from smis.nn.label_maps import LabelPyramid
-        >>> layer, x = SpadeNorm(4, label_channels=3, hidden=8), torch.rand(2, 4, 8, 8)
-        >>> for predicted in (layer.mlp_gamma, layer.mlp_beta):
-        ...     predicted.weight.data[:], predicted.bias.data[:] = 0, 0
-        >>> layout = LabelPyramid(torch.randint(3, (1, 8, 8)), classes=3)
-        >>> torch.allclose(layer(x, layout.at(8, 8)), layer.param_free_norm(x), atol=1e-5)
-        True
+    A subclass normalizes the features; it adds its normalization before these convolutions, as released.
     """
 
-    def __init__(
-        self, channels: int, *, label_channels: int, hidden: int = 128, shared_groups: int = 1, groups: int = 1
+    mlp_shared: nn.Sequential
+    mlp_gamma: nn.Conv2d
+    mlp_beta: nn.Conv2d
+
+    def add_convolutions(
+        self,
+        channels: int,
+        *,
+        label_channels: int,
+        hidden: int,
+        shared_groups: int = 1,
+        groups: int = 1,
+        kernel: int = 3,
     ) -> None:
-        super().__init__()
-        self.param_free_norm = BatchNorm(channels)
-        shared = nn.Conv2d(label_channels, hidden, 3, padding=1, groups=shared_groups)
+        """Add the convolutions of `label_channels` that give `channels` scales and shifts."""
+        shared = nn.Conv2d(label_channels, hidden, kernel, padding=kernel // 2, groups=shared_groups)
         self.mlp_shared = nn.Sequential(shared, nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
-        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
+        self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
+        self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
 
-    def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b c h w"]:
-        """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
-        scale, shift = condition.cached(self, lambda: self.modulation(condition))
-        return torch.addcmul(shift, self.param_free_norm(x), scale)
-
-    @property
-    def groups(self) -> int:
-        """Groups of the convolutions that give scale and shift."""
-        return self.mlp_gamma.groups
-
-    def class_axes(self, name: str, *, classes: int, features: ClassAxis | None) -> Iterator[tuple[str, TensorAxes]]:
-        """Yield the axes of this layer's tensors, if it is called `name` and its features are divided so."""
-        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
-        hidden = ClassAxis.of(shared.groups)
-        yield from convolution_axes(f"{name}.mlp_shared.0", shared, reads=ClassAxis.of(classes), makes=hidden)
-        for part, conv in (("mlp_gamma", self.mlp_gamma), ("mlp_beta", self.mlp_beta)):
-            yield from convolution_axes(f"{name}.{part}", conv, reads=hidden, makes=features)
-        for part in ("running_mean", "running_var"):
-            yield f"{name}.param_free_norm.{part}", TensorAxes(features)
-
-    def modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
+    def modulation(self, condition: NormCondition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
         """Return the scale, 1 + gamma, and the shift of every position."""
-        if countable(condition.symbols):
+        if self.mlp_gamma.kernel_size == (3, 3) and condition.is_countable():
             found = condition.neighborhood_table()
             if _WORTHWHILE * len(found.outer) <= found.places.numel():
-                return self._looked_up(found, condition.meanings)
+                return self._looked_up(found, condition.symbol_channels())
         hidden = self.mlp_shared(condition.maps())
         return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
@@ -116,6 +85,63 @@ class SpadeNorm(nn.Module):
         return product[0] + biases[0], product[1] + biases[1]
 
 
+class SpadeNorm(LabelModulation):
+    """Normalize the features, then scale and shift each position by the label map there.
+
+    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1, with the scale
+    1 + gamma, as released, so that training starts from plain normalization. One label map serves any number of
+    features (a batch of 1 is broadcast).
+
+    Scale and shift of a position depend on the 5x5 labels about it, and most positions of a large map, inside of
+    things, have the same. On a CPU each different neighborhood is computed once, and positions look theirs up.
+
+    Args:
+        channels: of the features.
+        label_channels: of the label map.
+        hidden: channels between the two convolutions.
+        shared_groups: groups of the first convolution.
+        groups: groups of the convolutions that give gamma and beta.
+
+    Example:
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> layer, x = SpadeNorm(4, label_channels=3, hidden=8), torch.rand(2, 4, 8, 8)
+        >>> for predicted in (layer.mlp_gamma, layer.mlp_beta):
+        ...     predicted.weight.data[:], predicted.bias.data[:] = 0, 0
+        >>> layout = LabelPyramid(torch.randint(3, (1, 8, 8)), classes=3)
+        >>> torch.allclose(layer(x, layout.at(8, 8)), layer.param_free_norm(x), atol=1e-5)
+        True
+    """
+
+    def __init__(
+        self, channels: int, *, label_channels: int, hidden: int = 128, shared_groups: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__()
+        self.param_free_norm = BatchNorm(channels)
+        self.add_convolutions(
+            channels, label_channels=label_channels, hidden=hidden, shared_groups=shared_groups, groups=groups
+        )
+
+    def forward(self, x: Float[Tensor, "b c h w"], condition: NormCondition) -> Float[Tensor, "b c h w"]:
+        """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
+        scale, shift = condition.cached(self, lambda: self.modulation(condition))
+        return torch.addcmul(shift, self.param_free_norm(x), scale)
+
+    @property
+    def groups(self) -> int:
+        """Groups of the convolutions that give scale and shift."""
+        return self.mlp_gamma.groups
+
+    def class_axes(self, name: str, *, classes: int, features: ClassAxis | None) -> Iterator[tuple[str, TensorAxes]]:
+        """Yield the axes of this layer's tensors, if it is called `name` and its features are divided so."""
+        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
+        hidden = ClassAxis.of(shared.groups)
+        yield from convolution_axes(f"{name}.mlp_shared.0", shared, reads=ClassAxis.of(classes), makes=hidden)
+        for part, conv in (("mlp_gamma", self.mlp_gamma), ("mlp_beta", self.mlp_beta)):
+            yield from convolution_axes(f"{name}.{part}", conv, reads=hidden, makes=features)
+        for part in ("running_mean", "running_var"):
+            yield f"{name}.param_free_norm.{part}", TensorAxes(features)
+
+
 def placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
     """Look up the row of each place.
 
@@ -124,9 +150,3 @@ def placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[T
         tensor([[[[5., 6., 6.]]]])
     """
     return F.embedding(places, table).permute(0, 3, 1, 2)
-
-
-def countable(symbols: Tensor) -> bool:
-    """Return whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
-    here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
-    return here and 2**8 <= symbols.numel() < 2**21

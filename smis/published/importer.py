@@ -26,6 +26,7 @@ RELEASES = {
     "spade": ("spade", "vspade", "pix2pixhd"),
     "clade": ("clade",),
     "sean": ("sean",),
+    "oasis": ("oasis",),
 }
 """The systems of each code base, in the order in which a file is taken for one of them."""
 

@@ -99,10 +99,15 @@ def count_unused(network: nn.Module) -> dict[str, int]:
 
 
 FILES = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
+"""Names of files in most releases."""
+FILES_OF = {"oasis": {"generator": "best_EMA.pth"}}
+"""Those of a system whose code has others: OASIS tests with the moving average."""
 
 
 def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
     """Write `latest_net_G.pth` and, if there is an encoder, `latest_net_E.pth`; return the tensors in each.
+
+    A system whose own code reads other names gets those: `FILES_OF`.
 
     They are plain states as the authors' code loads them: the names and every bit of each tensor are the checkpoint's.
     SEAN's encoder is in its generator's file, without the codes of training images, which no release has there.
@@ -121,7 +126,7 @@ def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
     if inside := ENCODER_INSIDE.get(read.description.system):
         _put_inside(networks, tensors, inside)
     counts = {}
-    for name, file in FILES.items():
+    for name, file in FILES_OF.get(read.description.system, FILES).items():
         own = tensors[name]
         if own:
             state = getattr(networks, name).state_dict()  # with its versions of layers, which old loaders ask for

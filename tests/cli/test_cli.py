@@ -40,6 +40,7 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "groupnet": "class",
         "inade": "instance",
         "mulnet": "class",
+        "oasis": "instance",
         "pix2pixhd": "nothing",
         "sean": "class",
         "spade": "nothing",

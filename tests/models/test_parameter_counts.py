@@ -40,6 +40,9 @@ from smis.models.system_registry import SYSTEMS
         ("pix2pixhd", "cityscapes_features", 182_546_755 + 3 * 64 * 49, 788_803, 5_603_202),
         ("pix2pixhd", "cityscapes_spade", 182_525_379, 0, 5_601_410),
         ("pix2pixhd", "ade20k_spade", 182_886_019, 0, 5_836_930),
+        ("oasis", "ade20k", 74_314_691, 0, 22_258_904),
+        ("oasis", "cityscapes", 71_107_523, 0, 22_251_364),
+        ("oasis", "coco", 75_199_427, 0, 22_260_984),
         ("bicyclegan", "deepfashion", 54_799_747, 2_590_032, 2 * 3_458_978),
     ],
 )

@@ -17,6 +17,7 @@ from smis.published.release_files import ENCODER_INSIDE
 from smis.training.export import save_weights, tensors_of
 
 NETWORKS = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
+NETWORKS_OF = {"oasis": {"generator": "best_EMA.pth"}}
 
 
 def _built(config: Any, *, classes: int = 8) -> Any:
@@ -44,7 +45,8 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
             for part, network in parts.items():
                 system.generator.add_module(part, network)
             system.encoder = None
-        paths = {part: folder / file for part, file in NETWORKS.items() if getattr(system, part) is not None}
+        files = NETWORKS_OF.get(name, NETWORKS)
+        paths = {part: folder / file for part, file in files.items() if getattr(system, part) is not None}
         for part, path in paths.items():
             torch.save(getattr(system, part).state_dict(), path)
         return paths

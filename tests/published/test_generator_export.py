@@ -21,6 +21,7 @@ CODES = {
     "clade": {},
     "groupdnet": {"style_classes": (1, 2, 8, 2, 2)},
     "inade": {"style_global_latent": (1, 64), "style_instances": (1, 16, 2, 8)},
+    "oasis": {"style_instances": (1, 16, 16)},
     "spade": {},
     "vspade": {"style_global_latent": (1, 64)},
 }
@@ -77,7 +78,7 @@ def test_inputs_are_the_maps_that_are_read_and_the_codes(
 ) -> None:
     made, _ = exported(name, "program")
     assert {key: shape for key, (_, shape) in made.inputs.items() if key.startswith("style_")} == CODES[name]
-    assert ("instances" in made.inputs) == (name == "inade")
+    assert ("instances" in made.inputs) == (name in ("inade", "oasis"))
 
 
 def test_a_program_runs_without_our_code_and_says_what_it_is(

@@ -39,7 +39,14 @@ def refused(path: Path, *, release: str = "smis", preset: str = "paperdoll", **m
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade"), ("clade", "clade")],
+    [
+        ("groupdnet", "smis"),
+        ("vspade", "smis"),
+        ("inade", "inade"),
+        ("spade", "spade"),
+        ("clade", "clade"),
+        ("oasis", "oasis"),
+    ],
 )
 def test_an_imported_system_has_every_bit_of_the_released_one(
     release: Callable[..., Any], tmp_path: Path, name: str, code: str

@@ -25,6 +25,7 @@ def imported(files: dict[str, Path], out: Path, code: str) -> Path:
         ("spade", "spade"),
         ("clade", "clade"),
         ("sean", "sean"),
+        ("oasis", "oasis"),
     ],
 )
 def test_a_release_comes_back_bit_for_bit_in_its_order(

@@ -83,8 +83,10 @@ def made_up_for(case: str, name: str, parameter: Tensor) -> Tensor:
     elif parameter.dim() == 1:
         drawn = (0.7 if "blending" in name else 0.2 if "noise_var" in name else 0.1) * drawn
     else:
-        modulates = name.endswith(("gamma.weight", "beta.weight")) and case.startswith("sean")
-        drawn = drawn * np.sqrt(2 / parameter[0].numel()) * (0.8 if "conv_img" in name else 0.5 if modulates else 1)
+        gains = {"conv_img": 0.8, "layer_up_last": 5.0}
+        gains |= {} if case.startswith("clade") else {"gamma.weight": 0.5, "beta.weight": 0.5}
+        gain = next((gain for part, gain in gains.items() if part in name), 1.0)
+        drawn = drawn * (np.sqrt(2 / parameter[0].numel()) * gain)
     return torch.from_numpy(drawn.astype(np.float32)).half().float()
 
 
