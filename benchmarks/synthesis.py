@@ -3,8 +3,9 @@
 Both forms run in turns on the same maps, with made-up weights, and give the same images. `samples` images of one
 layout are made in batches of 4; ours remembers the layout between them. The goals: twice as fast for many samples of a
 layout of GroupDNet; INADE with 64 instances 1.25 times at the released width, 2.5 times at width 16, and no slower than
-with one instance; OASIS 1.3 times; nothing slower than the released form. CLADE stands beside SPADE, in its released form and in ours:
-the goal is twice the images of the released form, and its normalization is to be 0.07 % of the multiply-adds.
+with one instance; OASIS 1.3 times; nothing slower than the released form. CLADE stands beside SPADE, in its released
+form and in ours: the goal is twice the images of the released form, and its normalization is to be 0.07 % of the
+multiply-adds.
 """
 
 import argparse

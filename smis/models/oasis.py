@@ -49,7 +49,7 @@ _PAPERDOLL: dict[str, Any] = {
     "losses": {"perceptual": 10},
 }
 _DEFAULTS = "defaults of the released code"
-_STEP: dict[str, Any] = {"betas": (0.0, 0.999), "ema": 0.9999}
+_STEP: dict[str, Any] = {"betas": (0.0, 0.999)}
 
 
 class OasisLossWeights(BaseConfig):
@@ -99,7 +99,7 @@ class Config(BaseConfig):
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {
-        "ade20k": Recipe(source=_DEFAULTS, batch=32, epochs=200, load=(286, 286), **_STEP),
+        "ade20k": Recipe(source=_DEFAULTS, batch=32, epochs=200, load=(286, 286), ema=0.9999, **_STEP),
         "cityscapes": Recipe(
             source=_DEFAULTS,
             batch=20,
@@ -107,10 +107,13 @@ class Config(BaseConfig):
             load=(256, 512),
             crop=(256, 512),
             lr_generator=4e-4,
-            **_STEP | {"ema": 0.999},
+            ema=0.999,
+            **_STEP,
         ),
-        "coco": Recipe(source=_DEFAULTS, batch=32, epochs=100, load=(286, 286), **_STEP),
-        "deepfashion": Recipe(source="not released; as ADE20K's, without its crops", batch=32, epochs=200, **_STEP),
+        "coco": Recipe(source=_DEFAULTS, batch=32, epochs=100, load=(286, 286), ema=0.9999, **_STEP),
+        "deepfashion": Recipe(
+            source="not released; as ADE20K's, without its crops", batch=32, epochs=200, ema=0.9999, **_STEP
+        ),
     }
 
     width: PositiveInt = 64
@@ -148,6 +151,8 @@ class Config(BaseConfig):
             WeightsError: if `training` with a perceptual loss, and the perceptual network's weights are missing.
         """
         start_size(height, width, upsamplings=self.upsamplings)
+        if training:
+            self.discriminator.check_size(height, width)
         last_first = self.unknown == "last"
         system = Oasis(
             generator=OasisGenerator(
@@ -159,7 +164,7 @@ class Config(BaseConfig):
                 normalization=self.normalization,
                 last_first=last_first,
             ),
-            discriminator=self.discriminator.build(classes=classes, height=height, width=width, last_first=last_first),
+            discriminator=self.discriminator.build(classes=classes, last_first=last_first),
             classes=classes,
             losses=self.losses,
             noise_channels=self.noise_channels,

@@ -21,7 +21,7 @@ class SegmentationDiscriminatorConfig(Config):
 
     Example:
         >>> config = SegmentationDiscriminatorConfig(width=4, multiples=(1, 2))
-        >>> config.build(classes=5, height=8, width=12)(torch.zeros(1, 3, 8, 12)).shape
+        >>> config.build(classes=5)(torch.zeros(1, 3, 8, 12)).shape
         torch.Size([1, 6, 8, 12])
     """
 
@@ -31,11 +31,16 @@ class SegmentationDiscriminatorConfig(Config):
     last: PositiveInt = 1
     """Channels after the last doubling, in multiples of `width`."""
 
-    def build(self, *, classes: int, height: int, width: int, last_first: bool = False) -> "SegmentationDiscriminator":
-        """Build it for a number of classes and an image size.
+    def build(self, *, classes: int, last_first: bool = False) -> "SegmentationDiscriminator":
+        """Build it for a number of classes."""
+        channels = [multiple * self.width for multiple in self.multiples]
+        return SegmentationDiscriminator(classes, channels=channels, last=self.last * self.width, last_first=last_first)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a size of images that it cannot see.
 
         Raises:
-            ParamsError: if the image cannot be halved as often.
+            ParamsError: if they cannot be halved as often.
         """
         factor = 2 ** len(self.multiples)
         if height % factor or width % factor:
@@ -43,8 +48,6 @@ class SegmentationDiscriminatorConfig(Config):
                 f"OASIS' discriminator halves an image of {size_text((height, width))} {len(self.multiples)} times: "
                 f"both sides must be multiples of {factor}; set fewer `discriminator.multiples` or the data set's size"
             )
-        channels = [multiple * self.width for multiple in self.multiples]
-        return SegmentationDiscriminator(classes, channels=channels, last=self.last * self.width, last_first=last_first)
 
 
 class SegmentationDiscriminator(nn.Module):
