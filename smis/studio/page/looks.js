@@ -39,7 +39,7 @@ export function lookPanel(studio, variants) {
 }
 
 function invitation(studio) {
-  const kept = studio.locked.size ? ", except what is locked" : "";
+  const kept = studio.locked.size && !studio.model.abilities["resample class"] ? ", except what is locked" : "";
   if (studio.varies === "everything") return `Click the picture: everything gets a new look${kept}.`;
   return `Click ${studio.varies === "class" ? "a part" : "an object"} of the picture: it alone gets a new look.`;
 }

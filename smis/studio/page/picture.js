@@ -1,6 +1,6 @@
 /** The picture: click a part for a new look; below it lie what it is compared with and the label map. */
 
-import { el } from "./dom.js";
+import { el, tell } from "./dom.js";
 import { Frame, drawMap, outline } from "./view.js";
 
 export class Picture {
@@ -83,7 +83,7 @@ export class Picture {
   #vary(part) {
     const { studio } = this;
     if (studio.varies !== "everything") studio.choose(part.id, part.object);
-    if (studio.locked.has(part.id) && studio.varies !== "everything") return;
+    if (studio.locked.has(part.id) && studio.varies !== "everything") return void tell(`${studio.className(part.id)} is locked, so it keeps its look.`);
     studio.vary(studio.varies, part);
   }
 

@@ -113,7 +113,9 @@ export class Studio extends EventTarget {
 
   /** Begin with a session, an address or an example: {model, map, look, ...}. */
   async begin(state) {
-    const model = this.models.find((each) => each.name === state?.model) ?? this.models[0];
+    const named = this.models.find((each) => each.name === state?.model);
+    if (!named) state = null; // its model is not offered here
+    const model = named ?? this.models[0];
     this.#use(model);
     this.map = state?.map ?? (await readMap(model.examples[0], model));
     this.look = state?.look ?? fromSeed(7);
@@ -201,7 +203,7 @@ export class Studio extends EventTarget {
   scope(kind, { id, object } = this.active) {
     if (kind === "object") return { instances: [object] };
     if (kind === "class") return { classes: [this.className(id)] };
-    if (!this.locked.size) return {};
+    if (!this.locked.size || this.model.abilities["resample class"]) return {};
     const free = [...this.map.counts().keys()].filter((each) => !this.locked.has(each));
     return { classes: free.map((each) => this.className(each)) };
   }

@@ -45,8 +45,8 @@ def new_page(browser: Browser) -> Iterator[Opener]:
     """Open empty pages of browsers that know nothing."""
     pages: list[Page] = []
 
-    def open_page(width: int = chromium.WIDTH, height: int = chromium.HEIGHT, **options: str) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)  # pyright: ignore[reportArgumentType]
+    def open_page(width: int = chromium.WIDTH, height: int = chromium.HEIGHT, touch: bool = False) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": height}, has_touch=touch)
         page.set_default_timeout(chromium.PATIENCE_S * 1000)
         pages.append(page)
         return page

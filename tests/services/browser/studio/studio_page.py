@@ -18,7 +18,7 @@ HAIR, TOP, SOCKS = 1, 3, 7
 SIZE = 128
 
 PLACE = """(frame) => {
-    const box = document.querySelector(frame).getBoundingClientRect();
+    const box = (document.querySelector(`${frame} .layer`) ?? document.querySelector(frame)).getBoundingClientRect();
     return [box.left, box.top, box.width, studio.map.width];
 }"""
 
