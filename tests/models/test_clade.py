@@ -80,4 +80,4 @@ def test_positions_count_for_little_at_first_or_as_in_the_paper_for_nothing(init
     convs = [conv for layer in layers for conv in (layer.dist_conv_w, layer.dist_conv_b)]
     assert len(convs) == 2 * 17
     assert all((conv.weight.count_nonzero() == 0) == zero for conv in convs)
-    assert all(conv.bias.count_nonzero() == 0 for conv in convs)
+    assert all(conv.bias is not None and conv.bias.count_nonzero() == 0 for conv in convs)

@@ -15,10 +15,11 @@ def test_regions_are_those_of_scipy(seed: int, classes: int, height: int, width:
     draws = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, (2, height, width), generator=draws)
     regions, count = connected_regions(labels)
-    theirs = 0
+    theirs, structure = 0, np.ones((3, 3))
     for ids, ours in zip(labels.numpy(), regions.numpy(), strict=True):
         for number in np.unique(ids):
-            found, new = ndimage.label(ids == number, structure=np.ones((3, 3)))
+            found: np.ndarray = np.empty(ids.shape, dtype=np.int32)
+            new: int = ndimage.label(ids == number, structure=structure, output=found)  # pyright: ignore[reportAssignmentType]
             theirs += new
             assert all(len(np.unique(ours[found == region])) == 1 for region in range(1, new + 1))
     assert len(regions.unique()) == count == theirs
