@@ -39,7 +39,7 @@ repro: install   ## run the pipeline (DVC runs only what changed), then show the
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 
-ablation: install ## the pipeline for all eleven systems, which params.yaml then names
+ablation: install ## the pipeline for all systems, which params.yaml then names
 	@dvc exp run --quiet --set-param 'axes.system=[mulnet,groupnet,groupenc,groupdec,vspade,bicyclegan,dscgan,pix2pixhd,spade,clade,sean,groupdnet,inade,oasis]'
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
