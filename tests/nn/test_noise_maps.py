@@ -24,9 +24,9 @@ def noise(count: int) -> Tensor:
     return torch.randn(count, SLOTS, CHANNELS, generator=torch.Generator().manual_seed(0))
 
 
-def norm(**options: int) -> OasisNorm:
+def norm(*, kernel: int = 3) -> OasisNorm:
     torch.manual_seed(0)
-    return OasisNorm(6, label_channels=CHANNELS + CLASSES, hidden=7, **options).double().eval()
+    return OasisNorm(6, label_channels=CHANNELS + CLASSES, hidden=7, kernel=kernel).double().eval()
 
 
 def convolved(layer: OasisNorm, x: Tensor, known: Tensor) -> Tensor:
