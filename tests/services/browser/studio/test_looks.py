@@ -99,6 +99,33 @@ def test_mix_morph_and_copy_take_from_the_second_look(studio: StudioPage) -> Non
     changes_only(studio, morphed, BOTTOM)
 
 
+def test_a_morph_plays_until_it_is_stopped_and_is_saved(studio: StudioPage, tmp_path: Path) -> None:
+    studio.page.click("#tab-blend")
+    studio.page.get_by_role("button", name="Play").click()
+    expect(studio.page.locator("#morph")).not_to_have_value("0")
+    studio.page.get_by_role("button", name="Stop").click()
+    expect(studio.page.get_by_role("button", name="Play")).to_be_visible()
+    with studio.page.expect_download() as download:
+        studio.page.get_by_role("button", name="GIF").click()
+    download.value.save_as(tmp_path / "morph.gif")
+    with Image.open(tmp_path / "morph.gif") as image:
+        assert (image.format, image.size) == ("GIF", (128, 128))
+        assert getattr(image, "n_frames", 1) > 12
+
+
+UNNAMED = """() => {
+    const controls = [...document.querySelectorAll("button, input:not([hidden]), select, [role=application]")];
+    const named = (each) => each.ariaLabel || each.innerText?.trim() || each.labels?.length || each.title;
+    return controls.filter((each) => !named(each)).map((each) => each.outerHTML);
+}"""
+
+
+def test_every_control_has_a_name(studio: StudioPage) -> None:
+    for tab in ("look", "blend", "compare", "history"):
+        studio.page.click(f"#tab-{tab}")
+        assert studio.page.evaluate(UNNAMED) == []
+
+
 def test_a_look_of_another_map_is_mixed_in(studio: StudioPage) -> None:
     studio.page.click("#tab-blend")
     studio.page.get_by_label("Take the second look from").select_option("example 3")
