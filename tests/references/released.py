@@ -120,9 +120,9 @@ def close(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours.to(theirs.dtype), theirs, atol=1e-4, rtol=0)
 
 
-def check_terms(ours: dict[str, Tensor], theirs: dict[str, float]) -> None:
+def check_terms(ours: dict[str, Tensor], theirs: dict[str, float], *, within: float = 1e-5) -> None:
     theirs = {name.replace("D_real", "D_Real"): value for name, value in theirs.items()}
-    assert {name: term.item() for name, term in ours.items()} == pytest.approx(theirs, rel=1e-5, abs=1e-5)
+    assert {name: term.item() for name, term in ours.items()} == pytest.approx(theirs, rel=within, abs=within)
 
 
 def check_gradients(
@@ -223,7 +223,8 @@ def check_training_step(
     The discriminator sees what the generator makes `after` its step, which goes by the signs of gradients, round-off
     or not: at 256 x 256 its gradients are up to 8e-3 of their norm off the released ones, and so are ours in double
     precision (9e-3). So here every place of a map is convolved, as in the release. Looked up, the gradients are nearer
-    to double precision (4e-6 of the norm for SPADE, convolved 1e-3), but not the same round-off.
+    to double precision (4e-6 of the norm for SPADE, convolved 1e-3), but not the same round-off. SPADE's term D_Fake is
+    1e-7 off with oneDNN's AVX2 convolutions and 1.3e-5 with those for AVX-512: the terms get the fixtures' own 1e-4.
     """
     with pytest.MonkeyPatch.context() as convolved:
         convolved.setattr(spade_norm, "_WORTHWHILE", float("inf"))
@@ -248,7 +249,7 @@ def _check_training_step(
     system.zero_grad()
     descent = torch.optim.Adam(system.discriminator.parameters(), lr=released["train/lr_D"].item(), betas=betas)
     terms = system.discriminator_terms(batch, tape(released, "train", first=draws, count=draws))
-    check_terms(terms, scalars(released, "train/D_losses/"))
+    check_terms(terms, scalars(released, "train/D_losses/"), within=min(after, 1e-4))
     add(terms).backward()
     check_gradients(system.discriminator, released, "train/D_grad_stats", within=after)
     descent.step()
