@@ -14,7 +14,7 @@ PATHS := smis pipelines flows tests benchmarks docker
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation photographs zoo test test-fast browser check types rules fix up lock install flow sweep help
+.PHONY: repro ablation photographs zoo studio test test-fast browser check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -39,8 +39,8 @@ repro: install   ## run the pipeline (DVC runs only what changed), then show the
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 
-ablation: install ## the pipeline for all eleven systems, which params.yaml then names
-	@dvc exp run --quiet --set-param 'axes.system=[mulnet,groupnet,groupenc,groupdec,vspade,bicyclegan,dscgan,pix2pixhd,spade,groupdnet,inade]'
+ablation: install ## the pipeline for all systems, which params.yaml then names
+	@dvc exp run --quiet --set-param 'axes.system=[mulnet,groupnet,groupenc,groupdec,vspade,bicyclegan,dscgan,pix2pixhd,spade,clade,sean,groupdnet,inade,oasis]'
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 
@@ -61,6 +61,9 @@ zoo: install     ## train a model by zoo/MODEL.yaml and add it to the package: m
 	@python -m pipelines.zoo check '$(MODEL)'
 	@python -m flows.zoo_model '$(MODEL)'
 	@python -m pipelines.zoo add '$(MODEL)'
+
+studio: install  ## paint label maps in a browser, and vary, mix, morph and copy styles: CHECKPOINT=... names models
+	@smis studio $(CHECKPOINT)
 
 flow: install    ## the same pipeline as a Prefect flow
 	@python -m flows.experiment

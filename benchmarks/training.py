@@ -24,7 +24,7 @@ from benchmarks.clock import compare, machine
 from benchmarks.layouts import figures, photographs, squares
 from smis.bench.synthetic import build_synthetic, synthetic_batch
 from smis.core.batch import Batch
-from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.core.process_settings import MALLOC_ENVIRONMENT
 from smis.training.distributed import DistributedContext
 from smis.training.loop import Trainer, TrainingConfig
 

@@ -22,6 +22,9 @@ def write(path: Path, name: str, *, encoder: bool = True, **changed: Any) -> Pat
     system = section.build(classes=CLASSES, height=HEIGHT, width=WIDTH, training=False)
     for weight in system.parameters():
         nn.init.normal_(weight, std=0.3)
+    if exemplars := getattr(system.encoder, "exemplars", None):  # SEAN's, as after a training
+        nn.init.normal_(exemplars.codes)
+        exemplars.added.fill_(exemplars.codes.shape[1])
     networks = {"generator": system.generator, "encoder": system.encoder if encoder else None}
     height, width = SIZE
     metadata = description(

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from jaxtyping import install_import_hook
 
+from smis.core.process_settings import limit_spinning
+
 _CHECKED = (
     "nn",
     "losses",
@@ -31,6 +33,7 @@ _SLOW = (
     *(f"flows/test_{name}.py" for name in ("cancellation", "deployments", "devices", "experiment", "stages", "up")),
     "flows/sweep/test_remote_runs.py",
     "metrics/test_processes.py",
+    "studio/test_process.py",
     "pipelines/remote/test_bucket.py",
     *(
         f"pipelines/test_{name}.py"
@@ -73,7 +76,7 @@ _LONGEST = (
 """Files that take longest, the longest first."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+limit_spinning()
 install_import_hook([f"smis.{name}" for name in _CHECKED], "beartype.beartype")
 
 

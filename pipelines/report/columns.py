@@ -54,6 +54,10 @@ _MEANINGS = {
     "mIoU": "How well a segmentation network, trained on real images, recovers the label map from generated images: "
     "intersection over union, mean over classes.",
     "accuracy": "The share of pixels whose class that network recovers.",
+    "SHE": "The share of people's answers that two images differ in one semantic area only, when one class is "
+    "resampled (GroupDNet, section 4.1).",
+    "preference": "How often people prefer the system to another, mean over the others (Bradley-Terry).",
+    "odd_one_out": "How often people find the image with one class resampled among two that are equal; 33.3 by chance.",
     "images_per_second": "From label map to image with new latent codes, after warm-up, median over label maps.",
     "parameters_ge": "Parameters of generator and encoder, as counted in the GroupDNet paper.",
     "parameters_g": "Parameters of the generator alone, as counted in the INADE paper.",
@@ -78,6 +82,9 @@ _COLUMNS = (
     *(Column(name, "LPIPS", "more", decimals=4) for name in _LPIPS),
     Column("mIoU", "mIoU", "more", scale=100, decimals=1, unit="%"),
     Column("accuracy", "Accuracy", "more", scale=100, decimals=1, unit="%"),
+    Column("SHE", "SHE", "more", decimals=1, unit="%"),
+    Column("preference", "Preferred", "more", decimals=1, unit="%"),
+    Column("odd_one_out", "Odd one found", "more", decimals=1, unit="%"),
     Column("images_per_second", "Speed", "more", decimals=1, unit="images/s", cost=True),
     Column("parameters_ge", "Parameters", "less", scale=1e-6, decimals=2, unit="M", cost=True),
     Column("parameters_g", "Generator", "less", scale=1e-6, decimals=2, unit="M", cost=True),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -33,10 +34,23 @@ def read_results(dataset: str, system: str) -> Results | None:
     if not path.exists():
         return None
     draws = _read_table(dataset, system, "resamples")
-    return {
+    measured = {
         name: Result.from_json(name, entry, draws=draws.column(name).to_numpy() if name in draws.column_names else None)
         for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
     }
+    return measured | _read_studies(path.parent / "study", system)
+
+
+def _read_studies(folder: Path, system: str) -> dict[str, Result]:
+    """Read what volunteers said of a system, if `smis study report --out` has written it."""
+    results: dict[str, Result] = {}
+    for path in sorted(folder.glob("*.json")):
+        entries = json.loads(path.read_text(encoding="utf-8"))["systems"].get(system, {})
+        for name, entry in entries.items():
+            if "value" in entry:
+                draws = np.array(entry["draws"], dtype=float) if "draws" in entry else None
+                results[name] = Result.from_json(name, entry, draws=draws)
+    return results
 
 
 def read_class_values(dataset: str, system: str) -> dict[str, list]:

@@ -39,6 +39,8 @@ class CellOutputs:
         self.checkpoint = self.folder / "checkpoint.safetensors"
         self.history = self.folder / "history.jsonl"
         self.metrics = Path("metrics", dataset, f"{system}.json")
+        self.studies = sorted(Path("metrics", dataset, "study").glob("*.json"))
+        """Results of human studies, which `smis study report --out` wrote."""
 
     @property
     def missing(self) -> Path | None:
@@ -52,7 +54,11 @@ class CellOutputs:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Read the results: value, interval and protocol by metric."""
-        return json.loads(self.metrics.read_text(encoding="utf-8"))
+        results = json.loads(self.metrics.read_text(encoding="utf-8"))
+        for path in self.studies:
+            entries = json.loads(path.read_text(encoding="utf-8"))["systems"].get(self.system, {})
+            results |= {name: entry for name, entry in entries.items() if "value" in entry}
+        return results
 
     def values(self) -> dict[str, float]:
         """Read the results as metrics; the ends of an interval are NAME_low and NAME_high."""
@@ -73,7 +79,7 @@ class CellOutputs:
 
     def fingerprint(self) -> str:
         """Hash names, sizes and times of the files, and params.yaml: equal if nothing has changed."""
-        paths = [self.checkpoint, self.history, self.metrics, *self.tables(), *self.grids().values()]
+        paths = [self.checkpoint, self.history, self.metrics, *self.studies, *self.tables(), *self.grids().values()]
         states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
         return hashlib.sha256(f"{states} {_read(params.PATH)}".encode()).hexdigest()
 

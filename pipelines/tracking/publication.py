@@ -143,12 +143,12 @@ def _supersede_lost_runs(client: TrackingClient, run: "Run", *, seed: str | None
 
 def _send_files(cell: CellOutputs, run: TrackedRun, *, sent: str | None) -> None:
     """Send tables, results and a row of samples, unless their SHA-256 is that of what was sent."""
-    paths = [*cell.tables(), cell.metrics]
+    paths = [*cell.tables(), cell.metrics, *cell.studies]
     digest = sha256(paths)
     if digest == sent:
         return
     for path in paths:
-        run.api.log_artifact(run.id, str(path), path.parts[0] if path == cell.metrics else "tables")
+        run.api.log_artifact(run.id, str(path), path.parts[0] if path.parts[0] == "metrics" else "tables")
     with suppress(ShardError), TemporaryDirectory() as temporary:  # samples or data may have been deleted
         row = Path(temporary, SAMPLE_ROW)
         _save_sample_row(cell, row)

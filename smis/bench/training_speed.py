@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from smis.bench.step_timeline import Timeline
 from smis.bench.synthetic import build_synthetic, check_preset, synthetic_batch
 from smis.core.errors import ParamsError, SmisError, fixable
-from smis.core.memory import MALLOC_ENVIRONMENT
+from smis.core.process_settings import MALLOC_ENVIRONMENT
 from smis.metrics import cost
 from smis.training.acceleration import DTYPES, Precision
 from smis.training.distributed import DistributedContext, distributed_context

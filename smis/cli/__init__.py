@@ -1,4 +1,4 @@
-"""The command `smis`: one thin file per verb."""
+"""The command `smis`: one thin file per verb, imported when the verb is given: most of them bring torch."""
 
 import argparse
 import errno
@@ -9,18 +9,43 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from importlib import import_module
+from typing import Any, NoReturn
 
 from smis.core.errors import SmisError, fixable
 from smis.core.messages import report
+from smis.core.process_settings import limit_spinning
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
+VERBS = {
+    "systems": ("systems", "list the systems, what each varies and its size"),
+    "recipe": ("systems", "print the published training of a system"),
+    "weights": ("external_weights", "list, download and locate external weights"),
+    "data": ("data", "list data sets, show one, check one"),
+    "generate": ("styles", "make images of label maps"),
+    "resample": ("styles", "resample some classes or instances, and keep the rest"),
+    "mix": ("styles", "give classes the appearance that they have on an exemplar"),
+    "morph": ("styles", "interpolate from one style to another"),
+    "edit": ("styles", "keep the style while the label map changes"),
+    "copy": ("styles", "give one instance or class the appearance of an exemplar's"),
+    "metrics": ("metrics", "measure images: FID, KID, LPIPS, diversity, mCSD, mOCD, segmentation"),
+    "bench": ("bench", "measure images per second and where the time goes"),
+    "runs": ("runs", "list trainings that run, or stopped before their end"),
+    "import-checkpoint": ("released_checkpoints", "convert released weights (latest_net_G.pth) to a checkpoint"),
+    "export-checkpoint": ("released_checkpoints", "convert a checkpoint for the authors' code, ONNX or torch.export"),
+    "zoo": ("zoo", "list the trained models that come with the package, show one's card, add one"),
+    "studio": ("studio", "paint label maps in a browser, and vary, mix, morph and copy styles"),
+    "study": ("human_study", "show pairs of pictures to people: SHE, preference, odd one out"),
+    "serve": ("studio", "the studio's server without its page: an API over HTTP, described at /docs"),
+}
+"""The module of each verb, whose `add` defines its arguments, and what it does."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0, 2 for what a person can fix, 128 + its number after a signal."""
     _prepare_output()
+    limit_spinning()
     try:
         with _signals_raise():
             _run(arguments)
@@ -43,17 +68,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    from smis.cli import bench, data, external_weights, metrics, released_checkpoints, runs, styles, systems, zoo
-
+    given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _Parser(prog="smis", description="Diverse semantic image synthesis.")
-    verbs = parser.add_subparsers(required=True, metavar="verb")
-    for verb in (systems, external_weights, data, styles, metrics, bench, runs, released_checkpoints, zoo):
-        verb.add(verbs)
+    verbs = _Verbs(parser.add_subparsers(required=True, metavar="verb"))
+    chosen, _ = VERBS.get(next((each for each in given if not each.startswith("-")), ""), (None, ""))
+    if chosen:
+        import_module(f"smis.cli.{chosen}").add(verbs)
+    for verb, (module, _) in VERBS.items():
+        if module != chosen:
+            verbs.add_parser(verb)
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(given)
         options.run(options)
     finally:
         sys.stdout.flush()
+
+
+class _Verbs:
+    """What a module's `add` gets: each verb's help is that of the table."""
+
+    def __init__(self, parsers: Any) -> None:
+        self._parsers = parsers
+
+    def add_parser(self, verb: str) -> Any:
+        _, text = VERBS[verb]
+        return self._parsers.add_parser(verb, help=text, description=text)
 
 
 class _Parser(argparse.ArgumentParser):

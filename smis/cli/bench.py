@@ -23,7 +23,7 @@ _FLAGS = ("channels_last", "compile", "reuse_image")
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("bench", help="measure images per second and where the time goes")
+    parser = verbs.add_parser("bench")
     what = parser.add_subparsers(required=True, metavar="what")
     for name, text in {
         "train": "training steps, with random weights",

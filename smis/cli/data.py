@@ -36,7 +36,7 @@ DataSet = DatasetReader | Prepared
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("data", help="list data sets, show one, check one")
+    parser = verbs.add_parser("data")
     what = parser.add_subparsers(required=True, metavar="what")
     listing = what.add_parser("list", help="data sets with source, license and citation")
     listing.set_defaults(run=run_list)

@@ -14,7 +14,7 @@ _STATES = {"yes": "here", "no": "missing", "broken": "broken"}
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("weights", help="list, download and locate external weights")
+    parser = verbs.add_parser("weights")
     what = parser.add_subparsers(required=True, metavar="what")
     listing = what.add_parser("list", help="name, checksum, license, source and path of each")
     listing.add_argument("--json", action="store_true", help="print JSON")

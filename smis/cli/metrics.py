@@ -55,7 +55,7 @@ _SPLIT = "split of prepared data sets (default: test)"
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("metrics", help="measure images: FID, KID, LPIPS, diversity, mCSD, mOCD, segmentation")
+    parser = verbs.add_parser("metrics")
     metrics = parser.add_subparsers(required=True, metavar="metric")
 
     of_fid = _metric(metrics, fid_results, "Fréchet Inception distance, equal to pytorch-fid's")

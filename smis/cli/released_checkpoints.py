@@ -16,7 +16,7 @@ def add(verbs: Any) -> None:
 
 
 def _add_import(verbs: Any) -> None:
-    parser = verbs.add_parser("import-checkpoint", help="convert released weights (latest_net_G.pth) to a checkpoint")
+    parser = verbs.add_parser("import-checkpoint")
     parser.add_argument("generator", type=nonempty_path, metavar="latest_net_G.pth")
     parser.add_argument("--encoder", type=nonempty_path, metavar="latest_net_E.pth", help="its encoder, if it has one")
     parser.add_argument("--release", choices=RELEASES, required=True, help="the repository that the weights come from")
@@ -49,9 +49,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _add_export(verbs: Any) -> None:
-    parser = verbs.add_parser(
-        "export-checkpoint", help="convert a checkpoint for the authors' code, ONNX or torch.export"
-    )
+    parser = verbs.add_parser("export-checkpoint")
     parser.add_argument("checkpoint", type=nonempty_path, metavar="X.safetensors")
     parser.add_argument(
         "--to",

@@ -18,7 +18,7 @@ from smis.training.loggers import STATUS_FILE, RunStatus
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    parser = verbs.add_parser("runs", help="list trainings that run, or stopped before their end")
+    parser = verbs.add_parser("runs")
     parser.add_argument("workspace", nargs="?", type=nonempty_path, default=Path(), help="default: the current folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)

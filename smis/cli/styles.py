@@ -16,10 +16,10 @@ Output = Iterator[StyledImages | SheetImage]
 
 def add(verbs: Any) -> None:
     """Add the verbs to the command's parser."""
-    generate = _verb(verbs, "generate", "make images of label maps", _generate)
+    generate = _verb(verbs, "generate", _generate)
     generate.add_argument("--samples", type=samples, default=4, help="images of each label map (default: 4)")
 
-    resample = _verb(verbs, "resample", "resample some classes or instances, and keep the rest", _resample)
+    resample = _verb(verbs, "resample", _resample)
     what = resample.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--classes", nargs="+", metavar="CLASS", help="names or ids, also separated by commas: hair,shoes"
@@ -29,7 +29,7 @@ def add(verbs: Any) -> None:
     )
     resample.add_argument("--samples", type=samples, default=4, help="samples of each label map (default: 4)")
 
-    mix = _verb(verbs, "mix", "give classes the appearance that they have on an exemplar", _mix)
+    mix = _verb(verbs, "mix", _mix)
     _add_exemplar(mix, "--from", required=True)
     mix.add_argument(
         "--weights",
@@ -39,13 +39,13 @@ def add(verbs: Any) -> None:
         help="1 takes the exemplar's appearance, 0 keeps the own: hair=1.0,shoes=0.5",
     )
 
-    morph = _verb(verbs, "morph", "interpolate from one style to another", _morph)
+    morph = _verb(verbs, "morph", _morph)
     end = morph.add_mutually_exclusive_group()
     _add_exemplar(end, "--from")
     end.add_argument("--to-seed", type=seed, default=1, help="seed of the style at the end (default: 1)")
     morph.add_argument("--steps", type=samples, default=5, help="images from start to end, both included (default: 5)")
 
-    edit = _verb(verbs, "edit", "keep the style while the label map changes", _edit, many=False)
+    edit = _verb(verbs, "edit", _edit, many=False)
     edit.add_argument("edited", type=nonempty_path, metavar="EDITED", help="the changed label map, or a folder of them")
     edit.add_argument(
         "--edited-instance-maps",
@@ -54,7 +54,7 @@ def add(verbs: Any) -> None:
         help="instance maps of EDITED: latents follow instances by id",
     )
 
-    copy = _verb(verbs, "copy", "give one instance or class the appearance of an exemplar's", _copy)
+    copy = _verb(verbs, "copy", _copy)
     _add_exemplar(copy, "--exemplar", required=True)
     copy.add_argument("--source", required=True, help="instance id or class of the exemplar")
     copy.add_argument("--target", required=True, help="instance id or class that gets its appearance")
@@ -63,13 +63,12 @@ def add(verbs: Any) -> None:
 def _verb(
     verbs: Any,
     name: str,
-    text: str,
     columns_of: Columns,
     *,
     many: bool = True,
 ) -> argparse.ArgumentParser:
     """Add a verb with the arguments that all have in common."""
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = verbs.add_parser(name)
     parser.add_argument(
         "checkpoint",
         type=nonempty_path,

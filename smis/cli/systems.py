@@ -19,14 +19,14 @@ from smis.published.published_datasets import dataset_of
 
 def add(verbs: Any) -> None:
     """Add the verbs to the command's parser."""
-    systems = verbs.add_parser("systems", help="list the systems, what each varies and its size")
+    systems = verbs.add_parser("systems")
     systems.add_argument(
         "--preset", metavar="PRESET", default="deepfashion", help="sizes of a data set (default: deepfashion)"
     )
     systems.add_argument("--json", action="store_true", help="print JSON")
     systems.set_defaults(run=print_systems)
 
-    recipe = verbs.add_parser("recipe", help="print the published training of a system")
+    recipe = verbs.add_parser("recipe")
     recipe.add_argument("system", choices=sorted(SYSTEMS))
     recipe.add_argument("--preset", metavar="PRESET", default="deepfashion", help="default: deepfashion")
     recipe.add_argument(
@@ -77,7 +77,7 @@ def describe(name: str, preset: str) -> dict[str, Any]:
     counts = {
         part: sum(p.numel() for p in network.parameters()) if network else 0 for part, network in networks.items()
     }
-    return {"name": name, "paper": config.paper, "varies": config.varies, "parameters": counts}
+    return {"name": name, "paper": config.paper, "varies": system.varies, "parameters": counts}
 
 
 def print_recipe(options: argparse.Namespace) -> None:

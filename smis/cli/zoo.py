@@ -22,7 +22,7 @@ _MAIN_METRICS = {"fid": "FID", "fd_stlpips_vgg": "FD", "mCSD": "mCSD", "mOCD": "
 
 def add(verbs: Any) -> None:
     """Add the verb to the command's parser."""
-    zoo = verbs.add_parser("zoo", help="list the trained models that come with the package, show one's card, add one")
+    zoo = verbs.add_parser("zoo")
     commands = zoo.add_subparsers(required=True, metavar="command")
     listing = commands.add_parser("list", help="list the models: `zoo:NAME` is the path of a checkpoint everywhere")
     listing.add_argument("--json", action="store_true", help="print JSON")

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-
 from smis.core.errors import ParamsError, SmisError, shown
 
 MOST_IMAGES = 100_000
@@ -24,9 +21,8 @@ def scalar(value: Any) -> Any:
         >>> scalar(np.int64(7)), scalar("seven")
         (7, 'seven')
     """
-    if isinstance(value, np.generic | np.ndarray | Tensor) and not value.ndim and not getattr(value, "is_meta", False):
-        return value.item()
-    return value
+    has_one = hasattr(value, "item") and getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False)
+    return value.item() if has_one else value
 
 
 def whole(value: object, name: str, *, low: int = 0, high: int = _MOST, error: type[SmisError] = ParamsError) -> int:

@@ -27,6 +27,8 @@ class Recipe(Config):
     lr_generator: PositiveFloat = 1e-4
     lr_discriminator: PositiveFloat = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
+    ema: float | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Decay of the moving average, of systems that were published with one."""
     load: tuple[PositiveInt, PositiveInt] = (256, 256)
     crop: tuple[PositiveInt, PositiveInt] = (256, 256)
     flip: bool = True
@@ -46,6 +48,7 @@ class Recipe(Config):
             "lr_generator": self.lr_generator,
             "lr_discriminator": self.lr_discriminator,
             "betas": list(self.betas),
+            **({} if self.ema is None else {"ema": self.ema}),
             **decay,
             "flip": self.flip,
         }

@@ -48,3 +48,13 @@ class Noise:
         size = shape[0]
         noise = torch.randn(size * self._shares, *shape[1:], generator=self._generator)
         return noise[self._share * size : (self._share + 1) * size].to(device)
+
+    def coins(self, count: int, *, device: torch.device | str = "cpu") -> Tensor:
+        """Sample fair coins, 0 or 1: the same ones for every share.
+
+        Example:
+            >>> one, other = (Noise(generator(0, "a"), share=share, shares=2).coins(8) for share in (0, 1))
+            >>> torch.equal(one, other), set(one.tolist()) <= {0, 1}
+            (True, True)
+        """
+        return torch.randint(2, (count,), generator=self._generator).to(device)

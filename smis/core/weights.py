@@ -16,8 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from smis.core.errors import WeightsError
 from smis.core.files import written
 from smis.core.progress import ProgressBar
@@ -141,6 +139,8 @@ def read(name: str) -> dict[str, Any]:
     Raises:
         WeightsError: if the file is missing or is not the published one.
     """
+    import torch  # listing and downloading do without it
+
     return torch.load(find(name), map_location="cpu", weights_only=True)
 
 
@@ -150,7 +150,9 @@ def cache() -> Path:
 
 
 def _hub() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
+    """Return the folder that `torch.hub.get_dir` names, without torch."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def _folders(weights: WeightsFile) -> list[Path]:

@@ -1,21 +1,21 @@
-"""SHE: the percentage of votes that two images differ in one semantic area only.
+"""Votes of people: SHE, agreement, volunteers who do not look, and resamples of volunteers and label maps.
 
-Zhu et al., "Semantically Multi-modal Image Synthesis" (CVPR 2020), section 4.1. Catch pairs, whose right answer is no,
-detect volunteers who do not look.
+SHE is the percentage of votes that two images differ in one semantic area only: Zhu et al., "Semantically Multi-modal
+Image Synthesis" (CVPR 2020), section 4.1. Catch pairs, whose right answer is known, detect volunteers who do not look.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from smis.core.errors import ParamsError, shown
 from smis.core.numbers import listed, real, scalar, whole
-from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Result
+from smis.metrics.image.result import NORMAL_95, UNKNOWN, Bootstrap, Draws, Result, interval, of_maps
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,104 @@ def fleiss_kappa(counts: Int[ndarray, "pairs answers"]) -> float:
     return UNKNOWN if chance == 1 else (float(agreed.mean()) - chance) / (1 - chance)
 
 
+def careless(answers: Iterable[tuple[str, bool]], *, failures_allowed: float = 0.2) -> set[str]:
+    """Return the volunteers who failed a larger share (0..1) of their catch pairs than is allowed.
+
+    Args:
+        answers: Each answer to a catch pair: the volunteer, and whether it is wrong.
+        failures_allowed: The largest share of wrong answers of a volunteer whose votes count.
+
+    Raises:
+        ParamsError: if it is no share.
+
+    Example:
+        >>> careless([("a", False), ("a", False), ("b", True), ("b", False)])
+        {'b'}
+    """
+    allowed = real(failures_allowed, "failures_allowed", low=0, high=1)
+    answered = list(answers)
+    seen = Counter(volunteer for volunteer, _ in answered)
+    failed = Counter(volunteer for volunteer, wrong in answered if wrong)
+    return {volunteer for volunteer, count in seen.items() if failed[volunteer] > allowed * count}
+
+
+class VoteBootstrap:
+    """Resamples of volunteers and of label maps, each with replacement and independent of each other.
+
+    Votes of one volunteer are not independent of each other, nor are votes about pictures of one label map, so both are
+    resampled: the pigeonhole bootstrap of Owen, "The pigeonhole bootstrap" (Annals of Applied Statistics 2007),
+    section 3; a vote counts as often as its volunteer times as often as its label map. The same seed gives the same
+    resamples to every system of a study, so that their differences are paired.
+
+    Args:
+        volunteers: Names of all whose votes count.
+        label_maps: Names of all label maps of the study.
+        bootstrap: Number and seed of the resamples.
+
+    Raises:
+        ParamsError: if there is no volunteer or no label map.
+
+    Example:
+        >>> resamples = VoteBootstrap(["a", "b"], ["map 1"], Bootstrap(3, seed=0))
+        >>> resamples.sums([("a", "map 1"), ("b", "map 1")]).tolist()
+        [2.0, 2.0, 2.0]
+    """
+
+    def __init__(self, volunteers: Iterable[str], label_maps: Iterable[str], bootstrap: Bootstrap) -> None:
+        self._volunteers, self._label_maps = _places(volunteers), _places(label_maps)
+        if not self._volunteers or not self._label_maps:
+            raise ParamsError("there is no vote, so there is nothing to resample; collect votes first")
+        self._bootstrap, people = bootstrap, len(self._volunteers)
+        numbers = np.random.default_rng((bootstrap.seed, 1))  # not the label maps' own, which would go together
+        weights = numbers.multinomial(people, np.full(people, 1 / people), size=bootstrap.resamples)
+        self._volunteer_weights = weights.astype(np.float64)
+        self._map_weights = bootstrap.counts(len(self._label_maps))
+
+    def sums(self, votes: Iterable[tuple[str, str]]) -> Draws:
+        """Return how many of these votes, each given by its volunteer and label map, are in each resample."""
+        counts = np.zeros((len(self._volunteers), len(self._label_maps)))
+        for volunteer, label_map in votes:
+            counts[self._volunteers[volunteer], self._label_maps[label_map]] += 1
+        return ((self._volunteer_weights @ counts) * self._map_weights).sum(axis=1)
+
+    @property
+    def known(self) -> bool:
+        """Whether there are several volunteers and several label maps, as an interval needs."""
+        return min(len(self._volunteers), len(self._label_maps)) > 1
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """How an interval was computed, and of which volunteers and label maps."""
+        people = of_maps(self._volunteers)
+        resampled = {"interval": "95 % bootstrap over volunteers and label maps"} if self.known else _UNKNOWN
+        who = {"volunteers": people["label_maps"], "volunteer_keys": people["keys"]}
+        return {**who, **of_maps(self._label_maps), **self._bootstrap.protocol, **resampled}
+
+    def result(self, name: str, value: float, draws: Draws, *, protocol: Mapping[str, Any]) -> Result:
+        """Make a result with the percentile interval of its draws; unknown of a single volunteer or label map."""
+        everything = {**protocol, **self.protocol}
+        if not self.known or np.isnan(draws).all():
+            return Result(name, value, (UNKNOWN, UNKNOWN), everything)
+        return Result(name, value, interval(draws), everything, draws)
+
+
+_UNKNOWN = {"interval": "unknown: it takes several volunteers and several label maps"}
+
+
+def share(part: Float[ndarray, " resamples"], whole: Float[ndarray, " resamples"]) -> Float[ndarray, " resamples"]:
+    """Return the percentage in each resample, NaN where it has no votes.
+
+    Example:
+        >>> share(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
+        [50.0, nan]
+    """
+    return np.divide(100 * part, whole, out=np.full_like(whole, UNKNOWN), where=whole > 0)
+
+
+def _places(names: Iterable[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(sorted(set(names)))}
+
+
 class SemanticEvaluation:
     """Gather votes and compute SHE.
 
@@ -155,6 +253,5 @@ class SemanticEvaluation:
 
     def careless(self) -> set[str]:
         """Return the volunteers who said yes to too many catch pairs."""
-        shown = Counter(vote.volunteer for vote in self.votes if vote.catch is not None)
-        fell = Counter(vote.volunteer for vote in self.votes if vote.catch is not None and vote.yes)
-        return {volunteer for volunteer, count in shown.items() if fell[volunteer] > self._allowed * count}
+        caught = [(vote.volunteer, vote.yes) for vote in self.votes if vote.catch is not None]
+        return careless(caught, failures_allowed=self._allowed)

@@ -128,6 +128,15 @@ def load(path: Path, *, device: torch.device) -> Segmenter:
     return _load_published(path, facts, device) if facts.get("network") else _load_trained(path, facts, tensors, device)
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what a segmenter's file says of it, without building it: `classes`, `height`, `width`, and `results`.
+
+    Raises:
+        WeightsError: if the file is missing, broken or of another format.
+    """
+    return _read(path)[0]
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         tensors, metadata = read_tensors(path)

@@ -2,22 +2,15 @@
 
 from typing import Any, ClassVar, Literal
 
-import torch
-from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, LayoutSystem
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR, DeterministicSystem
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
-from smis.nn.label_maps import LabelPyramid
 from smis.nn.perceptual import PerceptualConfig
-from smis.nn.spade_generator import MULTIPLES, SpadeGenerator, channels_of, start_size
+from smis.nn.spade_generator import MULTIPLES, LabelMapStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
 
 _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5}
@@ -110,51 +103,17 @@ class Config(BaseConfig):
         return system.ready(self, training=training)
 
 
-class LabelMapStart(nn.Conv2d):
-    """The start map as a convolution of the label map at its size: the image's, halved so many times.
-
-    Example:
-        >>> layout = LabelPyramid(torch.zeros(1, 32, 48, dtype=torch.long), classes=5)
-        >>> LabelMapStart(5, channels=8, downsamplings=4)(layout).shape
-        torch.Size([1, 8, 2, 3])
-    """
-
-    def __init__(self, label_channels: int, *, channels: int, downsamplings: int) -> None:
-        super().__init__(label_channels, channels, 3, padding=1)
-        self.downsamplings = downsamplings
-
-    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, input: LabelPyramid
-    ) -> Float[Tensor, "b c y x"]:
-        """Return the start map."""
-        return super().forward(input.at(*start_size(*input.size, upsamplings=self.downsamplings)).maps())
-
-
-class Spade(LayoutSystem):
+class Spade(DeterministicSystem):
     """Generate from the label map; nothing is sampled, so one label map has one image.
 
     Park et al. (CVPR 2019), 3 and A: adversarial, feature matching and perceptual terms.
 
     Example:
-        >>> from smis.core.seeding import generator
+        >>> import torch
+        >>> from smis.core.seeding import Noise, generator
         >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
         >>> labels = torch.arange(32).expand(1, 32, 32) // 8
         >>> styles = [system.sample(labels, labels, Noise(generator(seed))) for seed in (0, 1)]
         >>> torch.equal(*(system.synthesize(labels, labels, style) for style in styles))
         True
     """
-
-    varies = "nothing"
-
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return a latent without channels: it only says how many images there are."""
-        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
-
-    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
-        """Return the same empty code: an image tells nothing that the label map does not."""
-        return self.sample(labels, instances, noise)
-
-    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images of a prepared layout, which may be used again; it has the same image for each code."""
-        assert style.global_latent is not None
-        return self.generator(layout, layout).expand(len(style.global_latent), -1, -1, -1)

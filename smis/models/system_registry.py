@@ -2,7 +2,7 @@
 
 Example:
     >>> len(SYSTEMS), SYSTEMS.load("spade").title
-    (11, 'SPADE')
+    (14, 'SPADE')
 """
 
 from smis.core.registry import Registry
@@ -11,6 +11,7 @@ SYSTEMS = Registry(
     "system",
     {
         "bicyclegan": "smis.models.bicyclegan:Config",
+        "clade": "smis.models.clade:Config",
         "dscgan": "smis.models.dscgan:Config",
         "groupdec": "smis.models.groupdec:Config",
         "groupdnet": "smis.models.groupdnet:Config",
@@ -18,7 +19,9 @@ SYSTEMS = Registry(
         "groupnet": "smis.models.groupnet:Config",
         "inade": "smis.models.inade:Config",
         "mulnet": "smis.models.mulnet:Config",
+        "oasis": "smis.models.oasis:Config",
         "pix2pixhd": "smis.models.pix2pixhd:Config",
+        "sean": "smis.models.sean:Config",
         "spade": "smis.models.spade:Config",
         "vspade": "smis.models.vspade:Config",
     },

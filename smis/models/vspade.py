@@ -2,20 +2,14 @@
 
 from typing import Any, ClassVar, Literal
 
-from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.core.seeding import Noise
-from smis.core.shapes import Image, InstanceMap, LabelMap
-from smis.core.style import Style
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, VariationalSystem
+from smis.models.common.layout_system import PAPERDOLL_GENERATOR, ImageLatents
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.image_encoder import ImageEncoder
-from smis.nn.label_maps import LabelPyramid
 from smis.nn.perceptual import PerceptualConfig
 from smis.nn.spade_generator import MULTIPLES, LinearStart, SpadeGenerator, channels_of, start_size
 from smis.nn.spade_norm import SpadeNorm
@@ -118,39 +112,17 @@ class Config(BaseConfig):
         return system.ready(self, training=training)
 
 
-class Vspade(VariationalSystem):
+class Vspade(ImageLatents):
     """Encode the whole image as one code, generate from it.
 
     Park et al. (CVPR 2019), 4 and A: adversarial, feature matching, perceptual and divergence terms.
 
     Example:
         >>> import torch
-        >>> from smis.core.seeding import generator
+        >>> from smis.core.seeding import Noise, generator
         >>> system = Config(preset="paperdoll").build(classes=5, height=32, width=32, training=False).eval()
         >>> labels = torch.arange(32).expand(2, 32, 32) // 8
         >>> style = system.sample(labels, labels, Noise(generator(0)))
         >>> style.global_latent.shape, system.synthesize(labels, labels, style).shape
         (torch.Size([2, 64]), torch.Size([2, 3, 32, 32]))
     """
-
-    varies = "global"
-
-    def __init__(self, *, latent: int, **more: Any) -> None:
-        super().__init__(**more)
-        self.latent = latent
-
-    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
-        """Sample one latent for each image."""
-        return self.style(noise.normal(len(labels), self.latent, device=labels.device))
-
-    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
-        """Generate the images of a prepared layout, which may be used again."""
-        return self.generator(style.global_latent, layout)
-
-    def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of the latent, (b, latent) each."""
-        return self.required_encoder()(image)
-
-    def style(self, latents: Tensor) -> Style:
-        """Return the style of one latent for each image."""
-        return Style(global_latent=latents)

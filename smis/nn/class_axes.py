@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import digits
 
 import torch
 from jaxtyping import Int
@@ -10,10 +11,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ClassAxis:
-    """An axis of equal blocks, each of one class or of several in a row, and then of `rest` entries of no class."""
+    """An axis of equal blocks, each of one class or of several in a row, and then of `rest` entries of no class.
+
+    Before them stand `lead` entries of no class. With `last_first`, the block of the last class is the first.
+    """
 
     blocks: int
     rest: int = 0
+    lead: int = 0
+    last_first: bool = False
 
     @classmethod
     def of(cls, blocks: int) -> "ClassAxis | None":
@@ -30,7 +36,7 @@ class ClassAxis:
         found: list[set[str]] = [set() for _ in range(self.blocks)]
         for number, name in enumerate(classes):
             found[number * self.blocks // len(classes)].add(name)
-        return found
+        return [found[-1], *found[:-1]] if self.last_first else found
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Side:
     axes: Mapping[str, TensorAxes]
     classes: Sequence[str]
     numbered: Mapping[str, int] = field(default_factory=dict)
-    """Of tensors that each class has: which part of the name, between its dots, is the number of the class."""
+    """Of tensors that each class has: which word of the name is, or ends with, the number of the class."""
 
     def axes_of(self, name: str) -> TensorAxes:
         """Return what a tensor's axes are; nothing is known of most."""
@@ -88,13 +94,24 @@ def carry_over(*, new: Side, old: Side) -> tuple[dict[str, Tensor], dict[str, in
 
 
 def with_number(words: Sequence[str], place: int, number: int) -> str:
-    """Return a tensor's name with another number in one place.
+    """Return a tensor's name with another number in one place, alone or at the end of a word.
 
     Example:
-        >>> with_number("0.fc.weight".split("."), 0, 3)
-        '3.fc.weight'
+        >>> with_number("0.fc.weight".split("."), 0, 3), with_number("fc_mu12.bias".split("."), 0, 3)
+        ('3.fc.weight', 'fc_mu3.bias')
     """
-    return ".".join([*words[:place], str(number), *words[place + 1 :]])
+    return ".".join([*words[:place], words[place].rstrip(digits) + str(number), *words[place + 1 :]])
+
+
+def number_in(word: str) -> int | None:
+    """Return the number that a word of a tensor's name is or ends with.
+
+    Example:
+        >>> number_in("3"), number_in("fc_mu12"), number_in("bias")
+        (3, 12, None)
+    """
+    number = word.removeprefix(word.rstrip(digits))
+    return int(number) if number else None
 
 
 def _old_name(name: str, *, new: Side, old: Side) -> str | None:
@@ -102,7 +119,9 @@ def _old_name(name: str, *, new: Side, old: Side) -> str | None:
     if name not in new.numbered:
         return name
     words, place = name.split("."), new.numbered[name]
-    own = new.classes[int(words[place])]
+    number = number_in(words[place])
+    assert number is not None
+    own = new.classes[number]
     return with_number(words, place, old.classes.index(own)) if own in old.classes else None
 
 
@@ -141,17 +160,20 @@ def _sources(
     if new_axis is None or old_axis is None:
         return torch.arange(sizes[0]) if new_axis == old_axis and sizes[0] == sizes[1] else nothing
     block, old_block = (
-        (size - axis.rest) // axis.blocks for size, axis in zip(sizes, (new_axis, old_axis), strict=True)
+        (size - axis.rest - axis.lead) // axis.blocks for size, axis in zip(sizes, (new_axis, old_axis), strict=True)
     )
     if block != old_block:
         return nothing
     if new_axis.rest and new_axis.rest == old_axis.rest:
         nothing[-new_axis.rest :] = torch.arange(sizes[1] - old_axis.rest, sizes[1])
+    if new_axis.lead == old_axis.lead:
+        nothing[: new_axis.lead] = torch.arange(old_axis.lead)
     theirs = old_axis.members(old)
     for number, ours in enumerate(new_axis.members(new)):
         best = max(range(len(theirs)), key=lambda each, ours=ours: len(theirs[each] & ours))
         if theirs[best] & ours:
-            nothing[number * block : (number + 1) * block] = torch.arange(best * block, (best + 1) * block)
+            first, source = new_axis.lead + number * block, old_axis.lead + best * block
+            nothing[first : first + block] = torch.arange(source, source + block)
     return nothing
 
 

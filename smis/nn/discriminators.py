@@ -46,6 +46,7 @@ class MultiscaleDiscriminator(nn.Module):
         width: channels after the first convolution; each following one doubles them, up to 512.
         layers: convolutions before the one that scores.
         scales: number of sizes.
+        halving: whether the last of them halves the size like the others, as SEAN's; SPADE's keeps it.
 
     Example:
         >>> outputs = MultiscaleDiscriminator(8, width=4, layers=2)(torch.zeros(1, 8, 16, 16))
@@ -53,11 +54,14 @@ class MultiscaleDiscriminator(nn.Module):
         [[(4, 9, 9), (8, 10, 10), (1, 11, 11)], [(4, 5, 5), (8, 6, 6), (1, 7, 7)]]
     """
 
-    def __init__(self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2) -> None:
+    def __init__(
+        self, channels: int, *, width: int = 64, layers: int = 4, scales: int = 2, halving: bool = False
+    ) -> None:
         super().__init__()
         self.scales = scales
         for scale in range(scales):
-            self.add_module(f"discriminator_{scale}", PatchDiscriminator(channels, width=width, layers=layers))
+            patches = PatchDiscriminator(channels, width=width, layers=layers, halving=halving)
+            self.add_module(f"discriminator_{scale}", patches)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> DiscriminatorOutputs:
         """Return the outputs of every layer at every scale."""
@@ -68,9 +72,9 @@ class MultiscaleDiscriminator(nn.Module):
 class PatchDiscriminator(nn.Module):
     """Score patches at one scale; the first and the last convolution are not normalized."""
 
-    def __init__(self, channels: int, *, width: int, layers: int) -> None:
+    def __init__(self, channels: int, *, width: int, layers: int, halving: bool = False) -> None:
         super().__init__()
-        for number, layer in enumerate(_layers(channels, width=width, layers=layers, spectral=True)):
+        for number, layer in enumerate(_layers(channels, width=width, layers=layers, spectral=True, halving=halving)):
             self.add_module(f"model{number}", layer)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> list[Tensor]:
@@ -159,13 +163,13 @@ class Pix2PixHDDiscriminator(nn.Module):
         ]
 
 
-def _layers(channels: int, *, width: int, layers: int, spectral: bool) -> list[nn.Module]:
+def _layers(channels: int, *, width: int, layers: int, spectral: bool, halving: bool = False) -> list[nn.Module]:
     """Make the layers of one scale; `spectral` are those of SPADE, without biases in the middle."""
     normalize = spectral_instance_norm if spectral else instance_norm
     found: list[nn.Module] = [nn.Sequential(nn.Conv2d(channels, width, 4, stride=2, padding=2), nn.LeakyReLU(0.2))]
     for layer in range(1, layers):
         before, width = width, min(2 * width, 512)
-        stride = 1 if layer == layers - 1 else 2
+        stride = 1 if layer == layers - 1 and not halving else 2
         conv = nn.Conv2d(before, width, 4, stride=stride, padding=2, bias=not spectral)
         found.append(nn.Sequential(*normalize(conv), nn.LeakyReLU(0.2)))
     return [*found, nn.Sequential(nn.Conv2d(width, 1, 4, padding=2))]

@@ -58,6 +58,12 @@ class NeighborhoodTable:
     outer: Int[Tensor, "o 9"]
     places: Int[Tensor, "b h w"]
 
+    @classmethod
+    def of(cls, symbols: Int[Tensor, "b h w"], *, count: int) -> "NeighborhoodTable":
+        """Return that of a map of symbols 0 .. count - 1."""
+        inner, rows = neighborhoods(symbols, count=count)
+        return cls(inner, *neighborhoods(rows, count=len(inner)))
+
 
 def neighborhoods(ids: Int[Tensor, "b h w"], *, count: int) -> tuple[Int[Tensor, "n 9"], Int[Tensor, "b h w"]]:
     """Return the different 3x3 neighborhoods of a map of ids 0 .. count - 1, and which one each place has.
@@ -94,18 +100,65 @@ class ConditionPyramid(Protocol):
         ...
 
 
+@runtime_checkable
+class NormCondition(Protocol):
+    """What a normalization layer reads of a map at one size."""
+
+    def symbol_channels(self) -> Float[Tensor, "s k"]:
+        """Return the channels that stand for each symbol of the neighborhoods."""
+        ...
+
+    def is_countable(self) -> bool:
+        """Return whether neighborhoods may be counted."""
+        ...
+
+    def maps(self) -> Float[Tensor, "b k h w"]:
+        """Return the channels as a map."""
+        ...
+
+    def neighborhood_table(self) -> NeighborhoodTable:
+        """Return the different neighborhoods of the map."""
+        ...
+
+    def cached(self, key: object, compute: Callable[[], Any]) -> Any:
+        """Compute what depends on the map alone, or return it from the cache."""
+        ...
+
+
+def is_countable(ids: Tensor) -> bool:
+    """Return whether a map's neighborhoods may be counted: that waits for the map, and no traced program can do it."""
+    here = ids.device.type == "cpu" and not torch.compiler.is_compiling()
+    return here and 2**8 <= ids.numel() < 2**21
+
+
 class Condition:
     """The label map at one size: a symbol for every position, and the channels that stand for each symbol.
 
     `symbols`: (b, h, w), rows of `meanings`: (symbols, k), the k channels that a position of this symbol has. They are
     more than the classes where edges are a channel: each class has one symbol on edges and one away from them.
+    `positions`: (b, 2, h, w), where in its region each position is, or None.
     """
 
-    def __init__(self, symbols: Int[Tensor, "b h w"], meanings: Float[Tensor, "s k"], *, cache: bool) -> None:
-        self.symbols, self.meanings = symbols, meanings
+    def __init__(
+        self,
+        symbols: Int[Tensor, "b h w"],
+        meanings: Float[Tensor, "s k"],
+        *,
+        cache: bool,
+        positions: Float[Tensor, "b 2 h w"] | None = None,
+    ) -> None:
+        self.symbols, self.meanings, self.positions = symbols, meanings, positions
         self._memory: dict[object, Any] | None = {} if cache else None
         self._maps: Tensor | None = None
         self._table: NeighborhoodTable | None = None
+
+    def symbol_channels(self) -> Float[Tensor, "s k"]:
+        """Return the channels that stand for each symbol."""
+        return self.meanings
+
+    def is_countable(self) -> bool:
+        """Return whether neighborhoods may be counted."""
+        return is_countable(self.symbols)
 
     def maps(self) -> Float[Tensor, "b k h w"]:
         """Return the channels as a map."""
@@ -116,8 +169,7 @@ class Condition:
     def neighborhood_table(self) -> NeighborhoodTable:
         """Return the different neighborhoods of the map."""
         if self._table is None:
-            inner, rows = neighborhoods(self.symbols, count=len(self.meanings))
-            self._table = NeighborhoodTable(inner, *neighborhoods(rows, count=len(inner)))
+            self._table = NeighborhoodTable.of(self.symbols, count=len(self.meanings))
         return self._table
 
     def cached(self, key: object, compute: Callable[[], Any]) -> Any:
@@ -133,8 +185,9 @@ class LabelPyramid:
     """The label map, and the edges of instances if instances are given, at every size: that of the nearest pixel.
 
     The channels are one for each class, then the edges; `interleaved` makes them class 0, edges, class 1, edges, ...
-    so that each group of channels has both. With `cache`, it keeps what layers compute from it: for one set of
-    weights, without gradients.
+    so that each group of channels has both. `positions` say where in its region each pixel is
+    (`smis.nn.positional_maps`). With `cache`, it keeps what layers compute from it: for one set of weights, without
+    gradients.
 
     Example:
         >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
@@ -153,12 +206,13 @@ class LabelPyramid:
         classes: int,
         interleaved: bool = False,
         cache: bool = False,
+        positions: Float[Tensor, "b 2 h w"] | None = None,
     ) -> None:
         self.size = (labels.shape[1], labels.shape[2])
         self._remember = cache
         self._sizes: dict[tuple[int, int], Condition] = {}
         self._meanings = torch.eye(classes, device=labels.device)
-        self._symbols = labels
+        self._symbols, self._positions = labels, positions
         if instances is not None:
             # a symbol for each class away from edges, and another on them
             self._symbols = 2 * labels + instance_edges(instances).squeeze(1).to(labels.dtype)
@@ -169,7 +223,8 @@ class LabelPyramid:
         size = (height, width)
         if size not in self._sizes:
             symbols = resize_nearest(self._symbols, height=height, width=width)
-            self._sizes[size] = Condition(symbols, self._meanings, cache=self._remember)
+            positions = None if self._positions is None else F.interpolate(self._positions, size=size, mode="nearest")
+            self._sizes[size] = Condition(symbols, self._meanings, cache=self._remember, positions=positions)
         return self._sizes[size]
 
 

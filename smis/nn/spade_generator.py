@@ -1,8 +1,8 @@
-"""The generator that SPADE, VSPADE, GroupDNet and INADE share."""
+"""The generator that SPADE, VSPADE, GroupDNet, INADE and CLADE share."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from smis.core.errors import ParamsError
 from smis.core.shapes import Image, size_text
 from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
-from smis.nn.label_maps import ConditionPyramid
+from smis.nn.label_maps import ConditionPyramid, LabelPyramid
 from smis.nn.spade_norm import SpadeNorm
 from smis.nn.spectral_norm import spectral_norm
 
@@ -23,7 +23,8 @@ class SpadeResidualBlock(nn.Module):
     """Two normalized convolutions beside a shortcut, which is learned if the number of channels changes.
 
     Park et al. (CVPR 2019), Figure 4. The shortcut is normalized but, as released, not activated. With `groups` it is
-    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021).
+    the block of GroupDNet (Zhu et al., CVPR 2020); with another normalization layer, of INADE (Tan et al., CVPR 2021)
+    or CLADE (Tan et al., TPAMI 2021), whose layers add `added` channels to the features.
 
     Example:
         >>> import torch
@@ -35,24 +36,37 @@ class SpadeResidualBlock(nn.Module):
         torch.Size([2, 6, 8, 8])
     """
 
-    def __init__(self, channels_in: int, channels_out: int, *, make_norm: MakeNorm, groups: int = 1) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        make_norm: MakeNorm,
+        groups: int = 1,
+        added: int = 0,
+        norm: str = "norm",
+    ) -> None:
         super().__init__()
         middle = min(channels_in, channels_out)
-        self.learned_shortcut = channels_in != channels_out
-        self.conv_0 = spectral_norm(nn.Conv2d(channels_in, middle, 3, padding=1, groups=groups))
-        self.conv_1 = spectral_norm(nn.Conv2d(middle, channels_out, 3, padding=1, groups=groups))
-        self.norm_0 = make_norm(channels_in)
-        self.norm_1 = make_norm(middle)
+        self.learned_shortcut, self._norm = channels_in != channels_out, norm
+        self.conv_0 = spectral_norm(nn.Conv2d(channels_in + added, middle, 3, padding=1, groups=groups))
+        self.conv_1 = spectral_norm(nn.Conv2d(middle + added, channels_out, 3, padding=1, groups=groups))
+        self.add_module(f"{norm}_0", make_norm(channels_in))
+        self.add_module(f"{norm}_1", make_norm(middle))
         if self.learned_shortcut:
-            self.conv_s = spectral_norm(nn.Conv2d(channels_in, channels_out, 1, bias=False, groups=groups))
-            self.norm_s = make_norm(channels_in)
+            self.conv_s = spectral_norm(nn.Conv2d(channels_in + added, channels_out, 1, bias=False, groups=groups))
+            self.add_module(f"{norm}_s", make_norm(channels_in))
 
     def forward(self, x: Float[Tensor, "b i h w"], condition: Any) -> Float[Tensor, "b o h w"]:
         """Add the block's change to the shortcut."""
-        shortcut = self.conv_s(self.norm_s(x, condition)) if self.learned_shortcut else x
-        change = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
-        change = self.conv_1(F.leaky_relu(self.norm_1(change, condition), 0.2))
+        shortcut = self.conv_s(self.norm("s")(x, condition)) if self.learned_shortcut else x
+        change = self.conv_0(F.leaky_relu(self.norm("0")(x, condition), 0.2))
+        change = self.conv_1(F.leaky_relu(self.norm("1")(change, condition), 0.2))
         return shortcut + change
+
+    def norm(self, place: Literal["0", "1", "s"]) -> nn.Module:
+        """Return the normalization before a convolution: the first, the second, or that of the shortcut."""
+        return self.get_submodule(f"{self._norm}_{place}")
 
     def class_axes(
         self, name: str, *, classes: int, reads: ClassAxis | None
@@ -106,6 +120,8 @@ class SpadeGenerator(nn.Module):
         make_norm: makes the normalization layer for (channels, stage).
         upsamplings: doublings from the start map to the image, 3 to 7.
         groups: of each block's convolutions; 1 if left out.
+        norm: what the normalization layers are called, before `_0`, `_1` and `_s`.
+        added: channels that each normalization layer adds.
 
     Raises:
         ParamsError: if `channels` has not one number more than there are blocks.
@@ -133,6 +149,8 @@ class SpadeGenerator(nn.Module):
         make_norm: MakeStageNorm,
         upsamplings: int,
         groups: Sequence[int] | None = None,
+        norm: str = "norm",
+        added: int = 0,
     ) -> None:
         super().__init__()
         self.fc = fc
@@ -144,7 +162,12 @@ class SpadeGenerator(nn.Module):
         groups = groups or [1] * len(self.blocks)
         for stage, (name, (before, after)) in enumerate(zip(self.blocks, pairwise(channels), strict=True)):
             block = SpadeResidualBlock(
-                before, after, make_norm=lambda width, stage=stage: make_norm(width, stage), groups=groups[stage]
+                before,
+                after,
+                make_norm=lambda width, stage=stage: make_norm(width, stage),
+                groups=groups[stage],
+                norm=norm,
+                added=added,
             )
             self.add_module(name, block)
         self.conv_img = nn.Conv2d(channels[-1], 3, 3, padding=1)
@@ -189,6 +212,28 @@ class LinearStart(nn.Linear):
     def forward(self, input: Float[Tensor, "b z"]) -> Float[Tensor, "b c h w"]:
         """Return the start map."""
         return super().forward(input).view(-1, *self.map_shape)
+
+
+class LabelMapStart(nn.Conv2d):
+    """The start map as a convolution of the label map at its size: the image's, halved so many times.
+
+    Example:
+        >>> import torch
+        >>> from smis.nn.label_maps import LabelPyramid
+        >>> layout = LabelPyramid(torch.zeros(1, 32, 48, dtype=torch.long), classes=5)
+        >>> LabelMapStart(5, channels=8, downsamplings=4)(layout).shape
+        torch.Size([1, 8, 2, 3])
+    """
+
+    def __init__(self, label_channels: int, *, channels: int, downsamplings: int) -> None:
+        super().__init__(label_channels, channels, 3, padding=1)
+        self.downsamplings = downsamplings
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, input: LabelPyramid
+    ) -> Float[Tensor, "b c y x"]:
+        """Return the start map."""
+        return super().forward(input.at(*start_size(*input.size, upsamplings=self.downsamplings)).maps())
 
 
 def blocks(upsamplings: int) -> tuple[str, ...]:

@@ -9,13 +9,83 @@ from torch import Tensor, nn
 
 from smis.nn.batch_norm import BatchNorm
 from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
-from smis.nn.label_maps import Condition, NeighborhoodTable
+from smis.nn.label_maps import NeighborhoodTable, NormCondition
 
 _WORTHWHILE = 2
 """Neighborhoods are looked up if a map has so many times more positions than different neighborhoods."""
 
 
-class SpadeNorm(nn.Module):
+class LabelModulation(nn.Module):
+    """The scale and shift of each position, by two convolutions of the label map: what SPADE's and OASIS' norms share.
+
+    A subclass normalizes the features; it adds its normalization before these convolutions, as released.
+    """
+
+    mlp_shared: nn.Sequential
+    mlp_gamma: nn.Conv2d
+    mlp_beta: nn.Conv2d
+
+    def add_convolutions(
+        self,
+        channels: int,
+        *,
+        label_channels: int,
+        hidden: int,
+        shared_groups: int = 1,
+        groups: int = 1,
+        kernel: int = 3,
+    ) -> None:
+        """Add the convolutions of `label_channels` that give `channels` scales and shifts."""
+        shared = nn.Conv2d(label_channels, hidden, kernel, padding=kernel // 2, groups=shared_groups)
+        self.mlp_shared = nn.Sequential(shared, nn.ReLU())
+        self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
+        self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
+
+    def modulation(self, condition: NormCondition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
+        """Return the scale, 1 + gamma, and the shift of every position."""
+        if self.mlp_gamma.kernel_size == (3, 3) and condition.is_countable():
+            found = condition.neighborhood_table()
+            if _WORTHWHILE * len(found.outer) <= found.places.numel():
+                return self._looked_up(found, condition.symbol_channels())
+        hidden = self.mlp_shared(condition.maps())
+        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
+
+    def _looked_up(
+        self, found: NeighborhoodTable, meanings: Float[Tensor, "s k"]
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
+        hidden = self._hidden(found.inner, meanings)
+        seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
+        scale, shift = self._tables(seen)
+        return placed(1 + scale, found.places), placed(shift, found.places)
+
+    def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
+        """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the image, is 0."""
+        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
+        assert shared.bias is not None
+        groups, (count, channels) = shared.groups, meanings.shape
+        weight = shared.weight.unflatten(0, (groups, -1)).flatten(3)
+        own = meanings.to(weight.dtype).view(count, groups, channels // groups)
+        table = torch.einsum("sgk,gokt->tsgo", own, weight).flatten(2)
+        nothing = table.new_zeros(9, 1, table.shape[2])
+        rows = torch.cat([table, nothing], dim=1).flatten(0, 1)
+        taps = torch.arange(9, device=inner.device) * (count + 1)
+        hidden = F.embedding_bag(inner + taps, rows, mode="sum") + shared.bias
+        return F.pad(hidden.relu(), (0, 0, 0, 1))
+
+    def _tables(self, seen: Float[Tensor, "o 9 h"]) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
+        """Convolve every neighborhood's nine hidden vectors to scale - 1 and shift."""
+        groups, biases = self.mlp_gamma.groups, (self.mlp_gamma.bias, self.mlp_beta.bias)
+        assert biases[0] is not None
+        assert biases[1] is not None
+        rows = seen.unflatten(2, (groups, -1)).permute(2, 0, 1, 3).flatten(2)
+        both = torch.stack([self.mlp_gamma.weight, self.mlp_beta.weight]).unflatten(1, (groups, -1))
+        # (which, group, out, in, row, column) -> (group, rows and columns and in, which and out)
+        weight = both.permute(1, 4, 5, 3, 0, 2).flatten(1, 3).flatten(2)
+        product = torch.bmm(rows, weight).unflatten(2, (2, -1)).permute(2, 1, 0, 3).flatten(2)
+        return product[0] + biases[0], product[1] + biases[1]
+
+
+class SpadeNorm(LabelModulation):
     """Normalize the features, then scale and shift each position by the label map there.
 
     Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), Eq. 1, with the scale
@@ -47,14 +117,13 @@ class SpadeNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.param_free_norm = BatchNorm(channels)
-        shared = nn.Conv2d(label_channels, hidden, 3, padding=1, groups=shared_groups)
-        self.mlp_shared = nn.Sequential(shared, nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
-        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
+        self.add_convolutions(
+            channels, label_channels=label_channels, hidden=hidden, shared_groups=shared_groups, groups=groups
+        )
 
-    def forward(self, x: Float[Tensor, "b c h w"], condition: Condition) -> Float[Tensor, "b c h w"]:
+    def forward(self, x: Float[Tensor, "b c h w"], condition: NormCondition) -> Float[Tensor, "b c h w"]:
         """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
-        scale, shift = condition.cached(self, lambda: self._modulation(condition))
+        scale, shift = condition.cached(self, lambda: self.modulation(condition))
         return torch.addcmul(shift, self.param_free_norm(x), scale)
 
     @property
@@ -72,54 +141,12 @@ class SpadeNorm(nn.Module):
         for part in ("running_mean", "running_var"):
             yield f"{name}.param_free_norm.{part}", TensorAxes(features)
 
-    def _modulation(self, condition: Condition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
-        if _countable(condition.symbols):
-            found = condition.neighborhood_table()
-            if _WORTHWHILE * len(found.outer) <= found.places.numel():
-                return self._looked_up(found, condition.meanings)
-        hidden = self.mlp_shared(condition.maps())
-        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
 
-    def _looked_up(
-        self, found: NeighborhoodTable, meanings: Float[Tensor, "s k"]
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
-        hidden = self._hidden(found.inner, meanings)
-        seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
-        scale, shift = self._tables(seen)
-        return _placed(1 + scale, found.places), _placed(shift, found.places)
+def placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+    """Look up the row of each place.
 
-    def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
-        """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the image, is 0."""
-        shared: nn.Conv2d = self.mlp_shared[0]  # pyright: ignore[reportAssignmentType]
-        assert shared.bias is not None
-        groups, (count, channels) = shared.groups, meanings.shape
-        weight = shared.weight.unflatten(0, (groups, -1)).flatten(3)
-        own = meanings.to(weight.dtype).view(count, groups, channels // groups)
-        table = torch.einsum("sgk,gokt->tsgo", own, weight).flatten(2)
-        nothing = table.new_zeros(9, 1, table.shape[2])
-        rows = torch.cat([table, nothing], dim=1).flatten(0, 1)
-        taps = torch.arange(9, device=inner.device) * (count + 1)
-        hidden = F.embedding_bag(inner + taps, rows, mode="sum") + shared.bias
-        return F.pad(hidden.relu(), (0, 0, 0, 1))
-
-    def _tables(self, seen: Float[Tensor, "o 9 h"]) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
-        """Convolve every neighborhood's nine hidden vectors to scale - 1 and shift."""
-        groups, biases = self.mlp_gamma.groups, (self.mlp_gamma.bias, self.mlp_beta.bias)
-        assert biases[0] is not None
-        assert biases[1] is not None
-        rows = seen.unflatten(2, (groups, -1)).permute(2, 0, 1, 3).flatten(2)
-        both = torch.stack([self.mlp_gamma.weight, self.mlp_beta.weight]).unflatten(1, (groups, -1))
-        # (which, group, out, in, row, column) -> (group, rows and columns and in, which and out)
-        weight = both.permute(1, 4, 5, 3, 0, 2).flatten(1, 3).flatten(2)
-        product = torch.bmm(rows, weight).unflatten(2, (2, -1)).permute(2, 1, 0, 3).flatten(2)
-        return product[0] + biases[0], product[1] + biases[1]
-
-
-def _placed(table: Float[Tensor, "o c"], places: Int[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+    Example:
+        >>> placed(torch.tensor([[5.0], [6.0]]), torch.tensor([[[0, 1, 1]]]))
+        tensor([[[[5., 6., 6.]]]])
+    """
     return F.embedding(places, table).permute(0, 3, 1, 2)
-
-
-def _countable(symbols: Tensor) -> bool:
-    """Return whether neighborhoods may be counted: that waits for the map, and no traced program can do it."""
-    here = symbols.device.type == "cpu" and not torch.compiler.is_compiling()
-    return here and 2**8 <= symbols.numel() < 2**21

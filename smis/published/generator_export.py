@@ -16,11 +16,14 @@ from smis.core.files import written
 from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
+from smis.nn.positional_maps import positional_maps
 from smis.published.release_files import count_unused
 from smis.training.export import load_system, read_checkpoint
 
 Inputs = dict[str, Tensor]
 _STYLE = "style_"
+_MORE = ("sketch", "positions")
+"""Inputs of some systems, by their names in `synthesize`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Exported:
 
 
 class Generation(nn.Module):
-    """Generate from `labels`, `instances` and `sketch`, if the system reads them, and a `style_...` for each code."""
+    """Generate from `labels`, from `instances`, `sketch` and `positions` if the system reads them, and from a
+    `style_...` for each code.
+    """
 
     def __init__(self, system: Any) -> None:
         super().__init__()
@@ -47,8 +52,8 @@ class Generation(nn.Module):
         labels = inputs["labels"]
         codes = {name.removeprefix(_STYLE): code for name, code in inputs.items() if name.startswith(_STYLE)}
         style = Style(**codes) if codes else Style(global_latent=torch.zeros(labels.shape[0], 0))
-        lines = {"sketch": inputs["sketch"]} if "sketch" in inputs else {}
-        return self.system.synthesize(labels, inputs.get("instances", torch.zeros_like(labels)), style, **lines)
+        more = {name: inputs[name] for name in _MORE if name in inputs}
+        return self.system.synthesize(labels, inputs.get("instances", torch.zeros_like(labels)), style, **more)
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,17 @@ def _inputs(system: Any, shape: tuple[int, int, int], *, classes: int, seed: int
     style = system.sample(labels, instances, Noise(generator))
     codes = {field.name: getattr(style, field.name) for field in fields(style) if field.name != "instance_classes"}
     named = {_STYLE + name: code for name, code in codes.items() if code is not None and code.numel()}
-    lines = (
-        {"sketch": torch.rand(shape, generator=generator).unsqueeze(1)} if getattr(system, "sketched", False) else {}
-    )
-    return {"labels": labels, "instances": instances, **lines, **named}
+    return {"labels": labels, "instances": instances, **_more(system, labels, generator), **named}
+
+
+def _more(system: Any, labels: Tensor, generator: torch.Generator) -> Inputs:
+    """Return what some systems read besides: a sketch, or positional maps, which no graph can find in the labels."""
+    more = {}
+    if getattr(system, "sketched", False):
+        more["sketch"] = torch.rand(labels.shape, generator=generator).unsqueeze(1)
+    if getattr(system, "unmapped", None) is not None:
+        more["positions"] = positional_maps(labels, unmapped=system.unmapped)
+    return more
 
 
 def _strip(system: Any) -> None:

@@ -11,13 +11,22 @@ from smis.core.errors import CheckpointError, ParamsError
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import without_memory
 from smis.published.published_datasets import dataset_of
-from smis.published.release_files import count_unused, read_tensors, without_data_parallel
+from smis.published.release_files import (
+    by_network,
+    count_unused,
+    is_data_parallel,
+    read_tensors,
+    without_data_parallel,
+)
 from smis.training.export import description, first_mismatch, save_weights
 
 RELEASES = {
     "smis": ("groupdnet", "vspade"),
     "inade": ("inade",),
     "spade": ("spade", "vspade", "pix2pixhd"),
+    "clade": ("clade",),
+    "sean": ("sean",),
+    "oasis": ("oasis",),
 }
 """The systems of each code base, in the order in which a file is taken for one of them."""
 
@@ -36,8 +45,10 @@ class Candidate:
 
     @property
     def config(self) -> Any:
-        """The preset, spelled out."""
-        return SYSTEMS.load(self.system)(preset=self.preset)
+        """The preset, spelled out; no release has codes of training images among its weights."""
+        config: Any = SYSTEMS.load(self.system)
+        stored = {"exemplars": 0} if "exemplars" in config.model_fields else {}
+        return config(preset=self.preset, **stored)
 
     def networks(self) -> Any:
         """Build the system without memory for its weights: names, shapes and kinds of numbers only."""
@@ -116,17 +127,17 @@ def import_checkpoint(
         raise ParamsError(f"--out {out} is the file to read; give another place")
     possible = candidates(release, preset=preset, system=system)
     given = {name: read_tensors(path) for name, path in paths.items()}
-    files = {name: without_data_parallel(tensors) for name, tensors in given.items()}
-    chosen, networks = _fitting(possible, files, paths)
+    files = by_network({name: without_data_parallel(tensors) for name, tensors in given.items()}, release=release)
+    chosen, networks = _fitting(possible, files, {"encoder": generator} | paths)
     tensors = {f"{name}.{key}": tensor for name, own in files.items() for key, tensor in own.items()}
-    save_weights(out, tensors, metadata=_metadata(chosen, release, encoder=encoder is not None))
+    save_weights(out, tensors, metadata=_metadata(chosen, release, encoder="encoder" in files))
     return Imported(
         system=chosen.system,
         preset=chosen.preset,
         tensors={name: len(own) for name, own in files.items()},
         unused=count_unused(networks.generator),
-        encoder_missing=networks.encoder is not None and encoder is None,
-        parallel=[paths[name] for name in files if files[name].keys() != given[name].keys()],
+        encoder_missing=networks.encoder is not None and "encoder" not in files,
+        parallel=[path for name, path in paths.items() if is_data_parallel(given[name])],
     )
 
 

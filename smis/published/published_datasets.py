@@ -62,6 +62,8 @@ PUBLISHED = {
 }
 """By name; classes with "don't care", where the release has it. A preset is named after its data set, or
 `DATASET_variant`."""
+_SHOWN_BY = {"custom": "celebamask"}
+"""For presets of a release's reader of anybody's files: the data set that its authors show it with."""
 _SIZES = {"clothing_large": (192, 128)}
 """Height and width that presets are for, where these are not the data set's."""
 
@@ -74,6 +76,7 @@ def dataset_of(preset: str) -> PublishedDataset:
         >>> len(data.classes), (data.height, data.width)
         (35, (256, 512))
     """
-    data = PUBLISHED[preset.split("_")[0]]
+    name = preset.split("_")[0]
+    data = PUBLISHED[_SHOWN_BY.get(name, name)]
     height, width = _SIZES.get(preset, (data.height, data.width))
     return replace(data, height=height, width=width)

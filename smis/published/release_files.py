@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +53,35 @@ def without_data_parallel(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         >>> list(without_data_parallel({"module.fc.bias": torch.zeros(1)}))
         ['fc.bias']
     """
-    parallel = all(name.startswith(_PARALLEL) for name in tensors)
+    parallel = is_data_parallel(tensors)
     return {name.removeprefix(_PARALLEL) if parallel else name: tensor for name, tensor in tensors.items()}
+
+
+def is_data_parallel(tensors: Mapping[str, Tensor]) -> bool:
+    """Return whether every name begins with `module.`."""
+    return bool(tensors) and all(name.startswith(_PARALLEL) for name in tensors)
+
+
+ENCODER_INSIDE = {"sean": "Zencoder."}
+"""How the encoder's tensors begin in the generator's file, of releases, called as their systems, that have it there."""
+
+
+def by_network(files: Mapping[str, dict[str, Tensor]], *, release: str) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of each network, where a release has both in one file.
+
+    Example:
+        >>> one = {"Zencoder.model.1.bias": torch.zeros(1), "fc.bias": torch.ones(1)}
+        >>> by_network({"generator": one}, release="sean")
+        {'generator': {'fc.bias': tensor([1.])}, 'encoder': {'model.1.bias': tensor([0.])}}
+    """
+    prefix, tensors = ENCODER_INSIDE.get(release), files["generator"]
+    if prefix is None or "encoder" in files:
+        return dict(files)
+    inside = part_of(tensors, prefix.removesuffix("."))
+    return {
+        "generator": {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)},
+        **({"encoder": inside} if inside else {}),
+    }
 
 
 def count_unused(network: nn.Module) -> dict[str, int]:
@@ -71,12 +99,18 @@ def count_unused(network: nn.Module) -> dict[str, int]:
 
 
 FILES = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
+"""Names of files in most releases."""
+FILES_OF = {"oasis": {"generator": "best_EMA.pth"}}
+"""Those of a system whose code has others: OASIS tests with the moving average."""
 
 
 def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
     """Write `latest_net_G.pth` and, if there is an encoder, `latest_net_E.pth`; return the tensors in each.
 
+    A system whose own code reads other names gets those: `FILES_OF`.
+
     They are plain states as the authors' code loads them: the names and every bit of each tensor are the checkpoint's.
+    SEAN's encoder is in its generator's file, without the codes of training images, which no release has there.
 
     Raises:
         CheckpointError: if the checkpoint is missing, broken, or does not fit its own system.
@@ -87,13 +121,27 @@ def export_released(checkpoint: Path, folder: Path) -> dict[Path, int]:
         ['latest_net_G.pth', 'latest_net_E.pth']
     """
     read = read_checkpoint(checkpoint, SYSTEMS)
-    outline = read.outline()
+    networks = read.outline()
+    tensors = {name: part_of(read.tensors, name) for name in FILES}
+    if inside := ENCODER_INSIDE.get(read.description.system):
+        _put_inside(networks, tensors, inside)
     counts = {}
-    for name, file in FILES.items():
-        own = part_of(read.tensors, name)
+    for name, file in FILES_OF.get(read.description.system, FILES).items():
+        own = tensors[name]
         if own:
-            state = getattr(outline, name).state_dict()  # with its versions of layers, which old loaders ask for
+            state = getattr(networks, name).state_dict()  # with its versions of layers, which old loaders ask for
             state.update((key, own[key]) for key in state)
             write_torch_file(folder / file, state)
             counts[folder / file] = len(state)
     return counts
+
+
+def _put_inside(networks: Any, tensors: dict[str, dict[str, Tensor]], prefix: str) -> None:
+    """Make the encoder, as released, the first part of the generator."""
+    networks.encoder.exemplars = None
+    parts = dict(networks.generator.named_children())
+    networks.generator._modules.clear()
+    for name, part in {prefix.removesuffix("."): networks.encoder, **parts}.items():
+        networks.generator.add_module(name, part)
+    tensors["generator"] |= {prefix + name: tensor for name, tensor in tensors.pop("encoder").items()}
+    tensors["encoder"] = {}

@@ -12,8 +12,8 @@ from smis.core.errors import StyleError, StyleIndexError, shown
 from smis.core.numbers import MOST_IMAGES, listed, scalar, whole
 from smis.core.shapes import InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.system_registry import SYSTEMS
 from smis.styles import style_file
+from smis.styles.abilities import Ability, reason_against
 from smis.styles.inference import InferenceModel
 from smis.styles.inputs import ArrayOrFile, check_path, expand_seeds, read_weight
 from smis.styles.label_layout import ABSENT, LabelLayout
@@ -28,14 +28,6 @@ from smis.styles.latents import (
     match_classes,
     match_slots,
 )
-
-_SUPPORT = {
-    "nothing": "makes one image of a label map and has no style",
-    "global": "has one latent for the whole image",
-    "class": "has one latent for each class",
-    "instance": "has one latent for each instance",
-}
-_PLURALS = {"class": "classes", "instance": "instances", "global": "the whole image"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +130,8 @@ class ImageStyle:
             >>> style = synth.sample("labels.png", seed=0)
             >>> images = synth("labels.png", style.resample(classes=["hair"], seed=1))
         """
-        self._require(*PARTS, "global", to="resample it")
+        self._require("resample everything")
+        self.model.check_sampling()
         mask = self._mask(classes, instances)
         seeds = expand_seeds(seed, len(self.layout))
         fresh = replace(self, latents=self.model.sample(self.layout, seeds=seeds, samples=self.samples))
@@ -163,7 +156,7 @@ class ImageStyle:
             >>> torch.equal(synth("labels.png", style.mix(style, {"hair": 0.5})), synth("labels.png", style))
             True
         """
-        self._require(*PARTS, to="mix classes")
+        self._require("mix")
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
         weight = torch.zeros(style._part_classes.shape)
@@ -195,7 +188,7 @@ class ImageStyle:
             >>> torch.equal(frames[0], synth("labels.png", style)), torch.equal(frames[4], synth("labels.png", end))
             (True, True)
         """
-        self._require(*PARTS, "global", to="morph it")
+        self._require("morph")
         amount = read_weight(amount, name="the amount")
         style, other = self._paired(other)
         matches = match_classes(style._part_classes, other._part_classes, cycle=True)
@@ -227,7 +220,7 @@ class ImageStyle:
             >>> exemplar = synth.encode("photograph.png", "labels.png")
             >>> images = synth("labels.png", style.copy(exemplar, source=2, target=1))
         """
-        self._require(*PARTS, to="copy a part of it")
+        self._require("copy")
         style, exemplar = self._paired(exemplar)
         parts = style._parts.clone()
         parts[:, style._part(target)] = exemplar._parts[:, exemplar._part(source)]
@@ -298,11 +291,11 @@ class ImageStyle:
         part_classes = self._part_classes
         mask = torch.zeros_like(part_classes, dtype=torch.bool)
         if classes is not None:
-            self._require(*PARTS, to="resample a class")
+            self._require("resample class")
             names = listed(classes, "classes", of="names or ids", error=StyleError)
             mask |= torch.isin(part_classes, torch.tensor([self._class(name) for name in names]))
         if instances is not None:
-            self._require("instance", to="resample an instance")
+            self._require("resample instance")
             numbers = listed(instances, "instances", of="ids", error=StyleError)
             mask[:, [self._part(number) for number in numbers]] = True
         return mask
@@ -339,15 +332,10 @@ class ImageStyle:
     def _with_parts(self, parts: Tensor) -> "ImageStyle":
         return replace(self, latents=replace(self.latents, **{PARTS[self.model.varies]: parts}))
 
-    def _require(self, *kinds: str, to: str) -> None:
-        """Refuse what only systems that vary one of these can do; the message names those systems."""
-        if self.model.varies in kinds:
-            return
-        systems = {kind: [name for name in sorted(SYSTEMS) if SYSTEMS.load(name).varies == kind] for kind in kinds}
-        supporting = "; ".join(f"{_PLURALS[kind]}: {', '.join(names)}" for kind, names in systems.items())
-        raise StyleError(
-            f"{self.model.title} {_SUPPORT[self.model.varies]}, so it cannot {to}; systems that vary {supporting}"
-        )
+    def _require(self, operation: Ability) -> None:
+        reason = reason_against(operation, title=self.model.title, varies=self.model.varies)
+        if reason is not None:
+            raise StyleError(reason)
 
     def _class(self, name: str | int) -> int:
         """Return the id of a class that at least one image has."""

@@ -18,6 +18,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
+from smis.styles.abilities import reason_against_encoding, reason_against_sampling
 from smis.styles.inputs import ArrayOrFile, file_name, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
 from smis.styles.latents import PARTS, concatenate, count
@@ -51,11 +52,27 @@ class SizedNetworks:
         return self._systems[self.size]
 
     @property
-    def encoder_left_out(self) -> bool:
-        """Whether the system has an encoder that was not imported with its generator."""
-        checkpoint = self._checkpoint
+    def reason_against_encoding(self) -> str | None:
+        """Why photographs cannot be encoded: there is no encoder, or it was not imported with its generator."""
+        checkpoint, encoder = self._checkpoint, self.trained.encoder is not None
         optional = "release" in checkpoint.metadata and checkpoint.description.config.get("encoder") is False
-        return not self.encodes and (optional or self.trained.encoder is not None)
+        left_out = not self.encodes and (optional or encoder)
+        return reason_against_encoding(title=self.title, encoder=encoder, left_out=left_out)
+
+    @property
+    def reason_against_sampling(self) -> str | None:
+        """Why it cannot sample styles, or None."""
+        return reason_against_sampling(title=self.title, can_sample=getattr(self.trained, "can_sample", True))
+
+    @property
+    def system(self) -> str:
+        """The system's name in the registry."""
+        return self._checkpoint.description.system
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set that it was trained on, "" if the checkpoint does not say."""
+        return self._checkpoint.metadata.get("dataset", "")
 
     def at(self, height: int, width: int) -> Any:
         """Return the system for an image size, in eval mode.
@@ -245,6 +262,15 @@ class InferenceModel:
             check_one_class_per_instance(labels, instances, classes=self.classes)
         return instances
 
+    def check_sampling(self) -> None:
+        """Refuse to sample without anything to sample from.
+
+        Raises:
+            StyleError: if there is nothing.
+        """
+        if self.networks.reason_against_sampling is not None:
+            raise StyleError(self.networks.reason_against_sampling)
+
     def check_image(self, image: Image, layout: LabelLayout) -> None:
         """Refuse images that cannot be encoded.
 
@@ -252,15 +278,8 @@ class InferenceModel:
             ImageError: if they do not fit the label maps.
             StyleError: if there is no encoder.
         """
-        if self.networks.encoder_left_out:
-            raise StyleError(
-                f"this checkpoint of {self.title} has no encoder's weights; import it again with --encoder FILE, or "
-                "sample a style: synth.sample(labels)"
-            )
-        if self.networks.trained.encoder is None:
-            raise StyleError(
-                f"{self.title} has no encoder, so it cannot encode a photograph; sample a style: synth.sample(labels)"
-            )
+        if self.networks.reason_against_encoding is not None:
+            raise StyleError(self.networks.reason_against_encoding)
         sizes = (len(image), *image.shape[2:]), (len(layout), *layout.size)
         if sizes[0] != sizes[1]:
             raise ImageError(

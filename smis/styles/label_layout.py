@@ -70,11 +70,12 @@ def check_one_class_per_instance(labels: LabelMap, instances: InstanceMap, *, cl
         LabelError: with the first such instance and its classes.
     """
     for label_map, instance_map in zip(labels, instances, strict=True):
-        pairs = torch.unique(torch.stack([instance_map.flatten(), label_map.flatten()]), dim=1)
-        ids, counts = torch.unique_consecutive(pairs[0], return_counts=True)
+        pairs = torch.unique(instance_map.long() * len(classes) + label_map)  # of numbers, as it is slow on columns
+        owners = pairs // len(classes)
+        ids, counts = torch.unique_consecutive(owners, return_counts=True)
         if bool((counts > 1).any()):
             number = int(ids[counts > 1][0])
-            names = ", ".join(classes[c] for c in pairs[1, pairs[0] == number].tolist())
+            names = ", ".join(classes[c] for c in (pairs[owners == number] % len(classes)).tolist())
             raise LabelError(
                 f"instance {number} has pixels of several classes ({names}), but an instance is one object of one "
                 "class; give each its own id, or leave the instance map out"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from smis.core.errors import CheckpointError, ParamsError, shown
-from smis.nn.class_axes import ClassAxis, Side, TensorAxes, carry_over, with_number
+from smis.nn.class_axes import ClassAxis, Side, TensorAxes, carry_over, number_in, with_number
 from smis.nn.initialize import without_memory
 from smis.training.checkpoints import differences
 from smis.training.export import Checkpoint, first_mismatch, part_of
@@ -172,7 +172,7 @@ class _SystemAxes:
         return declared or found
 
     def numbered(self, part: str) -> dict[str, int]:
-        """Return the place in a name at which a network of each class has its number, as in `0.fc.weight`."""
+        """Return the place in a name at which each class has its number, as in `0.fc.weight` or `fc_mu0.weight`."""
         network, larger = getattr(self._system, part), getattr(self._twice, part)
         keys = set(network.state_dict())
         more = set(larger.state_dict()) - keys
@@ -180,7 +180,8 @@ class _SystemAxes:
         for key in keys if more else ():
             words = key.split(".")
             for place, word in enumerate(words):
-                if word.isdecimal() and with_number(words, place, int(word) + self._classes) in more:
+                number = number_in(word)
+                if number is not None and with_number(words, place, number + self._classes) in more:
                     found[key] = place
         return found
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from smis.core.errors import ParamsError, SmisError, TrainingError, shown
-from smis.core.memory import MALLOC_ENVIRONMENT
 from smis.core.numbers import parse_whole
+from smis.core.process_settings import MALLOC_ENVIRONMENT
 
 _LAUNCHER_PID = "SMIS_LAUNCHER"
 _LOST_PEER = os.EX_TEMPFAIL

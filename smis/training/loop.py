@@ -1,7 +1,7 @@
 """The training loop and its step: read from top to bottom; `optimizer.py` has what one optimizer does."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
@@ -99,6 +99,19 @@ class Trainable(Protocol):
 
 
 @runtime_checkable
+class CollectsStatistics(Protocol):
+    """A system whose moving average sees batches of its own before its images are looked at (OASIS)."""
+
+    averages_buffers: bool
+    """Whether the average is one of batch statistics and spectral vectors too."""
+    statistics_batches: int
+
+    def reconstruct(self, batch: Batch, noise: Noise) -> Image:
+        """Generate images of a batch's label maps."""
+        ...
+
+
+@runtime_checkable
 class Batches(Protocol):
     """What the loop requires of a data loader."""
 
@@ -142,7 +155,8 @@ class Trainer:
             if config.compile:
                 compile_forward(network)
         generating = {name: network for name, network in self._networks.items() if name != "discriminator"}
-        self.ema = ExponentialMovingAverage(generating, decay=config.ema)
+        averages_buffers = isinstance(system, CollectsStatistics) and system.averages_buffers
+        self.ema = ExponentialMovingAverage(generating, decay=config.ema, average_buffers=averages_buffers)
         self.generator_optimizer = self._optimizer(list(generating.values()), lr=config.lr_generator)
         self.discriminator_optimizer = self._optimizer([system.discriminator], lr=config.lr_discriminator)
         for network in self._networks.values():
@@ -184,6 +198,18 @@ class Trainer:
         self.step = step
         return terms
 
+    @contextmanager
+    def averaged(self, batches: "Batches", *, seed: int) -> Iterator[None]:
+        """Put the moving average into the networks, in eval mode, as it is sampled and exported.
+
+        Where the system asks for it, the average sees the batches of the next steps in training mode first. What it
+        collects then stays in the average.
+        """
+        with self.ema.applied():
+            if isinstance(self.system, CollectsStatistics):
+                self.ema.collect_statistics(self._statistics_passes(self.system, batches, seed=seed))
+            yield
+
     def on_phase(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with "communication", "optimizer" or "other" when that phase of a step begins."""
         self._on_phase = callback
@@ -222,6 +248,17 @@ class Trainer:
         scale_losses = self.config.precision == "fp16"
         betas = self.config.betas
         return OptimizerStep(networks, lr=lr, betas=betas, distributed=self.distributed, scale_losses=scale_losses)
+
+    def _statistics_passes(
+        self, system: CollectsStatistics, batches: "Batches", *, seed: int
+    ) -> Iterator[Callable[[], object]]:
+        distributed = self.distributed
+        reconstruct = autocast(system.reconstruct, precision=self.config.precision, device=distributed.device)
+        data = batches.from_step(self.step) if system.statistics_batches else iter(())
+        for number in range(system.statistics_batches):
+            batch = to_device(next(data), system, distributed.device)
+            draws = generator(seed, "statistics", self.step, number)
+            yield partial(reconstruct, batch, Noise(draws, share=distributed.rank, shares=distributed.world_size))
 
     def _noises(self, seed: int, purpose: str, step: int) -> list[Noise]:
         """Return the noise of each micro-batch: its slice of the noise of the global batch."""
@@ -286,7 +323,8 @@ def train(
             means = guard.check(terms, step=step, batch=batch, state=trainer.state_dict) if fetches else {}
             metrics = trainer.diagnostics() | meter.measure(step) if logs else {}
             score = None
-            with meter.paused(), trainer.ema.applied() if draws or validates else nullcontext():
+            averaged = trainer.averaged(batches, seed=seed) if draws or validates else nullcontext()
+            with meter.paused(), averaged:
                 if draws and distributed.is_main:
                     log_sample_grid(step)
                 if validates:

@@ -1,10 +1,30 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
 
-from smis.cli import main
+from smis.cli import VERBS, main
 from smis.datasets.dataset_registry import DATASETS
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["weights", "list"], ["runs"], ["nosuch"]], ids=" ".join)
+def test_what_needs_no_torch_does_not_wait_for_it(arguments: list[str]) -> None:
+    probe = f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); sys.argv[1:] = {arguments}\n"
+    probe += "from smis.cli import main; main()"
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[-1:] == ["False"], run.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_of_the_table_has_its_arguments(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main([verb, "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith(f"usage: smis {verb} ")
+    assert VERBS[verb][1] in printed
+    assert len(printed.split("-h, --help show this help message and exit")[0]) > len(VERBS[verb][1]) + 40
 
 
 def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -12,6 +32,7 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert {name: row["varies"] for name, row in rows.items()} == {
         "bicyclegan": "global",
+        "clade": "nothing",
         "dscgan": "global",
         "groupdec": "class",
         "groupdnet": "class",
@@ -19,7 +40,9 @@ def test_systems_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "groupnet": "class",
         "inade": "instance",
         "mulnet": "class",
+        "oasis": "instance",
         "pix2pixhd": "nothing",
+        "sean": "class",
         "spade": "nothing",
         "vspade": "global",
     }

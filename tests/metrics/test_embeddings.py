@@ -19,7 +19,7 @@ def test_an_image_becomes_one_vector_of_the_size_of_inceptions() -> None:
 
 def test_inception_is_asked_for_by_name_and_nothing_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_WEIGHTS", "/nowhere")
-    monkeypatch.setattr("torch.hub.get_dir", lambda: "/nowhere")
+    monkeypatch.setenv("TORCH_HOME", "/nowhere")
     with pytest.raises(WeightsError, match=r"'inception_fid' .* are not on this machine"):
         embeddings.load("inception_fid", CPU)
 

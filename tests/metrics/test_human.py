@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from smis.core.errors import ParamsError
-from smis.metrics.human import SemanticEvaluation, Vote, fleiss_kappa, wilson
+from smis.metrics.human import SemanticEvaluation, Vote, VoteBootstrap, careless, fleiss_kappa, share, wilson
+from smis.metrics.image.result import Bootstrap
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,36 @@ def test_merged_parts_give_what_one_process_gives() -> None:
     second.update(votes("bob", "yny"))
     second.merge(first)
     assert second.compute() == one.compute()
+
+
+def test_a_volunteer_may_fail_the_allowed_share_of_catch_pairs_and_no_more() -> None:
+    answers = [("ann", n < 1) for n in range(5)] + [("eve", n < 2) for n in range(5)]
+    assert careless(answers) == {"eve"}
+    assert careless(answers, failures_allowed=0.4) == set()
+    assert careless(answers, failures_allowed=0.0) == {"ann", "eve"}
+
+
+def test_a_vote_counts_as_often_as_its_volunteer_times_as_often_as_its_label_map() -> None:
+    bootstrap = Bootstrap(5000, seed=3)
+    resamples = VoteBootstrap(["ann", "bob", "cem"], ["m1", "m2"], bootstrap)
+    everything = [(who, where) for who in ("ann", "bob", "cem") for where in ("m1", "m2")]
+    assert (resamples.sums(everything) == 6).all()
+    maps = bootstrap.counts(2)
+    assert (resamples.sums([(who, "m1") for who in ("ann", "bob", "cem")]) == 3 * maps[:, 0]).all()
+    # Var(n m) of independent multinomials, n of 3 volunteers (2/3), m of 2 maps (1/2): (1 + 2/3) (1 + 1/2) - 1
+    one = resamples.sums([("ann", "m2")])
+    assert one.mean() == pytest.approx(1, abs=0.05)
+    assert one.var() == pytest.approx(1.5, abs=0.15)
+
+
+def test_the_interval_of_one_volunteer_is_unknown() -> None:
+    resamples = VoteBootstrap(["ann"], ["m1", "m2"], Bootstrap(10))
+    draws = share(resamples.sums([("ann", "m1")]), resamples.sums([("ann", "m1"), ("ann", "m2")]))
+    result = resamples.result("SHE", 50.0, draws, protocol={})
+    assert np.isnan(result.interval).all()
+    assert result.protocol["interval"] == "unknown: it takes several volunteers and several label maps"
+
+
+def test_nobody_cannot_be_resampled() -> None:
+    with pytest.raises(ParamsError, match="nothing to resample"):
+        VoteBootstrap([], ["m1"], Bootstrap(10))

@@ -12,6 +12,7 @@ import pytest
 from pipelines import tracking
 from pipelines.tracking.cell_outputs import CellOutputs, flatten
 from pipelines.tracking.client import LOCAL_PAGE, STATE
+from tests.studio.study import studies
 
 from .conftest import PARAMETERS, STEPS, wait_for, write_cell, write_metrics
 
@@ -110,6 +111,21 @@ def test_values_measured_anew_replace_the_old_ones_in_the_same_run(database: str
     tracking.publish("paperdoll", "groupdnet")
     (run,) = the_runs(database)
     assert run.data.metrics["mOCD"] == 0.25
+
+
+def test_what_volunteers_say_is_added_to_the_run(database: str, tmp_path: Path) -> None:
+    write_cell()
+    tracking.publish("paperdoll", "groupdnet")
+    place = Path("metrics/paperdoll/study/she.json")
+    place.parent.mkdir()
+    place.write_text(studies.report(tmp_path, ["groupdnet", "inade"]))
+    tracking.publish("paperdoll", "groupdnet")
+    (run,) = the_runs(database)
+    assert {name: value for name, value in run.data.metrics.items() if name.startswith("SHE")} == {
+        "SHE": 100,
+        "SHE_low": 100,
+        "SHE_high": 100,
+    }
 
 
 def test_the_same_weights_measured_with_other_parameters_are_another_run(

@@ -11,10 +11,13 @@ import torch
 
 from smis.core.seeding import Noise, generator
 from smis.models.system_registry import SYSTEMS
+from smis.published.importer import Candidate
 from smis.published.published_datasets import dataset_of
+from smis.published.release_files import ENCODER_INSIDE
 from smis.training.export import save_weights, tensors_of
 
 NETWORKS = {"generator": "latest_net_G.pth", "encoder": "latest_net_E.pth"}
+NETWORKS_OF = {"oasis": {"generator": "best_EMA.pth"}}
 
 
 def _built(config: Any, *, classes: int = 8) -> Any:
@@ -35,8 +38,15 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
 
     @cache
     def make(name: str, preset: str = "paperdoll") -> dict[str, Path]:
-        folder, system = tmp_path_factory.mktemp(name), _built(SYSTEMS.load(name)(preset=preset))
-        paths = {part: folder / file for part, file in NETWORKS.items() if getattr(system, part) is not None}
+        folder, system = tmp_path_factory.mktemp(name), _built(Candidate(name, preset).config)
+        if inside := ENCODER_INSIDE.get(name):
+            parts = {inside.removesuffix("."): system.encoder, **dict(system.generator.named_children())}
+            system.generator._modules.clear()
+            for part, network in parts.items():
+                system.generator.add_module(part, network)
+            system.encoder = None
+        files = NETWORKS_OF.get(name, NETWORKS)
+        paths = {part: folder / file for part, file in files.items() if getattr(system, part) is not None}
         for part, path in paths.items():
             torch.save(getattr(system, part).state_dict(), path)
         return paths

@@ -18,8 +18,10 @@ from smis.published.generator_export import Exported, Traced, export_onnx, expor
 from smis.training.export import load_system
 
 CODES = {
+    "clade": {},
     "groupdnet": {"style_classes": (1, 2, 8, 2, 2)},
     "inade": {"style_global_latent": (1, 64), "style_instances": (1, 16, 2, 8)},
+    "oasis": {"style_instances": (1, 16, 16)},
     "spade": {},
     "vspade": {"style_global_latent": (1, 64)},
 }
@@ -76,7 +78,7 @@ def test_inputs_are_the_maps_that_are_read_and_the_codes(
 ) -> None:
     made, _ = exported(name, "program")
     assert {key: shape for key, (_, shape) in made.inputs.items() if key.startswith("style_")} == CODES[name]
-    assert ("instances" in made.inputs) == (name == "inade")
+    assert ("instances" in made.inputs) == (name in ("inade", "oasis"))
 
 
 def test_a_program_runs_without_our_code_and_says_what_it_is(
@@ -140,6 +142,15 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(
     monkeypatch.setattr(generator_export, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ParamsError, match=r"--to onnx needs onnxscript; install it with: pip install 'smis\[export\]'"):
         export_onnx(tmp_path / "X.safetensors", tmp_path / "X.onnx")
+
+
+def test_a_generator_that_reads_positions_is_exported_with_maps_as_input(
+    checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    for export, name in ((export_program, "positions.pt2"), (export_onnx, "positions.onnx")):
+        made = export(checkpoint("clade", classes=2, positions=True, edges=True), tmp_path / name)
+        assert made.inputs["positions"] == ("float32", (1, 2, 64, 64))
+        assert "instances" in made.inputs
 
 
 def test_a_generator_that_reads_sketches_is_exported_with_one_as_input(

@@ -38,7 +38,15 @@ def refused(path: Path, *, release: str = "smis", preset: str = "paperdoll", **m
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade")]
+    ("name", "code"),
+    [
+        ("groupdnet", "smis"),
+        ("vspade", "smis"),
+        ("inade", "inade"),
+        ("spade", "spade"),
+        ("clade", "clade"),
+        ("oasis", "oasis"),
+    ],
 )
 def test_an_imported_system_has_every_bit_of_the_released_one(
     release: Callable[..., Any], tmp_path: Path, name: str, code: str
@@ -53,6 +61,45 @@ def test_an_imported_system_has_every_bit_of_the_released_one(
         assert all(ours[key].dtype == tensor.dtype and ours[key].equal(tensor) for key, tensor in theirs.items())
     assert found.tensors == {part: len(torch.load(path, weights_only=True)) for part, path in files.items()}
     assert not found.encoder_missing
+
+
+def test_seans_encoder_is_found_inside_its_generators_file(release: Callable[..., Any], tmp_path: Path) -> None:
+    files, out = release("sean"), tmp_path / "X.safetensors"
+    assert list(files) == ["generator"]
+    found = import_checkpoint(**files, release="sean", preset="paperdoll", out=out)
+    theirs = torch.load(files["generator"], weights_only=True)
+    inside = sum(name.startswith("Zencoder.") for name in theirs)
+    assert found.tensors == {"generator": len(theirs) - inside, "encoder": inside}
+    assert not found.encoder_missing
+    trained = load_system(out, SYSTEMS)
+    ours = {f"Zencoder.{name}": tensor for name, tensor in trained.system.encoder.state_dict().items()}
+    ours |= trained.system.generator.state_dict()
+    assert set(ours) == set(theirs)
+    assert all(ours[name].equal(tensor) for name, tensor in theirs.items())
+
+
+def test_seans_codes_of_training_images_are_left_out_of_what_is_exported(
+    checkpoint: Callable[..., Path], release: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert "encoder.exemplars.codes" in load_weights(checkpoint("sean"))[0]
+    exported = export_released(checkpoint("sean"), tmp_path)
+    theirs = torch.load(release("sean")["generator"], weights_only=True)
+    assert exported == {tmp_path / "latest_net_G.pth": len(theirs)}
+    assert set(torch.load(tmp_path / "latest_net_G.pth", weights_only=True)) == set(theirs)
+
+
+def test_an_imported_sean_samples_nothing_and_takes_the_style_of_an_exemplar(
+    release: Callable[..., Any], tmp_path: Path
+) -> None:
+    import_checkpoint(**release("sean"), release="sean", preset="paperdoll", out=tmp_path / "X.safetensors")
+    synth, labels = smis.load(tmp_path / "X.safetensors", device="cpu"), torch.arange(64).expand(1, 64, 64) // 8
+    said = "this checkpoint of SEAN has no codes of training images, which it samples from; encode an exempl"
+    with pytest.raises(StyleError, match=said):
+        synth.sample(labels)
+    style = synth.encode(torch.rand(3, 64, 64) * 2 - 1, labels)
+    with pytest.raises(StyleError, match=said):
+        style.resample(classes=["hair"])
+    assert synth(labels.flip(2), style).shape == (1, 3, 64, 64)
 
 
 def test_the_same_files_give_the_same_bytes(release: Callable[..., Any], tmp_path: Path) -> None:
@@ -179,7 +226,7 @@ def test_an_encoder_of_a_system_that_has_none_is_refused(release: Callable[..., 
     [
         ({"release": "smis", "system": "spade"}, "'smis' has no system 'spade'; it has: groupdnet, vspade"),
         ({"release": "inade", "preset": "coco"}, "no preset 'coco' of inade; there are: ade20k, "),
-        ({"release": "clade"}, "no release 'clade'; there are: smis, inade, spade"),
+        ({"release": "pix2pix"}, "no release 'pix2pix'; there are: smis, inade, spade"),
     ],
 )
 def test_what_was_never_released_is_answered_with_what_was(tmp_path: Path, wanted: Any, message: str) -> None:

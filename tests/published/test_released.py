@@ -17,7 +17,16 @@ def imported(files: dict[str, Path], out: Path, code: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("groupdnet", "smis"), ("vspade", "smis"), ("inade", "inade"), ("spade", "spade")]
+    ("name", "code"),
+    [
+        ("groupdnet", "smis"),
+        ("vspade", "smis"),
+        ("inade", "inade"),
+        ("spade", "spade"),
+        ("clade", "clade"),
+        ("sean", "sean"),
+        ("oasis", "oasis"),
+    ],
 )
 def test_a_release_comes_back_bit_for_bit_in_its_order(
     release: Callable[..., Any], tmp_path: Path, name: str, code: str

@@ -5,7 +5,7 @@ The `.safetensors` beside this file hold inputs, draws and outputs of that code 
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,15 @@ def read(name: str) -> Released:
     }
 
 
-def fill(network: nn.Module, released: Released, letter: str) -> None:
+def fill(
+    network: nn.Module,
+    released: Released,
+    letter: str,
+    made_up: Callable[[str, Tensor], Tensor] | None = None,
+) -> None:
     """Make up the parameters as the release's were, and take from the file what it has: buffers, and INADE's norms."""
-    parameters = {name: made_up_parameter(f"{letter}.{name}", p) for name, p in network.named_parameters()}
+    made_up = made_up or made_up_parameter
+    parameters = {name: made_up(f"{letter}.{name}", p) for name, p in network.named_parameters()}
     prefix = f"state/{letter}/"
     stored = {key.removeprefix(prefix): value for key, value in released.items() if key.startswith(prefix)}
     # the release's batch normalization never counts
@@ -67,6 +73,21 @@ def fill(network: nn.Module, released: Released, letter: str) -> None:
 def made_up_parameter(name: str, parameter: Tensor) -> Tensor:
     fan_in = parameter[0].numel() if parameter.dim() > 1 else 100
     return torch.from_numpy((_drawn(name, parameter.shape) / np.sqrt(fan_in)).astype(np.float16)).float()
+
+
+def made_up_for(case: str, name: str, parameter: Tensor) -> Tensor:
+    """Make up a parameter of CLADE, OASIS or SEAN, whose draws also go by the case."""
+    drawn = _drawn(f"{case}.{name}", parameter.shape)
+    if "class_specified_affine" in name:
+        drawn = 0.3 * drawn + 0.8 * name.endswith("weight")
+    elif parameter.dim() == 1:
+        drawn = (0.7 if "blending" in name else 0.2 if "noise_var" in name else 0.1) * drawn
+    else:
+        gains = {"conv_img": 0.8, "layer_up_last": 5.0}
+        gains |= {} if case.startswith("clade") else {"gamma.weight": 0.5, "beta.weight": 0.5}
+        gain = next((gain for part, gain in gains.items() if part in name), 1.0)
+        drawn = drawn * (np.sqrt(2 / parameter[0].numel()) * gain)
+    return torch.from_numpy(drawn.astype(np.float32)).half().float()
 
 
 def made_up_vgg() -> dict[str, Tensor]:
@@ -99,9 +120,9 @@ def close(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours.to(theirs.dtype), theirs, atol=1e-4, rtol=0)
 
 
-def check_terms(ours: dict[str, Tensor], theirs: dict[str, float]) -> None:
+def check_terms(ours: dict[str, Tensor], theirs: dict[str, float], *, within: float = 1e-5) -> None:
     theirs = {name.replace("D_real", "D_Real"): value for name, value in theirs.items()}
-    assert {name: term.item() for name, term in ours.items()} == pytest.approx(theirs, rel=1e-5, abs=1e-5)
+    assert {name: term.item() for name, term in ours.items()} == pytest.approx(theirs, rel=within, abs=within)
 
 
 def check_gradients(
@@ -116,6 +137,9 @@ def check_gradients(
     """
     exact = {name: p.grad for name, p in doubles.named_parameters() if p.grad is not None} if doubles else {}
     for name, parameter in network.named_parameters():
+        if f"{prefix}/{name}" not in released:  # of a class that is nowhere at this size
+            assert parameter.grad is None or not parameter.grad.any(), name
+            continue
         norm, total, first = released[f"{prefix}/{name}"].tolist()
         assert parameter.grad is not None, name
         ones = parameter.numel() ** 0.5
@@ -192,14 +216,16 @@ def check_evaluation(system: Any, batch: Batch, released: Released, *, draws: in
 
 
 def check_training_step(
-    system: Any, batch: Batch, released: Released, *, draws: int = 1, within: float = 1e-3, after: float = 2e-2
+    system: Any, batch: Batch, released: Released, *, draws: int = 1, within: float = 1e-3, after: float = 3e-2
 ) -> None:
     """Compare every term, every gradient and every state of one step of the generator and one of the discriminator.
 
     The discriminator sees what the generator makes `after` its step, which goes by the signs of gradients, round-off
     or not: at 256 x 256 its gradients are up to 8e-3 of their norm off the released ones, and so are ours in double
     precision (9e-3). So here every place of a map is convolved, as in the release. Looked up, the gradients are nearer
-    to double precision (4e-6 of the norm for SPADE, convolved 1e-3), but not the same round-off.
+    to double precision (4e-6 of the norm for SPADE, convolved 1e-3), but not the same round-off. Which
+    round-off it is, the processor decides: with oneDNN's AVX2 convolutions SPADE's D_Fake is 1e-7 off and the
+    discriminator's first bias has its gradient, with those for AVX-512 they are 1.3e-5 and 2.03e-2 off.
     """
     with pytest.MonkeyPatch.context() as convolved:
         convolved.setattr(spade_norm, "_WORTHWHILE", float("inf"))
@@ -224,7 +250,7 @@ def _check_training_step(
     system.zero_grad()
     descent = torch.optim.Adam(system.discriminator.parameters(), lr=released["train/lr_D"].item(), betas=betas)
     terms = system.discriminator_terms(batch, tape(released, "train", first=draws, count=draws))
-    check_terms(terms, scalars(released, "train/D_losses/"))
+    check_terms(terms, scalars(released, "train/D_losses/"), within=min(after, 1e-4))
     add(terms).backward()
     check_gradients(system.discriminator, released, "train/D_grad_stats", within=after)
     descent.step()

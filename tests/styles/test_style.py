@@ -9,8 +9,8 @@ from smis.styles import ImageStyle
 from tests.styles.conftest import Load
 
 HAIR, TOP, SKIN, SHOES = 1, 3, 4, 5
-PARTS = {"groupdnet": "classes", "inade": "instances"}
-VARIED = ["groupdnet", "inade"]
+PARTS = {"groupdnet": "classes", "inade": "instances", "oasis": "instances", "sean": "classes"}
+VARIED = ["groupdnet", "inade", "oasis", "sean"]
 
 
 def parts(style: ImageStyle) -> Tensor:
@@ -41,7 +41,7 @@ def test_resampling_a_class_takes_its_code_from_another_seed_and_keeps_the_rest(
     assert not torch.equal(synth(labels, base)[0], synth(labels, again)[0])
 
 
-@pytest.mark.parametrize("name", ["groupdnet", "inade", "vspade"])
+@pytest.mark.parametrize("name", ["groupdnet", "inade", "oasis", "vspade"])
 def test_without_a_name_everything_is_resampled(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     assert same(synth.sample(labels).resample(seed=7), synth.sample(labels, seed=7))
@@ -54,8 +54,9 @@ def test_repeated_pictures_are_resampled_each_by_itself(load: Load, labels: Tens
     assert torch.equal(parts(again)[:, HAIR], parts(synth.sample(labels[0], seed=7, samples=3))[:, HAIR])
 
 
-def test_instances_are_resampled_by_id(load: Load, labels: Tensor) -> None:
-    base = load("inade").sample(labels[0], labels[0] * 2)
+@pytest.mark.parametrize("name", ["inade", "oasis"])
+def test_instances_are_resampled_by_id(load: Load, labels: Tensor, name: str) -> None:
+    base = load(name).sample(labels[0], labels[0] * 2)
     assert changed(base, base.resample(instances=[2, 6])) == [2, 6]
     with pytest.raises(StyleError, match=r"the image has no instance 3; there are: 0 \(background\), 2 \(hair\), 4"):
         base.resample(instances=[3])
@@ -82,7 +83,7 @@ def test_instances_mix_with_those_of_their_class_on_another_picture(load: Load, 
     assert torch.equal(parts(mixed)[0, TOP], parts(other)[0, TOP - 1])
 
 
-@pytest.mark.parametrize("name", ["groupdnet", "inade", "vspade"])
+@pytest.mark.parametrize("name", ["groupdnet", "inade", "oasis", "vspade"])
 def test_morphing_meets_both_ends_and_keeps_the_length_of_codes(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     base, other = synth.sample(labels), synth.sample(labels, seed=1)
@@ -191,12 +192,12 @@ CANNOT: list[tuple[str, Callable[[ImageStyle], object], str]] = [
     (
         "spade",
         lambda s: s.morph(s, 0.5),
-        r"cannot morph it; systems that vary classes: .*; instances: inade; the whole",
+        r"cannot morph it; systems that vary classes: .*; instances: inade, oasis; the whole",
     ),
     ("vspade", lambda s: s.resample(["hair"]), r"VSPADE has one latent for the whole image, .*classes: .*groupdnet"),
-    ("vspade", lambda s: s.mix(s, {"hair": 1.0}), r"cannot mix classes; .* instances: inade$"),
+    ("vspade", lambda s: s.mix(s, {"hair": 1.0}), r"cannot mix classes; .* instances: inade, oasis$"),
     ("vspade", lambda s: s.copy(s, source=0, target=0), r"cannot copy a part of it; systems that vary"),
-    ("groupdnet", lambda s: s.resample(instances=[0]), r"has one latent for each class, .* instances: inade$"),
+    ("groupdnet", lambda s: s.resample(instances=[0]), r"has one latent for each class, .* instances: inade, oasis$"),
     ("groupdnet", lambda s: s.resample(["hat"]), r"there is no class 'hat'; there are: background \(0\), hair \(1\)"),
     ("groupdnet", lambda s: s.resample([6]), r"there is no class 6; there are"),
     ("groupdnet", lambda s: s.resample(["shoes"]), r"the image has no shoes; it has: background \(0\), hair"),

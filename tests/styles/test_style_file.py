@@ -11,7 +11,7 @@ from tests import checkpoints
 from tests.styles.conftest import Load
 
 
-@pytest.mark.parametrize("name", ["groupdnet", "inade", "spade", "vspade"])
+@pytest.mark.parametrize("name", ["groupdnet", "inade", "oasis", "sean", "spade", "vspade"])
 def test_a_style_that_was_saved_makes_the_same_pictures(load: Load, labels: Tensor, tmp_path: Path, name: str) -> None:
     synth = load(name)
     style = synth.sample(labels, labels + 1, seed=3, samples=2)

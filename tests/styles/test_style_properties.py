@@ -17,7 +17,7 @@ from tests import checkpoints
 
 CLASSES = range(len(checkpoints.NAMES))
 SEEDS = st.integers(0, 2**31)
-PART_SYSTEMS = ["groupdnet", "inade"]
+PART_SYSTEMS = ["groupdnet", "inade", "oasis", "sean"]
 SYSTEMS = [*PART_SYSTEMS, "vspade"]
 
 quick = settings(max_examples=15, deadline=None)

@@ -16,7 +16,7 @@ from smis.training.export import load_weights, save_weights
 from tests import checkpoints
 from tests.styles.conftest import Load
 
-FOUR = ["groupdnet", "inade", "spade", "vspade"]
+SIX = ["groupdnet", "inade", "oasis", "sean", "spade", "vspade"]
 
 
 def same(ours: smis.ImageStyle, theirs: smis.ImageStyle) -> bool:
@@ -48,7 +48,7 @@ def test_a_synthesizer_says_what_it_is(load: Load) -> None:
     assert synth.palette[1] == (120, 70, 30)
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", SIX)
 def test_what_a_seed_draws_depends_neither_on_the_batch_nor_on_the_number_of_samples(
     load: Load, labels: Tensor, name: str
 ) -> None:
@@ -70,7 +70,7 @@ def test_label_maps_may_have_seeds_of_their_own(load: Load, labels: Tensor) -> N
         synth.sample(labels, seed=range(3))
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", SIX)
 def test_one_layout_serves_many_styles_and_one_style_many_layouts(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     layout = synth.layout(labels[0])
@@ -97,7 +97,7 @@ def test_without_a_seed_a_photograph_has_one_style_and_with_it_one_near(
     )
 
 
-@pytest.mark.parametrize("name", ["groupdnet", "spade"])
+@pytest.mark.parametrize("name", ["groupdnet", "oasis", "spade"])
 def test_pictures_have_any_size_that_the_architecture_allows(load: Load, labels: Tensor, name: str) -> None:
     synth = load(name)
     large = labels.repeat(1, 2, 1)
@@ -157,6 +157,8 @@ def test_without_an_encoder_there_is_no_style_in_a_photograph(
 ) -> None:
     with pytest.raises(StyleError, match=r"SPADE has no encoder, .* sample a style: synth\.sample\(labels\)"):
         load("spade").encode(photograph, labels)
+    with pytest.raises(StyleError, match=r"OASIS has no encoder, .* sample a style: synth\.sample\(labels\)"):
+        load("oasis").encode(photograph, labels)
     bare = smis.load(checkpoints.write(tmp_path / "bare.safetensors", "vspade", encoder=False), device="cpu")
     assert "no encoder" in repr(bare)
     assert bare(labels).shape == (2, 3, *checkpoints.SIZE)
@@ -182,7 +184,7 @@ def test_a_label_map_may_be_a_file(load: Load, labels: Tensor, tmp_path: Path) -
     assert torch.equal(load("spade")(tmp_path / "map.png"), load("spade")(labels[0]))
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", SIX)
 def test_another_memory_order_or_precision_moves_the_last_digits_only(
     load: Load, labels: Tensor, tmp_path: Path, name: str
 ) -> None:

@@ -52,3 +52,25 @@ def test_networks_wear_the_average_and_get_their_own_back_even_after_an_error() 
     assert network.weight.item() == 1.0
     assert average.tensors["generator.weight"].item() == 0.0
     assert network.training
+
+
+def test_buffers_are_averaged_where_a_system_asks_for_it_and_counters_rounded_down() -> None:
+    network = nn.BatchNorm2d(2)
+    _moved(network, 3.0)
+    average = ExponentialMovingAverage({"generator": network}, decay=0.5, average_buffers=True)
+    _moved(network, 8.0)
+    average.update(1000)
+    assert average.tensors["generator.running_mean"].tolist() == [5.5, 5.5]
+    assert average.tensors["generator.num_batches_tracked"].item() == 5
+
+
+def test_statistics_that_are_collected_are_the_averages_own_and_leave_the_networks() -> None:
+    network = nn.BatchNorm2d(1, momentum=1.0).train()
+    average = ExponentialMovingAverage({"generator": network}, decay=0.5, average_buffers=True)
+    with average.applied():
+        average.collect_statistics([lambda: network(torch.full((2, 1, 2, 2), 7.0))])
+        assert not network.training
+        assert network.state_dict()["running_mean"].tolist() == [7.0]
+    assert network.training
+    assert network.state_dict()["running_mean"].tolist() == [0.0]
+    assert average.tensors["generator.running_mean"].tolist() == [7.0]

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError, shown
 from smis.core.files import unwritable
-from smis.core.memory import keep_freed_memory
 from smis.core.numbers import parse_whole
+from smis.core.process_settings import keep_freed_memory
 
 _MOST_WORKERS = 1024
 P = TypeVar("P")

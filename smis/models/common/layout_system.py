@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -46,6 +47,28 @@ class LayoutSystem(AdversarialSystem):
         return LabelPyramid(labels, edges, classes=self.classes, interleaved=self.interleaved, cache=cache)
 
 
+class DeterministicSystem(LayoutSystem):
+    """A system in which the label map alone decides the image: nothing is sampled.
+
+    Without an encoder, the generator is called with (layout, layout).
+    """
+
+    varies = "nothing"
+
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Return a latent without channels: it only says how many images there are."""
+        return Style(global_latent=torch.zeros(len(labels), 0, device=labels.device))
+
+    def encode(self, image: Image, labels: LabelMap, instances: InstanceMap, noise: Noise | None) -> Style:
+        """Return the same empty code: an image tells nothing that the label map does not."""
+        return self.sample(labels, instances, noise)
+
+    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+        """Generate the images of a prepared layout, which may be used again; it has the same image for each code."""
+        assert style.global_latent is not None
+        return self.generator(layout, layout).expand(len(style.global_latent), -1, -1, -1)
+
+
 class VariationalSystem(LayoutSystem):
     """A system that encodes an image as a Gaussian, samples a latent from it, and generates from that."""
 
@@ -68,3 +91,32 @@ class VariationalSystem(LayoutSystem):
     def style(self, latents: Tensor) -> Style:
         """Return the style of latents."""
         raise NotImplementedError
+
+
+class ImageLatents(VariationalSystem):
+    """Encode the whole image as one latent, generate from it: the generator is called with (latent, layout).
+
+    Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization" (CVPR 2019), 4 and A.
+    """
+
+    varies = "global"
+
+    def __init__(self, *, latent: int, **more: Any) -> None:
+        super().__init__(**more)
+        self.latent = latent
+
+    def sample(self, labels: LabelMap, instances: InstanceMap, noise: Noise) -> Style:
+        """Sample one latent for each image."""
+        return self.style(noise.normal(len(labels), self.latent, device=labels.device))
+
+    def synthesize_on(self, layout: LabelPyramid, style: Style) -> Float[Tensor, "b 3 h w"]:
+        """Generate the images of a prepared layout, which may be used again."""
+        return self.generator(style.global_latent, layout)
+
+    def gaussian(self, image: Image, labels: LabelMap) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the latent, (b, latent) each."""
+        return self.required_encoder()(image)
+
+    def style(self, latents: Tensor) -> Style:
+        """Return the style of one latent for each image."""
+        return Style(global_latent=latents)

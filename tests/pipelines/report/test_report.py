@@ -10,6 +10,7 @@ from PIL import Image
 from pipelines.report import run as report
 from pipelines.report import terminal
 from smis.core.errors import ParamsError, ProtocolError, ShardError
+from tests.studio.study import studies
 
 from .conftest import result, results, write_metrics
 
@@ -133,3 +134,15 @@ def test_the_terminal_shows_the_table_and_how_to_see_more(workspace: Path, capsy
 def test_the_terminal_says_what_to_do_where_there_is_no_report(workspace: Path) -> None:
     with pytest.raises(ParamsError, match="run `make repro` first"):
         terminal.main()
+
+
+def test_what_volunteers_say_has_a_column(workspace: Path) -> None:
+    report.main()
+    assert "SHE" not in Path("report/report.md").read_text()
+    Path("metrics/dolls/study").mkdir()
+    Path("metrics/dolls/study/she.json").write_text(studies.report(workspace, ["groupdnet", "vspade"]))
+    report.main()
+    lines = Path("report/report.md").read_text().splitlines()
+    assert "SHE↑ %" in next(line for line in lines if line.startswith("| system"))
+    assert "**100.0**" in next(line for line in lines if line.startswith("| groupdnet"))
+    assert "| 0.0 |" in next(line for line in lines if line.startswith("| vspade"))
