@@ -47,11 +47,11 @@ def test_every_entry_limits_spinning_before_torch_is_there(entry: str, chosen: s
 import builtins, os, sys
 real = builtins.__import__
 
-def watched(name, *rest):
+def watched(name, *rest, **named):
     if name.partition(".")[0] == "torch":
-        print(os.environ.get("GOMP_SPINCOUNT"))
+        print(os.environ.get("GOMP_SPINCOUNT"), flush=True)
         os._exit(0)
-    return real(name, *rest)
+    return real(name, *rest, **named)
 
 builtins.__import__ = watched
 sys.argv[1:] = ["systems"]
