@@ -49,7 +49,8 @@ def test_diagonal_covariances_differ_by_the_squares_of_their_roots_differences()
 def test_the_published_table_comes_out(shape: tuple[int, int], expected: float) -> None:
     first = gaussian(np.random.RandomState(1).randn(*shape))
     second = gaussian(np.random.RandomState(2).randn(*shape) * 1.2 + 0.1)
-    tolerance = 1e-4 if shape == (500, 2048) else 5e-10
+    # singular: the roots of 1,548 eigenvalues that are round-off, other ones with AVX-512 (1.05e-4 off) than with AVX2
+    tolerance = 3e-4 if shape == (500, 2048) else 5e-10
     assert frechet_distance(first, second) == pytest.approx(expected, abs=tolerance)
 
 

@@ -39,7 +39,7 @@ def in_double_precision():
 @pytest.mark.parametrize("edges", [False, True])
 def test_it_is_the_convolution_of_a_map_that_has_its_regions_style_everywhere(monkeypatch, labels, edges, looked_up):
     """An edge lies on a class; its style comes last, so it is the one that counts."""
-    monkeypatch.setattr(sean_norm, "countable", lambda ids: looked_up)
+    monkeypatch.setattr(sean_norm, "is_countable", lambda ids: looked_up)
     instances = labels if edges else None
     known = label_channels(labels, instances, classes=CLASSES).double()
     regions = CLASSES + edges
@@ -52,7 +52,7 @@ def test_it_is_the_convolution_of_a_map_that_has_its_regions_style_everywhere(mo
 
 @pytest.mark.parametrize("looked_up", [True, False])
 def test_one_label_map_serves_many_styles(monkeypatch, labels, looked_up):
-    monkeypatch.setattr(sean_norm, "countable", lambda ids: looked_up)
+    monkeypatch.setattr(sean_norm, "is_countable", lambda ids: looked_up)
     norm, x = layer(CLASSES), torch.randn(2, 4, SIDE, SIDE)
     codes, planes = torch.randn(2, CLASSES, STYLE), [torch.randn(2, SIDE, SIDE)]
     one, two = (
@@ -65,7 +65,7 @@ def test_one_label_map_serves_many_styles(monkeypatch, labels, looked_up):
 def test_gradients_are_the_same_in_both_ways(monkeypatch, labels):
     found = []
     for looked_up in (True, False):
-        monkeypatch.setattr(sean_norm, "countable", lambda ids, looked_up=looked_up: looked_up)
+        monkeypatch.setattr(sean_norm, "is_countable", lambda ids, looked_up=looked_up: looked_up)
         norm = layer(CLASSES)
         torch.manual_seed(1)
         codes = torch.randn(3, CLASSES, STYLE, requires_grad=True)
