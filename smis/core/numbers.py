@@ -18,6 +18,7 @@ def scalar(value: Any) -> Any:
     """Return a number of NumPy, or an array or tensor without dimensions, as Python's; anything else as it is.
 
     Example:
+        >>> import numpy as np
         >>> scalar(np.int64(7)), scalar("seven")
         (7, 'seven')
     """
@@ -32,7 +33,7 @@ def whole(value: object, name: str, *, low: int = 0, high: int = _MOST, error: t
         ParamsError: or `error`, if it is another thing or not in `low` to `high`; `name` is the argument's.
 
     Example:
-        >>> whole(np.uint8(7), "samples", low=1)
+        >>> whole(7, "samples", low=1)
         7
     """
     number = scalar(value)
@@ -48,7 +49,7 @@ def real(value: object, name: str, *, low: float, high: float, error: type[SmisE
         ParamsError: or `error`, if it is another thing or not in `low` to `high`; `name` is the argument's.
 
     Example:
-        >>> real(np.float32(0.5), "share", low=0, high=1)
+        >>> real(0.5, "share", low=0, high=1)
         0.5
     """
     number = scalar(value)
