@@ -67,7 +67,8 @@ def test_two_processes_measure_what_one_does(folder: Path) -> None:
         json.loads((folder / name).read_text()) for name in ("alone.0.json", "shared.0.json", "shared.1.json")
     )
     assert first == second
-    assert first == pytest.approx(alone, rel=1e-10)
+    # fewer images than features: "fd" has roots of eigenvalues that are round-off, as sums are in another order here
+    assert first == pytest.approx(alone, rel=1e-9)
 
 
 @pytest.mark.usefixtures("folder")

@@ -110,7 +110,7 @@ def test_every_network_gives_the_released_outputs(system, released, batch):
 
 
 def test_one_convolution_of_each_image_gives_the_released_image_too(system, released, batch, monkeypatch):
-    monkeypatch.setattr("smis.nn.sean_norm.countable", lambda ids: False)
+    monkeypatch.setattr("smis.nn.sean_norm.is_countable", lambda ids: False)
     with torch.no_grad():
         style = system.eval().encode(batch.image, batch.labels, batch.instances, tape(released, "eval", count=DRAWS))
         close(system.synthesize(batch.labels, batch.instances, style), released["eval/fake"])
