@@ -52,8 +52,9 @@ photographs: install ## the pipeline for six systems on photographs of people in
 	@dvc exp run --quiet --set-param 'axes.dataset=[clothing]' \
 	  --set-param 'axes.system=[groupdnet,inade,vspade,spade,groupnet,bicyclegan]' \
 	  $(PHOTOGRAPHED:%=--set-param systems.%.preset=clothing) --set-param segmenter.steps=800 \
-	  --set-param train.steps=4000 --set-param train.decay_from=2500 --set-param train.ema=0.998 \
-	  --set-param train.grid_every=500 --set-param validation.every=500
+	  --set-param train.steps=800 --set-param train.lr_generator=0.0012 --set-param train.decay_from=480 \
+	  --set-param train.ema=0.996 --set-param train.precision=bf16 --set-param train.channels_last=true \
+	  --set-param train.grid_every=200 --set-param validation.every=200
 	@python -m pipelines.tracking
 	@python -m pipelines.report.terminal
 

@@ -75,7 +75,7 @@ class Config(BaseConfig):
         "cityscapes": {},
         "ade20k": {},
         "paperdoll": _PAPERDOLL | {"levels": 6},
-        "clothing": _PAPERDOLL | {"levels": 5},
+        "clothing": _PAPERDOLL | {"levels": 6},
         "clothing_large": _PAPERDOLL | {"levels": 6},
     }
     recipes: ClassVar[dict[str, Recipe]] = {

@@ -11,7 +11,7 @@ from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.shapes import InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, DeterministicSystem, ImageLatents, LayoutSystem
+from smis.models.common.layout_system import CLOTHING_GENERATOR, PAPERDOLL_GENERATOR, DeterministicSystem, ImageLatents, LayoutSystem
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.clade_norm import CladeNorm, ClassAffine
 from smis.nn.discriminators import DiscriminatorConfig
@@ -29,6 +29,7 @@ _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {
     # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
     "losses": {"kl": 0.002},
 }
+_CLOTHING: dict[str, Any] = _PAPERDOLL | CLOTHING_GENERATOR
 _CITYSCAPES: dict[str, Any] = {"upsamplings": 6, "edges": True}
 _COCO: dict[str, Any] = {"edges": True}
 _ICPE: dict[str, Any] = {"positions": True}
@@ -91,8 +92,8 @@ class Config(BaseConfig):
         "coco_icpe_paper": _COCO | _ICPE,
         "deepfashion": {"upsamplings": 6},
         "paperdoll": _PAPERDOLL,
-        "clothing": _PAPERDOLL,
-        "clothing_large": _PAPERDOLL | {"upsamplings": 5, "encoder_size": 128},
+        "clothing": _CLOTHING,
+        "clothing_large": _CLOTHING | {"upsamplings": 5, "encoder_size": 128},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

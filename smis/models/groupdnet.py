@@ -8,6 +8,7 @@ from smis.core.config import Config as BaseConfig
 from smis.core.errors import ParamsError
 from smis.core.recipe import Recipe
 from smis.models.common.class_latents import PAPERDOLL, ClassLatents
+from smis.models.common.layout_system import CLOTHING_GENERATOR
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.group_encoder import GroupEncoder
@@ -39,7 +40,7 @@ _ADE20K: dict[str, Any] = {
     "unused_block": True,
 }
 _PAPERDOLL: dict[str, Any] = PAPERDOLL | {"losses": {"kl": 0.0005}}
-_CLOTHING: dict[str, Any] = _PAPERDOLL | {"width": 32, "encoder_width": 48}
+_CLOTHING: dict[str, Any] = _PAPERDOLL | CLOTHING_GENERATOR | {"multiples": (20, 20, 20, 20, 16, 8, 4, 2)}
 _LONG: dict[str, Any] = {"epochs": 100, "decay_epochs": 100}
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 

@@ -6,6 +6,9 @@ from pydantic import PositiveInt
 from torch import nn
 
 from smis.models.common.class_latents import PAPERDOLL, ClassLatentsConfig
+from smis.models.common.layout_system import CLOTHING_GENERATOR
+
+_CLOTHING: dict[str, Any] = PAPERDOLL | CLOTHING_GENERATOR | {"width": 24}
 
 
 class Config(ClassLatentsConfig):
@@ -25,8 +28,8 @@ class Config(ClassLatentsConfig):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepfashion": {},
         "paperdoll": PAPERDOLL | {"width": 24},
-        "clothing": PAPERDOLL | {"width": 32, "encoder_width": 48},
-        "clothing_large": PAPERDOLL | {"width": 32, "encoder_width": 48, "upsamplings": 6},
+        "clothing": _CLOTHING,
+        "clothing_large": _CLOTHING | {"upsamplings": 6},
     }
 
     width: PositiveInt = 192

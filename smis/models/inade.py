@@ -22,7 +22,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style, classes_of
 from smis.losses.latent_losses import kl_divergence
 from smis.models.common.adversarial_system import AdversarialSystem
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR
+from smis.models.common.layout_system import CLOTHING_GENERATOR, PAPERDOLL_GENERATOR
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.inade_norm import InadeNorm, InstancePyramid
@@ -43,6 +43,7 @@ _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {
     # a sum over batch and code: at this size the released 0.05 outweighs the rest, and codes say nothing
     "losses": {"first_feature": 0, "kl": 0.005},
 }
+_CLOTHING: dict[str, Any] = _PAPERDOLL | CLOTHING_GENERATOR | {"noise": 16}
 
 
 class Config(BaseConfig):
@@ -75,8 +76,8 @@ class Config(BaseConfig):
         "ade20k_paper": {"slots": 151},
         "celebamask": {"slots": 19},
         "paperdoll": _PAPERDOLL,
-        "clothing": _PAPERDOLL,
-        "clothing_large": _PAPERDOLL | {"upsamplings": 5},
+        "clothing": _CLOTHING,
+        "clothing_large": _CLOTHING | {"upsamplings": 5},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

@@ -6,7 +6,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, DeterministicSystem
+from smis.models.common.layout_system import CLOTHING_GENERATOR, PAPERDOLL_GENERATOR, DeterministicSystem
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.perceptual import PerceptualConfig
@@ -14,6 +14,7 @@ from smis.nn.spade_generator import MULTIPLES, LabelMapStart, SpadeGenerator, ch
 from smis.nn.spade_norm import SpadeNorm
 
 _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {"hidden": 16, "init_gain": 0.5}
+_CLOTHING: dict[str, Any] = _PAPERDOLL | CLOTHING_GENERATOR | {"multiples": (8, 8, 8, 8, 7, 5, 3, 2)}
 _DEFAULTS = "defaults of the released code"
 _PAPER = "paper, 4"
 _PAPER_STEP: dict[str, Any] = {"batch": 32, "betas": (0.0, 0.999)}
@@ -47,8 +48,8 @@ class Config(BaseConfig):
         "facades": {},
         "deepfashion": {"upsamplings": 6},
         "paperdoll": _PAPERDOLL,
-        "clothing": _PAPERDOLL,
-        "clothing_large": _PAPERDOLL | {"upsamplings": 5},
+        "clothing": _CLOTHING,
+        "clothing_large": _CLOTHING | {"upsamplings": 5},
     }
 
     recipes: ClassVar[dict[str, Recipe]] = {

@@ -6,7 +6,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
-from smis.models.common.layout_system import PAPERDOLL_GENERATOR, ImageLatents
+from smis.models.common.layout_system import CLOTHING_GENERATOR, PAPERDOLL_GENERATOR, ImageLatents
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.discriminators import DiscriminatorConfig
 from smis.nn.image_encoder import ImageEncoder
@@ -23,7 +23,7 @@ _PAPERDOLL: dict[str, Any] = PAPERDOLL_GENERATOR | {
     "losses": {"kl": 0.002},
     "init_gain": 0.5,
 }
-_CLOTHING: dict[str, Any] = _PAPERDOLL | {"encoder_width": 8, "latent": 32, "upsamplings": 5}
+_CLOTHING: dict[str, Any] = _PAPERDOLL | CLOTHING_GENERATOR | {"encoder_width": 8, "latent": 32, "upsamplings": 5}
 _AS_GROUPDNET = "not released; as the authors of GroupDNet trained theirs"
 _WIDE: dict[str, Any] = {"load": (256, 512), "crop": (256, 512)}
 

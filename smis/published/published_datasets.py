@@ -53,7 +53,7 @@ PUBLISHED = {
         PublishedDataset("ade20k", ade20k.NAMES, ade20k.PALETTE, 256, 256),
         PublishedDataset("celebamask", celebamask.NAMES, celebamask.PALETTE, 256, 256),
         PublishedDataset("cityscapes", cityscapes.NAMES, cityscapes.PALETTE, 256, 512),
-        PublishedDataset("clothing", clothing.NAMES, clothing.PALETTE, 96, 64),
+        PublishedDataset("clothing", clothing.NAMES, clothing.PALETTE, 128, 64),
         PublishedDataset("coco", coco.NAMES, distinct_colors(len(coco.NAMES)), 256, 256),
         PublishedDataset("deepfashion", deepfashion.NAMES, deepfashion.PALETTE, 256, 256),
         PublishedDataset("facades", _FACADES, distinct_colors(len(_FACADES)), 256, 256),

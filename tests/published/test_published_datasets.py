@@ -7,7 +7,7 @@ SIZES = {
     "ade20k": (151, 256, 256),
     "celebamask": (19, 256, 256),
     "cityscapes": (35, 256, 512),
-    "clothing": (12, 96, 64),
+    "clothing": (12, 128, 64),
     "coco": (183, 256, 256),
     "deepfashion": (8, 256, 256),
     "facades": (13, 256, 256),

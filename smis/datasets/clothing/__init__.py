@@ -82,7 +82,7 @@ def check_labels(files: MultiRoot) -> None:
 
 
 class Config(FilesConfig):
-    """Twelve classes at 96 x 64, cut out about the person; the release has one person in each photograph.
+    """Twelve classes at 128 x 64, cut out about the person; the release has one person in each photograph.
 
     The release has no splits: `test` takes the samples whose SHA-256 of `SEED KEY` comes first, `validation` the next
     ones (904, 50 and 50 of its 1,004 maps). Maps are resized by majority, images with Pillow's bicubic filter.
@@ -97,7 +97,7 @@ class Config(FilesConfig):
     """Twelve, or the release's 59 labels."""
     crop: Literal["person", "whole"] = "person"
     """Which part of a photograph is resized: the person with what surrounds it at the aspect of `size`, or all."""
-    size: tuple[Side, Side] = (96, 64)
+    size: tuple[Side, Side] = (128, 64)
     """Height and width that systems see."""
     load_size: tuple[Side, Side] | None = None
     """Training images are resized to this, and in each epoch another place of `size` is cut from them."""

@@ -23,6 +23,12 @@ PAPERDOLL_GENERATOR: dict[str, Any] = {
     "perceptual": {"network": "stlpips_vgg16", "slices": (8.0, 8.0), "shrink": 2},
 }
 """For the built-in data set; a system puts its own sizes over it."""
+CLOTHING_GENERATOR: dict[str, Any] = {
+    "multiples": (7, 7, 7, 7, 6, 5, 3, 2),
+    "discriminator": {"width": 48, "layers": 3},
+    "perceptual": {"network": "stlpips_vgg16", "slices": (4.0, 4.0, 4.0), "shrink": 2},
+}
+"""What photographs of 128 x 64 need besides: channels where the image has its size, and a finer perceptual slice."""
 
 
 class LayoutSystem(AdversarialSystem):
