@@ -35,13 +35,15 @@ def run(options: argparse.Namespace) -> None:
     """Load what was named, take the port, and answer until Ctrl-C."""
     check_token(options.token)
     with optional_package(f"smis {'studio' if options.page else 'serve'}", extra="studio"):
-        from smis.studio.serve import choose_token, is_local, listen, serve
+        from smis.studio.access import Access
+        from smis.studio.serve import address_of, choose_token, is_local, listen, run_app
     with listen(options.host, options.port) as listening:
-        token = choose_token(options.host, options.token)
+        token, port = choose_token(options.host, options.token), listening.getsockname()[1]
         if not is_local(options.host):
             report(f"warning: all machines that reach {options.host} can ask this server; keep the token to yourself")
-        service = _service(options)
-        serve(service, listening, host=options.host, token=token, page=options.page, started=_started)
+        app = _application(options, Access(token, cookie=f"smis_studio_{port}"))
+        address = address_of(options.host, port, token=token, page=options.page)
+        run_app(app, listening, started=lambda: print(f"{address} (Ctrl-C ends it)", flush=True))
 
 
 def check_token(token: str | None) -> None:
@@ -54,8 +56,9 @@ def check_token(token: str | None) -> None:
         raise ParamsError("--token takes 8 to 200 of the characters A-Z a-z 0-9 . _ ~ -; or leave it out")
 
 
-def _service(options: argparse.Namespace) -> Any:
+def _application(options: argparse.Namespace, access: Any) -> Any:
     from smis.core.device import usable_device
+    from smis.studio.application import create_app
     from smis.studio.model_library import ModelLibrary
     from smis.studio.model_sources import named_sources, workspace_sources, zoo_sources
     from smis.studio.service import StudioService
@@ -72,8 +75,4 @@ def _service(options: argparse.Namespace) -> Any:
     )
     for source in named:  # what a person names must be good; of the others, those that are
         library.describe(source.name)
-    return StudioService(library)
-
-
-def _started(address: str) -> None:
-    print(f"{address} (Ctrl-C ends it)", flush=True)
+    return create_app(StudioService(library), access=access, page=options.page)

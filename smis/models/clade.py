@@ -11,7 +11,13 @@ from smis.core.config import Config as BaseConfig
 from smis.core.recipe import Recipe
 from smis.core.shapes import InstanceMap, LabelMap
 from smis.core.style import Style
-from smis.models.common.layout_system import CLOTHING_GENERATOR, PAPERDOLL_GENERATOR, DeterministicSystem, ImageLatents, LayoutSystem
+from smis.models.common.layout_system import (
+    CLOTHING_GENERATOR,
+    PAPERDOLL_GENERATOR,
+    DeterministicSystem,
+    ImageLatents,
+    LayoutSystem,
+)
 from smis.models.common.loss_terms import LossWeights
 from smis.nn.clade_norm import CladeNorm, ClassAffine
 from smis.nn.discriminators import DiscriminatorConfig

@@ -1,4 +1,4 @@
-"""Run the studio's server on a socket, until it is told to end."""
+"""Run a server on a socket, until it is told to end; without torch."""
 
 import errno
 import secrets
@@ -9,9 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from smis.core.errors import ParamsError, ServerError
-from smis.studio.access import LOCAL_NAMES, Access
-from smis.studio.application import create_app
-from smis.studio.service import StudioService
+from smis.studio.access import LOCAL_NAMES
 
 _BACKLOG = 128
 
@@ -56,26 +54,6 @@ def listen(host: str, port: int) -> socket.socket:
 def choose_token(host: str, token: str | None) -> str | None:
     """Return the token that requests must have: the given one, and for a host that others reach, always one."""
     return token or (None if is_local(host) else secrets.token_urlsafe(24))
-
-
-def serve(
-    service: StudioService,
-    listening: socket.socket,
-    *,
-    host: str,
-    token: str | None,
-    page: bool,
-    started: Callable[[str], None],
-) -> None:
-    """Answer requests until a signal ends it; `started` gets the address once it answers.
-
-    Raises:
-        ServerError: if the server cannot start.
-    """
-    port = listening.getsockname()[1]
-    access = Access(token, cookie=f"smis_studio_{port}")
-    app = create_app(service, access=access, page=page)
-    run_app(app, listening, started=lambda: started(address_of(host, port, token=token, page=page)))
 
 
 def run_app(app: FastAPI, listening: socket.socket, *, started: Callable[[], None]) -> None:

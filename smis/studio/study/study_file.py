@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from smis.core.errors import DataError, DiskError, ParamsError
 from smis.core.files import written
-from smis.studio.study.tasks import StudySettings
-from smis.studio.study.trials import StudyTrial
+from smis.studio.study.tasks import StudySettings, StudyTrial
 
 _APPLICATION = 0x534D4953
 """SQLite's mark of files of this program: SMIS."""

@@ -1,4 +1,4 @@
-"""What a study asks, and the settings that are frozen with its pictures."""
+"""What a study asks, and the settings and trials that are frozen in it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +51,8 @@ TASKS: dict[str, Task] = {
 """SHE (Zhu et al., CVPR 2020, section 4.1), two-alternative forced choice, and the triangle test (ISO 4120)."""
 
 YES, NO = 0, 1
+MOST_PAIRS = 2000
+"""Of each system."""
 
 
 class StudySettings(Config):
@@ -71,3 +73,20 @@ class StudySettings(Config):
     def question(self) -> Task:
         """The task's question and answers."""
         return TASKS[self.task]
+
+
+@dataclass(frozen=True)
+class StudyTrial:
+    """Pictures that are shown together; volunteers see them in an order of their own."""
+
+    label_map: str
+    region: str
+    """The class that was resampled; "" if none was."""
+    systems: tuple[str, ...]
+    """The system of each picture."""
+    pictures: tuple[bytes, ...]
+    """PNG files."""
+    right: int | None
+    """The only right answer, by the order of `systems` or of the task's answers; None where there is none."""
+    practice: bool = False
+    catch: CatchKind | None = None

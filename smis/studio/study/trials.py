@@ -1,7 +1,6 @@
 """Draw the trials of a study: which pictures are shown together, the practice round, and the catch trials."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations, count, islice
 
 import numpy as np
@@ -12,32 +11,12 @@ from smis.core.numbers import real, whole
 from smis.core.progress import track
 from smis.core.shapes import ImageArray, size_text
 from smis.studio.study.picture_sources import PictureSource
-from smis.studio.study.tasks import NO, CatchKind, TaskName
+from smis.studio.study.tasks import MOST_PAIRS, NO, StudyTrial, TaskName
 
-MOST_PAIRS = 2000
-"""Pairs of each system."""
 _BLOCKS = 8
 """Blocks per side of a scrambled picture."""
 _ODD = 2
 """The place of the odd one before the pictures are turned."""
-
-
-@dataclass(frozen=True)
-class StudyTrial:
-    """Pictures that are shown together; volunteers see them in an order of their own."""
-
-    label_map: str
-    region: str
-    """The class that was resampled; "" if none was."""
-    systems: tuple[str, ...]
-    """The system of each picture."""
-    pictures: tuple[bytes, ...]
-    """PNG files."""
-    right: int | None
-    """The only right answer, by the order of `systems` or of the task's answers; None where there is none."""
-    practice: bool = False
-    catch: CatchKind | None = None
-
 
 Cell = tuple[str, str, int]
 """A label map, a class, and the number of the pair."""

@@ -12,8 +12,8 @@ from smis.metrics.image.result import Bootstrap
 from smis.studio.study.picture_sources import ReadPicture, SampledPictures
 from smis.studio.study.study_file import StoredVote, StudyFile, freeze
 from smis.studio.study.study_results import StudyResults
-from smis.studio.study.tasks import NO, YES, StudySettings, TaskName
-from smis.studio.study.trials import StudyTrial, draw_trials
+from smis.studio.study.tasks import NO, YES, StudySettings, StudyTrial, TaskName
+from smis.studio.study.trials import draw_trials
 from smis.studio.study.viewing_order import viewing_order
 
 MAPS = ("one", "two", "three")

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,25 @@ def study(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StudyFile]
         yield study
 
 
+class Clock:
+    """Seconds that pass when a test says so; a second each time that it is asked, unless it is stopped."""
+
+    def __init__(self) -> None:
+        self.now, self.step = 0.0, 1.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
 @pytest.fixture
-def client(study: StudyFile) -> Iterator[TestClient]:
-    with TestClient(create_study_app(study), base_url="http://127.0.0.1") as client:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(study: StudyFile, clock: Clock) -> Iterator[TestClient]:
+    with TestClient(create_study_app(study, clock=clock), base_url="http://127.0.0.1") as client:
         yield client
 
 
@@ -47,6 +65,36 @@ def test_a_vote_that_is_sent_again_changes_nothing(client: TestClient, study: St
     who = joined(client)
     assert vote(client, who, 0, answer=1).json() == vote(client, who, 0, answer=0).json()
     assert [each.answer for each in study.votes()] == [1]
+
+
+def test_the_server_keeps_the_minimum_time_whatever_a_page_says(
+    client: TestClient, study: StudyFile, clock: Clock
+) -> None:
+    clock.step = 0
+    who, told = joined(client), "an answer 299 ms after the pictures were sent is too fast; look for 300 ms"
+    for place in range(2):  # after joining, and after an answer
+        clock.now += 0.299
+        assert vote(client, who, place).json() == {"error": told}
+        clock.now += 0.001
+        assert vote(client, who, place).json()["answered"] == place + 1
+    clock.now += 60
+    client.get("/api/trials/2/0", headers=who)  # and after the last picture
+    clock.now += 10
+    for _ in range(2):
+        client.get("/api/trials/2/1", headers=who)
+        clock.now += 0.1495
+    assert vote(client, who, 2).json() == {"error": told}
+    clock.now += 0.001
+    assert vote(client, who, 2).json()["answered"] == 3
+
+
+def test_an_answer_that_was_on_its_way_while_the_server_was_started_again_is_taken(
+    client: TestClient, study: StudyFile
+) -> None:
+    who = joined(client)
+    with TestClient(create_study_app(study, clock=lambda: 0), base_url="http://127.0.0.1") as again:
+        assert vote(again, who, 0).json()["answered"] == 1
+        assert "too fast" in vote(again, who, 1).json()["error"]
 
 
 @pytest.mark.parametrize("study", ["preference", "odd"], indirect=True)
@@ -131,3 +179,9 @@ def test_a_server_for_others_wants_the_token_of_the_link(study: StudyFile) -> No
         assert client.post("/api/volunteers").status_code == 401
         assert client.get("/?token=invitation").status_code == 200
         assert client.post("/api/volunteers").status_code == 201
+
+
+def test_volunteers_are_served_without_torch() -> None:
+    modules = "smis.cli.human_study, smis.studio.serve, smis.studio.study.study_server"
+    program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
