@@ -1,11 +1,10 @@
 """Batches without end; which images are in batch s, and what is drawn for them, is a function of s alone."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from itertools import count
+from itertools import chain, count, islice
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from smis.core.batch import Batch
 from smis.core.errors import ParamsError
+from smis.core.forkserver import forkserver_context, signals_deferred
 from smis.core.seeding import generator
 from smis.data.image_batch import DeviceTransformBatch, uniform
 from smis.data.shards import Split
@@ -132,16 +132,17 @@ class Loader:
             thread.shutdown(wait=False, cancel_futures=True)
 
     def _from_processes(self, step: int) -> Iterator[Batch | DeviceTransformBatch]:
-        # A fork of a process with threads can hang; a fork server has none, and imports torch once for all workers.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["smis.data.loader"])
-        yield from DataLoader(
+        batches = DataLoader(
             self,  # pyright: ignore[reportArgumentType]
             batch_size=None,
             sampler=count(step),
             num_workers=self._workers,
-            multiprocessing_context=context,
+            multiprocessing_context=forkserver_context(["smis.data.loader"]),
         )
+        with signals_deferred():  # until every worker has answered: one that starts says a lot when its parent ends
+            started = iter(batches)
+            first = list(islice(started, self._workers))
+        yield from chain(first, started)
 
 
 def _pinned(batch: Batch | DeviceTransformBatch) -> Batch | DeviceTransformBatch:

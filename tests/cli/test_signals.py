@@ -64,6 +64,18 @@ def test_the_workers_of_a_verb_say_nothing(number: signal.Signals, code: int, li
     assert checking.returncode == code
 
 
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize(("number", "code", "line"), ENDS)
+def test_the_workers_of_a_loader_say_nothing(number: signal.Signals, code: int, line: str, processes: int) -> None:
+    options = "--preset paperdoll --workers 2 --repeats 10000 --threads 1"
+    with started("bench", "loader", *options.split()) as loading:
+        wait_until(lambda: len(_descendants(loading.pid)) >= processes, loading)  # resource tracker, server, workers
+        send = os.killpg if number == signal.SIGINT else os.kill  # as a terminal does, and as `kill` does
+        send(loading.pid, number)
+        assert loading.communicate(timeout=200) == ("", line)
+    assert loading.returncode == code
+
+
 @pytest.mark.parametrize(("number", "code", "line"), ENDS)
 def test_a_benchmark_leaves_no_process(number: signal.Signals, code: int, line: str) -> None:
     options = "--system vspade --preset paperdoll --device cpu --batch 2 --repeats 1 --threads 1 --processes 2"

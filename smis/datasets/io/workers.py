@@ -4,23 +4,19 @@
 """
 
 import mmap
-import multiprocessing
 import os
 import pickle
-import signal
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import accumulate
-from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
 from smis.core.errors import ParamsError, shown
 from smis.core.files import unwritable
+from smis.core.forkserver import forkserver_context, signals_deferred
 from smis.core.numbers import parse_whole
 from smis.core.process_settings import keep_freed_memory
 
@@ -43,14 +39,13 @@ def in_order(
         yield from (work(given, piece) for piece in pieces)
         return
     # forked from a parent that has imported everything once; they end with this process
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    _start_forkserver()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work, given, begin))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=forkserver_context(preload), initializer=_begin, initargs=(work, given, begin)
+    )
     try:
         waiting: deque[Future[R]] = deque()
         for piece in pieces:
-            with _signals_deferred():  # submit starts processes; half-way, nobody would know of one
+            with signals_deferred():  # submit starts processes; half-way, nobody would know of one
                 waiting.append(pool.submit(_work, piece))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
@@ -58,34 +53,6 @@ def in_order(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _start_forkserver() -> None:
-    """Start the server with Ctrl-C blocked, which workers inherit: a terminal sends it to all, one has to answer."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    try:
-        resource_tracker.ensure_running()  # unblocks it
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-@contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Let handlers of signals run after the block, not within it."""
-    received: list[int] = []
-    ours = threading.current_thread() is threading.main_thread()
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)} if ours else {}
-    for each in handlers:
-        signal.signal(each, lambda number, _: received.append(number))
-    try:
-        yield
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-        for number in received[:1]:
-            signal.raise_signal(number)
 
 
 def _wanted() -> int:
