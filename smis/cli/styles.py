@@ -56,8 +56,8 @@ def add(verbs: Any) -> None:
 
     copy = _verb(verbs, "copy", _copy)
     _add_exemplar(copy, "--exemplar", required=True)
-    copy.add_argument("--source", required=True, help="instance id or class of the exemplar")
-    copy.add_argument("--target", required=True, help="instance id or class that gets its appearance")
+    copy.add_argument("--source", required=True, help="instance id, or class, of the exemplar")
+    copy.add_argument("--target", required=True, help="instance id, or class, that gets its appearance")
 
 
 def _verb(

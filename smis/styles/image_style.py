@@ -204,7 +204,7 @@ class ImageStyle:
         return replace(style, latents=replace(style.latents, **changed), sampled=style.sampled and other.sampled)
 
     def copy(self, exemplar: "ImageStyle", *, source: str | int, target: str | int) -> "ImageStyle":
-        """Give one instance (by id) or class the latent of an instance or class of an exemplar.
+        """Give one instance (by id, or by class where it is the only one) or class the latent of an exemplar's.
 
         Exemplar-based control of an instance (Tan et al., CVPR 2021). INADE's released demo scales and shifts the
         instance's own noise by the exemplar's distribution. Here the exemplar's latent is copied: a sample of that
@@ -353,16 +353,29 @@ class ImageStyle:
         raise StyleError(f"there is no class {shown(number)}; there are: {self._list_classes(range(len(classes)))}")
 
     def _part(self, name: Any) -> int:
-        """Return the number of a part that every image has: an instance's id, or a class."""
+        """Return the number of a part that every image has: a class, an instance's id, or the class of one instance."""
         kind, number = "instance", scalar(name)
         if self.model.varies == "class":
             kind, number = "class", self._class(name)
+        elif isinstance(number, str) and number in self.model.classes:
+            number = self._only_instance(number)
         present = [part for part, common in enumerate((self._part_classes != ABSENT).all(dim=0).tolist()) if common]
         if not isinstance(number, int) or isinstance(number, bool) or number not in present:
             first = self._part_classes[0].tolist()
             names = ", ".join(f"{part} ({self.model.classes[first[part]]})" for part in present) or "none"
             raise StyleError(f"the image has no {kind} {shown(number)}; there are: {names}")
         return number
+
+    def _only_instance(self, name: str) -> int | str:
+        """Return the id of the instance of a class, or the name where an image has none or several."""
+        of_class = self._part_classes == self.model.classes.index(name)
+        instances = of_class.all(dim=0).nonzero().flatten().tolist()
+        if len(instances) == 1 and bool((of_class.sum(dim=1) == 1).all()):
+            return instances[0]
+        if len(instances) > 1:
+            ids = ", ".join(map(str, instances))
+            raise StyleError(f"the image has {len(instances)} instances of {name}; name one by its id: {ids}")
+        return name
 
     def _present_classes(self) -> str:
         return self._list_classes(id for id in self._part_classes.flatten().tolist() if id != ABSENT)

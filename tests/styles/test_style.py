@@ -120,6 +120,19 @@ def test_copying_gives_one_instance_the_code_of_an_exemplars(load: Load, labels:
         base.copy(exemplar, source=9, target=3)
 
 
+def test_the_only_instance_of_a_class_may_be_called_by_its_class(load: Load, labels: Tensor) -> None:
+    synth = load("inade")
+    base, exemplar = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
+    copied = base.copy(exemplar, source="hair", target="skin")
+    assert same(copied, base.copy(exemplar, source=HAIR, target=SKIN))
+    instances = labels[0].clone()
+    instances[..., ::2] += 7
+    with pytest.raises(StyleError, match=r"the image has 2 instances of background; name one by its id: 0, 7"):
+        synth.sample(labels[0], instances).copy(exemplar, source="hair", target="background")
+    with pytest.raises(StyleError, match=r"the image has no instance 'shoes'; there are: 0 \(background\)"):
+        base.copy(exemplar, source="shoes", target="hair")
+
+
 def test_classes_are_copied_by_name(load: Load, labels: Tensor) -> None:
     synth = load("groupdnet")
     base, exemplar = synth.sample(labels[0]), synth.sample(labels[0], seed=1)
