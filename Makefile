@@ -10,11 +10,12 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 # Threads that spin while they wait slow everything down beside another busy process.
 export GOMP_SPINCOUNT := 1000
-PATHS := smis pipelines flows tests benchmarks docker
+PATHS := smis pipelines flows tests benchmarks docker docs
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md docs smis pipelines flows benchmarks docker zoo sweeps
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
 
-.PHONY: repro ablation photographs zoo studio test test-fast browser check types rules fix up lock install flow sweep help
+.PHONY: repro ablation photographs zoo studio test test-fast browser docs check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -75,6 +76,10 @@ sweep: install   ## try settings: sweeps/example.yaml
 up: install      ## MLflow's and Prefect's pages and a worker on 127.0.0.1
 	@python -m flows.up
 
+docs: install    ## the site of the documentation: site/index.html, which needs no server
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "open site/index.html"
+
 check: install   ## all static guards
 	@$(MAKE) --silent --no-print-directory --jobs=2 types rules
 
@@ -85,6 +90,7 @@ rules:
 	@ruff format --check --quiet $(PATHS) || { echo "run 'make fix'"; exit 1; }
 	@ruff check --quiet $(PATHS)
 	@lint-imports --no-logo
+	@codespell $(PROSE)
 	@pytest -q tests/contracts
 
 # Three processes on two cores: tests of servers and of a browser wait most of the time.

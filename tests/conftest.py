@@ -26,6 +26,7 @@ _CHECKED = (
 )
 
 _SLOW = (
+    "docs/test_site.py",
     "services/",
     "cli/test_bench.py",
     "datasets/io/test_s3_files.py",

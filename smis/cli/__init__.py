@@ -67,16 +67,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(arguments: Sequence[str] | None) -> None:
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def full_parser() -> argparse.ArgumentParser:
+    """Return the parser with the arguments of every verb, which the documentation is made from.
+
+    Example:
+        >>> options = full_parser().parse_args(["zoo", "show", "inade-paperdoll"])
+        >>> options.name
+        'inade-paperdoll'
+    """
+    return _parser(*dict.fromkeys(module for module, _ in VERBS.values()))
+
+
+def _parser(*modules: str) -> argparse.ArgumentParser:
+    """Return the parser of all verbs, with the arguments of those in some modules."""
     parser = _Parser(prog="smis", description="Diverse semantic image synthesis.")
     verbs = _Verbs(parser.add_subparsers(required=True, metavar="verb"))
-    chosen, _ = VERBS.get(next((each for each in given if not each.startswith("-")), ""), (None, ""))
-    if chosen:
-        import_module(f"smis.cli.{chosen}").add(verbs)
+    for module in modules:
+        import_module(f"smis.cli.{module}").add(verbs)
     for verb, (module, _) in VERBS.items():
-        if module != chosen:
+        if module not in modules:
             verbs.add_parser(verb)
+    return parser
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    chosen, _ = VERBS.get(next((each for each in given if not each.startswith("-")), ""), (None, ""))
+    parser = _parser(*([chosen] if chosen else []))
     try:
         options = parser.parse_args(given)
         options.run(options)
