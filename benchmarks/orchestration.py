@@ -27,16 +27,18 @@ DATASET, SYSTEM = "doll000", "system0"
 DVC = """\
 stages:
   train:
-    matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: mkdir -p runs/${item.dataset} && date +%s%N > runs/${item.dataset}/${item.system}
-    params: [seed, train, "datasets.${item.dataset}"]
-    outs: ["runs/${item.dataset}/${item.system}"]
-  evaluate:
-    matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
+    matrix: {dataset: "${axes.dataset}", system: "${axes.system}", seed: "${axes.seed}"}
     cmd: >-
-      mkdir -p metrics/${item.dataset} && echo '{"FD": {"value": 1}}' > metrics/${item.dataset}/${item.system}.json
-    deps: ["runs/${item.dataset}/${item.system}"]
-    metrics: ["metrics/${item.dataset}/${item.system}.json": {cache: false}]
+      mkdir -p runs/${item.dataset}/${item.system} && date +%s%N > runs/${item.dataset}/${item.system}/seed-${item.seed}
+    params: [train, "datasets.${item.dataset}"]
+    outs: ["runs/${item.dataset}/${item.system}/seed-${item.seed}"]
+  evaluate:
+    matrix: {dataset: "${axes.dataset}", system: "${axes.system}", seed: "${axes.seed}"}
+    cmd: >-
+      mkdir -p metrics/${item.dataset}/${item.system} &&
+      echo '{"FD": {"value": 1}}' > metrics/${item.dataset}/${item.system}/seed-${item.seed}.json
+    deps: ["runs/${item.dataset}/${item.system}/seed-${item.seed}"]
+    metrics: ["metrics/${item.dataset}/${item.system}/seed-${item.seed}.json": {cache: false}]
 """
 
 
@@ -97,9 +99,9 @@ class Bench:
         likes = (body.replace(DATASET, dataset).replace(SYSTEM, system) for dataset, system in every)
         lock.write_text(head + stages + "".join(likes))
         for dataset, system in every[1:]:
-            for made in (f"runs/{DATASET}/{SYSTEM}", f"metrics/{DATASET}/{SYSTEM}.json"):
+            for made in (f"runs/{DATASET}/{SYSTEM}/seed-0", f"metrics/{DATASET}/{SYSTEM}/seed-0.json"):
                 like = folder / made.replace(DATASET, dataset).replace(SYSTEM, system)
-                like.parent.mkdir(exist_ok=True)
+                like.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(folder / made, like)
         write(folder, cells=cells)
         self._run(folder, "-m", "dvc", "status", "--quiet")  # fails if anything would run
@@ -137,9 +139,8 @@ def write(folder: Path, *, cells: int, rate: int = 0) -> None:
     """Write params.yaml; another rate makes the cells of the first data set stale."""
     datasets, systems = names(cells)
     params = {
-        "axes": {"dataset": datasets, "system": systems},
+        "axes": {"dataset": datasets, "system": systems, "seed": [0]},
         "datasets": {name: {"rate": rate if name == DATASET else 0} for name in datasets},
-        "seed": 0,
         "train": {"rate": 0},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

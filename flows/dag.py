@@ -50,6 +50,17 @@ System = Annotated[Name, choices("systems")]
 Dataset = Annotated[Name, choices("datasets")]
 SystemInTable = Annotated[Name, choices("axes", "system")]
 DatasetInTable = Annotated[Name, choices("axes", "dataset")]
+SeedInTable = Annotated[Name, choices("axes", "seed")]
+
+
+def metrics_file(dataset: str, system: str, seed: int) -> Path:
+    """Return where the stages of a cell write its metrics, relative to the workspace."""
+    return Path("metrics", dataset, system, f"seed-{seed}.json")
+
+
+def is_metrics_file(path: Path) -> bool:
+    """Return whether a file below metrics/ is a cell's, and not a human study's."""
+    return path.stem.startswith("seed-")
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Stage:
 
     name: str
     cell: Mapping[str, str] = field(default_factory=dict)
-    """Its coordinates in the matrix, such as `{"dataset": "paperdoll", "system": "inade"}`; empty without a matrix."""
+    """Its coordinates in the matrix, such as `{"dataset": "paperdoll", "system": "inade", "seed": "0"}`; or empty."""
     upstream: tuple[str, ...] = ()
     """The stages whose outs it depends on."""
     present: bool = False

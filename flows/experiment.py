@@ -41,6 +41,11 @@ class Experiment(BaseModel, frozen=True, extra="forbid"):
         title="Data sets",
         description="Names from axes.dataset in params.yaml, such as paperdoll. Empty: all of them.",
     )
+    seeds: list[dag.SeedInTable] = Field(
+        default=[],
+        title="Seeds",
+        description="Numbers from axes.seed in params.yaml. Empty: all of them.",
+    )
     max_concurrent: int = Field(
         default=2,
         ge=1,
@@ -51,7 +56,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid"):
 
     def stages(self) -> tuple[list[dag.Stage], list[dag.Stage]]:
         """Read the workspace's DAG; return the selected stages in their order, and the others."""
-        return dag.select(dag.read(), {"system": self.systems, "dataset": self.datasets})
+        return dag.select(dag.read(), {"system": self.systems, "dataset": self.datasets, "seed": self.seeds})
 
 
 ALL_STAGES = Experiment()

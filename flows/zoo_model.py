@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.utils.collections import merge_dicts
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from flows import dag
 from flows.addresses import sqlite_uri
@@ -30,16 +30,17 @@ COMMIT = "commit"
 """A file of the workspace: what was checked out when it was made, absent if something was changed."""
 
 
-class Cell(BaseModel, frozen=True, extra="ignore"):
+class ZooTraining(BaseModel, frozen=True, extra="ignore"):
     """What zoo/NAME.yaml says of a training; its card is the business of `pipelines.zoo`."""
 
     dataset: Name
     system: Name
+    seed: int = Field(default=0, ge=0)
     params: dict[str, Any] = {}
     """Merged into params.yaml."""
 
 
-def read_recipe(name: str) -> Cell:
+def read_recipe(name: str) -> ZooTraining:
     """Read zoo/NAME.yaml.
 
     Raises:
@@ -50,7 +51,7 @@ def read_recipe(name: str) -> Cell:
         names = ", ".join(sorted(each.stem for each in RECIPES.glob("*.yaml"))) or "none"
         raise FlowError(f"there is no {path}; there are: {names}")
     try:
-        return Cell.model_validate(read_params(path))
+        return ZooTraining.model_validate(read_params(path))
     except ValidationError as error:
         mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise FlowError(f"{path}: {'; '.join(mistakes)}") from None
@@ -59,19 +60,20 @@ def read_recipe(name: str) -> Cell:
 def prepare(name: str) -> tuple[Path, str]:
     """Make or renew a model's workspace; return it, and the last stage to run in it."""
     recipe, folder = read_recipe(name), SCRATCH / "zoo" / name
-    measured = folder / "metrics" / recipe.dataset / f"{recipe.system}.json"
+    measured = folder / dag.metrics_file(recipe.dataset, recipe.system, recipe.seed)
     own = measured.read_bytes() if measured.exists() else None
     workspace.copy(Path(), folder, outs={out for stage in dag.read() for out in stage.outs})
     measured.unlink(missing_ok=True)  # git has those of another training
     if own is not None:
         measured.write_bytes(own)
     params = read_params(Path(dag.PARAMS))
-    merged = merge_dicts(params, recipe.params | {"axes": {"dataset": [recipe.dataset], "system": [recipe.system]}})
+    axes = {"dataset": [recipe.dataset], "system": [recipe.system], "seed": [recipe.seed]}
+    merged = merge_dicts(params, recipe.params | {"axes": axes})
     workspace.set_params(folder / dag.PARAMS, merged)
     (folder / COMMIT).unlink(missing_ok=True)
     if commit := _commit():
         (folder / COMMIT).write_text(commit, encoding="utf-8")
-    return folder, f"evaluate@{recipe.dataset}-{recipe.system}"
+    return folder, f"evaluate@{recipe.dataset}-{recipe.system}-{recipe.seed}"
 
 
 def train(name: str) -> None:

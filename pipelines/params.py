@@ -1,7 +1,8 @@
 """The only reader of params.yaml: sections become typed configs.
 
 A stage names its sections as the fields of its `Params` class. The fields `dataset` and `system` stand for
-`datasets.NAME` and `systems.NAME`, whose classes are in the registries; every other field is a section of its own name.
+`datasets.NAME` and `systems.NAME`, whose classes are in the registries, and `seed` for the seed of the cell; every
+other field is a section of its own name.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import stat
 from configparser import ConfigParser
 from functools import partial
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,11 +20,13 @@ from pydantic import Field, field_validator
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
+from pipelines.cell import Cell
 from pipelines.stage import NAME
 from smis.core.checkpoint_path import resolve_checkpoint
 from smis.core.config import Config
 from smis.core.errors import ParamsError
 from smis.core.files import written
+from smis.core.numbers import MOST_SEED
 from smis.core.registry import Registry
 from smis.datasets.dataset_registry import DATASETS
 from smis.models.system_registry import SYSTEMS
@@ -37,34 +41,44 @@ CHECKED = Path(".scratch/params.checked")
 _MAX_BYTES, _MAX_DEPTH, _MAX_DIGITS, _MAX_FROM_ALIASES = 2**24, 50, 100, 10_000
 """Of a file of YAML; 2**24 bytes are more than a dvc.lock of every system with every data set."""
 
+_RENAMED = {"seed": "was renamed; it is called axes.seed now, a list such as [0]"}
+"""Sections that have been renamed; the table can be removed in December 2027."""
 _MAX_WEIGHTS = 2**34
 """64 GiB in single precision."""
 
 P = TypeVar("P", bound=Config)
 CellName = Annotated[str, Field(pattern=NAME, max_length=100)]
+CellSeed = Annotated[int, Field(strict=True, ge=0, le=MOST_SEED)]
 
 
 class Axes(Config):
-    """The cells of the DAG: every data set with every system."""
+    """The cells of the DAG: every data set with every system and every seed."""
 
     dataset: Annotated[list[CellName], Field(min_length=1)]
     system: Annotated[list[CellName], Field(min_length=1)]
+    seed: Annotated[list[CellSeed], Field(min_length=1)]
 
-    @field_validator("dataset", "system")
+    @field_validator("dataset", "system", "seed")
     @classmethod
-    def _names_differ(cls, names: list[str]) -> list[str]:
-        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+    def _values_differ(cls, values: list[Any]) -> list[Any]:
+        if twice := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
             raise ValueError(f"names {', '.join(twice)} twice; once is enough")
-        return names
+        return values
+
+    def cells(self) -> list[Cell]:
+        """Return every cell, seed by seed of each system of each data set."""
+        return [Cell(*coordinates) for coordinates in product(self.dataset, self.system, self.seed)]
 
 
-def read(kind: type[P], *, dataset: str | None = None, system: str | None = None, path: Path = PATH) -> P:
+def read(
+    kind: type[P], *, dataset: str | None = None, system: str | None = None, seed: int = 0, path: Path = PATH
+) -> P:
     """Read the sections of a stage; all mistakes are reported at once.
 
     Raises:
         ParamsError: with a line per mistake and its path in the file.
     """
-    return _typed(kind, read_yaml(path), named={"dataset": dataset, "system": system}, source=path.name)
+    return _typed(kind, read_yaml(path), named={"dataset": dataset, "system": system}, seed=seed, source=path.name)
 
 
 def check(path: Path = PATH) -> Axes:
@@ -74,7 +88,7 @@ def check(path: Path = PATH) -> Axes:
         ParamsError: with a line per mistake and its path in the file.
     """
     raw = read_yaml(path)
-    axes = Axes.check(raw.get("axes"), source=path.name, at="axes")
+    axes = _axes(raw, source=path.name)
     kinds = {name: import_module(f"pipelines.{name}").Params for name in STAGES}
     mistakes = _unknown(raw, kinds)
     for kind in kinds.values():
@@ -149,9 +163,19 @@ def _digest(raw: dict[str, Any], *, code: Path) -> str:
     return digest.hexdigest()
 
 
+def _axes(raw: dict[str, Any], *, source: str) -> Axes:
+    """Return the axes; a file of before there was an axis of seeds is told where its seed belongs."""
+    try:
+        return Axes.check(raw.get("axes"), source=source, at="axes")
+    except ParamsError as error:
+        renamed = [f"{key}: {told}" for key, told in _RENAMED.items() if key in raw]
+        raise ParamsError.of([*renamed, *error.mistakes], source=source) from None
+
+
 def _unknown(raw: dict[str, Any], kinds: dict[str, type[Config]]) -> list[str]:
-    known = {"axes", "datasets", "systems"} | {field for kind in kinds.values() for field in kind.model_fields}
-    return [f"{key}: there is no such section" for key in raw if key not in known]
+    fields = {field for kind in kinds.values() for field in kind.model_fields} - {"dataset", "system", "seed"}
+    unknown = [key for key in raw if key not in {"axes", "datasets", "systems"} | fields]
+    return [f"{key}: {_RENAMED.get(key, 'there is no such section')}" for key in unknown]
 
 
 def _mistakes(kind: type[Config], raw: dict[str, Any], named: dict[str, str | None]) -> list[str]:
@@ -289,7 +313,7 @@ def _read_text(path: Path) -> str:
         raise ParamsError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
-def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], source: str) -> P:
+def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], source: str, seed: int = 0) -> P:
     values: dict[str, Any] = {}
     mistakes: list[str] = []
     for field in kind.model_fields:
@@ -298,6 +322,8 @@ def _typed(kind: type[P], raw: dict[str, Any], *, named: dict[str, str | None], 
                 values[field] = _named(field, named[field], raw)
             except ParamsError as error:
                 mistakes += error.mistakes or [str(error)]
+        elif field == "seed":
+            values[field] = seed
         elif field in raw:
             values[field] = raw[field]
     try:

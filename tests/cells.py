@@ -16,8 +16,7 @@ SIZE = 24
 COUNTS = {"train": 12, "validation": 3, "test": 5}
 
 PARAMS: dict[str, Any] = {
-    "axes": {"dataset": ["paperdoll"], "system": ["groupdnet"]},
-    "seed": 0,
+    "axes": {"dataset": ["paperdoll"], "system": ["groupdnet"], "seed": [0]},
     "datasets": {"paperdoll": {}},
     "systems": {
         "groupdnet": {

@@ -61,8 +61,9 @@ def _set_params(trial: Trial) -> None:
     """Set all parameters that the trial's stages read; print what changes beside what the sweep varied."""
     params = read_params(Path(PARAMS))
     axes = params["axes"]
-    added = {f"axes.{axis}": [*axes[axis], name] for axis, name in trial.cell.items() if name not in axes[axis]}
-    workspace.set_params(Path(PARAMS), added | trial.params | trial.values | {"seed": trial.seed})
+    cell = {"dataset": trial.dataset, "system": trial.system, "seed": trial.seed}
+    added = {f"axes.{axis}": [*axes[axis], value] for axis, value in cell.items() if value not in axes[axis]}
+    workspace.set_params(Path(PARAMS), added | trial.params | trial.values)
     before, after = flatten(params), flatten(load_yaml(PARAMS))
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path, "nothing"), after.get(path, "nothing")

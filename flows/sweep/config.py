@@ -128,7 +128,7 @@ class SweepObjective(_Options, frozen=True):
 
     metric: str = Field(
         title="Metric",
-        description="A name in metrics/DATASET/SYSTEM.json, such as fd_stlpips_vgg (distance to real images), "
+        description="A name in metrics/DATASET/SYSTEM/seed-0.json, such as fd_stlpips_vgg (distance to real images), "
         "mCSD (class-specific diversity) or mIoU (faithfulness to the label map).",
         min_length=1,
     )
@@ -209,7 +209,8 @@ class Sweep(_Options, frozen=True, json_schema_extra=_ONE_OBJECTIVE_IF_PRUNING):
         ge=1,
         le=100,
         title="Seeds",
-        description="How often each setting is trained, with another seed each time; the mean over seeds counts.",
+        description="How often each setting is trained, with the seeds of axes.seed in params.yaml, then with those "
+        "after its largest; the mean over seeds counts.",
     )
     max_concurrent: int = Field(
         default=2, ge=1, le=1000, title="Maximum concurrent", description="How many trainings may run at the same time."

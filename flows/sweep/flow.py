@@ -114,6 +114,6 @@ class SweepRun:
         best = summary.find_best(self._options, study.snapshot())
         if best and self._options.executor == "pool" and workspace.has_remote(builder.base):
             # It ran on another machine, and MLflow's registry takes its weights.
-            trial = builder.build(best.number, study.setting(best.number), seed=builder.seed)
+            trial = builder.build(best.number, study.setting(best.number), seed=builder.seeds[0])
             pull(trial, self._children, source=builder.base, warn=self._log.warning)
         artifacts.show_tracking(self._children, TRACKING, self._options.name, on_line=self._log.info)

@@ -16,7 +16,7 @@ from flows import dag
 from flows.exceptions import ConnectionLostError, StoppedError, SweepError
 from flows.sweep import workspace
 from flows.sweep.config import Choice, Sweep
-from flows.sweep.space import DATASET, SYSTEM, Setting, Space
+from flows.sweep.space import DATASET, SEED, SYSTEM, Setting, Space
 from flows.sweep.study import Study, results
 from flows.sweep.trial import Point, Trial, TrialJob, TrialResult
 from flows.sweep.workspace import BASE, PARAMS, SWEEPS
@@ -30,7 +30,7 @@ class TrialScheduler:
 
     def __init__(self, sweep: Sweep, study: Study, builder: "TrialBuilder", *, log: Callable[[str], object]) -> None:
         self._sweep, self._study, self._builder, self._log = sweep, study, builder, log
-        self._seeds = range(builder.seed, builder.seed + sweep.seeds)
+        self._seeds = builder.seeds
         self._queue: deque[Trial] = deque()
         self._failures: Counter[str] = Counter()
 
@@ -112,13 +112,13 @@ class TrialBuilder:
         shutil.rmtree(self.base, ignore_errors=True)
         outs = {out for stage in dag.read(root) for out in stage.outs} if not (root / ".git").exists() else set()
         workspace.copy(root, self.base, outs=outs)
-        axes = {"axes.dataset": list(space.datasets), "axes.system": list(space.systems)}
+        self.seeds = _seeds(load_yaml(str(self.base / PARAMS)).get("axes", {}).get(SEED, [0]), sweep.seeds)
+        """Those of the workspace's axis, then those after its largest."""
+        axes = {"axes.dataset": list(space.datasets), "axes.system": list(space.systems), "axes.seed": self.seeds}
         workspace.set_params(self.base / PARAMS, axes)
         self._params: dict[str, Any] = load_yaml(str(self.base / PARAMS))
         self._stages = dag.read(self.base)
         self._digest = cache(partial(workspace.digest, self.base))
-        self.seed = int(self._params.get("seed", 0))
-        """The first seed: the workspace's own."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -129,13 +129,16 @@ class TrialBuilder:
         params = flatten(self._read([stage for stage in self._stages if stage.cell]))
         varied = {dimension.path for dimension in self._sweep.space}
         shared = {path: value for path, value in params.items() if path not in varied and not path.startswith("axes.")}
-        codes = {f"{cell[DATASET]}/{cell[SYSTEM]}": _code(*self._split(cell)) for cell in self._space.cells()}
-        return shared | {"code": {name: self._digest(code) for name, code in codes.items()}}
+        first = self.seeds[0]
+        codes = {
+            f"{cell[DATASET]}/{cell[SYSTEM]}": _code(*self._split(cell, seed=first)) for cell in self._space.cells()
+        }
+        return shared | {SEED: first, "code": {name: self._digest(code) for name, code in codes.items()}}
 
     def build(self, number: int, setting: Setting, *, seed: int) -> Trial:
         """Make the trial of a setting with a seed."""
         values: dict[str, Choice] = {path: value for path, value in setting.items() if path not in {DATASET, SYSTEM}}
-        shared, own = self._split(setting)
+        shared, own = self._split(setting, seed=seed)
         code = _code(shared, own)
         return Trial(
             sweep=self._sweep.name,
@@ -148,7 +151,7 @@ class TrialBuilder:
             datasets_tried=len(self._space.datasets),
             shared=[stage.name for stage in shared],
             stages=[stage.name for stage in own],
-            inputs=self._inputs(shared, values | {"seed": seed}),
+            inputs=self._inputs(shared, values),
             code=list(code),
             digest=self._digest(code),
             pruning_metric=self._sweep.pruner.metric if self._sweep.pruner else None,
@@ -156,12 +159,14 @@ class TrialBuilder:
             max_concurrent=self._sweep.max_concurrent,
         )
 
-    def _split(self, setting: Setting) -> tuple[list[dag.Stage], list[dag.Stage]]:
+    def _split(self, setting: Setting, *, seed: int) -> tuple[list[dag.Stage], list[dag.Stage]]:
         """Return what the stages of a cell read, directly or not, and those stages, in the DAG's order."""
-        cell = {DATASET: setting[DATASET], SYSTEM: setting[SYSTEM]}
+        cell = {DATASET: setting[DATASET], SYSTEM: setting[SYSTEM], SEED: str(seed)}
         own = [stage for stage in self._stages if stage.cell == cell]
         if not own:
-            raise SweepError(f"no stage of {dag.FILE} has a matrix of dataset and system, so that nothing is a trial")
+            raise SweepError(
+                f"no stage of {dag.FILE} has a matrix of dataset, system and seed, so that nothing is a trial"
+            )
         names = {name for stage in own for name in stage.upstream}
         for stage in reversed(self._stages):
             if stage.name in names:
@@ -183,6 +188,11 @@ class TrialBuilder:
 def _code(*stages: Sequence[dag.Stage]) -> tuple[str, ...]:
     """Return the files and folders that stages depend on, and the DAG's own."""
     return tuple(sorted({dag.FILE, *(path for stage in chain(*stages) for path in stage.code)}))
+
+
+def _seeds(axis: Sequence[int], count: int) -> list[int]:
+    """Return the first seeds of an axis, continued by the numbers after its largest."""
+    return [*axis[:count], *range(max(axis) + 1, max(axis) + 1 + count - len(axis))]
 
 
 def _lookup(params: Any, path: str) -> Iterator[Any]:

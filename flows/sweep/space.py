@@ -22,14 +22,19 @@ from flows.sweep.config import Choice, Dimension, Sweep
 from flows.sweep.workspace import PARAMS, read_metrics, set_params
 from flows.yaml_reader import read_params
 
-SYSTEM, DATASET = "system", "dataset"
+SYSTEM, DATASET, SEED = "system", "dataset", "seed"
 OptunaValue = str | bool | int | float | None
 """A value in Optuna's storage, which has no lists."""
 Setting = Mapping[str, Choice]
 """A value for `dataset`, `system` and each path that applies to them."""
 
 _OWNERS = {"systems": SYSTEM, "datasets": DATASET}
-_AXES = {"axes": "systems and datasets", "axes.system": "systems", "axes.dataset": "datasets"}
+_AXES = {
+    "axes": "list the values in systems and datasets",
+    "axes.system": "list the values in systems",
+    "axes.dataset": "list the values in datasets",
+    "axes.seed": "give their number as seeds",
+}
 _CHECKER = "pipelines.params"
 _CHECK = f"""\
 import sys
@@ -64,7 +69,9 @@ class Space:
         space = cls(sweep.systems or axes[SYSTEM], sweep.datasets or axes[DATASET], sweep.space)
         if not (space.systems and space.datasets):
             raise SweepError(f"axes in {PARAMS} has no system or no dataset; add them, or name some in the sweep")
-        metrics = {name for path in root.glob("metrics/*/*.json") for name in read_metrics(path)}
+        metrics = {
+            name for path in root.glob("metrics/*/*/*.json") if dag.is_metrics_file(path) for name in read_metrics(path)
+        }
         mistakes = [
             *_unknown("system", space.systems, known=_section(params, "systems", {})),
             *_unknown("dataset", space.datasets, known=_section(params, "datasets", axes[DATASET])),
@@ -180,7 +187,7 @@ def _probes(dimensions: Iterable[Dimension]) -> list[dict[str, Any]]:
 def _check_path(path: str, params: Mapping[str, Any], space: Space, root: Path) -> list[str]:
     *parents, leaf = path.split(".")
     if path in _AXES:
-        return [f"{path}: cannot be a dimension; list the values in {_AXES[path]}"]
+        return [f"{path}: cannot be a dimension; {_AXES[path]}"]
     for axis, name in owner(path).items():
         names = {SYSTEM: space.systems, DATASET: space.datasets}[axis]
         if name not in names:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from flows import artifacts, devices
 from flows.addresses import sqlite_uri
-from flows.dag import RAW, Name, StageName
+from flows.dag import RAW, Name, StageName, metrics_file
 from flows.exceptions import FlowError, StageError, StoppedError, SweepError
 from flows.processes import ChildProcesses
 from flows.retry import call_periodically
@@ -37,7 +37,7 @@ FILE = "trial.json"
 POLL_S = 1.0
 Point = tuple[int, float]
 """A training step and the value there."""
-_HISTORIES = (".scratch/train-*/history.jsonl", "runs/*/*/history.jsonl")
+_HISTORIES = (".scratch/train-*/history.jsonl", "runs/*/*/*/history.jsonl")
 """Where a trial's learning curves are while it trains, and after."""
 _RUNNING = "Running stage '"
 
@@ -47,7 +47,7 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
 
     sweep: SweepName = Field(title="Sweep", description="The sweep's name.")
     number: int = Field(ge=0, title="Number", description="The trial's number in Optuna's study.")
-    seed: int = Field(ge=0, title="Seed", description="`seed` in params.yaml.")
+    seed: int = Field(ge=0, title="Seed", description="`axes.seed` in its params.yaml.")
     dataset: Name = Field(title="Data set")
     system: Name = Field(title="System")
     values: dict[str, Choice] = Field(default={}, title="Values", description="What the sweep varies, by path.")
@@ -77,7 +77,7 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
     @property
     def cell(self) -> dict[str, str]:
         """Return its coordinates in the matrix of dvc.yaml."""
-        return {"dataset": self.dataset, "system": self.system}
+        return {"dataset": self.dataset, "system": self.system, "seed": str(self.seed)}
 
     @property
     def folder(self) -> Path:
@@ -94,8 +94,8 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
     def prepare(self, source: Path) -> None:
         """Copy the small files of a workspace into the trial's own, with its parameters and no other cell."""
         workspace.copy(source, self.folder)
-        axes = {f"axes.{axis}": [name] for axis, name in self.cell.items()}
-        workspace.set_params(self.folder / PARAMS, axes | self.params | self.values | {"seed": self.seed})
+        axes = {"axes.dataset": [self.dataset], "axes.system": [self.system], "axes.seed": [self.seed]}
+        workspace.set_params(self.folder / PARAMS, axes | self.params | self.values)
 
     def pull_options(self, *, pull: bool) -> list[str]:
         """Return the options with which `dvc repro` restores outputs: from the cache, or with `pull` the remote too.
@@ -238,7 +238,7 @@ def pull(trial: Trial, children: ChildProcesses, *, source: Path, warn: Callable
 
 def read_metrics(trial: Trial) -> dict[str, Any]:
     """Read the metrics that a trial's stages have written."""
-    path = Path("metrics", trial.dataset, f"{trial.system}.json")
+    path = metrics_file(trial.dataset, trial.system, trial.seed)
     if not (trial.folder / path).exists():
         raise StageError(f"{trial.name} has no {path}; do its stages write it?")
     metrics = workspace.read_metrics(trial.folder / path)

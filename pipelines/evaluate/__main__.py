@@ -1,4 +1,4 @@
-"""`python -m pipelines.evaluate DATASET SYSTEM`, as dvc.yaml calls it."""
+"""`python -m pipelines.evaluate DATASET SYSTEM SEED`, as dvc.yaml calls it."""
 
 from pipelines.evaluate.run import main
 from pipelines.stage import run

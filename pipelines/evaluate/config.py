@@ -29,5 +29,4 @@ class EvaluateConfig(Config):
 class Params(Config):
     """The sections of the stage."""
 
-    seed: int
     evaluate: EvaluateConfig

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from pipelines.cell import Cell
 from pipelines.evaluate import tables
 from pipelines.evaluate.config import EvaluateConfig, Params
 from pipelines.params import read
@@ -35,15 +36,18 @@ from smis.models.system_registry import SYSTEMS
 from smis.training.export import load_system
 
 
-def main(dataset: str, system: str) -> None:
-    """Write metrics/DATASET/SYSTEM.json and runs/DATASET/SYSTEM/tables."""
-    params = read(Params)
-    config, data, runs = params.evaluate, Prepared(Path("data") / dataset), Path("runs") / dataset
-    device, bootstrap = device_of(), Bootstrap(config.resamples, params.seed)
-    trained = load_system(runs / system / "checkpoint.safetensors", SYSTEMS)
+def main(dataset: str, system: str, seed: str) -> None:
+    """Write the cell's metrics and tables.
+
+    The label maps are resampled alike for every seed: the mean over seeds of a resample is that of the same maps.
+    """
+    cell = Cell.parse(dataset, system, seed)
+    config, data = read(Params).evaluate, Prepared(Path("data") / dataset)
+    device, bootstrap = device_of(), Bootstrap(config.resamples)
+    trained = load_system(cell.checkpoint, SYSTEMS)
     cost = _measure_cost(trained.system, data.split("test"), config, device=device, bootstrap=bootstrap)
-    evaluation = SampleEvaluation(data, runs, system, config, device=device)
-    with ProgressBar(f"evaluating {system} on {dataset}", total=evaluation.steps, unit="sets of images") as bar:
+    evaluation = SampleEvaluation(data, cell, config, device=device)
+    with ProgressBar(f"evaluating {cell.title}", total=evaluation.steps, unit="sets of images") as bar:
         evaluation.update(bar)
     common = {"split": "test", "resize": "none", **compute_protocol(device)}
     results = [result.with_protocol(common) for result in (*evaluation.compute(bootstrap), *cost)]
@@ -53,11 +57,11 @@ def main(dataset: str, system: str) -> None:
         "per_class": tables.per_class(evaluation.samples, evaluation.segmentation, data.classes, bootstrap=bootstrap),
         "resamples": tables.resamples(results),
     }
-    with written_folder(runs / system / "tables") as folder:
+    with written_folder(cell.tables) as folder:
         for name, table in columns.items():
             pq.write_table(pa.table(dict(table)), folder / f"{name}.parquet")
-        tables.plot_classes(columns["per_class"], folder / "classes.png", title=f"{system} on {dataset}")
-    with written(Path("metrics") / dataset / f"{system}.json") as beside:
+        tables.plot_classes(columns["per_class"], folder / "classes.png", title=cell.title)
+    with written(cell.metrics) as beside:
         beside.write_text(
             json.dumps(metrics | evaluation.real_results, indent=2, allow_nan=False) + "\n", encoding="utf-8"
         )
@@ -88,7 +92,7 @@ def _measure_cost(
 
 
 class SampleEvaluation:
-    """All metrics of the samples of one system on one data set.
+    """All metrics of the samples of one cell.
 
     Raises:
         ShardError: if samples or the reference are missing.
@@ -96,12 +100,11 @@ class SampleEvaluation:
         ParamsError: if the reference holds no vectors.
     """
 
-    def __init__(
-        self, data: Prepared, runs: Path, system: str, config: EvaluateConfig, *, device: torch.device
-    ) -> None:
+    def __init__(self, data: Prepared, cell: Cell, config: EvaluateConfig, *, device: torch.device) -> None:
+        shared = Path("runs", cell.dataset)
         self._data, self._test, self._config, self._device = data, data.split("test"), config, device
-        self._segmenter = segmenter.load(runs / "segmenter.safetensors", device=device)
-        self._reference = Statistics.read(runs / "reference.npz")
+        self._segmenter = segmenter.load(shared / "segmenter.safetensors", device=device)
+        self._reference = Statistics.read(shared / "reference.npz")
         self.samples = SampleMetrics(
             lpips.load(config.network).to(device),
             classes=len(data.classes),
@@ -114,7 +117,7 @@ class SampleEvaluation:
             classes=len(data.classes), ignore=self._segmenter.ignored, protocol=self._segmenter.protocol
         )
         self.frechet, self.kernel = self._distances()
-        folder = runs / system / "samples"
+        folder = cell.samples
         self._single = read_samples(folder / "single.arrow")
         self._overall = read_samples(folder / "everything.arrow")
         per_class = map(read_samples, sorted(folder.glob("class-*.arrow")))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.cell import Cell
 from pipelines.report.columns import COLUMNS, REAL, Column, columns
 from smis.core.errors import ParamsError, ProtocolError, ShardError
 from smis.metrics.comparison import Difference, compare, differing
@@ -24,21 +25,20 @@ CLASS_METRICS = {"IoU": "mIoU", "CSD": "mCSD", "OCD": "mOCD"}
 """The mean over classes of each metric per class."""
 
 
-def read_results(dataset: str, system: str) -> Results | None:
-    """Read a system's results with their bootstrap resamples; None if it has not been evaluated.
+def read_results(cell: Cell) -> Results | None:
+    """Read a cell's results with their bootstrap resamples; None if it has not been evaluated.
 
     Raises:
         ShardError: if the resamples are not in this workspace.
     """
-    path = Path("metrics", dataset, f"{system}.json")
-    if not path.exists():
+    if not cell.metrics.exists():
         return None
-    draws = _read_table(dataset, system, "resamples")
+    draws = _read_table(cell, "resamples")
     measured = {
         name: Result.from_json(name, entry, draws=draws.column(name).to_numpy() if name in draws.column_names else None)
-        for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
+        for name, entry in json.loads(cell.metrics.read_text(encoding="utf-8")).items()
     }
-    return measured | _read_studies(path.parent / "study", system)
+    return measured | _read_studies(Path("metrics", cell.dataset, "study"), cell.system)
 
 
 def _read_studies(folder: Path, system: str) -> dict[str, Result]:
@@ -53,13 +53,13 @@ def _read_studies(folder: Path, system: str) -> dict[str, Result]:
     return results
 
 
-def read_class_values(dataset: str, system: str) -> dict[str, list]:
-    """Read a system's results per class, as columns by name."""
-    return _read_table(dataset, system, "per_class").to_pydict()
+def read_class_values(cell: Cell) -> dict[str, list]:
+    """Read a cell's results per class, as columns by name."""
+    return _read_table(cell, "per_class").to_pydict()
 
 
-def _read_table(dataset: str, system: str, name: str) -> pa.Table:
-    path = Path("runs", dataset, system, "tables", f"{name}.parquet")
+def _read_table(cell: Cell, name: str) -> pa.Table:
+    path = cell.tables / f"{name}.parquet"
     if not path.exists():
         raise ShardError(f"{path} is missing; run `dvc repro evaluate`, or `dvc pull` if it was measured elsewhere")
     return pq.read_table(path)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from pipelines.params import read
+from pipelines.cell import Cell
+from pipelines.params import Axes, read
 from pipelines.report.config import OUT, Params, ReportConfig
 from pipelines.report.result_tables import (
     CLASS_METRICS,
@@ -38,21 +39,23 @@ class DatasetReport:
         ShardError: if samples, tables or prepared data are missing or damaged.
     """
 
-    def __init__(self, dataset: str, systems: Sequence[str], config: ReportConfig) -> None:
-        measured = {system: results for system in systems if (results := read_results(dataset, system)) is not None}
+    def __init__(self, dataset: str, axes: Axes, config: ReportConfig) -> None:
+        systems = axes.system
+        cells = {system: Cell(dataset, system, axes.seed[0]) for system in systems}
+        measured = {system: results for system in systems if (results := read_results(cells[system])) is not None}
         if not measured:
             raise ParamsError(f"axes.dataset: nothing was measured on {dataset!r} yet; run `dvc repro evaluate`")
         self.dataset, self.systems = dataset, list(measured)
         self.missing = [system for system in systems if system not in measured]
         self.tables = [result_table(dataset, measured, cost=cost) for cost in (False, True)]
         self.differences = difference_table(measured, baseline=config.baseline)
-        by_class = {system: read_class_values(dataset, system) for system in measured}
+        by_class = {system: read_class_values(cells[system]) for system in measured}
         self.classes = [class_table(name, by_class) for name in CLASS_METRICS]
-        data, runs = Prepared(Path("data", dataset)), Path("runs", dataset)
-        histories = {system: read_history(runs / system / "history.jsonl") for system in measured}
+        data = Prepared(Path("data", dataset))
+        histories = {system: read_history(cells[system].history) for system in measured}
         self.facts, self.curves = _facts(data, histories), curve_charts(histories)
         self.palette = dict(zip(data.classes, data.palette, strict=True))
-        samples = {system: read_system_samples(runs / system / "samples") for system in measured}
+        samples = {system: read_system_samples(cells[system].samples) for system in measured}
         sheets = SampleSheets(data, samples, config)
         self.sheets = {system: sheets.sheet(system) for system in measured}
         self.comparison = paint(sheets.comparison(rows=config.compared_rows), blocks=self.systems)
@@ -61,7 +64,7 @@ class DatasetReport:
 def main() -> None:
     """Write report/: report.html, report.md, table.json, comparison.png and pictures/."""
     params = read(Params)
-    reports = [DatasetReport(dataset, params.axes.system, params.report) for dataset in params.axes.dataset]
+    reports = [DatasetReport(dataset, params.axes, params.report) for dataset in params.axes.dataset]
     with written_folder(OUT) as folder:
         for name in ("html", "md"):
             (folder / f"report.{name}").write_text(page(reports, template=f"template.{name}"), encoding="utf-8")

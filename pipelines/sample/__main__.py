@@ -1,4 +1,4 @@
-"""`python -m pipelines.sample DATASET SYSTEM`, as dvc.yaml calls it."""
+"""`python -m pipelines.sample DATASET SYSTEM SEED`, as dvc.yaml calls it."""
 
 from pipelines.sample.run import main
 from pipelines.stage import run

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from smis.core.config import Config
 from smis.core.device import usable_device
@@ -34,19 +35,20 @@ class SampleConfig(Config):
 
 
 class Params(Config):
-    """The sections of the stage."""
+    """The sections of the stage, and the cell's seed."""
 
     seed: int
     sample: SampleConfig
 
 
-def main(dataset: str, system: str) -> None:
-    """Write runs/DATASET/SYSTEM/samples."""
-    params = read(Params)
+def main(dataset: str, system: str, seed: str) -> None:
+    """Write the cell's samples."""
+    cell = Cell.parse(dataset, system, seed)
+    params = read(Params, seed=cell.seed)
     device = usable_device()
-    trained = load_system(Path("runs") / dataset / system / "checkpoint.safetensors", SYSTEMS)
+    trained = load_system(cell.checkpoint, SYSTEMS)
     _SampleFiles(trained, Prepared(Path("data") / dataset), params, device=device).write(
-        Path("runs") / dataset / system / "samples", title=f"sampling {system} on {dataset}"
+        cell.samples, title=f"sampling {cell.title}"
     )
 
 

@@ -1,4 +1,4 @@
-"""MLflow tracking: one MLflow run per cell (data set x system) of the pipeline.
+"""MLflow tracking: one run per cell (data set x system x seed), and one with the means over the seeds of a system.
 
 `start_run` logs a training as it runs; `publish` sends what MLflow is missing of a cell's files. The files are the
 record, so nothing is lost if MLflow is down, new or on another machine. This package alone imports mlflow, and only

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from pipelines.cell import Cell
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import STATE, RunRecord, TrackingClient, tolerated
 from pipelines.tracking.publication import publish, record_path
@@ -31,16 +32,16 @@ class _Pages(BaseModel):
     links: dict[str, str]
 
 
-def comparison_pages(cells: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Return the pages that compare published cells (data set, system), by title; empty if MLflow does not answer."""
-    outputs = [CellOutputs(*cell) for cell in cells]
+def comparison_pages(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the pages that compare published cells, by title; empty if MLflow does not answer."""
+    outputs = [CellOutputs(cell) for cell in cells]
     records = {cell: record for cell in outputs if (record := RunRecord.read(record_path(cell))) is not None}
     if not records:
         return {}
     links = _pages(records)
     if "mlflow" in sys.modules:  # something was sent, so the database is no longer the one that the records noted
         for cell in outputs:
-            publish(cell.dataset, cell.system)
+            publish(cell.cell)
     return links
 
 

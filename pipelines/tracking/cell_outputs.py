@@ -1,4 +1,4 @@
-"""The files, parameters and tags of one cell (data set x system), as they are logged to MLflow."""
+"""The files, parameters and tags of one cell (data set x system x seed), as they are logged to MLflow."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 
 from pipelines import params
+from pipelines.cell import Cell
 
 LOCK = Path("dvc.lock")
 
@@ -30,16 +31,13 @@ _Loader.add_implicit_resolver(
 
 
 class CellOutputs:
-    """What the stages wrote for a data set and a system; paths are relative to the workspace."""
+    """What the stages wrote for a cell; paths are relative to the workspace."""
 
-    def __init__(self, dataset: str, system: str) -> None:
-        self.dataset, self.system, self.name = dataset, system, f"{dataset}/{system}"
-        self.folder = Path("runs", dataset, system)
-        """The folder of train, sample and evaluate."""
-        self.checkpoint = self.folder / "checkpoint.safetensors"
-        self.history = self.folder / "history.jsonl"
-        self.metrics = Path("metrics", dataset, f"{system}.json")
-        self.studies = sorted(Path("metrics", dataset, "study").glob("*.json"))
+    def __init__(self, cell: Cell) -> None:
+        self.cell, self.name = cell, cell.name
+        self.dataset, self.system, self.seed = cell.dataset, cell.system, cell.seed
+        self.checkpoint, self.history, self.metrics = cell.checkpoint, cell.history, cell.metrics
+        self.studies = sorted(Path("metrics", cell.dataset, "study").glob("*.json"))
         """Results of human studies, which `smis study report --out` wrote."""
 
     @property
@@ -71,11 +69,11 @@ class CellOutputs:
 
     def grids(self) -> dict[int, Path]:
         """Return the sample grids by step."""
-        return {int(path.stem.removeprefix("step-")): path for path in sorted(self.folder.glob("grids/step-*.png"))}
+        return {int(path.stem.removeprefix("step-")): path for path in sorted(self.cell.grids.glob("step-*.png"))}
 
     def tables(self) -> list[Path]:
         """Return the tables and plots of evaluate."""
-        return sorted(path for path in self.folder.glob("tables/*") if path.is_file())
+        return sorted(path for path in self.cell.tables.glob("*") if path.is_file())
 
     def fingerprint(self) -> str:
         """Hash names, sizes and times of the files, and params.yaml: equal if nothing has changed."""
@@ -89,12 +87,12 @@ class CellOutputs:
         for stage in params.STAGES:
             if stage != "report":
                 kind = import_module(f"pipelines.{stage}").Params
-                sections |= dict(params.read(kind, dataset=self.dataset, system=self.system))
+                sections |= dict(params.read(kind, dataset=self.dataset, system=self.system, seed=self.seed))
         return {"dataset": self.dataset, "system": self.system} | flatten(sections)
 
     def changed_parameters(self) -> list[str]:
         """Return the parameters in which params.yaml differs from dvc.lock's record of the cell's stages."""
-        current, items = _read(params.PATH), (self.dataset, f"{self.dataset}-{self.system}")
+        current, items = _read(params.PATH), (self.dataset, self.cell.stage("").removeprefix("@"))
         stages = [stage for name, stage in _locked_stages().items() if name.partition("@")[2] in items]
         recorded = [stage.get("params", {}).get(params.PATH.name, {}) for stage in stages]
         values = [item for each in recorded for item in each.items()]
@@ -105,18 +103,19 @@ class CellOutputs:
         return output_md5(Path("data", self.dataset))
 
     def run_name(self) -> str:
-        """Return the name of a new run: `$SMIS_RUN` (set by sweeps) or the system."""
-        return os.environ.get("SMIS_RUN") or self.system
+        """Return the name of a new run: `$SMIS_RUN` (set by sweeps), or the system and the seed."""
+        return os.environ.get("SMIS_RUN") or f"{self.system}, seed {self.seed}"
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of a new run."""
+        """Return the tags of a new run; `smis.cell` groups the seeds of a system on a data set."""
         md5 = self.data_md5()
-        tags = {"smis.cell": self.name, "smis.dataset": self.dataset, "smis.system": self.system}
+        tags = group_tags(self.dataset, self.system) | {"smis.seed": str(self.seed)}
         return tags | trial_tags() | commit_tags() | ({"smis.data": md5} if md5 else {})
 
     def checkpoint_tags(self) -> dict[str, str]:
         """Return the tags by which the run of the checkpoint is found, in each sweep its own."""
-        return {"smis.cell": self.name, "smis.checkpoint": self.digest} | self._init_tags() | trial_tags()
+        group = group_tags(self.dataset, self.system)["smis.cell"]
+        return {"smis.cell": group, "smis.checkpoint": self.digest} | self._init_tags() | trial_tags()
 
     def _init_tags(self) -> dict[str, str]:
         """Return the tag with the SHA-256 of the checkpoint that a fine-tuning began with."""
@@ -129,6 +128,17 @@ class CellOutputs:
         """Return the tag with the device of evaluate, if the results name it."""
         devices = [result.get("protocol", {}).get("device") for result in self.results().values()]
         return next(({"smis.device": str(device)} for device in devices if device), {})
+
+
+def group_tags(dataset: str, system: str) -> dict[str, str]:
+    """Return the tags that the runs of all seeds of a system on a data set share."""
+    return {"smis.cell": f"{dataset}/{system}", "smis.dataset": dataset, "smis.system": system}
+
+
+def cell_of(tags: Mapping[str, str], parameters: Mapping[str, str]) -> Cell:
+    """Return the cell of a run; one of before there was an axis of seeds has the seed among its parameters alone."""
+    dataset, system = tags["smis.cell"].split("/")
+    return Cell(dataset, system, int(tags.get("smis.seed") or parameters.get("seed", "0")))
 
 
 def training_metrics(row: Mapping[str, Any]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from pipelines.cell import Cell
 from pipelines.tracking.cell_outputs import CellOutputs, flatten, training_metrics
 from pipelines.tracking.client import (
     SYSTEM_PREFIX,
@@ -30,9 +31,9 @@ _BATCH = 200
 
 
 def start_run(
-    cell: str, params: Mapping[str, object], *, state: Path, device: str = "cpu", after: int = 0
+    cell: Cell, params: Mapping[str, object], *, state: Path, device: str = "cpu", after: int = 0
 ) -> "LiveRun | DisabledRun":
-    """Start logging the training of a cell (`"paperdoll/groupdnet"`), in the first process; returns at once.
+    """Start logging the training of a cell, in the first process; returns at once.
 
     Args:
         params: sections as the stage's `Params` holds them.
@@ -43,7 +44,7 @@ def start_run(
     if disabled():
         return DisabledRun()
     tracking_uri()  # one that is no address is told before the training
-    return LiveRun(CellOutputs(*cell.split("/")), params, state=state, device=device, after=after)
+    return LiveRun(CellOutputs(cell), params, state=state, device=device, after=after)
 
 
 class DisabledRun(NullLogger):

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pipelines.cell import Cell
 from pipelines.params import PATH, Axes, read_yaml
 from pipelines.tracking.cell_outputs import CellOutputs, sha256, training_metrics, trial_tags
 from pipelines.tracking.client import (
@@ -35,7 +35,7 @@ SAMPLE_ROW = "samples.png"
 _ROW_MAPS, _ROW_SAMPLES, _ROW_SIDE = 3, 4, 128
 
 
-def publish(dataset: str, system: str) -> str | None:
+def publish(cell: Cell) -> str | None:
     """Send what MLflow is missing of a cell, and return the link to its run.
 
     The run is the one that is tagged with the checkpoint's SHA-256 and has the cell's parameters. If there is none
@@ -47,29 +47,29 @@ def publish(dataset: str, system: str) -> str | None:
     """
     if disabled():
         return None
-    cell = CellOutputs(dataset, system)
-    if cell.missing is not None:
-        warn(f"{cell.name} is incomplete ({cell.missing} does not exist); run `make repro`")
-    elif changed := ", ".join(cell.changed_parameters()):
+    outputs = CellOutputs(cell)
+    if outputs.missing is not None:
+        warn(f"{cell.name} is incomplete ({outputs.missing} does not exist); run `make repro`")
+    elif changed := ", ".join(outputs.changed_parameters()):
         warn(f"{cell.name} was made with other parameters ({changed}); run `make repro` to update it")
     else:
         with tolerated(f"{cell.name} will be sent by the next `make repro`"):
-            return _publish(cell)
+            return _publish(outputs)
     return None
 
 
-def publish_all() -> Iterator[tuple[str, str, str]]:
-    """Publish every cell of params.yaml; yield data set, system and link of those that are in MLflow."""
+def publish_all() -> Iterator[tuple[Cell, str]]:
+    """Publish every cell of params.yaml; yield those that are in MLflow, with the links to their runs."""
     axes = Axes.check(read_yaml(PATH).get("axes"), source=PATH.name, at="axes")
-    for dataset, system in product(axes.dataset, axes.system):
-        link = publish(dataset, system)
+    for cell in axes.cells():
+        link = publish(cell)
         if link is not None:
-            yield dataset, system, link
+            yield cell, link
 
 
 def record_path(cell: CellOutputs) -> Path:
     """Return the path of the record of the cell's publication."""
-    return STATE / cell.dataset / f"{cell.system}.json"
+    return STATE / f"{cell.name}.json"
 
 
 def _publish(cell: CellOutputs) -> str:
@@ -162,7 +162,7 @@ def _save_sample_row(cell: CellOutputs, path: Path) -> None:
     from smis.data.shards import Prepared
 
     test = Prepared(Path("data", cell.dataset)).split("test")
-    samples = read_samples(cell.folder / "samples" / "everything.arrow")
+    samples = read_samples(cell.cell.samples / "everything.arrow")
     keys = test.keys.tolist()
     groups: list[Group] = []
     for key in list(dict.fromkeys(samples.keys))[:_ROW_MAPS]:

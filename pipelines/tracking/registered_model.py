@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.tracking.cell_outputs import CellOutputs, output_md5, sha256
+from pipelines.tracking.cell_outputs import cell_of, output_md5, sha256
 from pipelines.tracking.client import TrackingClient
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def register(
     versions = api.search_model_versions(f"name = '{name}'")
     version = next((each for each in versions if each.tags.get("smis.checkpoint") == digest), None)
     if version is None:
-        checkpoint = CellOutputs(*run.data.tags["smis.cell"].split("/")).checkpoint
+        checkpoint = cell_of(run.data.tags, run.data.params).checkpoint
         paths = {workspace: workspace / checkpoint for workspace in workspaces}
         workspace = next((each for each, path in paths.items() if path.exists() and sha256([path]) == digest), None)
         if workspace is None:
@@ -67,7 +67,7 @@ def _create_version(api: "MlflowClient", run: "Run", workspace: Path, *, name: s
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    cell, run_id = CellOutputs(*run.data.tags["smis.cell"].split("/")), run.info.run_id
+    cell, run_id = cell_of(run.data.tags, run.data.params), run.info.run_id
     # DVC's hashes of data and weights, by which they are found in every cache and remote.
     outputs = {"smis.dvc.data": Path("data", cell.dataset), "smis.dvc.checkpoint": cell.checkpoint}
     hashes = {tag: output_md5(output, workspace=workspace) for tag, output in outputs.items()}

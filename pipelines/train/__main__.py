@@ -1,4 +1,4 @@
-"""`python -m pipelines.train DATASET SYSTEM`, as dvc.yaml calls it."""
+"""`python -m pipelines.train DATASET SYSTEM SEED`, as dvc.yaml calls it."""
 
 from pipelines.stage import run
 from pipelines.train.run import main

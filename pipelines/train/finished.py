@@ -1,7 +1,7 @@
 """The last state of a finished training, from which a training of more steps continues.
 
-It lies in `.scratch/finished/DATASET/SYSTEM`, one for each cell; it may be deleted at any time. `$SMIS_KEEP=0` keeps
-none, and neither do the trials of a sweep, whose workspaces are many.
+It lies in `.scratch/finished/DATASET/SYSTEM/seed-SEED`, one for each cell; it may be deleted at any time.
+`$SMIS_KEEP=0` keeps none, and neither do the trials of a sweep, whose workspaces are many.
 """
 
 import os
@@ -40,7 +40,7 @@ class FinishedTraining:
     """The kept state of a cell's last training, if that was configured alike but for its steps and their rates.
 
     Args:
-        cell: "DATASET/SYSTEM".
+        cell: Its name.
         digest: Of the configuration without its schedule.
         config: The schedule of the training that may continue it.
     """

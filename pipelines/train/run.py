@@ -19,6 +19,7 @@ import torch
 from pydantic import Field, PositiveInt, SerializeAsAny
 
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.train.finished import FinishedTraining, without_schedule
 from pipelines.train.initial import InitialCheckpoint
@@ -75,7 +76,7 @@ class ValidationMetricsConfig(ValidationConfig):
 
 
 class Params(Config):
-    """The sections of params.yaml that training depends on."""
+    """The sections of params.yaml that training depends on, and the cell's seed."""
 
     seed: int
     train: TrainingConfig
@@ -83,37 +84,37 @@ class Params(Config):
     system: SerializeAsAny[Config]
 
 
-def main(dataset: str, system: str) -> None:
-    """Train one system on one data set."""
-    params = read(Params, system=system)
+def main(dataset: str, system: str, seed: str) -> None:
+    """Train one system on one data set with one seed."""
+    cell = Cell.parse(dataset, system, seed)
+    params = read(Params, system=system, seed=cell.seed)
     if not is_torchrun_worker():
         processes = parse_processes(os.environ.get("SMIS_PROCESSES", "1"), batch=params.train.batch)
-        launch_torchrun("pipelines.train", dataset, system, processes=processes)
+        launch_torchrun("pipelines.train", dataset, system, seed, processes=processes)
         return
     with report_errors(), distributed_context() as distributed:
-        TrainingRun(dataset, system, params, distributed).train()
+        TrainingRun(cell, params, distributed).train()
 
 
 class TrainingRun:
     """One process of a training run, which resumes from the checkpoints of an earlier try."""
 
-    def __init__(self, dataset: str, system: str, params: Params, distributed: DistributedContext) -> None:
-        self.dataset, self.name, self.params, self.distributed = dataset, system, params, distributed
-        self.data = Prepared(Path("data") / dataset)
+    def __init__(self, cell: Cell, params: Params, distributed: DistributedContext) -> None:
+        self.cell, self.params, self.distributed = cell, params, distributed
+        self.data = Prepared(Path("data") / cell.dataset)
         self.initial = InitialCheckpoint.find(params.train.init_from)
         self.configuration = {
-            "cell": f"{dataset}/{system}",
+            "cell": f"{cell.dataset}/{cell.system}",
             "data": hashlib.sha256(json.dumps(self.data.header.metadata()).encode()).hexdigest(),
             "init_from": self.initial and self.initial.sha256,
             **params.model_dump(mode="json"),
         }
         self.scratch = Path(".scratch") / f"train-{_digest(self.configuration)}"
-        self.out = Path("runs") / dataset / system
         kept = _digest(without_schedule(self.configuration))
-        self.finished = FinishedTraining(f"{dataset}/{system}", kept, params.train)
+        self.finished = FinishedTraining(cell.name, kept, params.train)
 
     def train(self) -> None:
-        """Train, and write runs/DATASET/SYSTEM."""
+        """Train, and write the cell's checkpoint, history and grids."""
         self._continue_finished()
         # the folder's name says the steps and their rates
         configuration = without_schedule(self.configuration)
@@ -144,7 +145,7 @@ class TrainingRun:
         told = self.finished.copy_to(self.scratch) if self.distributed.is_main else None
         self.distributed.all_gather_object(None)
         if told is not None:
-            report(f"{self.name} on {self.dataset} {told}")
+            report(f"{self.cell.title} {told}")
 
     def _check_same_step(self, step: int) -> None:
         """Raise a CheckpointError if processes resume from different steps: machines do not share the disk."""
@@ -173,7 +174,7 @@ class TrainingRun:
             logger=logger,
             log_sample_grid=log_sample_grid,
             validation=self._validation(system, checkpoints),
-            title=f"training {self.name} on {self.dataset}",
+            title=f"training {self.cell.title}",
         )
 
     def _validation(self, system: Samplable, checkpoints: CheckpointManager) -> Validation | None:
@@ -189,7 +190,7 @@ class TrainingRun:
             return NullLogger()
         status = RunStatusLogger(
             self.scratch / STATUS_FILE,
-            title=f"{self.name} on {self.dataset}",
+            title=self.cell.title,
             steps=self.params.train.steps,
             batch=self.params.train.batch,
             processes=self.distributed.world_size,
@@ -201,8 +202,7 @@ class TrainingRun:
         if not self.distributed.is_main:
             return tracking.DisabledRun()
         device = self.distributed.device.type
-        cell = f"{self.dataset}/{self.name}"
-        return tracking.start_run(cell, dict(self.params), state=self.scratch, device=device, after=after)
+        return tracking.start_run(self.cell, dict(self.params), state=self.scratch, device=device, after=after)
 
     def _build_system(self, *, initialized: bool) -> Any:
         # Bit-exact resume on a CPU needs sums in one order. Filling fresh memory is for debugging only.
@@ -218,11 +218,11 @@ class TrainingRun:
 
     def _initialize(self, system: Any, initial: InitialCheckpoint) -> None:
         data = self.data
-        target = Target(self.name, self.params.system, data.classes, data.height, data.width)
+        target = Target(self.cell.system, self.params.system, data.classes, data.height, data.width)
         checkpoint = read_checkpoint(initial.path, SYSTEMS)
         carried = initialize_from(system, checkpoint, target, renamed=self.params.train.init_classes)
         if self.distributed.is_main:
-            report(f"{self.name} on {self.dataset} begins with {initial.named}: {carried}")
+            report(f"{self.cell.title} begins with {initial.named}: {carried}")
 
     def _loader(self) -> Loader:
         config = self.params.train
@@ -252,9 +252,9 @@ class TrainingRun:
         """Write the outs."""
         data = self.data
         described = description(
-            system=self.name,
+            system=self.cell.system,
             config=self.params.system,
-            dataset=self.dataset,
+            dataset=self.cell.dataset,
             classes=data.classes,
             palette=data.palette,
             height=data.height,
@@ -264,10 +264,10 @@ class TrainingRun:
         metadata = described | (self.initial.metadata() if self.initial else {})
         kept = {"discriminator": trainer.system.discriminator} if self.params.train.keep_discriminator else {}
         tensors = trainer.ema.tensors | tensors_of(kept)
-        save_weights(self.out / "checkpoint.safetensors", tensors, metadata=metadata)
-        with written(self.out / "history.jsonl") as temporary:
+        save_weights(self.cell.checkpoint, tensors, metadata=metadata)
+        with written(self.cell.history) as temporary:
             shutil.copyfile(self.scratch / "history.jsonl", temporary)
-        with written_folder(self.out / "grids") as temporary:
+        with written_folder(self.cell.grids) as temporary:
             shutil.copytree(self.scratch / "grids", temporary, dirs_exist_ok=True)
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from pydantic import Field
 
 from pipelines import params
-from pipelines.params import CellName, read_yaml
+from pipelines.cell import Cell
+from pipelines.params import CellName, CellSeed, read_yaml
 from smis.core.config import Config, merged
 from smis.core.errors import DataError, ParamsError, shown
 from smis.core.history import read_history
@@ -26,7 +27,7 @@ RECIPES = Path("zoo")
 WORKSPACES = Path(".scratch/zoo")
 COMMIT = "commit"
 _REMEDY = "`make zoo MODEL=NAME`"
-_SECTIONS = ("seed", "train", "validation")
+_SECTIONS = ("train", "validation")
 
 
 class ModelRecipe(Config):
@@ -34,11 +35,17 @@ class ModelRecipe(Config):
 
     dataset: CellName
     system: CellName
+    seed: CellSeed = 0
     params: dict[str, Any] = {}
     """Merged into params.yaml."""
     labels: Annotated[int, Field(ge=0, le=16)] = 4
     """Label maps of the test split that come with the model."""
     card: Card
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that the model is."""
+        return Cell(self.dataset, self.system, self.seed)
 
 
 def main(command: str, name: str) -> None:
@@ -69,7 +76,7 @@ def check(name: str) -> None:
         ParamsError: with a line per mistake.
     """
     recipe = read_recipe(name)
-    axes = {"dataset": [recipe.dataset], "system": [recipe.system]}
+    axes = {"dataset": [recipe.dataset], "system": [recipe.system], "seed": [recipe.seed]}
     sections = merged(read_yaml(params.PATH), recipe.params | {"axes": axes})
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
@@ -80,11 +87,10 @@ def check(name: str) -> None:
 def add(name: str) -> None:
     """Add the model that was trained in its workspace to the zoo of this package."""
     recipe, folder = read_recipe(name), WORKSPACES / name
-    run = folder / "runs" / recipe.dataset / recipe.system
     card = fill(recipe, folder, command=f"make zoo MODEL={name}")
     with TemporaryDirectory() as labels:
         chosen = _write_label_maps(Path(labels), Prepared(folder / "data" / recipe.dataset), count=recipe.labels)
-        added = add_model(run / "checkpoint.safetensors", card, name=name, labels=Path(labels) if chosen else None)
+        added = add_model(folder / recipe.cell.checkpoint, card, name=name, labels=Path(labels) if chosen else None)
     difference = f"pixels differ from float32 by at most {added.difference} of 255 levels"
     print(f"{added.folder}: {added.bytes / 2**20:.1f} MiB, {chosen} label maps; {difference}")
 
@@ -96,11 +102,11 @@ def fill(recipe: ModelRecipe, workspace: Path, *, command: str) -> Card:
         DataError: if the model is not measured yet, or its metrics are not those of its last evaluation.
         ParamsError: if dvc.lock or params.yaml cannot be read.
     """
-    dataset, system = recipe.dataset, recipe.system
-    hashes = _read_hashes(workspace / "dvc.lock", f"evaluate@{dataset}-{system}")
-    metrics = _read_metrics(workspace, f"metrics/{dataset}/{system}.json", hashes)
+    dataset, system, cell = recipe.dataset, recipe.system, recipe.cell
+    hashes = _read_hashes(workspace / "dvc.lock", cell.stage("evaluate"))
+    metrics = _read_metrics(workspace, str(cell.metrics), hashes)
     sections = read_yaml(workspace / params.PATH)
-    rows = read_history(workspace / "runs" / dataset / system / "history.jsonl")
+    rows = read_history(workspace / cell.history)
     commit = workspace / COMMIT
     training = {
         "commit": commit.read_text(encoding="utf-8").strip() if commit.exists() else None,
@@ -109,7 +115,8 @@ def fill(recipe: ModelRecipe, workspace: Path, *, command: str) -> Card:
         "machine": next(
             (each["protocol"]["device"] for each in metrics.values() if "device" in each["protocol"]), None
         ),
-        "params": {key: sections[key] for key in _SECTIONS if key in sections}
+        "params": {"seed": recipe.seed}
+        | {key: sections[key] for key in _SECTIONS if key in sections}
         | {key: {name: sections[key][name]} for key, name in (("datasets", dataset), ("systems", system))},
     }
     data = {

@@ -33,7 +33,7 @@ def _add_create(commands: Any) -> None:
         nargs="+",
         metavar=_PLACE,
         help="a checkpoint, zoo:NAME, or a folder of pictures: class-3/STEM_00.png ..., everything/STEM_00.png ..., or "
-        "the same as .arrow (runs/DATASET/SYSTEM/samples); for preference STEM.png is enough",
+        "the same as .arrow (runs/DATASET/SYSTEM/seed-0/samples); for preference STEM.png is enough",
     )
     create.add_argument("--task", choices=list(TASKS), default="she", help="what is asked (default: she)")
     create.add_argument(

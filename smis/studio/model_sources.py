@@ -40,8 +40,8 @@ def zoo_sources() -> list[ModelSource]:
 
 
 def workspace_sources(root: Path) -> list[ModelSource]:
-    """Return what `make repro` trained in a workspace: runs/DATASET/SYSTEM/checkpoint.safetensors."""
-    found = sorted(root.glob("runs/*/*/checkpoint.safetensors"))
+    """Return what `make repro` trained in a workspace: runs/DATASET/SYSTEM/seed-SEED/checkpoint.safetensors."""
+    found = sorted(root.glob("runs/*/*/*/checkpoint.safetensors"))
     return [_beside(path, name=path.relative_to(root).as_posix()) for path in found if path.is_file()]
 
 
@@ -68,7 +68,7 @@ def read_example_maps(source: ModelSource) -> list[tuple[str, ndarray, ndarray |
 
 def _beside(path: Path, *, name: str) -> ModelSource:
     """Return a checkpoint with what lies beside it, where it lies as the stages of the pipeline write it."""
-    runs = path.absolute().parent.parent
+    runs = path.absolute().parents[2]
     prepared = runs.parent.parent / "data" / runs.name
     segmenter = runs / "segmenter.safetensors"
     return ModelSource(

@@ -170,10 +170,10 @@ def test_a_sweep_file_that_is_no_file_starts_nothing(fault: str, capsys: pytest.
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", "[" * 5000, "\0"])
 def test_broken_metrics_are_named(workspace: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path = workspace / "metrics/doll/one.json"
+    path = workspace / "metrics/doll/one/seed-0.json"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    assert "metrics/doll/one.json" in refused(sweep, ["--space", "s.yaml"], capsys)
+    assert "metrics/doll/one/seed-0.json" in refused(sweep, ["--space", "s.yaml"], capsys)
 
 
 @pytest.mark.parametrize("main", [lambda _: experiment.main([]), sweep], ids=["experiment", "sweep"])

@@ -16,6 +16,7 @@ import pipelines.tracking.server_address
 from flows.exceptions import SweepError
 from flows.sweep.study import open_storage
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import RunRecord
 from pipelines.tracking.server_address import database_file, sqlite_uri, tracking_uri
@@ -117,7 +118,7 @@ def test_a_workspace_of_any_name_keeps_its_runs_and_its_studies(
     shutil.copy(empty_database, here)
     monkeypatch.chdir(here)
     write_cell()
-    assert tracking.publish("paperdoll", "groupdnet") is not None
+    assert tracking.publish(Cell("paperdoll", "groupdnet", 0)) is not None
     open_storage().engine.dispose()
     with closing(sqlite3.connect(here / "mlflow.db")) as connection:
         assert connection.execute("select count(*) from runs").fetchone() == (1,)
@@ -159,7 +160,7 @@ def test_a_database_that_does_not_open_is_told_at_once(
     damage(workspace / "mlflow.db", kind)
     write_cell()
     begin = time.monotonic()
-    assert tracking.publish("paperdoll", "groupdnet") is None
+    assert tracking.publish(Cell("paperdoll", "groupdnet", 0)) is None
     assert time.monotonic() - begin < 20
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"tracking: MLflow does not answer at sqlite:///{workspace}/mlflow.db (")
@@ -183,7 +184,7 @@ def test_a_server_that_is_not_there_is_told_without_its_password(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://ada:{SECRET}@{place}")
     write_cell()
     begin = time.monotonic()
-    assert tracking.publish("paperdoll", "groupdnet") is None
+    assert tracking.publish(Cell("paperdoll", "groupdnet", 0)) is None
     assert time.monotonic() - begin < 20
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"tracking: MLflow does not answer at {scheme}://{place} (")
@@ -204,7 +205,7 @@ def test_an_address_that_cannot_be_one_is_refused_before_a_training_without_its_
     with pytest.raises(
         ParamsError, match=r"^MLFLOW_TRACKING_URI is .*, which is no address; an address is like"
     ) as told:
-        tracking.start_run("paperdoll/groupdnet", {}, state=workspace)
+        tracking.start_run(Cell("paperdoll", "groupdnet", 0), {}, state=workspace)
     assert str(told.value).isprintable()
     assert not any(part in str(told.value) for part in (SECRET, "ada", "x@"))
 

@@ -16,7 +16,7 @@ from smis.metrics.metric_names import DERIVED, METRICS
 from smis.metrics.segmentation import Segmentation
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = sorted(ROOT.glob("metrics/*/*.json"))
+COMMITTED = sorted(ROOT.glob("metrics/*/*/seed-*.json"))
 
 
 def gathered_by(name: str) -> str:

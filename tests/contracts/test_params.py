@@ -53,7 +53,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_system_that_is_not_there_is_named(tmp_path: Path) -> None:
-    raw = {**RAW, "axes": {"dataset": ["paperdoll"], "system": ["gruopdnet"]}}
+    raw = {**RAW, "axes": {"dataset": ["paperdoll"], "system": ["gruopdnet"], "seed": [0]}}
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(raw))
     with pytest.raises(ParamsError, match=r"systems.gruopdnet: there is no such section; there are: .*groupdnet"):

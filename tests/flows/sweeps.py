@@ -14,29 +14,32 @@ DVC = """\
 stages:
   prepare:
     matrix: {dataset: "${axes.dataset}"}
-    cmd: exec python tool.py prepare ${item.dataset} data/${item.dataset}
+    cmd: exec python tool.py prepare ${item.dataset} 0 data/${item.dataset}
     params: ["datasets.${item.dataset}"]
     deps: [tool.py]
     outs: ["data/${item.dataset}"]
   train:
-    matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: exec python tool.py train ${item.system} runs/${item.dataset}/${item.system}/model
-    params: [seed, train, "systems.${item.system}"]
+    matrix: {dataset: "${axes.dataset}", system: "${axes.system}", seed: "${axes.seed}"}
+    cmd: >-
+      exec python tool.py train ${item.system} ${item.seed}
+      runs/${item.dataset}/${item.system}/seed-${item.seed}/model
+    params: [train, "systems.${item.system}"]
     deps: ["data/${item.dataset}", tool.py]
-    outs: ["runs/${item.dataset}/${item.system}/model"]
+    outs: ["runs/${item.dataset}/${item.system}/seed-${item.seed}/model"]
   evaluate:
-    matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: exec python tool.py evaluate ${item.system} metrics/${item.dataset}/${item.system}.json
-    params: [seed, train, "systems.${item.system}"]
-    deps: ["runs/${item.dataset}/${item.system}/model"]
+    matrix: {dataset: "${axes.dataset}", system: "${axes.system}", seed: "${axes.seed}"}
+    cmd: >-
+      exec python tool.py evaluate ${item.system} ${item.seed}
+      metrics/${item.dataset}/${item.system}/seed-${item.seed}.json
+    params: [train, "systems.${item.system}"]
+    deps: ["runs/${item.dataset}/${item.system}/seed-${item.seed}/model"]
     metrics:
-      - metrics/${item.dataset}/${item.system}.json: {cache: false}
+      - metrics/${item.dataset}/${item.system}/seed-${item.seed}.json: {cache: false}
 """
 
 PARAMS = """\
 # Every number of a small experiment.
-axes: {dataset: [doll], system: [one, two]}
-seed: 0
+axes: {dataset: [doll], system: [one, two], seed: [0]}
 datasets: {doll: {size: 8}}
 systems: {one: {width: 1}, two: {width: 2}}
 train: {rate: 0.1, how: works, steps: 3}  # how: works, fails, hangs, learns
@@ -50,9 +53,9 @@ import yaml
 
 ctypes.CDLL(None).prctl(1, 15)  # end with the parent, as pipelines/stage.py does
 
-stage, what, out = sys.argv[1:]
+stage, what, seed, out = sys.argv[1:]
 params = yaml.safe_load(Path("params.yaml").read_text())
-train, seed = params["train"], params["seed"]
+train, seed = params["train"], int(seed)
 rate, how = float(train["rate"]), os.environ.get("HOW", train["how"])
 log = Path(os.environ["STAGES_LOG"])
 

@@ -17,15 +17,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarni
 RECIPE = {"dataset": "doll", "system": "two", "params": {"systems": {"two": "fast"}}, "card": {"title": "Two"}}
 EVALUATE = """\
   evaluate:
-    matrix: {dataset: "${axes.dataset}", system: "${axes.system}"}
-    cmd: exec python tool.py evaluate ${item.system} scores/${item.dataset}-${item.system}
+    matrix: {dataset: "${axes.dataset}", system: "${axes.system}", seed: "${axes.seed}"}
+    cmd: exec python tool.py evaluate ${item.system} scores/${item.dataset}-${item.system}-${item.seed}
     deps: ["runs/${item.dataset}/${item.system}/model"]
-    outs: ["scores/${item.dataset}-${item.system}"]
+    outs: ["scores/${item.dataset}-${item.system}-${item.seed}"]
 """
+
+SEEDED = PARAMS.replace("system:", "seed: [0, 1], system:")
 
 
 class _ZooWorkspace(Workspace):
-    files = {**Workspace.files, "dvc.yaml": DVC + EVALUATE}
+    files = {**Workspace.files, "dvc.yaml": DVC + EVALUATE, "params.yaml": SEEDED}
 
 
 @pytest.fixture
@@ -47,13 +49,13 @@ def test_it_runs_one_cell_to_its_evaluation_and_leaves_the_workspace_as_it_was(w
     assert first.returncode == 0, first.stderr
     assert "evaluate two says hello" in first.stdout
     folder = workspace.path / ".scratch" / "zoo" / "tiny"
-    assert [path.name for path in (folder / "scores").iterdir()] == ["doll-two"]
+    assert [path.name for path in (folder / "scores").iterdir()] == ["doll-two-0"]
     params = yaml.safe_load((folder / "params.yaml").read_text())
     assert params == {
-        "axes": {"dataset": ["doll"], "system": ["two"]},
+        "axes": {"dataset": ["doll"], "system": ["two"], "seed": [0]},
         "systems": {"one-by-one": "works", "two": "fast"},
     }
-    assert (workspace.path / "params.yaml").read_text() == PARAMS
+    assert (workspace.path / "params.yaml").read_text() == SEEDED
     assert not any((workspace.path / name).exists() for name in ("data", "runs", "scores", "dvc.lock"))
     again = workspace.run("flows.zoo_model", "tiny")
     assert again.returncode == 0, again.stderr
@@ -82,7 +84,7 @@ def test_the_commit_is_known_if_nothing_differs_from_it(workspace: Workspace, mo
 
 def test_metrics_are_those_of_its_own_training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace.path)
-    others, own = (root / "metrics" / "doll" / "two.json" for root in (Path(), Path(".scratch/zoo/tiny")))
+    others, own = (root / "metrics/doll/two/seed-0.json" for root in (Path(), Path(".scratch/zoo/tiny")))
     others.parent.mkdir(parents=True)
     others.write_text("{}")
     zoo_model.prepare("tiny")

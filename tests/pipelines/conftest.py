@@ -28,23 +28,23 @@ STEPS = (10, 20, 30)
 PARAMETERS = {"seed": "0", "train.steps": "30", "system.width": "8"}
 
 
-def write_cell(system: str = "groupdnet", *, dataset: str = "paperdoll") -> None:
+def write_cell(system: str = "groupdnet", *, dataset: str = "paperdoll", seed: int = 0, mocd: float = 0.15) -> None:
     """Write the files of a finished cell into the working folder, without training anything."""
-    folder = Path("runs", dataset, system)
+    folder = Path("runs", dataset, system, f"seed-{seed}")
     (folder / "grids").mkdir(parents=True)
     (folder / "tables").mkdir()
-    (folder / "checkpoint.safetensors").write_bytes(f"weights of {system}".encode())
+    (folder / "checkpoint.safetensors").write_bytes(f"weights of {system}, seed {seed}".encode())
     lines = [json.dumps({"step": step, "GAN": 1.0 / step, "D_Fake": 0.5}) for step in STEPS]
     (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
     for step in (10, 30):
         Image.fromarray(np.full((8, 8, 3), step, np.uint8)).save(folder / "grids" / f"step-{step:06d}.png")
     pq.write_table(pa.table({"key": ["a", "b"], "mOCD": [0.1, 0.2]}), folder / "tables" / "diversity.parquet")
     Image.new("RGB", (4, 4)).save(folder / "tables" / "classes.png")
-    write_metrics(system, dataset=dataset, mocd=0.15)
+    write_metrics(system, dataset=dataset, seed=seed, mocd=mocd)
 
 
-def write_metrics(system: str, *, dataset: str = "paperdoll", mocd: float) -> None:
-    path = Path("metrics", dataset, f"{system}.json")
+def write_metrics(system: str, *, dataset: str = "paperdoll", seed: int = 0, mocd: float) -> None:
+    path = Path("metrics", dataset, system, f"seed-{seed}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     protocol = {"network": "stlpips_alex", "device": "cpu"}
     path.write_text(json.dumps({"mOCD": {"value": mocd, "interval": [mocd - 0.05, mocd + 0.05], "protocol": protocol}}))
@@ -56,7 +56,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("SMIS_TRACKING", raising=False)
-    monkeypatch.setattr("pipelines.tracking.cell_outputs.CellOutputs.parameters", lambda cell: dict(PARAMETERS))
+    monkeypatch.setattr(
+        "pipelines.tracking.cell_outputs.CellOutputs.parameters", lambda cell: {**PARAMETERS, "seed": str(cell.seed)}
+    )
     monkeypatch.setattr("pipelines.tracking.live_run.SEND_INTERVAL_S", 0.1)
     monkeypatch.setattr("pipelines.tracking.live_run.RETRY_INTERVAL_S", 0.2)
     return tmp_path

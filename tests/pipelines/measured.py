@@ -23,7 +23,6 @@ SAMPLES = 3
 LABEL_MAPS = 2
 COUNTS = {"train": 24, "validation": 1, "test": 6}
 PARAMS: dict[str, Any] = {
-    "seed": 0,
     "reference": {"images": 20, "batch": 8},
     "segmenter": {"depth": 3, "width": 16, "steps": 4, "batch": 4},
     "evaluate": {"resamples": 20, "timed_runs": 3},
@@ -52,14 +51,14 @@ def painted(path: Path, systems: object) -> Trained:
 
 
 def lay_out(folder: Path, *, ignored: tuple[int, ...] | None = None) -> None:
-    """Write params.yaml, data/paperdoll and runs/paperdoll/painter/samples."""
+    """Write params.yaml, data/paperdoll and runs/paperdoll/painter/seed-0/samples."""
     reader = Config(size=SIZE, train=COUNTS["train"], validation=1, test=COUNTS["test"]).build()
     known = tuple(reader.classes), tuple(reader.palette)
     header = Header("paperdoll", *known, height=SIZE, width=SIZE, ignored=ignored)
     real = [reader.read(split, index) for split, count in COUNTS.items() for index in range(count)]
     write(folder / "data" / "paperdoll", real, header=header)
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    samples = folder / "runs" / "paperdoll" / "painter" / "samples"
+    samples = folder / "runs" / "paperdoll" / "painter" / "seed-0" / "samples"
     kinds: dict[str, list[SampleRow]] = {"single": list(_varied(reader, range(COUNTS["test"]), samples=1))}
     kinds["everything"] = list(_varied(reader, range(LABEL_MAPS), samples=SAMPLES))
     for row in _one_class(reader):

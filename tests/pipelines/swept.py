@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.tracking import sweep
 from smis.core.sample import Sample, SampleRow
 from smis.data.samples import write_samples
@@ -48,7 +49,7 @@ class Swept:
             }.items():
                 own.setenv(f"SMIS_{name}", told)
             checkpoint = self._write(place, system)
-            tracking.publish("paperdoll", system)
+            tracking.publish(Cell("paperdoll", system, 0))
         setting = {"dataset": "paperdoll", "system": system, "train.ema": 0.99}
         metrics = {"mCSD": [mcsd, deviation]}
         self._rows.append({"number": number, "state": "finished", "setting": setting, "seeds": [0], "metrics": metrics})
@@ -73,7 +74,7 @@ class Swept:
         write_cell(system)
         _write_data(place / "data" / "paperdoll")
         (place / "smis").symlink_to(ROOT / "smis")
-        folder = Path("runs", "paperdoll", system)
+        folder = Path("runs", "paperdoll", system, "seed-0")
         outs = [{"path": "data/paperdoll", "md5": "da7a.dir"}]
         outs += [{"path": f"{folder}/checkpoint.safetensors", "md5": f"{system} md5"}]
         (place / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))

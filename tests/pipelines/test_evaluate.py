@@ -24,7 +24,7 @@ NAMES = ["stlpips_alex", "mCSD", "mOCD", "mISD", "mOISD", "fd_stlpips_vgg", "kd_
 COSTS = ["images_per_second", "flops", "peak_memory", "parameters_g", "parameters_ge"]
 REAL = ["mIoU_real", "accuracy_real"]
 TIMED = {"images_per_second", "peak_memory"}
-RUN = Path("runs/paperdoll/painter")
+RUN = Path("runs/paperdoll/painter/seed-0")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def run(folder: Path) -> None:
         patch.setattr(evaluate, "load_system", painted)
         reference.main("paperdoll")
         segmenter.main("paperdoll")
-        evaluate.main("paperdoll", "painter")
+        evaluate.main("paperdoll", "painter", "0")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def workspace(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def metrics(measured: Path) -> dict[str, Any]:
-    return json.loads((measured / "metrics/paperdoll/painter.json").read_text())
+    return json.loads((measured / "metrics/paperdoll/painter/seed-0.json").read_text())
 
 
 def test_every_metric_is_there_with_an_interval_around_it_and_its_protocol(measured: Path) -> None:
@@ -148,7 +148,7 @@ def test_precision_and_recall_of_the_classes_are_drawn(measured: Path) -> None:
 
 @pytest.mark.usefixtures("workspace")
 def test_the_same_samples_give_the_same_numbers(measured: Path) -> None:
-    evaluate.main("paperdoll", "painter")
+    evaluate.main("paperdoll", "painter", "0")
     again = metrics(Path())
     before = metrics(measured)
     for name in before.keys() - TIMED:
@@ -163,7 +163,7 @@ def test_one_sample_makes_no_pair_and_nothing_is_written() -> None:
     rows = [SampleRow(table.keys[0], 0, -1, table.image[0].copy())]
     write_samples(RUN / "samples/everything.arrow", rows, height=32, width=32)
     with pytest.raises(ParamsError, match=r"sample\.samples: 1 gives no pairs to compare; at least 2 are needed"):
-        evaluate.main("paperdoll", "painter")
+        evaluate.main("paperdoll", "painter", "0")
     assert not Path("metrics").exists()
     assert not (RUN / "tables").exists()
 
@@ -172,10 +172,10 @@ def test_one_sample_makes_no_pair_and_nothing_is_written() -> None:
 def test_what_is_missing_is_named_with_the_stage_that_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/paperdoll/reference.npz").unlink()
     with pytest.raises(ShardError, match="the stage `reference` writes it"):
-        evaluate.main("paperdoll", "painter")
+        evaluate.main("paperdoll", "painter", "0")
     Path("runs/paperdoll/segmenter.safetensors").unlink()
     with pytest.raises(WeightsError, match="`dvc repro segmenter`"):
-        evaluate.main("paperdoll", "painter")
+        evaluate.main("paperdoll", "painter", "0")
     monkeypatch.setattr("smis.core.weights.find_spec", lambda name: None)
     with pytest.raises(WeightsError, match="install the package stlpips-pytorch"):
         reference.main("paperdoll")

@@ -73,9 +73,9 @@ def _lay_out(folder: Path, dataset: str, classes: Sequence[str], *, train: int =
 
 def _run(dataset: str, *, system: Mapping[str, Any] = SPADE, name: str = "spade", **train: object) -> TrainingRun:
     """Return a training in the current folder, as its params.yaml says."""
-    params = {"seed": 0, "train": {**TRAIN, **train}, "validation": {}, "systems": {name: dict(system)}}
+    params = {"train": {**TRAIN, **train}, "validation": {}, "systems": {name: dict(system)}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    return TrainingRun(dataset, name, read(Params, system=name), DistributedContext())
+    return TrainingRun(Cell(dataset, name, 0), read(Params, system=name), DistributedContext())
 
 
 def _error(checkpoint: Path, dataset: str) -> float:
@@ -98,7 +98,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setenv("SMIS_TRACKING", "off")
         _run("first", steps=100, keep_discriminator=True).train()
-        Path("runs/first/spade/checkpoint.safetensors").rename("spade.safetensors")
+        Path("runs/first/spade/seed-0/checkpoint.safetensors").rename("spade.safetensors")
     return folder
 
 
@@ -111,7 +111,7 @@ def place(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
-CHECKPOINT = Path("runs/other/spade/checkpoint.safetensors")
+CHECKPOINT = Path("runs/other/spade/seed-0/checkpoint.safetensors")
 FINE = {"init_from": "spade.safetensors", "init_classes": RENAMED}
 
 
@@ -137,7 +137,7 @@ def test_a_fine_tuning_says_what_it_took_and_its_checkpoint_what_it_began_with(
     tensors, metadata = load_weights(CHECKPOINT)
     assert (metadata["init_from"], metadata["init_from_sha256"]) == ("spade.safetensors", digest)
     assert not any(name.startswith("discriminator.") for name in tensors)
-    assert CellOutputs("other", "spade").checkpoint_tags()["smis.init_from"] == digest
+    assert CellOutputs(Cell("other", "spade", 0)).checkpoint_tags()["smis.init_from"] == digest
 
 
 @pytest.mark.usefixtures("place")
@@ -215,7 +215,7 @@ def test_a_file_that_is_not_there_is_one_line_and_exit_code_2() -> None:
     with pytest.raises(CheckpointError, match=r"no file gone\.safetensors, which train\.init_from names; give a che"):
         _run("other", init_from="gone.safetensors")
     own = {"PYTHONPATH": str(ROOT), "SMIS_TRACKING": "off", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pipelines.train", "other", "spade"]
+    command = [sys.executable, "-m", "pipelines.train", "other", "spade", "0"]
     done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: there is no file gone.safetensors, which train.init_from names; ")

@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def lay_out(folder: Path, **section: object) -> None:
     raw = releases.ade20k(folder / "raw")
     datasets = {"ade20k": {"root": str(raw), "size": [24, 24], "validation": 1, **section}}
-    axes = {"dataset": ["ade20k"], "system": ["groupdnet"]}
+    axes = {"dataset": ["ade20k"], "system": ["groupdnet"], "seed": [0]}
     train = {"steps": 4, "batch": 4, "log_every": 1, "grid_every": 4}
     own = {"axes": axes, "datasets": datasets, "prepare": {}, "reference": {}, "validation": {}, "train": train}
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS | own))
@@ -44,11 +44,11 @@ def test_a_system_is_trained_on_what_is_seen_of_larger_pictures(folder: Path) ->
     lay_out(folder, load_size=[30, 28])
     prepare.main("ade20k")
     reference.main("ade20k")
-    TrainingRun("ade20k", "groupdnet", read(Params, system="groupdnet"), DistributedContext()).train()
+    TrainingRun(Cell("ade20k", "groupdnet", 0), read(Params, system="groupdnet"), DistributedContext()).train()
     data = Prepared(folder / "data" / "ade20k")
     assert (data.height, data.width) == (24, 24)
     assert [data.header.size_of(split) for split in data.splits] == [(30, 28), (24, 24), (24, 24)]
-    _, metadata = load_weights(folder / "runs/ade20k/groupdnet/checkpoint.safetensors")
+    _, metadata = load_weights(folder / "runs/ade20k/groupdnet/seed-0/checkpoint.safetensors")
     assert (metadata["height"], metadata["width"], metadata["step"]) == ("24", "24", "4")
 
 

@@ -59,7 +59,7 @@ def test_a_missing_weight_is_named_with_its_source(cell: Path) -> None:
     before = files(cell)
     systems = PARAMS["systems"]["groupdnet"]
     change(cell, "systems", groupdnet=systems | {"perceptual": {"network": "vgg19"}})
-    (line,) = told(cell, "pipelines.train", "paperdoll", "groupdnet")
+    (line,) = told(cell, "pipelines.train", "paperdoll", "groupdnet", "0")
     assert line.startswith("error: the weights 'vgg19' (vgg19-dcbb9e9d.pth) are not on this machine; download https://")
     assert line.endswith("or put the file into the folder that $SMIS_WEIGHTS names")
     assert files(cell) == before
@@ -67,6 +67,6 @@ def test_a_missing_weight_is_named_with_its_source(cell: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named_and_keeps_what_was_learned(cell: Path) -> None:
     (cell / "runs").write_text("a file in place of the folder")
-    (line,) = told(cell, "pipelines.train", "paperdoll", "groupdnet")
-    assert line.startswith("error: cannot write runs/paperdoll/groupdnet")
+    (line,) = told(cell, "pipelines.train", "paperdoll", "groupdnet", "0")
+    assert line.startswith("error: cannot write runs/paperdoll/groupdnet/seed-0")
     assert list(cell.glob(".scratch/*/states/step-*.pt")), "the run can go on when the place is free"

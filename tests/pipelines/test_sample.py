@@ -16,7 +16,7 @@ from smis.models.groupdnet import Config
 from smis.training.export import save_weights, tensors_of
 from tests.cells import CLASSES, COUNTS, PARAMS, SIZE, lay_out
 
-OUT = Path("runs/paperdoll/groupdnet")
+OUT = Path("runs/paperdoll/groupdnet/seed-0")
 SAMPLES = OUT / "samples"
 
 
@@ -41,7 +41,7 @@ def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_cell")
 def test_there_is_a_file_for_each_kind_with_the_rows_that_were_planned(capsys: pytest.CaptureFixture[str]) -> None:
-    stage.main("paperdoll", "groupdnet")
+    stage.main("paperdoll", "groupdnet", "0")
 
     test = Prepared(Path("data/paperdoll")).split("test")
     single = read_samples(SAMPLES / "single.arrow")
@@ -64,14 +64,14 @@ def test_there_is_a_file_for_each_kind_with_the_rows_that_were_planned(capsys: p
     assert set(instances.keys) == set(everything.keys)
     for key, instance in set(zip(instances.keys, instances.resampled.tolist(), strict=True)):
         assert instance in test[at[key]].instances
-    assert "sampling groupdnet on paperdoll: " in capsys.readouterr().err
+    assert "sampling groupdnet on paperdoll, seed 0: " in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_cell")
 def test_the_same_seed_gives_the_same_bytes() -> None:
     contents = []
     for _ in range(2):
-        stage.main("paperdoll", "groupdnet")
+        stage.main("paperdoll", "groupdnet", "0")
         contents.append({path.name: path.read_bytes() for path in sorted(SAMPLES.iterdir())})
     assert contents[0] == contents[1]
 
@@ -80,5 +80,5 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_without_a_checkpoint_nothing_is_written() -> None:
     (OUT / "checkpoint.safetensors").unlink()
     with pytest.raises(CheckpointError, match="run the stage `train` first"):
-        stage.main("paperdoll", "groupdnet")
+        stage.main("paperdoll", "groupdnet", "0")
     assert not SAMPLES.exists()

@@ -26,14 +26,14 @@ def _arguments(monkeypatch: pytest.MonkeyPatch, *given: str, command: Callable[.
 
 
 def test_a_stage_takes_the_names_of_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _arguments(monkeypatch, "paperdoll", "inade") == ["paperdoll", "inade"]
+    assert _arguments(monkeypatch, "paperdoll", "inade", "0") == ["paperdoll", "inade", "0"]
 
 
 def test_a_stage_takes_them_as_dvc_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = ("--system", "inade", "--dataset", "paperdoll")
-    assert _arguments(monkeypatch, *given) == ["paperdoll", "inade"]
+    given = ("--system", "inade", "--seed", "0", "--dataset", "paperdoll")
+    assert _arguments(monkeypatch, *given) == ["paperdoll", "inade", "0"]
     with pytest.raises(ParamsError, match=r"^'x;touch y' is no name"):
-        _arguments(monkeypatch, *given[:3], "x;touch y")
+        _arguments(monkeypatch, *given[:5], "x;touch y")
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # pygtrie's, inside DVC
@@ -41,18 +41,21 @@ def test_no_name_in_params_yaml_breaks_out_of_a_command_of_dvc_yaml(tmp_path: Pa
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    axes = {"dataset": ["a'b"], "system": ["x';touch y'", "$(touch y)"]}
-    sections = {f"{axis}s": {name: {} for name in names} for axis, names in axes.items()}
+    axes = {"dataset": ["a'b"], "system": ["x';touch y'", "$(touch y)"], "seed": [0]}
+    sections = {f"{axis}s": {name: {} for name in axes[axis]} for axis in ("dataset", "system")}
     (tmp_path / "params.yaml").write_text(json.dumps({"axes": axes, "train": {"init_from": "weights"}, **sections}))
     with Repo(str(tmp_path)) as repo:
         commands = [shlex.split(str(stage.cmd)) for stage in repo.index.stages if isinstance(stage, PipelineStage)]
     for system in axes["system"]:
-        assert ["exec", "python", "-m", "pipelines.train", "--dataset", "a'b", "--system", system] in commands
+        cell = ["--dataset", "a'b", "--system", system, "--seed", "0"]
+        assert ["exec", "python", "-m", "pipelines.train", *cell] in commands
 
 
-@pytest.mark.parametrize("given", [(), ("paperdoll",), ("paperdoll", "inade", "3"), ("paperdoll", "--help")])
+@pytest.mark.parametrize(
+    "given", [(), ("paperdoll", "inade"), ("paperdoll", "inade", "0", "3"), ("paperdoll", "inade", "--help")]
+)
 def test_other_arguments_are_refused_with_the_usage(given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ParamsError, match=r"usage: python -m pipelines\.train DATASET SYSTEM$"):
+    with pytest.raises(ParamsError, match=r"usage: python -m pipelines\.train DATASET SYSTEM SEED$"):
         _arguments(monkeypatch, *given)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.tracking.cell_outputs import CellOutputs
 
 from .conftest import STEPS, Door, wait_for, write_cell
@@ -29,18 +30,18 @@ def test_what_a_training_says_while_the_server_is_down_arrives_later(
     door: Door, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_cell(dataset="down")
-    cell = CellOutputs("down", "groupdnet")
-    live = tracking.start_run(cell.name, {"seed": 0}, state=workspace / "state", device="cpu")
+    cell = CellOutputs(Cell("down", "groupdnet", 0))
+    live = tracking.start_run(cell.cell, {"seed": 0}, state=workspace / "state", device="cpu")
     for step in STEPS:
         live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
     live.finish()
-    assert tracking.publish("down", "groupdnet") is None
+    assert tracking.publish(Cell("down", "groupdnet", 0)) is None
     said = capsys.readouterr().err
     assert said.count("the training goes on") == 1
     assert said.count("down/groupdnet will be sent by the next `make repro`") == 1
 
     door.open()
-    link = tracking.publish("down", "groupdnet")
+    link = tracking.publish(Cell("down", "groupdnet", 0))
     (run,) = runs_of(door, "down")
     page = f"{door.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
     assert link == f"{page}?workflowType=machine_learning"
@@ -53,9 +54,9 @@ def test_a_server_that_goes_down_while_training_costs_nothing_and_one_run_has_it
     door: Door, workspace: Path
 ) -> None:
     write_cell(dataset="wavers")
-    cell = CellOutputs("wavers", "groupdnet")
+    cell = CellOutputs(Cell("wavers", "groupdnet", 0))
     door.open()
-    live = tracking.start_run(cell.name, {"seed": 0}, state=workspace / "state")
+    live = tracking.start_run(cell.cell, {"seed": 0}, state=workspace / "state")
     live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
     wait_for(lambda: (workspace / "state" / "mlflow.json").exists(), seconds=30, what="the run")
     wait_for(lambda: "train/GAN" in runs_of(door, "wavers")[0].data.metrics, seconds=30, what="the first step")
@@ -63,7 +64,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing_and_one_run_has_it
     live.log(20, {"GAN": 0.05, "D_Fake": 0.5})
     live.finish()
     door.open()
-    tracking.publish("wavers", "groupdnet")
+    tracking.publish(Cell("wavers", "groupdnet", 0))
     (run,) = runs_of(door, "wavers")
     assert curve(door.uri, run.info.run_id, "train/GAN") == list(STEPS)
     assert run.info.status == "FINISHED"
@@ -78,7 +79,7 @@ def test_a_cell_restored_on_another_machine_is_logged_once(
     for _ in range(2):
         os.chdir(tmp_path_factory.mktemp("machine"))
         write_cell(dataset="restored")
-        links.add(tracking.publish("restored", "groupdnet"))
+        links.add(tracking.publish(Cell("restored", "groupdnet", 0)))
     (run,) = runs_of(door, "restored")
     assert len(links) == 1
     assert run.data.tags["smis.restored"] == "true"
@@ -91,7 +92,7 @@ sys.path.insert(0, sys.argv[1])
 from pipelines import tracking
 from pipelines.tracking import live_run
 live_run.SEND_INTERVAL_S = 0.1
-live = tracking.start_run("killed/groupdnet", {"seed": 0}, state=Path("state"))
+live = tracking.start_run(Cell("killed", "groupdnet", 0), {"seed": 0}, state=Path("state"))
 live.log(10, {"GAN": 0.1, "D_Fake": 0.5})
 time.sleep(60)
 """
@@ -105,11 +106,11 @@ def test_a_training_that_is_killed_and_repeated_is_one_run(door: Door, workspace
     wait_for(lambda: "train/GAN" in runs_of(door, "killed")[0].data.metrics, seconds=30, what="the first step")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    live = tracking.start_run("killed/groupdnet", {"seed": 0}, state=workspace / "state")
+    live = tracking.start_run(Cell("killed", "groupdnet", 0), {"seed": 0}, state=workspace / "state")
     for step in STEPS:
         live.log(step, {"GAN": 1.0 / step, "D_Fake": 0.5})
     live.finish()
-    tracking.publish("killed", "groupdnet")
+    tracking.publish(Cell("killed", "groupdnet", 0))
     (run,) = runs_of(door, "killed")
     assert curve(door.uri, run.info.run_id, "train/GAN") == list(STEPS)
     assert run.info.status == "FINISHED"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.tracking import shared_view
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import TrackingClient
@@ -47,7 +48,7 @@ def runs(uri: str, experiment: str) -> list[Any]:
 
 
 def test_a_trials_run_is_named_by_what_is_special_and_lies_in_the_main_workspace(trial: Path, workspace: Path) -> None:
-    assert tracking.publish("paperdoll", "groupdnet")
+    assert tracking.publish(Cell("paperdoll", "groupdnet", 0))
     (run,) = runs(f"sqlite:///{workspace / 'mlflow.db'}", "smis/paperdoll")
     assert run.info.run_name == "rates 3: groupdnet, ema 0.99, seed 1"
     assert (run.data.tags["smis.sweep"], run.data.tags["smis.trial"]) == ("rates", "3")
@@ -59,10 +60,10 @@ def test_a_trial_that_was_lost_and_repeated_elsewhere_is_one_row(trial: Path, wo
     uri = f"sqlite:///{workspace / 'mlflow.db'}"
     lost = TrackingClient()
     for seed in ("0", "1"):
-        experiment, tags = lost.experiment("smis/paperdoll"), CellOutputs(*CELL.split("/")).tags()
+        experiment, tags = lost.experiment("smis/paperdoll"), CellOutputs(Cell(*CELL.split("/"), 0)).tags()
         half = lost.api.create_run(experiment, run_name=f"seed {seed}", tags=tags)
         lost.api.log_param(half.info.run_id, "seed", seed)
-    tracking.publish("paperdoll", "groupdnet")
+    tracking.publish(Cell("paperdoll", "groupdnet", 0))
     found = {run.info.run_name: run for run in runs(uri, "smis/paperdoll")}
     rows = {name: run.info.status for name, run in found.items() if "smis.sweep" in run.data.tags}
     assert rows == {"seed 1": "RUNNING", "rates 3: groupdnet, ema 0.99, seed 1": "FINISHED"}
@@ -140,17 +141,17 @@ def test_the_best_stand_side_by_side_however_many_runs_there_are(
 def test_a_trial_that_was_restored_from_another_sweep_is_a_run_of_its_own(
     trial: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracking.publish("paperdoll", "groupdnet")
+    tracking.publish(Cell("paperdoll", "groupdnet", 0))
     again = workspace / "again"
     again.mkdir()
     monkeypatch.chdir(again)
     monkeypatch.setenv("SMIS_SWEEP", "wider")
     write_cell()
-    tracking.publish("paperdoll", "groupdnet")
+    tracking.publish(Cell("paperdoll", "groupdnet", 0))
     found = runs(f"sqlite:///{workspace / 'mlflow.db'}", "smis/paperdoll")
     assert {run.data.tags["smis.sweep"] for run in found} == {"rates", "wider"}
     for name in ("SWEEP", "TRIAL", "RUN"):
         monkeypatch.delenv(f"SMIS_{name}")
-    Path(".scratch/tracking/paperdoll/groupdnet.json").unlink()
-    tracking.publish("paperdoll", "groupdnet")
+    Path(".scratch/tracking/paperdoll/groupdnet/seed-0.json").unlink()
+    tracking.publish(Cell("paperdoll", "groupdnet", 0))
     assert len(runs(f"sqlite:///{workspace / 'mlflow.db'}", "smis/paperdoll")) == 2

@@ -23,7 +23,7 @@ from smis.training.launch import parse_processes
 from tests.cells import CLASSES, lay_out
 
 ROOT = Path(__file__).parents[2]
-OUT = Path("runs/paperdoll/groupdnet")
+OUT = Path("runs/paperdoll/groupdnet/seed-0")
 STEPS = 40
 
 
@@ -41,12 +41,12 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _train_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     params = read(Params, system="groupdnet")
-    TrainingRun("paperdoll", "groupdnet", params, DistributedContext()).train()
+    TrainingRun(Cell("paperdoll", "groupdnet", 0), params, DistributedContext()).train()
 
 
 def _started(folder: Path, *, processes: int = 1) -> subprocess.Popen[str]:
     own = {"PYTHONPATH": str(ROOT), "SMIS_TRACKING": "off", "SMIS_PROCESSES": str(processes), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "pipelines.train", "paperdoll", "groupdnet"]
+    words = [sys.executable, "-m", "pipelines.train", "paperdoll", "groupdnet", "0"]
     return subprocess.Popen(words, cwd=folder, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True)
 
 
@@ -103,7 +103,7 @@ def test_a_stage_that_is_asked_to_end_and_killed_goes_on_and_ends_like_one_that_
 
     for kind in ("killed", "whole"):
         _train_here(tmp_path / kind, monkeypatch)
-    assert capsys.readouterr().err.count(f"training groupdnet on paperdoll: {STEPS}/{STEPS} steps in ") == 2
+    assert capsys.readouterr().err.count(f"training groupdnet on paperdoll, seed 0: {STEPS}/{STEPS} steps in ") == 2
     finals = [tmp_path / kind / OUT / "checkpoint.safetensors" for kind in ("killed", "whole")]
     assert finals[0].read_bytes() == finals[1].read_bytes()
     grids = [tmp_path / kind / OUT / "grids" / f"step-{STEPS:06d}.png" for kind in ("killed", "whole")]
@@ -151,7 +151,7 @@ def test_each_configuration_has_a_scratch_folder_of_its_own(tmp_path: Path, monk
         params.model_copy(update={"system": system}),
         params.model_copy(update={"train": params.train.model_copy(update={"steps": 11})}),
     ]
-    folders = {TrainingRun("paperdoll", "groupdnet", each, DistributedContext()).scratch for each in changed}
+    folders = {TrainingRun(Cell("paperdoll", "groupdnet", 0), each, DistributedContext()).scratch for each in changed}
     assert len(folders) == len(changed)
 
 

@@ -14,9 +14,9 @@ from smis.training.distributed import DistributedContext
 from smis.training.export import load_weights
 from tests.cells import lay_out
 
-OUT = Path("runs/paperdoll/groupdnet")
+OUT = Path("runs/paperdoll/groupdnet/seed-0")
 CHECKPOINT = OUT / "checkpoint.safetensors"
-FINISHED = Path(".scratch/finished/paperdoll/groupdnet")
+FINISHED = Path(".scratch/finished/paperdoll/groupdnet/seed-0")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _train(capsys: pytest.CaptureFixture[str], steps: int, **train: Any) -> str:
     """Train in the current folder, and return the line that says from where it continues, or nothing."""
     lay_out(Path(), steps=steps, **train)
-    TrainingRun("paperdoll", "groupdnet", read(Params, system="groupdnet"), DistributedContext()).train()
+    TrainingRun(Cell("paperdoll", "groupdnet", 0), read(Params, system="groupdnet"), DistributedContext()).train()
     lines = [line for line in capsys.readouterr().err.splitlines() if "continues the finished training" in line]
     assert len(lines) < 2
     return lines[0] if lines else ""
@@ -45,8 +45,8 @@ def test_continued_at_constant_rates_it_is_bit_for_bit_one_training(capsys: pyte
     assert _train(capsys, 3) == ""
     told = _train(capsys, 6)
     assert told == (
-        "groupdnet on paperdoll continues the finished training from step 3 (train.steps 3 -> 6, train.decay_from null "
-        "-> null); its last step had 1 times the learning rates, the next has 1"
+        "groupdnet on paperdoll, seed 0 continues the finished training from step 3 (train.steps 3 -> 6, "
+        "train.decay_from null -> null); its last step had 1 times the learning rates, the next has 1"
     )
     continued = CHECKPOINT.read_bytes()
     assert [row["step"] for row in read_history(OUT / "history.jsonl")] == [2, 3, 4, 6]

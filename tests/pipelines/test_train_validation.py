@@ -74,10 +74,10 @@ def test_two_processes_measure_what_one_does(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_step_with_the_lowest_distance_becomes_the_checkpoint() -> None:
     threads = torch.get_num_threads()
-    TrainingRun("paperdoll", "groupdnet", read(Params, system="groupdnet"), DistributedContext()).train()
+    TrainingRun(Cell("paperdoll", "groupdnet", 0), read(Params, system="groupdnet"), DistributedContext()).train()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
-    out = Path("runs/paperdoll/groupdnet")
+    out = Path("runs/paperdoll/groupdnet/seed-0")
     distances = [json.loads(line)["validation_fd"] for line in (out / "history.jsonl").read_text().splitlines()]
     assert len(distances) == 4
     step = 1 + int(np.argmin(distances))

@@ -43,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / ".venv").symlink_to(sys.prefix)
     run(folder, "dvc", "config", "--local", "core.no_scm", "true")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params |= {"axes": {"dataset": ["folder"], "system": list(SYSTEMS)}}
+    params |= {"axes": {"dataset": ["folder"], "system": list(SYSTEMS), "seed": [0]}}
     params["datasets"] = {"folder": lay_out(folder / "raw" / "folder") | {"root": "raw/folder"}}
     params["systems"] = {name: NARROW for name in SYSTEMS} | {"inade": NARROW | {"slots": 64}}
     write(folder, params | SMALL)
@@ -72,13 +72,13 @@ def changed(folder: Path) -> set[str]:
 def test_a_tree_without_git_is_run_to_its_table(project: Path) -> None:
     printed = (project / "printed").read_text()
     for system in SYSTEMS:
-        assert f"folder/{system}  http" in printed
+        assert f"folder/{system}/seed-0  http" in printed
     assert "mOCD" in printed
 
 
 def test_every_cell_is_measured(project: Path) -> None:
     for system in SYSTEMS:
-        metrics = json.loads((project / "metrics" / "folder" / f"{system}.json").read_text())
+        metrics = json.loads((project / "metrics" / "folder" / system / "seed-0.json").read_text())
         assert set(metrics) >= MEASURED
         low, high = metrics["mIoU"]["interval"]
         assert 0 <= low <= metrics["mIoU"]["value"] <= high <= 1
@@ -101,7 +101,7 @@ def test_a_second_time_nothing_runs_and_one_systems_change_touches_its_cells_alo
     params = yaml.safe_load(before)
     params["systems"]["inade"]["width"] = 8
     write(project, params)
-    assert changed(project) == {"train@folder-inade"}
+    assert changed(project) == {"train@folder-inade-0"}
     (project / "params.yaml").write_text(before)
     with (project / "smis" / "models" / "vspade.py").open("a") as file:
         file.write("# changed\n")

@@ -29,7 +29,7 @@ RECIPE = {
     "labels": 2,
     "card": {**CARD, "data": {"name": "paperdoll", "license": "Apache-2.0", "source": "Drawn by code."}},
 }
-METRICS = "metrics/paperdoll/groupdnet.json"
+METRICS = "metrics/paperdoll/groupdnet/seed-0.json"
 METRIC = {"value": 0.5, "interval": [0.4, None], "protocol": {"split": "test", "device": "cpu"}}
 
 
@@ -48,7 +48,7 @@ def trained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(checkpoint_path, "ZOO", workspace / "models")
     folder = workspace / ".scratch" / "zoo" / "tiny"
     lay_out(folder)
-    run = folder / "runs" / "paperdoll" / "groupdnet"
+    run = folder / "runs" / "paperdoll" / "groupdnet" / "seed-0"
     torch.manual_seed(0)
     config = Config(**PARAMS["systems"]["groupdnet"])
     system = config.build(classes=len(CLASSES), height=SIZE, width=SIZE, training=False)
@@ -61,12 +61,12 @@ def trained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settled.settle(run / "checkpoint.safetensors")
     rows = [{"step": step, "images_per_second": speed} for step, speed in ((10, 1.0), (20, 2.0))]
     (run / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "metrics" / "paperdoll").mkdir(parents=True)
+    (folder / METRICS).parent.mkdir(parents=True)
     metrics = json.dumps({"mCSD": METRIC})
     (folder / METRICS).write_text(metrics)
     deps = [{"path": "data/paperdoll", "md5": f"{'a' * 32}.dir"}]
     outs = [{"path": METRICS, "md5": hashlib.md5(metrics.encode()).hexdigest()}]
-    _write(folder / "dvc.lock", {"stages": {"evaluate@paperdoll-groupdnet": {"deps": deps, "outs": outs}}})
+    _write(folder / "dvc.lock", {"stages": {"evaluate@paperdoll-groupdnet-0": {"deps": deps, "outs": outs}}})
     (folder / "commit").write_text("0123456789abcdef0123456789abcdef01234567\n")
     return workspace
 
@@ -116,7 +116,7 @@ def test_what_the_recipe_says_itself_stays(trained: Path) -> None:
 
 def test_a_model_that_is_not_measured_is_not_added(trained: Path) -> None:
     _write(trained / ".scratch" / "zoo" / "tiny" / "dvc.lock", {"stages": {}})
-    with pytest.raises(DataError, match="has no evaluate@paperdoll-groupdnet; train and measure the model first"):
+    with pytest.raises(DataError, match="has no evaluate@paperdoll-groupdnet-0; train and measure the model first"):
         zoo.main("add", "tiny")
     assert not (trained / "models").exists()
 
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_measured_is_not_added(trained: Path) -> None:
 def test_metrics_of_another_training_are_refused(trained: Path, content: str | None) -> None:
     metrics = trained / ".scratch" / "zoo" / "tiny" / METRICS
     metrics.unlink() if content is None else metrics.write_text(content)
-    with pytest.raises(DataError, match=r"groupdnet\.json is not what dvc\.lock has; measure the model again"):
+    with pytest.raises(DataError, match=r"groupdnet/seed-0\.json is not what dvc\.lock has; measure the model again"):
         zoo.main("add", "tiny")
     assert not (trained / "models").exists()
 

@@ -46,15 +46,15 @@ def _running(folder: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.P
 @pytest.fixture
 def workspace(tmp_path: Path, ids: ndarray) -> Path:
     """A folder as `make repro` leaves it, with one trained cell."""
-    (tmp_path / "runs/dolls/inade").mkdir(parents=True)
-    checkpoints.write(tmp_path / "runs/dolls/inade/checkpoint.safetensors", "inade")
+    (tmp_path / "runs/dolls/inade/seed-0").mkdir(parents=True)
+    checkpoints.write(tmp_path / "runs/dolls/inade/seed-0/checkpoint.safetensors", "inade")
     Image.fromarray(ids).save(tmp_path / "labels.png")
     return tmp_path
 
 
 def test_the_client_of_the_documentation_gets_the_pictures_of_the_library(workspace: Path, ids: ndarray) -> None:
     script = re.findall(r"```python\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)[0]
-    checkpoint = "runs/dolls/inade/checkpoint.safetensors"
+    checkpoint = "runs/dolls/inade/seed-0/checkpoint.safetensors"
     with _running(workspace, "serve", checkpoint, "--port", "0", "--device", "cpu") as (address, process):
         script = script.replace("http://127.0.0.1:8421", address.removesuffix("/docs"))
         subprocess.run([sys.executable, "-c", script], cwd=workspace, check=True, timeout=120)
@@ -71,7 +71,7 @@ def test_without_a_checkpoint_the_zoo_and_the_workspace_are_offered(workspace: P
     with _running(workspace, "studio", "--port", "0", "--device", "cpu") as (address, _):
         models: list[dict[str, Any]] = httpx.get(f"{address}api/models", timeout=120).json()
         assert httpx.get(address).text.lower().startswith("<!doctype html>")
-        assert [model["name"] for model in models][-1] == "runs/dolls/inade/checkpoint.safetensors"
+        assert [model["name"] for model in models][-1] == "runs/dolls/inade/seed-0/checkpoint.safetensors"
         zoo = next(model for model in models if model["name"] == "zoo:inade-paperdoll")
         request = {"model": zoo["name"], "labels": zoo["examples"][0]["labels"], "recipes": [{"start": {"seed": 7}}]}
         answer = httpx.post(f"{address}api/synthesize", json=request, timeout=120).json()
@@ -82,13 +82,13 @@ def test_without_a_checkpoint_the_zoo_and_the_workspace_are_offered(workspace: P
 
 
 def test_on_all_addresses_a_token_is_made_and_asked_for(workspace: Path) -> None:
-    arguments = ("runs/dolls/inade", "--port", "0", "--device", "cpu", "--host", "0.0.0.0")
+    arguments = ("runs/dolls/inade/seed-0", "--port", "0", "--device", "cpu", "--host", "0.0.0.0")
     with _running(workspace, "studio", *arguments) as (address, process):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{32}", address)
         assert httpx.get(address.partition("?")[0]).status_code == 401
         with httpx.Client(follow_redirects=True) as client:
             assert client.get(address).status_code == 200
-            assert client.get(address.partition("?")[0] + "api/models").json()[0]["name"] == "runs/dolls/inade"
+            assert client.get(address.partition("?")[0] + "api/models").json()[0]["name"] == "runs/dolls/inade/seed-0"
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert err.splitlines() == [
@@ -104,11 +104,11 @@ def test_on_all_addresses_a_token_is_made_and_asked_for(workspace: Path) -> None
         (["zoo:inade-paperdol"], "error: the zoo has no model 'inade-paperdol'; did you mean zoo:inade-paperdoll"),
         (["labels.png"], "error: labels.png is broken"),
         (
-            ["runs/dolls/inade", "--host", "203.0.113.1"],
+            ["runs/dolls/inade/seed-0", "--host", "203.0.113.1"],
             "error: --host 203.0.113.1 is no address of this machine",
         ),
-        (["runs/dolls/inade", "--token", "a b"], "error: --token takes 8 to 200 of the characters A-Z a-z 0-9"),
-        (["runs/dolls/inade", "--device", "tpu"], "error: device 'tpu' cannot be used"),
+        (["runs/dolls/inade/seed-0", "--token", "a b"], "error: --token takes 8 to 200 of the characters A-Z a-z 0-9"),
+        (["runs/dolls/inade/seed-0", "--device", "tpu"], "error: device 'tpu' cannot be used"),
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_sentence(
@@ -132,7 +132,7 @@ def test_a_port_that_is_taken_is_told(
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()
         port = taken.getsockname()[1]
-        assert main(["serve", "runs/dolls/inade", "--port", str(port)]) == 2
+        assert main(["serve", "runs/dolls/inade/seed-0", "--port", str(port)]) == 2
     assert capsys.readouterr().err == (
         f"error: port {port} of 127.0.0.1 cannot be used (address already in use); give another --port, or --port 0 "
         "for a free one\n"
@@ -151,10 +151,10 @@ def test_a_missing_extra_is_told(
 
 
 def test_a_broken_model_of_the_workspace_is_left_out(workspace: Path) -> None:
-    (workspace / "runs/dolls/broken").mkdir()
-    shutil.copy(workspace / "labels.png", workspace / "runs/dolls/broken/checkpoint.safetensors")
+    (workspace / "runs/dolls/broken/seed-0").mkdir(parents=True)
+    shutil.copy(workspace / "labels.png", workspace / "runs/dolls/broken/seed-0/checkpoint.safetensors")
     with _running(workspace, "serve", "--port", "0", "--device", "cpu") as (address, _):
         models = httpx.get(f"{address.removesuffix('docs')}api/models", timeout=120).json()
     assert [model["name"] for model in models if model["name"].startswith("runs")] == [
-        "runs/dolls/inade/checkpoint.safetensors"
+        "runs/dolls/inade/seed-0/checkpoint.safetensors"
     ]

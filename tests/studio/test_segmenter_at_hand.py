@@ -20,8 +20,8 @@ from tests.studio.conftest import body
 
 
 def test_the_map_of_a_picture_is_the_segmenters(tmp_path: Path, labels: str, ids: ndarray) -> None:
-    (tmp_path / "runs/dolls/inade").mkdir(parents=True)
-    checkpoints.write(tmp_path / "runs/dolls/inade/checkpoint.safetensors", "inade")
+    (tmp_path / "runs/dolls/inade/seed-0").mkdir(parents=True)
+    checkpoints.write(tmp_path / "runs/dolls/inade/seed-0/checkpoint.safetensors", "inade")
     height, width = checkpoints.SIZE
     config = UnetConfig.check({}, source="test")
     network = config.build(classes=len(checkpoints.NAMES), height=height, width=width, seed=0).eval()

@@ -69,7 +69,7 @@ def apply(swept: SweepWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def model(small: SweepWorkspace) -> str:
-    return (small.path / "runs/doll/one/model").read_text()
+    return (small.path / "runs/doll/one/seed-0/model").read_text()
 
 
 def test_a_sweep_runs_where_the_path_is_not_ascii(swept: SweepWorkspace) -> None:
@@ -114,7 +114,7 @@ def test_what_cannot_be_restored_is_not_trained_again(swept: SweepWorkspace, app
         cache.with_name("elsewhere").rename(cache)
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: prepare@doll of trial-0001-seed-0 is in neither this workspace nor DVC's")
-    assert "`dvc repro train@doll-one evaluate@doll-one` does that" in refused.stderr
+    assert "`dvc repro train@doll-one-0 evaluate@doll-one-0` does that" in refused.stderr
     assert len(swept.records("begins")) == before
 
 
@@ -123,7 +123,7 @@ def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(
 ) -> None:
     trained, measured = (len(swept.records("begins", stage=stage)) for stage in ("train", "evaluate"))
     (trial,) = (swept.path / ".scratch/sweeps/small").glob("trial-0001-*")
-    digest = hashlib.md5((trial / "metrics/doll/one.json").read_bytes()).hexdigest()
+    digest = hashlib.md5((trial / "metrics/doll/one/seed-0.json").read_bytes()).hexdigest()
     (kept,) = (swept.path / ".dvc/cache").rglob(digest[2:])
     kept.rename(trial / "kept")
     try:
@@ -131,7 +131,7 @@ def test_metrics_that_no_cache_has_are_measured_again_from_what_was_trained(
     finally:
         (trial / "kept").rename(kept)
     assert brought.returncode == 0, brought.stderr
-    assert "evaluate@doll-one runs again, on restored inputs" in brought.stdout
+    assert "evaluate@doll-one-0 runs again, on restored inputs" in brought.stdout
     assert len(swept.records("begins", stage="train")) == trained
     assert len(swept.records("begins", stage="evaluate")) == measured + 1
 
@@ -177,10 +177,9 @@ def test_a_trial_is_written_whole_or_not_at_all(inside: SweepWorkspace, monkeypa
 def test_a_trial_knows_all_that_its_stages_read(inside: SweepWorkspace) -> None:
     options = Sweep.model_validate({"name": "small", "objectives": {"FD": "minimize"}, "space": {RATE: [0.2]}})
     builder = TrialBuilder(options, Space.load(options, Path()), Path())
-    made = builder.build(0, {"dataset": "doll", "system": "one", RATE: 0.2}, seed=4)
+    made = builder.build(0, {"dataset": "doll", "system": "one", RATE: 0.2}, seed=0)
     assert made.params == {
         "datasets.doll": {"size": 8},
-        "seed": 0,
         "systems.one": {"width": 1},
         "train": {"rate": 0.1, "how": "works", "steps": 3},
     }

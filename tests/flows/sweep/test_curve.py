@@ -25,14 +25,14 @@ def test_points_are_read_and_what_is_half_written_later(tmp_path: Path) -> None:
 def test_a_file_that_vanishes_while_it_is_looked_at_has_no_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
+    gone = tmp_path / "runs" / "doll" / "one" / "seed-0" / "history.jsonl"
     monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
     assert read_curve(tmp_path, KEY) == []
 
 
 def test_what_a_history_has_is_named(tmp_path: Path) -> None:
     assert list_curves(tmp_path) == []
-    published = tmp_path / "runs" / "doll" / "one" / "history.jsonl"
+    published = tmp_path / "runs" / "doll" / "one" / "seed-0" / "history.jsonl"
     published.parent.mkdir(parents=True)
     published.write_text('{"step": 1, "hinge": 2.0}\n{"step": 2, "hinge": 1.0, "GAN": 1, "note": "x"}\n')
     assert list_curves(tmp_path) == ["GAN", "hinge"]

@@ -97,10 +97,10 @@ def test_every_trial_ends_once_though_a_machine_is_killed(
     assert "is retried: no heartbeat for 15 s" in small.output()
     assert small.records(stage="train", machine="left")
     best = small.path / ".scratch/sweeps/small/trial-0000-seed-0"
-    assert (best / "runs/doll/one/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
+    assert (best / "runs/doll/one/seed-0/model").read_text() == "one 0.1 0"  # where MLflow's registry takes it from
     brought = small.run("flows.sweep.apply", "small", "1", "--pull")
     assert brought.returncode == 0, brought.stderr
-    assert (small.path / "runs/doll/one/model").read_text() == "one 0.3 0"
+    assert (small.path / "runs/doll/one/seed-0/model").read_text() == "one 0.3 0"
     assert len(small.records(stage="train", rate=0.3)) == 1
 
 

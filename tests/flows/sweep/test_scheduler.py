@@ -29,7 +29,7 @@ class Small:
         self.sweep = Sweep.model_validate(values | options)
         self.study = Study(self.sweep, Space(["one"], ["doll"], self.sweep.space))
         self.messages: list[str] = []
-        builder = cast("TrialBuilder", SimpleNamespace(seed=0, build=self.build))
+        builder = cast("TrialBuilder", SimpleNamespace(seeds=list(range(self.sweep.seeds)), build=self.build))
         self.scheduler = TrialScheduler(self.sweep, self.study, builder, log=self.messages.append)
 
     def build(self, number: int, setting: object = None, *, seed: int) -> Trial:

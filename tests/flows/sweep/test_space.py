@@ -36,7 +36,7 @@ def test_systems_and_data_sets_are_those_of_the_workspace_if_none_are_named(insi
 
 
 def test_all_mistakes_are_told_at_once(inside: SweepWorkspace) -> None:
-    metrics = inside.path / "metrics" / "doll" / "one.json"
+    metrics = inside.path / "metrics" / "doll" / "one" / "seed-0.json"
     metrics.parent.mkdir(parents=True)
     metrics.write_text('{"mCSD": {"value": 1}}')
     wrong = {"train.rat": [1], "trin.rate": [1], "systems.two.width": [1], "train": [1], "systems.one.width.x": [1]}
@@ -49,7 +49,7 @@ def test_all_mistakes_are_told_at_once(inside: SweepWorkspace) -> None:
         "  trin.rate: there is no section trin; did you mean train?",
         "  systems.two.width: no trial has system 'two'; there are: one, three",
         "  train: is a section; name one of its parameters: rate, how, steps",
-        "  systems.one.width.x: there is no section systems.one.width; there are: axes, seed, datasets, systems, train",
+        "  systems.one.width.x: there is no section systems.one.width; there are: axes, datasets, systems, train",
         "  metric 'FD' is unknown; there are: mCSD",
     ]
 

@@ -54,7 +54,7 @@ def test_trials_never_touch_each_others_files(swept: Swept) -> None:
     places = {row["rate"]: row["place"] for row in small.records("begins", stage="train")}
     assert len(set(places.values())) == 4
     for rate in (0.1, 0.2):
-        assert (Path(places[rate]) / "runs/doll/one/model").read_text() == f"one {rate} 0"
+        assert (Path(places[rate]) / "runs/doll/one/seed-0/model").read_text() == f"one {rate} 0"
     assert (small.path / "params.yaml").read_text().startswith("# Every number")
 
 
@@ -82,7 +82,7 @@ def test_a_trial_comes_back_with_its_parameters_and_nothing_is_trained_again(swe
     done = small.run("flows.sweep.apply", "small", "1")
     assert done.returncode == 0, done.stderr
     assert "rate: 0.2" in (small.path / "params.yaml").read_text()
-    assert (small.path / "runs/doll/one/model").read_text() == "one 0.2 0"
+    assert (small.path / "runs/doll/one/seed-0/model").read_text() == "one 0.2 0"
     assert len(small.records("begins")) == before
 
 

@@ -43,7 +43,7 @@ def test_outputs_that_dvc_cannot_pull_are_a_warning(inside: SweepWorkspace) -> N
 
 
 def test_metrics_are_finite_numbers(inside: SweepWorkspace) -> None:
-    path = trial().folder / "metrics/doll/one.json"
+    path = trial().folder / "metrics/doll/one/seed-0.json"
     path.parent.mkdir(parents=True)
     values = {"FD": 1, "extra": float("nan"), "none": None}
     path.write_text(json.dumps({name: {"value": value} for name, value in values.items()}))
@@ -91,7 +91,7 @@ def test_mlflow_is_the_mains_file_unless_an_address_is_given(
     lines: list[str] = []
     job = TrialJob(trial(), partial(run, source=Path()))
     job.run(lines.append)
-    assert job.reason == "trial-0000-seed-0 has no metrics/doll/one.json; do its stages write it?"
+    assert job.reason == "trial-0000-seed-0 has no metrics/doll/one/seed-0.json; do its stages write it?"
     assert [line for line in lines if line.startswith(f"MLflow: {uri}")]
 
 

@@ -19,8 +19,8 @@ def test_a_trials_copy_has_its_own_parameters_and_the_mains_cache(inside: SweepW
     place = trial.folder.absolute()
     text = (place / "params.yaml").read_text()
     params = yaml.safe_load(text)
-    assert (params["train"]["rate"], params["systems"]["one"]["depth"], params["seed"]) == (1e-5, 3, 7)
-    assert params["axes"] == {"dataset": ["doll"], "system": ["one"]}
+    assert (params["train"]["rate"], params["systems"]["one"]["depth"], params["axes"]["seed"]) == (1e-5, 3, [7])
+    assert params["axes"] == {"dataset": ["doll"], "system": ["one"], "seed": [7]}
     assert text.startswith("# Every number")
     with Repo(str(place)) as repo:
         assert Path(repo.cache.local.path).is_relative_to(inside.path / ".dvc" / "cache")

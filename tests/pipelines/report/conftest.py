@@ -63,7 +63,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     test = [sample(number, "test") for number in range(4)]
     write(Path("data/dolls"), [sample(0, "train"), *test], header=Header("dolls", CLASSES, palette, SIZE, SIZE))
     for system, scale in zip(SYSTEMS, (1.0, 5.0), strict=True):
-        folder = Path("runs/dolls", system)
+        folder = Path("runs/dolls", system, "seed-0")
         for resampled in (RESAMPLED_ALL, *range(len(CLASSES))):
             name = "everything" if resampled == RESAMPLED_ALL else f"class-{resampled}"
             write_samples(folder / "samples" / f"{name}.arrow", drawn(test, resampled), height=SIZE, width=SIZE)
@@ -71,7 +71,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
         write_metrics(system, results(scale))
         write_tables(system, scale)
-    Path("params.yaml").write_text(f"axes: {{dataset: [dolls], system: [{', '.join(SYSTEMS)}]}}\nreport: {{rows: 2}}\n")
+    Path("params.yaml").write_text(
+        f"axes: {{dataset: [dolls], system: [{', '.join(SYSTEMS)}], seed: [0]}}\nreport: {{rows: 2}}\n"
+    )
     return tmp_path
 
 
@@ -85,7 +87,7 @@ def write_tables(system: str, scale: float) -> None:
     numbers = np.random.default_rng(len(system))
     shared = np.random.default_rng(0).normal(size=400)
     draws = {"mOCD": 0.01 * scale + 0.001 * shared, "mCSD": 0.02 + 0.001 * numbers.normal(size=400)}
-    folder = Path("runs/dolls", system, "tables")
+    folder = Path("runs/dolls", system, "seed-0/tables")
     folder.mkdir(parents=True)
     pq.write_table(pa.table(draws), folder / "resamples.parquet")
     classes = {"class": list(CLASSES), "pixels": [90, 40, 0], "IoU": [0.9, 0.7, None]}
@@ -94,6 +96,6 @@ def write_tables(system: str, scale: float) -> None:
 
 
 def write_metrics(system: str, metrics: dict[str, Any]) -> None:
-    path = Path("metrics/dolls", f"{system}.json")
+    path = Path("metrics/dolls", system, "seed-0.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(metrics))

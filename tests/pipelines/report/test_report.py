@@ -83,21 +83,21 @@ def test_systems_measured_in_different_ways_get_no_report_and_the_old_one_stays(
 
 
 def test_a_system_that_was_not_measured_is_named(workspace: Path) -> None:
-    Path("metrics/dolls/vspade.json").unlink()
+    Path("metrics/dolls/vspade/seed-0.json").unlink()
     report.main()
     assert "Not measured yet: vspade." in Path("report/report.html").read_text()
 
 
 def test_without_any_measurement_there_is_one_sentence(workspace: Path) -> None:
-    for path in Path("metrics/dolls").iterdir():
+    for path in Path("metrics/dolls").glob("*/*.json"):
         path.unlink()
     with pytest.raises(ParamsError, match="nothing was measured on 'dolls' yet"):
         report.main()
 
 
 def test_metrics_without_their_tables_get_one_sentence_with_the_remedy(workspace: Path) -> None:
-    Path("runs/dolls/vspade/tables/resamples.parquet").unlink()
-    with pytest.raises(ShardError, match=r"vspade/tables/resamples\.parquet is missing; run `dvc repro evaluate`"):
+    Path("runs/dolls/vspade/seed-0/tables/resamples.parquet").unlink()
+    with pytest.raises(ShardError, match=r"seed-0/tables/resamples\.parquet is missing; run `dvc repro evaluate`"):
         report.main()
 
 

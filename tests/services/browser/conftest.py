@@ -18,7 +18,7 @@ from tests.flows.workspaces import ROOT, Workspace, wait_for
 from tests.services.browser import chromium
 
 SMALL: dict[str, Any] = {
-    "axes": {"dataset": ["paperdoll"], "system": ["vspade"]},
+    "axes": {"dataset": ["paperdoll"], "system": ["vspade"], "seed": [0]},
     "datasets": {"paperdoll": {"size": 32, "people": 1, "train": 16, "validation": 4, "test": 4}},
     "systems": {"vspade": {"preset": "paperdoll", "width": 4, "encoder_width": 8, "discriminator": {"width": 4}}},
     "reference": {"images": 16},
