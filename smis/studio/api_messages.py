@@ -47,11 +47,12 @@ class StyledRequest(PaintedRequest):
 
 
 class UploadedImage(BaseModel):
-    """A photograph that is kept."""
+    """A photograph that is kept, its preview at the model's size, and what was not exact."""
 
     image: str
     size: tuple[int, int]
     preview: str
+    notes: list[str]
 
 
 class UploadedLabels(BaseModel):

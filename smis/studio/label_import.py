@@ -10,9 +10,8 @@ from numpy import ndarray
 from smis.core.errors import LabelError
 from smis.core.images import Color
 from smis.core.sample import check_range, remedy_of_ids
-from smis.core.shapes import size_text
 from smis.datasets.io.raw_images import resize_ids
-from smis.studio.encoded_images import decode_map, decode_picture
+from smis.studio.encoded_images import decode_map, decode_picture, resize_note
 
 _TITLE = "the label map"
 _LEAST_EXACT = 0.5
@@ -51,7 +50,8 @@ def import_labels(
             notes.append(f"{pixels} had colors that are not in the palette; the nearest class was taken")
     _check_ids(ids, classes)
     if ids.shape != size:
-        notes.append(f"the map was {size_text(ids.shape)}; it was resized to {size_text(size)} without interpolation")
+        before = ids.shape[0], ids.shape[1]
+        notes.append(resize_note("the map", before, size, how="each pixel took the nearest one's class"))
         ids = resize_ids(ids, size)
     return ImportedLabels(ids, tuple(notes))
 

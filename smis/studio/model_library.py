@@ -16,6 +16,7 @@ from smis.styles import Synthesizer, load
 from smis.styles.inference import Precision
 
 MOST_LOADED = 8
+_VARIES = ("instance", "class", "global", "nothing")
 _UNLABELED = ("unlabeled", "unlabelled", "unknown", "void", "ignore")
 
 
@@ -63,7 +64,7 @@ class ModelLibrary:
     """Load and describe models; one thread uses it.
 
     Args:
-        sources: By name; the first is shown first.
+        sources: By name.
         device: As for `smis.load`.
         precision: As for `smis.load`.
         workspace: Where runs/DATASET/segmenter.safetensors may be for models that have none beside them.
@@ -120,14 +121,26 @@ class ModelLibrary:
         return self._described[name]
 
     def describe_all(self) -> list[OfferedModel]:
-        """Describe all models; those that came to harm since the start are left out."""
+        """Describe all models, in the order in which they are offered.
+
+        Those that a person named come as they were named. The zoo's come before the workspace's; of each come first
+        those that vary most (instances, classes, the whole image, nothing), then larger pictures, then more
+        parameters. Models that came to harm since the start are left out.
+        """
         described: list[OfferedModel] = []
         for name in self.sources:
             try:
                 described.append(self.describe(name))
             except CheckpointError:
                 continue
-        return described
+        return sorted(described, key=self._rank)
+
+    def _rank(self, model: OfferedModel) -> tuple[int, ...]:
+        origin = self.sources[model.name].origin
+        if origin == "named":
+            return (0,)
+        pixels = model.size[0] * model.size[1]
+        return 1 + (origin == "workspace"), _VARIES.index(model.varies), -pixels, -model.parameters
 
     def find_segmenter(self, name: str) -> Path | None:
         """Return the file of a segmenter for a model's classes and size; None if there is none.

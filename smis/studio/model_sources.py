@@ -1,8 +1,9 @@
 """Where the models that the studio offers are: in the package's zoo, in a workspace, or where a person says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy import ndarray
@@ -29,12 +30,13 @@ class ModelSource:
     prepared: Path | None = None
     """The prepared data set that it was trained on: examples are of its test images."""
     segmenter: Path | None = None
+    origin: Literal["named", "zoo", "workspace"] = "named"
 
 
 def zoo_sources() -> list[ModelSource]:
     """Return the models that come with the package."""
     return [
-        ModelSource(f"zoo:{name}", resolve_checkpoint(f"zoo:{name}"), labels=zoo_folder(name) / "labels")
+        ModelSource(f"zoo:{name}", resolve_checkpoint(f"zoo:{name}"), labels=zoo_folder(name) / "labels", origin="zoo")
         for name in zoo_names()
     ]
 
@@ -42,7 +44,8 @@ def zoo_sources() -> list[ModelSource]:
 def workspace_sources(root: Path) -> list[ModelSource]:
     """Return what `make repro` trained in a workspace: runs/DATASET/SYSTEM/seed-SEED/checkpoint.safetensors."""
     found = sorted(root.glob("runs/*/*/*/checkpoint.safetensors"))
-    return [_beside(path, name=path.relative_to(root).as_posix()) for path in found if path.is_file()]
+    beside = [_beside(path, name=path.relative_to(root).as_posix()) for path in found if path.is_file()]
+    return [replace(source, origin="workspace") for source in beside]
 
 
 def named_sources(places: Sequence[str]) -> list[ModelSource]:
@@ -52,7 +55,10 @@ def named_sources(places: Sequence[str]) -> list[ModelSource]:
         CheckpointError: if the zoo has no such model.
     """
     zoo = {source.name: source for source in zoo_sources()}
-    return [zoo.get(place) or _beside(resolve_checkpoint(place), name=place) for place in dict.fromkeys(places)]
+    return [
+        replace(zoo[place], origin="named") if place in zoo else _beside(resolve_checkpoint(place), name=place)
+        for place in dict.fromkeys(places)
+    ]
 
 
 def read_example_maps(source: ModelSource) -> list[tuple[str, ndarray, ndarray | None]]:

@@ -10,11 +10,10 @@ from numpy import ndarray
 from PIL import Image
 
 from smis.core.errors import LabelError, StyleError
-from smis.core.images import encode_image
 from smis.core.shapes import size_text
 from smis.datasets.io.raw_images import resize_image
 from smis.studio.bounded_cache import BoundedCache
-from smis.studio.encoded_images import decode_base64, decode_map
+from smis.studio.encoded_images import decode_base64, decode_map, picture_bytes
 from smis.studio.model_library import ModelLibrary
 from smis.studio.style_recipe import Start, Step, StyleRecipe
 from smis.studio.uploads import Uploads
@@ -116,7 +115,7 @@ class RecipeEvaluator:
 
     def _picture(self, model: str, recipe: StyleRecipe, painted: PaintedMap) -> bytes:
         style = self.style(model, recipe, painted)
-        return encode_image(to_uint8(self._library.load(model)(style.layout, style))[0], "png")
+        return picture_bytes(to_uint8(self._library.load(model)(style.layout, style))[0])
 
     def _placed(self, model: str, recipe: StyleRecipe, target: PaintedMap) -> _PlacedStyle:
         """Evaluate a recipe on its own map, or without one on the target."""

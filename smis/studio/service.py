@@ -22,7 +22,7 @@ from smis.studio.api_messages import (
 )
 from smis.studio.bundle import BundleDescription, read_bundle, write_bundle
 from smis.studio.device_worker import Job
-from smis.studio.encoded_images import decode_picture, map_text, picture_text
+from smis.studio.encoded_images import decode_picture, map_text, picture_text, resize_note
 from smis.studio.equivalent_code import PICTURE, SCRIPT, EquivalentCode, RecipeTranslator
 from smis.studio.label_import import import_labels
 from smis.studio.model_library import ModelLibrary
@@ -76,11 +76,11 @@ class StudioService:
             ImageError: if it is no picture, or too large.
         """
         picture = decode_picture(content, title="the picture")
-        size = self.library.load(model).size if model else (picture.shape[0], picture.shape[1])
-        preview = decode_picture(content, title="the picture", size=size)
-        return UploadedImage(
-            image=self.uploads.keep(picture), size=(picture.shape[0], picture.shape[1]), preview=picture_text(preview)
-        )
+        own = picture.shape[0], picture.shape[1]
+        size = self.library.load(model).size if model else own
+        preview = picture_text(decode_picture(content, title="the picture", size=size))
+        notes = [resize_note("the picture", own, size, how="with bicubic interpolation")] if size != own else []
+        return UploadedImage(image=self.uploads.keep(picture), size=own, preview=preview, notes=notes)
 
     def style_file(self, request: StyledRequest) -> bytes:
         """Return the file of the style that is on the screen."""

@@ -45,6 +45,8 @@ def test_a_photograph_of_another_size_is_resized_as_the_data_sets_are(client: Te
     kept = client.post("/api/images?model=inade", content=_file(pixels)).json()
     expected = Image.fromarray(pixels).resize((64, 32), Image.Resampling.BICUBIC)
     assert kept["size"] == [64, 100]
+    told = "the picture was 64 x 100; it was resized and stretched to 32 x 64: with bicubic interpolation"
+    assert kept["notes"] == [told]
     assert np.array_equal(_ids(kept["preview"]), np.asarray(expected))
 
 
@@ -77,7 +79,9 @@ def test_what_is_not_exact_is_told(client: TestClient, ids: ndarray) -> None:
     read = client.post("/api/labels?model=inade", content=_file(np.asarray(small))).json()
     exact = np.asarray(Image.fromarray(ids).resize((32, 16), Image.Resampling.NEAREST))
     assert np.array_equal(_ids(read["labels"]), exact.repeat(2, 0).repeat(2, 1))
-    assert read["notes"][-1] == "the map was 16 x 32; it was resized to 32 x 64 without interpolation"
+    assert read["notes"][-1] == (
+        "the map was 16 x 32; it was resized to 32 x 64: each pixel took the nearest one's class"
+    )
     exactly = client.post("/api/labels?model=inade", content=_file(colors)).json()
     assert exactly["notes"] == ["3 pixels had colors that are not in the palette; the nearest class was taken"]
     assert np.array_equal(_ids(exactly["labels"]), ids)

@@ -1,6 +1,7 @@
 /** The server of the studio: requests, their one-sentence errors, and "the latest request wins". */
 
-import { encodePng, toBase64 } from "./png.js";
+import { LabelMap } from "./label_map.js";
+import { decodePng, encodePng, fromBase64, pngHeader, toBase64 } from "./png.js";
 
 /** What the server refused, in its own words. */
 export class Refused extends Error {
@@ -37,11 +38,38 @@ export const postForFile = async (path, body) =>
 /** POST the bytes of a file; the answer as JSON. */
 export const upload = async (path, file) => (await send(path, { method: "POST", body: file })).json();
 
-/** A map as the server takes it: {labels, instances}, base64 PNG; instances only for models that vary them. */
+/** A map as the server takes it: {labels, instances}, base64 PNG of the model's size; instances only where it varies them. */
 export async function wireMap(map, model) {
-  const labels = toBase64(await encodePng(map.ids, map.width, map.height));
-  const instances = model.instances ? toBase64(await encodePng(map.objects, map.width, map.height)) : null;
+  const { ids, objects, width, height } = map.sized(model);
+  const labels = toBase64(await encodePng(ids, width, height));
+  const instances = model.instances ? toBase64(await encodePng(objects, width, height)) : null;
   return { labels, instances };
+}
+
+/** A recipe as the server takes it: maps that came with looks of a model of another size are resized, too. */
+export async function wireRecipe(recipe, model) {
+  const { labels, instances, then = [], ...rest } = recipe;
+  return { ...rest, ...(await wireMaps({ labels, instances }, model)), then: await Promise.all(then.map((step) => wireStep(step, model))) };
+}
+
+async function wireMaps(maps, model) {
+  const given = Object.entries(maps).filter(([, text]) => text);
+  return Object.fromEntries(await Promise.all(given.map(async ([name, text]) => [name, await wireIds(text, model)])));
+}
+
+async function wireIds(text, model) {
+  const bytes = fromBase64(text);
+  const { width, height } = pngHeader(bytes);
+  if (height === model.size[0] && width === model.size[1]) return text;
+  const { ids } = await decodePng(bytes);
+  const map = new LabelMap(width, height, ids).sized(model);
+  return toBase64(await encodePng(map.ids, map.width, map.height));
+}
+
+async function wireStep(step, model) {
+  const [[kind, value]] = Object.entries(step);
+  const field = { mix: "with", morph: "with", copy: "from" }[kind];
+  return field ? { [kind]: { ...value, [field]: await wireRecipe(value[field], model) } } : step;
 }
 
 const PAGE = Math.random().toString(36).slice(2);
@@ -82,7 +110,8 @@ export class Channel {
       this.#waiting = null;
       try {
         const wire = await wireMap(job.map, job.model);
-        const body = { model: job.model.name, ...wire, recipes: job.recipes, page: this.page, sequence: ++sequence };
+        const recipes = await Promise.all(job.recipes.map((recipe) => wireRecipe(recipe, job.model)));
+        const body = { model: job.model.name, ...wire, recipes, page: this.page, sequence: ++sequence };
         resolve(await post("/synthesize", body));
       } catch (error) {
         if (error.status === 409) resolve(null);

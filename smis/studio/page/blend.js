@@ -1,12 +1,16 @@
 /** Two looks: mix class by class, morph from one to the other, copy the look of one part onto another. */
 
-import { Channel, postForFile, wireMap } from "./api.js";
+import { Channel, postForFile, wireMap, wireRecipe } from "./api.js";
 import { button, download, el, fill, tell } from "./dom.js";
 import { copyPart } from "./looks.js";
 import { drawImage } from "./picture.js";
-import { anySeed, fit, fromSeed } from "./recipe.js";
+import { anySeed, blended, fit, fromSeed } from "./recipe.js";
 import { readMap } from "./session.js";
 import { toImage } from "./studio.js";
+import { recordVideo, videoKind } from "./video.js";
+
+const FRAMES = 24;
+const AT_ONCE = 8; // pictures in one request
 
 export class BlendPanel {
   #channel = new Channel("second");
@@ -86,8 +90,37 @@ export class BlendPanel {
     const save = (format) => el("button", { type: "button", onclick: () => this.#export(format) }, format.toUpperCase());
     return [
       el("div", { class: "row" }, "this", this.amount, "second", this.percent),
-      el("div", { class: "row" }, this.player, el("span", { class: "space" }), "Export", save("gif"), save("webp")),
+      el("div", { class: "row" }, this.player, el("span", { class: "space" }), "Export", save("gif"), save("webp"), this.#videoButton()),
     ];
+  }
+
+  #videoButton() {
+    const [ending, reason] = videoKind() ? [videoKind()[0], null] : ["video", "this browser writes no video"];
+    const hint = ending === "webm" ? "this browser writes WebM, not MP4" : "";
+    const control = el("button", { type: "button", disabled: Boolean(reason), title: reason ?? hint, id: "video", onclick: () => this.#exportVideo(control) }, ending === "webm" ? "WebM" : ending.toUpperCase());
+    return control;
+  }
+
+  /** Draw the frames as the slider does, then let the browser write them. */
+  async #exportVideo(control) {
+    const { studio } = this;
+    const { model } = studio;
+    const [map, scene] = [studio.map.clone(), studio.scene()];
+    const amounts = Array.from({ length: FRAMES }, (_, n) => n / (FRAMES - 1));
+    const recipes = amounts.map((amount) => fit(blended(studio.look, studio.second.recipe, { weights: {}, amount }), scene));
+    const [channel, images] = [new Channel("video"), []];
+    control.disabled = true;
+    try {
+      for (let at = 0; at < FRAMES; at += AT_ONCE) {
+        const answer = await channel.ask({ model, map, recipes: recipes.slice(at, at + AT_ONCE) });
+        images.push(...(await Promise.all(answer.images.map(toImage))));
+      }
+      const { blob, ending } = await recordVideo(images);
+      download(blob, `morph.${ending}`);
+    } catch (error) {
+      tell(error.message, { error: true });
+    }
+    control.disabled = false;
   }
 
   /** One slider for each class that both looks have; the choices of "copy". */
@@ -172,7 +205,8 @@ export class BlendPanel {
     const { studio } = this;
     const scene = studio.scene();
     const [from, to] = [fit(studio.look, scene), studio.second.map ? studio.second.recipe : fit(studio.second.recipe, scene)];
-    const body = { model: studio.model.name, ...(await wireMap(studio.map, studio.model)), from, to, frames: 24, format };
+    const looks = { from: await wireRecipe(from, studio.model), to: await wireRecipe(to, studio.model) };
+    const body = { model: studio.model.name, ...(await wireMap(studio.map, studio.model)), ...looks, frames: FRAMES, format };
     try {
       download(await postForFile("/animation", body), `morph.${format}`);
     } catch (error) {

@@ -54,7 +54,11 @@ export function classPanel(studio) {
       toggle(each.querySelector(".hide"), studio.hidden.has(id), ["eye", "hidden"]);
       toggle(each.querySelector(".lock"), studio.locked.has(id), ["unlock", "lock"]);
     }
-    byId("map-size").textContent = `${studio.map.width} × ${studio.map.height}`;
+    const [height, width] = studio.model.size;
+    const size = `${studio.map.width} × ${studio.map.height}`;
+    const exact = studio.map.width === width && studio.map.height === height;
+    byId("map-size").textContent = exact ? size : `${size}, drawn at ${width} × ${height}`;
+    byId("map-size").title = exact ? "" : "The model draws another size: it gets the map resized, each pixel with the nearest one's class";
   };
   search.addEventListener("input", mark);
   studio.on("model", build);

@@ -143,7 +143,8 @@ export class ComparePanel {
   /** Show a segmenter's map of the picture, and how much of it is as painted. */
   async #judge() {
     const { studio } = this;
-    const { map, png } = studio.picture;
+    const { png } = studio.picture;
+    const map = studio.picture.map.sized(studio.model);
     try {
       const answer = await post("/segment", { model: studio.model.name, image: png });
       const seen = await readMap({ labels: answer.labels }, studio.model);

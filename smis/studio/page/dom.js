@@ -72,14 +72,14 @@ export function button(name, label, onclick, { text = "", ...attributes } = {}) 
   return el("button", { type: "button", title: label, "aria-label": text ? false : label, onclick, ...attributes }, icon(name), text);
 }
 
-/** Say something at the foot of the window; errors stay until they are closed. */
-export function tell(text, { error = false } = {}) {
+/** Say something at the foot of the window; errors, and what `stays`, until it is closed. */
+export function tell(text, { error = false, stays = error } = {}) {
   const place = document.getElementById("messages");
   const note = el("div", { class: error ? "message error" : "message", role: error ? "alert" : "status" }, text);
   note.append(button("close", "Close this message", () => note.remove(), { class: "quiet" }));
   place.append(note);
   while (place.children.length > 3) place.firstChild.remove();
-  if (!error) setTimeout(() => note.remove(), 6000);
+  if (!stays) setTimeout(() => note.remove(), 6000);
 }
 
 /** Give a file to the person. */

@@ -1,6 +1,6 @@
 /** Bring in: label maps, photographs, style files, zips, by picker, paste or drop. Take away: everything on the screen. */
 
-import { post, postForFile, upload, wireMap } from "./api.js";
+import { post, postForFile, upload, wireMap, wireRecipe } from "./api.js";
 import { ownMap } from "./blend.js";
 import { button, download, el, fill, tell } from "./dom.js";
 import { encodePng, fromBase64, pngHeader } from "./png.js";
@@ -156,7 +156,7 @@ export class Files {
 
   async #readLabels(file) {
     const answer = await upload(`/labels?model=${encodeURIComponent(this.studio.model.name)}`, file);
-    for (const note of answer.notes) tell(`${file.name}: ${note}`);
+    for (const note of answer.notes) tell(`${file.name}: ${note}`, { stays: true });
     return readMap(answer, this.studio.model);
   }
 
@@ -166,7 +166,8 @@ export class Files {
 
   async #photograph(file, mapFile, { map: source, use }) {
     const { studio } = this;
-    const { image, preview } = await upload(`/images?model=${encodeURIComponent(studio.model.name)}`, file);
+    const { image, preview, notes } = await upload(`/images?model=${encodeURIComponent(studio.model.name)}`, file);
+    for (const note of notes) tell(`${file.name}: ${note}`, { stays: true });
     const map = source === "file" ? await this.#readLabels(mapFile)
       : source === "segmenter" ? await readMap(await post("/segment", { model: studio.model.name, image: preview }), studio.model)
         : studio.map.clone();
@@ -177,7 +178,8 @@ export class Files {
 
   async #body() {
     const { studio } = this;
-    return { model: studio.model.name, ...(await wireMap(studio.map, studio.model)), recipe: studio.recipe() };
+    const { map, model } = studio;
+    return { model: model.name, ...(await wireMap(map, model)), recipe: await wireRecipe(studio.recipe(), model) };
   }
 
   #takeAway() {

@@ -15,6 +15,8 @@ const KEYS = [
   ["Space", "hold it and drag to move"],
   ["Alt click", "take the class from the map"],
   ["Enter, Esc", "close a lasso, forget it"],
+  ["Arrows", "in the label map: move the brush, with Shift by 8"],
+  ["Enter", "in the label map: press the brush down, lift it; in the picture: a new look"],
 ];
 
 /** Show what keys and fingers do. */

@@ -17,6 +17,15 @@ export class LabelMap {
     return new LabelMap(this.width, this.height, this.ids, this.objects);
   }
 
+  /** The map at the size of a model: itself, or one in which each pixel takes the nearest one's class and object. */
+  sized({ size: [height, width] }) {
+    if (this.width === width && this.height === height) return this;
+    const near = (at, length, own) => Math.floor(((at + 0.5) * own) / length);
+    const places = Array.from({ length: width * height }, (_, n) =>
+      near(Math.floor(n / width), height, this.height) * this.width + near(n % width, width, this.width));
+    return new LabelMap(width, height, places.map((n) => this.ids[n]), places.map((n) => this.objects[n]));
+  }
+
   /** The index of a pixel, or -1 outside. */
   index([x, y]) {
     return x >= 0 && y >= 0 && x < this.width && y < this.height ? y * this.width + x : -1;

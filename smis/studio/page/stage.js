@@ -1,4 +1,7 @@
-/** The map on the screen: pointers paint it. Pen, touch and mouse are the same; two fingers zoom and move. */
+/**
+ * The map on the screen: pointers paint it. Pen (whatever its pressure), touch and mouse are the same; two fingers zoom and
+ * move. Arrow keys move a pointer too, and Enter presses it down and lifts it.
+ */
 
 import { el } from "./dom.js";
 import { Stroke } from "./label_map.js";
@@ -14,6 +17,7 @@ export class Stage {
   #fingers = new Map();
   #objects = null; // outlines of objects, until the map changes
   #waits = false;
+  #pressed = false; // by a key, until the next press of it
 
   constructor(studio, root) {
     this.studio = studio;
@@ -32,6 +36,8 @@ export class Stage {
     listen("wheel", (event) => this.#wheel(event));
     listen("contextmenu", (event) => event.preventDefault());
     listen("dblclick", () => this.closeLasso());
+    listen("keydown", (event) => this.#key(event));
+    listen("blur", () => { if (this.#pressed) this.#drop(); });
   }
 
   render() {
@@ -47,6 +53,7 @@ export class Stage {
 
   #choseAnother() {
     this.#corners = null;
+    if (this.#pressed && this.frame.root.dataset.tool !== this.studio.tool) this.#drop();
     this.frame.root.dataset.tool = this.studio.tool;
     this.#overlay();
   }
@@ -59,6 +66,7 @@ export class Stage {
 
   #down(event) {
     event.preventDefault();
+    if (this.#pressed) this.#drop();
     this.frame.root.focus({ preventScroll: true });
     this.frame.root.setPointerCapture(event.pointerId);
     if (event.pointerType === "touch") this.#fingers.set(event.pointerId, event);
@@ -79,8 +87,38 @@ export class Stage {
     if (tool === "lasso" && this.#corners) return this.#corner(pixel);
     this.#stroke = new Stroke(this.studio.map, this.#ink(tool === "eraser" || event.button === 5));
     this.#path = [pixel];
-    if (tool === "fill") return this.#fill(pixel);
-    this.#extend(pixel, event);
+    if (tool !== "fill") this.#extend(pixel, event); // an area is filled when the pointer is lifted: a second finger may come
+  }
+
+  /** Move the pointer of the keyboard, press it or lift it. */
+  #key(event) {
+    const step = event.shiftKey ? 8 : 1;
+    const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key] ?? [0, 0];
+    const press = event.key === "Enter" && !this.#corners;
+    if (event.ctrlKey || event.metaKey || event.altKey || !(dx || dy || press)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { map, tool } = this.studio;
+    const clamp = (value, length) => Math.min(length - 1, Math.max(0, value));
+    const [x, y] = this.#pointer ?? [Math.floor(map.width / 2), Math.floor(map.height / 2)];
+    this.#pointer = [clamp(x + dx, map.width), clamp(y + dy, map.height)];
+    if (press && tool === "pick") this.#pick(this.#pointer);
+    else if (press && this.#pressed) this.#up(event);
+    else if (press) {
+      this.#begin(this.#pointer, event);
+      this.#pressed = true;
+      if (tool === "fill") this.#up(event);
+    } else if (this.#pressed) this.#extend(this.#pointer, { shiftKey: false });
+    this.#sayPlace();
+    this.#overlay();
+  }
+
+  /** Say where the pointer of the keyboard is. */
+  #sayPlace() {
+    const [x, y] = this.#pointer;
+    const { map } = this.studio;
+    const name = this.studio.className(map.ids[map.index([x, y])]);
+    document.getElementById("place").textContent = `${x}, ${y}: ${name}${this.#pressed ? ", pressed" : ""}`;
   }
 
   #corner(pixel) {
@@ -94,7 +132,7 @@ export class Stage {
   #fill(pixel) {
     const { map } = this.studio;
     const at = map.index(pixel);
-    if (at < 0) return;
+    if (at < 0) return void this.#drop();
     const [id, object] = [map.ids[at], map.objects[at]];
     const { ids, objects } = this.#stroke.before;
     raster.flood(pixel, map.width, map.height, (n) => ids[n] === id && objects[n] === object, this.#stroke.span);
@@ -151,8 +189,10 @@ export class Stage {
 
   #up(event) {
     this.#fingers.delete(event.pointerId);
+    this.#pressed = false;
     if (this.#path[0] === "pan") this.#path = [];
     if (!this.#stroke) return;
+    if (this.studio.tool === "fill") return this.#fill(this.#path[0]);
     if (this.studio.tool !== "lasso") return this.#end();
     const corners = this.#path.slice(1);
     this.#stroke = null;
@@ -189,7 +229,7 @@ export class Stage {
   #drop() {
     const some = Boolean(this.#stroke || this.#corners);
     this.#stroke?.revert();
-    [this.#stroke, this.#corners, this.#path] = [null, null, []];
+    [this.#stroke, this.#corners, this.#path, this.#pressed] = [null, null, [], false];
     this.render();
     return some;
   }

@@ -3,7 +3,7 @@
 import { Channel } from "./api.js";
 import { tell } from "./dom.js";
 import { History } from "./history.js";
-import { Patch } from "./label_map.js";
+import { LabelMap, Patch } from "./label_map.js";
 import { fromBase64 } from "./png.js";
 import { anySeed, blended, fit, fromSeed, resample } from "./recipe.js";
 import { keep, readMap } from "./session.js";
@@ -102,8 +102,9 @@ export class Studio extends EventTarget {
 
   /** What recipes can be about: {model, present, objects}. */
   scene(model = this.model) {
-    const present = new Set([...this.map.counts().keys()].map((id) => this.className(id)));
-    return { model, present, objects: new Set(this.map.owners().keys()) };
+    const map = this.map.sized(model);
+    const present = new Set([...map.counts().keys()].map((id) => this.className(id)));
+    return { model, present, objects: new Set(map.owners().keys()) };
   }
 
   /** The recipe on the screen, sliders included, as a model can draw it. */
@@ -117,7 +118,7 @@ export class Studio extends EventTarget {
     if (!named) state = null; // its model is not offered here
     const model = named ?? this.models[0];
     this.#use(model);
-    this.map = state?.map ?? (await readMap(model.examples[0], model));
+    this.map = state?.map ?? (await this.firstMap());
     this.look = state?.look ?? fromSeed(7);
     this.second = state?.second ?? null;
     this.history = state?.history ?? new History();
@@ -136,6 +137,12 @@ export class Studio extends EventTarget {
     this.varies = ["class", "object", "everything"].find(able) ?? "everything";
   }
 
+  /** The map that a model begins with: its first example, or, of one that came without, the ground alone. */
+  async firstMap() {
+    const { examples, size: [height, width] } = this.model;
+    return examples.length ? readMap(examples[0], this.model) : new LabelMap(width, height, new Uint16Array(width * height).fill(this.ground));
+  }
+
   #firstThing() {
     const id = this.classes.find((each) => each.id !== this.ground)?.id ?? 0;
     return { id, object: id };
@@ -146,7 +153,7 @@ export class Studio extends EventTarget {
     const before = this.classes.map((each) => each.name).join();
     this.#use(this.models.find((each) => each.name === name));
     if (this.classes.map((each) => each.name).join() !== before) {
-      this.map = await readMap(this.model.examples[0], this.model);
+      this.map = await this.firstMap();
       [this.history, this.look, this.second, this.blend] = [new History(), fromSeed(7), null, NO_BLEND];
       [this.active, this.locked, this.hidden, this.onlyOver] = [this.#firstThing(), new Set(), new Set(), null];
     }

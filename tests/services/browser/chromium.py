@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 PROGRAM = shutil.which("chromium")
 FLAGS = (
@@ -19,18 +20,34 @@ PATIENCE_S = 60
 
 
 @contextmanager
-def opened() -> Iterator[Page]:
-    """Give an empty page of a browser that knows nothing."""
+def launched() -> Iterator[Browser]:
+    """Start a browser that knows nothing."""
     expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-GB")
-        page.set_default_timeout(PATIENCE_S * 1000)
-        assistant = page.get_by_text("Ask questions about your")  # MLflow's opens by itself
-        close = page.get_by_role("button", name="Close", exact=True)
-        page.add_locator_handler(assistant, lambda: close.click())
-        yield page
+        yield browser
         browser.close()
+
+
+def new_page(browser: Browser) -> Page:
+    """Open an empty page for the programs whose pages we do not write."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-GB")
+    page.set_default_timeout(PATIENCE_S * 1000)
+    assistant = page.get_by_text("Ask questions about your")  # MLflow's opens by itself
+    close = page.get_by_role("button", name="Close", exact=True)
+    page.add_locator_handler(assistant, lambda: close.click())
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds on a page that keeps somebody from using it, a line for each element."""
+    found = Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [
+        f"{each['id']} ({each['impact']}): {node['target']}: {node['html'][:160]}"
+        for each in serious
+        for node in each["nodes"]
+    ]
 
 
 def photograph(page: Page, name: str, *, height: int = HEIGHT) -> None:

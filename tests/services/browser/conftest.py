@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from flows.up import LOGS
 from tests import empty_databases
@@ -60,12 +60,20 @@ class Project(Workspace):
         assert process.poll() is None, self.output()
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of this folder; it ends with them, as its event loop would be in the way of others."""
     if chromium.PROGRAM is None:
         pytest.skip("there is no Chromium; `make browser` says how to have one")
-    with chromium.opened() as page:
-        yield page
+    with chromium.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    page = chromium.new_page(browser)
+    yield page
+    page.context.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from smis.cli import main
 from smis.studio.study.study_file import StudyFile
 from smis.studio.study.viewing_order import viewing_order
 from tests.servers import free_port
-from tests.services.browser.chromium import PICTURES
+from tests.services.browser.chromium import PICTURES, violations
 from tests.studio.study import studies
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -145,6 +145,23 @@ def test_three_volunteers_finish_though_a_browser_and_the_server_are_killed(
     assert found["volunteers"] == {"begun": 3, "counted": 2, "left_out": 1}
     assert found["votes"] == {"counted": 16, "left_out": 8, "catch": 6, "catch_failed": 2}
     assert [system["SHE"]["value"] for system in found["systems"].values()] == [100, 100]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_of_accessibility_on_any_page(page: Page, server: Server, scheme: str) -> None:
+    assert page.context.browser is not None
+    seen = opened(page.context.browser, server.address, color_scheme=scheme)
+    expect(seen.get_by_role("button", name="I agree, begin")).to_be_visible()
+    assert violations(seen) == [], "consent"
+    link = begin(seen)
+    seen.locator("button.answer:enabled").first.wait_for()
+    assert violations(seen) == [], "a trial"
+    answer(seen, ["y"] * TOTAL, range(TOTAL))
+    finish(seen)
+    assert violations(seen) == [], "thanks"
+    lost = opened(page.context.browser, f"{link}x", color_scheme=scheme)
+    expect(lost.get_by_role("button", name="Begin anew")).to_be_visible()
+    assert violations(lost) == [], "a link that nobody has"
 
 
 def test_a_link_that_nobody_has_begins_anew(page: Page, server: Server) -> None:

@@ -10,31 +10,32 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.services.browser import chromium
-from tests.services.browser.studio.studio_page import StudioPage
+from tests.services.browser.studio import small_model
+from tests.services.browser.studio.studio_page import SMALL, StudioPage
 
 PROGRAM = "from smis.cli import main; main()"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("studio")  # it has trained nothing, so there is the zoo alone
+@pytest.fixture(scope="package")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `make repro` leaves it: a model for half the size, and a segmenter."""
+    folder = tmp_path_factory.mktemp("studio")
+    checkpoint = small_model.write_checkpoint(folder / SMALL)
+    small_model.write_segmenter(folder / "runs/paperdoll/segmenter.safetensors", checkpoint)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(workspace: Path) -> Iterator[str]:
+    """One studio for all tests of this folder: each opens a page that knows nothing."""
     command = [sys.executable, "-c", PROGRAM, "studio", "--port", "0", "--device", "cpu"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=workspace, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
             yield server.stdout.readline().split()[0]
         finally:
             server.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[Browser]:
-    if chromium.PROGRAM is None:
-        pytest.skip("there is no Chromium; `make browser` says how to have one")
-    with chromium.opened() as page:
-        assert page.context.browser is not None
-        yield page.context.browser
 
 
 Opener = Callable[..., Page]

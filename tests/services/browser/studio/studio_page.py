@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 INADE, GROUPDNET = "zoo:inade-paperdoll", "zoo:groupdnet-paperdoll"
+SMALL = "runs/paperdoll/inade/seed-0/checkpoint.safetensors"
 HAIR, TOP, SOCKS = 1, 3, 7
 SIZE = 128
 

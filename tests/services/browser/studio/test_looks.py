@@ -1,5 +1,6 @@
 """A look varies, mixes, morphs and is copied part by part; files come and go; several models are compared."""
 
+import base64
 import io
 import json
 import re
@@ -9,14 +10,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy import ndarray
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.services.browser.studio.studio_page import GROUPDNET, HAIR, SOCKS, TOP, StudioPage
+from smis.core.images import to_image
+from smis.metrics import segmenter
+from tests.services.browser.studio.studio_page import GROUPDNET, HAIR, INADE, SMALL, SOCKS, TOP, StudioPage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+PLAYED = """async (video) => {
+    const player = document.createElement("video");
+    const loaded = new Promise((resolve, reject) => { player.onloadeddata = resolve; player.onerror = reject; });
+    const bytes = Uint8Array.from(atob(video), (char) => char.charCodeAt(0));
+    player.src = URL.createObjectURL(new Blob([bytes]));
+    await loaded;
+    return [player.videoWidth, player.videoHeight];
+}"""
+SEEN = """() => {
+    const canvas = document.querySelector("#panel-compare [role=status] canvas");
+    return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
+}"""
 BOTTOM = 5
 FAR = 6
 """Pixels from a class at which a convolution hardly carries its change."""
@@ -113,17 +129,17 @@ def test_a_morph_plays_until_it_is_stopped_and_is_saved(studio: StudioPage, tmp_
         assert getattr(image, "n_frames", 1) > 12
 
 
-UNNAMED = """() => {
-    const controls = [...document.querySelectorAll("button, input:not([hidden]), select, [role=application]")];
-    const named = (each) => each.ariaLabel || each.innerText?.trim() || each.labels?.length || each.title;
-    return controls.filter((each) => !named(each)).map((each) => each.outerHTML);
-}"""
-
-
-def test_every_control_has_a_name(studio: StudioPage) -> None:
-    for tab in ("look", "blend", "compare", "history"):
-        studio.page.click(f"#tab-{tab}")
-        assert studio.page.evaluate(UNNAMED) == []
+def test_a_morph_becomes_a_video_of_what_this_browser_writes(studio: StudioPage, tmp_path: Path) -> None:
+    studio.page.click("#tab-blend")
+    with studio.page.expect_download() as download:
+        studio.page.click("#video")
+    name = download.value.suggested_filename
+    download.value.save_as(tmp_path / name)
+    head = (tmp_path / name).read_bytes()[:64]
+    assert (b"ftyp" in head) if name == "morph.mp4" else head.startswith(bytes.fromhex("1a45dfa3"))
+    shown = studio.page.evaluate(PLAYED, base64.b64encode((tmp_path / name).read_bytes()).decode())
+    assert shown == [512, 512]
+    expect(studio.page.locator("#video")).to_be_enabled()
 
 
 def test_a_look_of_another_map_is_mixed_in(studio: StudioPage) -> None:
@@ -222,3 +238,54 @@ def test_a_zip_and_a_link_bring_back_what_was_on_the_screen(
     other.open(fragment="#" + studio.page.url.partition("#")[2])
     assert np.array_equal(other.ids, ids)
     assert np.array_equal(other.picture, picture)
+
+
+def test_a_map_is_drawn_by_a_model_of_another_size(studio: StudioPage) -> None:
+    studio.choose(SOCKS, size=20)
+    studio.stroke([(20, 20), (100, 20)])
+    studio.click_picture(studio.inside(TOP))
+    studio.settle()
+    studio.page.click("#tab-compare")
+    studio.page.locator(f"#panel-compare input[value='{SMALL}']").check()
+    card = studio.page.locator(f"figure[data-model='{SMALL}']")
+    expect(card).to_have_attribute("data-beside", str(studio.arrived[-1]["sequence"]))
+    ids = studio.ids
+    studio.page.select_option("#model", SMALL)
+    assert studio.picture.shape == (64, 64, 3)
+    assert np.array_equal(studio.ids, ids)
+    assert np.array_equal(studio.last_arrived, ids[1::2, 1::2])
+    expect(studio.page.locator("#map-size")).to_contain_text("drawn at 64")
+    studio.page.keyboard.press("Control+z")
+    studio.page.keyboard.press("Control+z")
+    studio.page.select_option("#model", INADE)
+    assert studio.picture.shape == (128, 128, 3)
+
+
+def test_what_was_not_exact_of_a_file_is_told_until_it_is_closed(studio: StudioPage, tmp_path: Path) -> None:
+    ids = np.zeros((64, 32), dtype=np.uint8)
+    ids[10:50, 8:24] = TOP
+    Image.fromarray(ids).save(tmp_path / "small.png")
+    studio.bring_in(tmp_path / "small.png")
+    studio.page.get_by_role("button", name="Bring in").click()
+    told = "small.png: the map was 64 x 32; it was resized and stretched to 128 x 128"
+    expect(studio.page.locator(".message")).to_contain_text(told)
+    assert np.array_equal(studio.ids, ids.repeat(2, 0).repeat(4, 1))
+
+
+def test_what_the_segmenter_of_the_workspace_sees_is_shown_beside_what_was_painted(
+    studio: StudioPage, workspace: Path
+) -> None:
+    studio.page.select_option("#model", SMALL)
+    studio.settle()
+    studio.page.click("#tab-compare")
+    studio.page.click("#judge")
+    sentence = studio.page.locator("#panel-compare [role=status] p")
+    expect(sentence).to_have_text(re.compile(r"[\d.]+ % of the pixels are seen as they are painted\."))
+    network = segmenter.load(workspace / "runs/paperdoll/segmenter.safetensors", device=torch.device("cpu"))
+    seen = network.predict(to_image(studio.picture.astype(np.uint8)[None]))[0].numpy()
+    agreed = 100 * float((seen == studio.last_arrived).mean())
+    assert float(sentence.inner_text().partition(" ")[0]) == pytest.approx(agreed, abs=0.06)
+    assert 0 < agreed < 100
+    shown = studio.page.evaluate(SEEN)
+    colors = np.array(studio.page.evaluate("studio.classes.map((each) => each.color)"))
+    assert np.array_equal(np.array(shown).reshape(64, 64, 4)[..., :3], colors[seen])

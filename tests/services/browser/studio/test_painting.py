@@ -87,16 +87,6 @@ def test_a_zoomed_map_is_painted_where_the_pointer_is(studio: StudioPage) -> Non
     assert np.argwhere(studio.ids == HAIR).tolist() == [[5, 3], [66, 60]]
 
 
-def test_a_finger_paints(address: str, new_page: Callable[..., Page]) -> None:
-    studio = StudioPage(new_page(touch=True), address)
-    studio.open()
-    studio.begin_empty()
-    studio.choose(HAIR, size=3)
-    studio.page.touchscreen.tap(*studio.points([(40, 50)])[0])
-    assert np.argwhere(studio.ids == HAIR)[[0, -1]].tolist() == [[49, 39], [51, 41]]
-    assert studio.errors == []
-
-
 def test_locked_and_hidden_classes_are_not_painted_over(studio: StudioPage) -> None:
     before = studio.ids
     studio.page.click(f".class[data-id='{TOP}'] .lock")
