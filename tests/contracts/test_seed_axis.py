@@ -1,7 +1,6 @@
 """A cell is a data set, a system and a seed; adding a seed makes stale nothing that there is."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarni
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The DAG alone, without what its stages read."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     write([0])
-    yield tmp_path
+    return tmp_path
 
 
 def write(seeds: list[int]) -> None:
