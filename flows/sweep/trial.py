@@ -94,6 +94,7 @@ class Trial(BaseModel, frozen=True, extra="ignore"):
     def prepare(self, source: Path) -> None:
         """Copy the small files of a workspace into the trial's own, with its parameters and no other cell."""
         workspace.copy(source, self.folder)
+        workspace.keep_stages(source, self.folder, {*self.shared, *self.stages})
         axes = {"axes.dataset": [self.dataset], "axes.system": [self.system], "axes.seed": [self.seed]}
         workspace.set_params(self.folder / PARAMS, axes | self.params | self.values)
 

@@ -46,6 +46,24 @@ def test_a_copy_made_again_keeps_what_ran_in_it(inside: SweepWorkspace, tmp_path
     assert ((place / "dvc.lock").read_text(), (place / "tool.py").read_text()) == ("its own", "mended")
 
 
+def test_a_trials_lock_has_its_own_stages_and_is_no_link_to_the_large_one_of_the_table(inside: SweepWorkspace) -> None:
+    stages = [f"  {kind}@doll-{name}: {{cmd: run}}" for kind in ("train", "evaluate") for name in ("one", "two")]
+    text = "\n".join(["schema: '2.0'", "stages:", *stages, "#" * 2**20])
+    (inside.path / "dvc.lock").write_text(text)
+    trial = Trial(
+        sweep="a", number=0, seed=0, dataset="doll", system="one", stages=["train@doll-one", "evaluate@doll-one"]
+    )
+    trial.prepare(inside.path)
+    own = trial.folder / "dvc.lock"
+    assert not own.is_symlink()
+    expected = {"schema": "2.0", "stages": {name: {"cmd": "run"} for name in trial.stages}}
+    assert yaml.safe_load(own.read_text()) == expected
+    assert (inside.path / "dvc.lock").read_text() == text
+    own.write_text("its own")
+    trial.prepare(inside.path)
+    assert own.read_text() == "its own"
+
+
 def test_the_digest_is_that_of_the_code(inside: SweepWorkspace) -> None:
     before = workspace.digest(inside.path, ["tool.py"])
     (inside.path / "params.yaml").write_text("other")
