@@ -49,6 +49,7 @@ _LONGEST = (
     "services/browser/",
     "flows/sweep/test_remote.py",
     "pipelines/test_whole_pipeline.py",
+    "pipelines/test_whole_reproduction.py",
     "services/test_team_servers.py",
     "flows/sweep/test_lock.py",
     "services/test_remote.py",

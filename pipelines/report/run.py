@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from pipelines.cell import Cell
 from pipelines.params import Axes, read
+from pipelines.report.cell_origins import read_origins
 from pipelines.report.config import OUT, Params, ReportConfig
 from pipelines.report.result_tables import (
     CLASS_METRICS,
@@ -58,6 +59,7 @@ class DatasetReport:
         samples = {system: read_system_samples(cells[system].samples) for system in measured}
         sheets = SampleSheets(data, samples, config)
         self.sheets = {system: sheets.sheet(system) for system in measured}
+        self.origins = read_origins(Cell(dataset, system, seed) for system in measured for seed in axes.seed)
         self.comparison = paint(sheets.comparison(rows=config.compared_rows), blocks=self.systems)
 
 

@@ -7,27 +7,36 @@ import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 
 from pipelines import params
 from pipelines.cell import Cell
+from smis.core.errors import ParamsError
 
 LOCK = Path("dvc.lock")
+
+
+_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FLOAT: Any = "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 
 
 class _Loader(params.YamlLoader):
     """Reads 1e-4 as a number, as DVC does."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+class _LockLoader(_FASTEST):
+    """The same for dvc.lock, which DVC wrote and which grows with the table: ten times as fast where libyaml is."""
+
+
+_Loader.add_implicit_resolver(*_FLOAT)
+_LockLoader.add_implicit_resolver(*_FLOAT)
 
 
 class CellOutputs:
@@ -93,7 +102,7 @@ class CellOutputs:
     def changed_parameters(self) -> list[str]:
         """Return the parameters in which params.yaml differs from dvc.lock's record of the cell's stages."""
         current, items = _read(params.PATH), (self.dataset, self.cell.stage("").removeprefix("@"))
-        stages = [stage for name, stage in _locked_stages().items() if name.partition("@")[2] in items]
+        stages = [stage for name, stage in locked_stages().items() if name.partition("@")[2] in items]
         recorded = [stage.get("params", {}).get(params.PATH.name, {}) for stage in stages]
         values = [item for each in recorded for item in each.items()]
         return sorted({path for path, value in values if value != _at(current, path)})
@@ -171,7 +180,7 @@ def flatten(sections: Mapping[str, Any], *, prefix: str = "") -> dict[str, str]:
 
 def output_md5(output: Path, *, workspace: Path = Path()) -> str | None:
     """Return DVC's hash of a stage's output, from the dvc.lock of its workspace."""
-    outs = [out for stage in _locked_stages(workspace).values() for out in stage.get("outs", [])]
+    outs = [out for stage in locked_stages(workspace).values() for out in stage.get("outs", [])]
     return next((out.get("md5") for out in outs if out["path"] == str(output)), None)
 
 
@@ -192,8 +201,22 @@ def commit_tags() -> dict[str, str]:
     return {"mlflow.source.git.commit": head, "smis.commit": head, "smis.dirty": dirty}
 
 
-def _locked_stages(workspace: Path = Path()) -> dict[str, Any]:
-    return _read(workspace / LOCK).get("stages", {})
+def locked_stages(workspace: Path = Path()) -> dict[str, Any]:
+    """Return the stages that a workspace's dvc.lock records, by name."""
+    path = workspace / LOCK
+    if not path.exists():
+        return {}
+    state = path.stat()
+    return _parse_lock(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _parse_lock(path: Path, size: int, time_ns: int) -> dict[str, Any]:
+    """Parse a dvc.lock once, until it changes: every cell of the table asks for its part."""
+    try:
+        return (yaml.load(path.read_text(encoding="utf-8"), _LockLoader) or {}).get("stages", {})
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise ParamsError(f"{path} is not YAML with stages: {' '.join(str(error).split())}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipelines.tracking.client import (
     unsent_record,
     warn_of_failure,
 )
+from pipelines.tracking.lineage import log_patch, machine_tags, remember_run
 from pipelines.tracking.server_address import tracking_uri
 from smis.training.loggers import NullLogger
 
@@ -133,6 +134,8 @@ class LiveRun:
         if closing:
             self._run.log(tags=self._cell.checkpoint_tags() if self._finished else {})
             self._run.api.set_terminated(self._run.id, status="FINISHED" if self._finished else "KILLED")
+            if self._finished:
+                remember_run(self._run, self._cell)
             self._complete = self._finished
 
     def _open(self) -> TrackedRun:
@@ -148,10 +151,11 @@ class LiveRun:
         run = TrackedRun(client, new)
         run.log(params=flatten(self._params))
         run.log_data(self._cell)
+        log_patch(run)
         return run
 
     def _tags(self) -> dict[str, str]:
-        return {**self._cell.tags(), "smis.device": self._device}
+        return {**self._cell.tags(), **machine_tags(), "smis.device": self._device}
 
 
 def _system_metrics() -> Iterator[dict[str, float]]:

@@ -22,6 +22,7 @@ from pipelines.tracking.client import (
     unsent_record,
     warn,
 )
+from pipelines.tracking.lineage import LINEAGE_TAG, log_lineage, log_patch, remember_run
 from pipelines.tracking.server_address import shown_uri
 from smis.core.contact_sheet import Group, color_labels, grid, tile
 from smis.core.errors import ShardError
@@ -111,6 +112,8 @@ def _send(cell: CellOutputs, client: TrackingClient, experiment: str) -> str:
         run.log_image(step, "grid", path)
     _send_files(cell, run, sent=known.tags.get("smis.tables"))
     run.log_data(cell)
+    log_lineage(run, cell, logged=known.tags.get(LINEAGE_TAG))
+    remember_run(run, cell)
     if found.info.status != "FINISHED":
         client.api.set_terminated(run.id)
     if trial_tags():
@@ -129,7 +132,9 @@ def _find_or_create_run(
         if all(parameters.get(key, value) == value for key, value in run.data.params.items()):
             return run
     tags = cell.tags() | cell.checkpoint_tags() | ({} if record else {"smis.restored": "true"})
-    return client.api.create_run(experiment, run_name=cell.run_name(), tags=tags)
+    created = client.api.create_run(experiment, run_name=cell.run_name(), tags=tags)
+    log_patch(TrackedRun(client, created))
+    return created
 
 
 def _supersede_lost_runs(client: TrackingClient, run: "Run", *, seed: str | None) -> None:
