@@ -1,6 +1,6 @@
 """`python -m flows.deployments`: register the deployments of prefect.yaml on the server of PREFECT_API_URL.
 
-Unlike `prefect deploy --all`, it also creates the work pool.
+Unlike `prefect deploy --all`, it also creates the work pool, and the automations that call `$SMIS_WEBHOOK`.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
+from flows import notifications
 from flows.command import exit_on_error, require_api_url
 from flows.worker import POOL, POOL_TYPE
 
@@ -31,8 +32,8 @@ def load() -> list[tuple[Flow[..., Any], dict[str, Any]]]:
 
 
 def register(api: str) -> list[str]:
-    """Create the work pool where it is missing, and create or update the deployments; return their names."""
-    deployments = load()
+    """Create or update the work pool, the deployments and, for `$SMIS_WEBHOOK`, the automations; return their names."""
+    deployments, webhook = load(), notifications.webhook_url()
     with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
         with suppress(ObjectAlreadyExists):
             client.create_work_pool(WorkPoolCreate(name=POOL, type=POOL_TYPE))
@@ -48,7 +49,8 @@ def register(api: str) -> list[str]:
                 parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
                 enforce_parameter_schema=deployment["enforce_parameter_schema"],
             )
-    return [f"{flow.name}/{deployment['name']}" for flow, deployment in deployments]
+    notified = notifications.register(api, webhook) if webhook else []
+    return [*(f"{flow.name}/{deployment['name']}" for flow, deployment in deployments), *notified]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

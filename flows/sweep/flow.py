@@ -15,7 +15,7 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 
-from flows import artifacts
+from flows import artifacts, disk
 from flows.cancellation import EventQueue, next_event, run_in_thread, run_with_cancellation
 from flows.exceptions import FlowError
 from flows.processes import ChildProcesses
@@ -61,6 +61,8 @@ class SweepRun:
         study = Study(options, space, builder.identity, should_stop=lambda: self._children.stopped)
         scheduler = TrialScheduler(options, study, builder, log=self._log.info)
         execute = self._executor(builder, study)
+        for line in disk.report(root, cells=options.trials * options.seeds):
+            self._log.info(line)
         while True:
             while len(self._jobs) < options.max_concurrent and (trial := scheduler.next()) is not None:
                 self._start(TrialJob(trial, execute, should_prune=partial(scheduler.should_prune, trial)), events)
