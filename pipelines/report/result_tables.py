@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 
 from pipelines.cell import Cell
 from pipelines.report.columns import COLUMNS, REAL, Column, columns
+from pipelines.report.seed_results import Results, SeededResults
 from smis.core.errors import ParamsError, ProtocolError, ShardError
-from smis.metrics.comparison import Difference, compare, differing
+from smis.metrics.comparison import compare, differing
 from smis.metrics.image.result import Result
+from smis.metrics.seeds import SeedComparison
 
+SIGNIFICANT = 0.05
+"""The largest p-value of a difference that is no noise."""
 MINUS = "\N{MINUS SIGN}"
-Results = Mapping[str, Result]
-"""The results of one system by metric."""
 Verdict = Literal["better", "worse", "within noise", ""]
 CLASS_METRICS = {"IoU": "mIoU", "CSD": "mCSD", "OCD": "mOCD"}
 """The mean over classes of each metric per class."""
@@ -58,6 +60,15 @@ def read_class_values(cell: Cell) -> dict[str, list]:
     return _read_table(cell, "per_class").to_pydict()
 
 
+def mean_class_values(values: Sequence[Mapping[str, list]]) -> dict[str, list]:
+    """Return the results per class of several seeds as one: the means of what all of them measured."""
+    merged = dict(values[0])
+    for name in CLASS_METRICS:
+        rows = zip(*(each[name] for each in values), strict=True)
+        merged[name] = [None if None in row else sum(row) / len(row) for row in rows]
+    return merged
+
+
 def _read_table(cell: Cell, name: str) -> pa.Table:
     path = cell.tables / f"{name}.parquet"
     if not path.exists():
@@ -74,6 +85,10 @@ class TableEntry:
     interval: tuple[str, str] | None
     best: bool
     device: str = ""
+    deviation: str | None = None
+    """Standard deviation over seeds; the value is their mean."""
+    seeds: Mapping[int, float] = field(default_factory=dict)
+    """The value with each seed, if there are several."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +116,12 @@ class ResultTable:
         return [f"{name}: {warning}" for name, warning in warnings.items() if warning]
 
 
-def result_table(dataset: str, measured: Mapping[str, Results], *, cost: bool = False) -> ResultTable:
+def result_table(
+    dataset: str, measured: Mapping[str, Results], *, cost: bool = False, seeded: SeededResults | None = None
+) -> ResultTable:
     """Build the table of quality, or of cost, with one row per system in the given order.
 
+    With several seeds, `measured` are the means of `seeded`, whose deviations and tests the table then has, too.
     Metrics measured on real images are a last row, an upper bound; all systems must have the same values.
 
     Raises:
@@ -112,7 +130,7 @@ def result_table(dataset: str, measured: Mapping[str, Results], *, cost: bool = 
     names = {name for results in measured.values() for name in results}
     shown = [column for column in columns(names) if column.cost == cost]
     protocols = {column.name: _shared_protocol(column, measured, dataset) for column in shown}
-    entries = [_entries(column, measured) for column in shown]
+    entries = [_entries(column, measured, seeded) for column in shown]
     rows = [TableRow(system, [each.get(system) for each in entries]) for system in measured]
     real = [_real_entry(replace(column, name=column.name + REAL), measured, dataset) for column in shown]
     rows += [TableRow("real images", real, real=True)] if any(real) else []
@@ -143,30 +161,46 @@ def _real_entry(column: Column, measured: Mapping[str, Results], dataset: str) -
     return _entry(column, next(iter(results.values())))
 
 
-def _entries(column: Column, measured: Mapping[str, Results]) -> dict[str, TableEntry]:
+def _entries(column: Column, measured: Mapping[str, Results], seeded: SeededResults | None) -> dict[str, TableEntry]:
     """Return the values of a column by system; with the device, and no best one, if devices differ."""
     results = _results_of(column.name, measured)
     devices = {system: str(result.protocol.get("device", "")) for system, result in results.items()}
     if len(set(devices.values())) > 1:
-        return {system: _entry(column, result, device=devices[system]) for system, result in results.items()}
-    best = _best(column, measured, results)
-    return {system: _entry(column, result, best=system in best) for system, result in results.items()}
+        entries = {system: _entry(column, result, device=devices[system]) for system, result in results.items()}
+    else:
+        best = _best(column, measured, results, seeded)
+        entries = {system: _entry(column, result, best=system in best) for system, result in results.items()}
+    return {system: _with_seeds(entry, column, system, seeded) for system, entry in entries.items()}
 
 
-def _best(column: Column, measured: Mapping[str, Results], results: Mapping[str, Result]) -> set[str]:
+def _with_seeds(entry: TableEntry, column: Column, system: str, seeded: SeededResults | None) -> TableEntry:
+    """Add the standard deviation over seeds, unless it is 0 as far as it would be shown."""
+    summary = seeded.summary(system, column.name) if seeded else None
+    if summary is None or summary.std is None:
+        return entry
+    deviation = column.write(summary.std)
+    return replace(entry, deviation=deviation if deviation.strip("0.") else None, seeds=summary.values)
+
+
+def _best(
+    column: Column, measured: Mapping[str, Results], results: Mapping[str, Result], seeded: SeededResults | None
+) -> set[str]:
     """Return the best system and those within noise of it; none if the column has no order."""
     required = {system: measured[system].get(column.needs) for system in results}
     eligible = {system: results[system] for system, other in required.items() if other is None or other.value > 0}
     if column.better is None or len(results) < 2 or not eligible:
         return set()
     choose = max if column.better == "more" else min
-    best = choose(eligible.values(), key=lambda result: result.value)
-    return {system for system, result in eligible.items() if _ties(column, result, best)}
+    best = choose(eligible, key=lambda system: eligible[system].value)
+    tests = seeded.compare(column.name, eligible, best) if seeded else {}
+    return {system for system in eligible if _ties(column, eligible[system], eligible[best], test=tests.get(system))}
 
 
-def _ties(column: Column, result: Result, best: Result) -> bool:
+def _ties(column: Column, result: Result, best: Result, *, test: SeedComparison | None) -> bool:
     if column.write(result.value) == column.write(best.value):
         return True
+    if test is not None:
+        return test.p_value >= SIGNIFICANT
     return result.draws is not None and best.draws is not None and compare(result, best).within_noise
 
 
@@ -183,6 +217,8 @@ class DifferenceEntry:
     text: str
     interval: tuple[str, str]
     verdict: Verdict
+    p_value: str | None = None
+    """With several seeds: of the paired test over seeds and label maps, corrected for the systems of the column."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +230,9 @@ class DifferenceTable:
     rows: list[tuple[str, list[DifferenceEntry | None]]]
 
 
-def difference_table(measured: Mapping[str, Results], *, baseline: str | None) -> DifferenceTable | None:
+def difference_table(
+    measured: Mapping[str, Results], *, baseline: str | None, seeded: SeededResults | None = None
+) -> DifferenceTable | None:
     """Compare all systems with the baseline (default: the first one); None if there is nothing to compare.
 
     Costs are left out: they may be of different devices, and label maps do not explain their noise.
@@ -211,10 +249,31 @@ def difference_table(measured: Mapping[str, Results], *, baseline: str | None) -
     others = [system for system in measured if system != baseline]
     if not shown or not others:
         return None
+    tests = [seeded.compare(column.name, others, baseline) if seeded else {} for column in shown]
     rows = [
-        (system, [_difference(column, measured[system], measured[baseline]) for column in shown]) for system in others
+        (
+            system,
+            [
+                _tested(column, each[system])
+                if system in each
+                else _difference(column, measured[system], measured[baseline])
+                for column, each in zip(shown, tests, strict=True)
+            ],
+        )
+        for system in others
     ]
     return DifferenceTable(baseline, shown, rows)
+
+
+def _tested(column: Column, test: SeedComparison) -> DifferenceEntry:
+    low, high = test.interval
+    interval = _signed(column, low), _signed(column, high)
+    verdict = _verdict(column, test.difference, within_noise=test.p_value >= SIGNIFICANT)
+    return DifferenceEntry(_signed(column, test.difference), interval, verdict, _p_text(test.p_value))
+
+
+def _p_text(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
 def _difference(column: Column, results: Results, baseline: Results) -> DifferenceEntry | None:
@@ -224,15 +283,16 @@ def _difference(column: Column, results: Results, baseline: Results) -> Differen
     difference = compare(result, reference)
     low, high = difference.interval
     interval = _signed(column, low), _signed(column, high)
-    return DifferenceEntry(_signed(column, difference.value), interval, _verdict(column, difference))
+    verdict = _verdict(column, difference.value, within_noise=difference.within_noise)
+    return DifferenceEntry(_signed(column, difference.value), interval, verdict)
 
 
-def _verdict(column: Column, difference: Difference) -> Verdict:
-    if difference.within_noise:
+def _verdict(column: Column, difference: float, *, within_noise: bool) -> Verdict:
+    if within_noise:
         return "within noise"
     if column.better is None:
         return ""
-    return "better" if (column.better == "more") == (difference.value > 0) else "worse"
+    return "better" if (column.better == "more") == (difference > 0) else "worse"
 
 
 def _signed(column: Column, value: float) -> str:

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,11 +17,14 @@ from pipelines.report.result_tables import (
     CLASS_METRICS,
     class_table,
     difference_table,
+    mean_class_values,
     read_class_values,
     read_results,
     result_table,
 )
 from pipelines.report.sample_sheets import SampleSheets, read_system_samples
+from pipelines.report.seed_points import seed_table
+from pipelines.report.seed_results import SeededResults
 from pipelines.report.training_curves import curve_charts
 from smis.core.contact_sheet import Group, grid, paint, spans
 from smis.core.errors import ParamsError
@@ -41,26 +44,44 @@ class DatasetReport:
     """
 
     def __init__(self, dataset: str, axes: Axes, config: ReportConfig) -> None:
-        systems = axes.system
-        cells = {system: Cell(dataset, system, axes.seed[0]) for system in systems}
-        measured = {system: results for system in systems if (results := read_results(cells[system])) is not None}
-        if not measured:
+        cells = [cell for cell in axes.cells() if cell.dataset == dataset]
+        results = {cell: found for cell in cells if (found := read_results(cell)) is not None}
+        if not results:
             raise ParamsError(f"axes.dataset: nothing was measured on {dataset!r} yet; run `dvc repro evaluate`")
-        self.dataset, self.systems = dataset, list(measured)
-        self.missing = [system for system in systems if system not in measured]
-        self.tables = [result_table(dataset, measured, cost=cost) for cost in (False, True)]
-        self.differences = difference_table(measured, baseline=config.baseline)
-        by_class = {system: read_class_values(cells[system]) for system in measured}
+        measured = [system for system in axes.system if any(cell.system == system for cell in results)]
+        self.dataset, self.systems, self.missing = dataset, measured, _missing(cells, results)
+        by_system = {system: [cell for cell in results if cell.system == system] for system in measured}
+        seeded = SeededResults(
+            {system: {cell.seed: results[cell] for cell in by_system[system]} for system in measured}
+        )
+        self.seeds = seed_table(seeded)
+        self.tables = [result_table(dataset, seeded.means, cost=cost, seeded=seeded) for cost in (False, True)]
+        self.differences = difference_table(seeded.means, baseline=config.baseline, seeded=seeded)
+        by_class = {
+            system: mean_class_values([read_class_values(cell) for cell in own]) for system, own in by_system.items()
+        }
         self.classes = [class_table(name, by_class) for name in CLASS_METRICS]
         data = Prepared(Path("data", dataset))
-        histories = {system: read_history(cells[system].history) for system in measured}
-        self.facts, self.curves = _facts(data, histories), curve_charts(histories)
+        titles = {cell: f"{cell.system}, seed {cell.seed}" if self.seeds else cell.system for cell in results}
+        histories = {titles[cell]: read_history(cell.history) for cell in results}
+        colors = {titles[cell]: measured.index(cell.system) for cell in results}
+        self.facts, self.curves = _facts(data, histories), curve_charts(histories, colors=colors)
+        if self.seeds:
+            self.facts["seeds"] = ", ".join(map(str, self.seeds.seeds))
         self.palette = dict(zip(data.classes, data.palette, strict=True))
-        samples = {system: read_system_samples(cells[system].samples) for system in measured}
+        self.sampled = {system: own[0].seed for system, own in by_system.items()}
+        samples = {system: read_system_samples(own[0].samples) for system, own in by_system.items()}
         sheets = SampleSheets(data, samples, config)
         self.sheets = {system: sheets.sheet(system) for system in measured}
         self.origins = read_origins(Cell(dataset, system, seed) for system in measured for seed in axes.seed)
         self.comparison = paint(sheets.comparison(rows=config.compared_rows), blocks=self.systems)
+
+
+def _missing(cells: Sequence[Cell], measured: Collection[Cell]) -> list[str]:
+    """Name the systems that were not measured, or the seeds that some of them lack."""
+    systems = {cell.system for cell in measured}
+    lacking = (cell for cell in cells if cell not in measured)
+    return [*dict.fromkeys(f"{c.system} with seed {c.seed}" if c.system in systems else c.system for c in lacking)]
 
 
 def main() -> None:
@@ -86,6 +107,7 @@ def page(reports: Sequence[DatasetReport], *, template: str = "template.html") -
     environment = Environment(loader=templates, autoescape=select_autoescape(), undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"sheet": _sheet_uri, "titles": _group_titles, "protocol_value": _protocol_value}
+    environment.filters["percent"] = "{:.0%}".format
     return environment.get_template(template).render(reports=reports)
 
 

@@ -28,13 +28,21 @@ def main(folder: Path = OUT) -> None:
     if not path.exists():
         raise ParamsError(f"{path} does not exist; run `make repro` first")
     console = Console(width=None if sys.stdout.isatty() else 160)
-    for table in json.loads(path.read_text(encoding="utf-8")):
+    tables = json.loads(path.read_text(encoding="utf-8"))
+    for table in tables:
         if table["columns"]:
             console.print(_terminal_table(table, wide=console.width >= _WIDE_ENOUGH))
-    console.print("[dim]* best of its column, or within noise of it; below each value its 95 % interval[/dim]")
+    over_seeds = "its standard deviation over seeds, and " if _has_deviations(tables) else ""
+    below = f"below each value {over_seeds}its 95 % interval"
+    console.print(f"[dim]* best of its column, or within noise of it; {below}[/dim]")
     console.print(f"report:      {(folder / 'report.html').absolute().as_uri()}", soft_wrap=True, highlight=False)
     console.print("experiments: `make up`, then http://127.0.0.1:5000 (MLflow)", highlight=False)
     console.print("flows:       `make up`, then http://127.0.0.1:4200 (Prefect)", highlight=False)
+
+
+def _has_deviations(tables: list[dict[str, Any]]) -> bool:
+    rows = [row for table in tables for row in table["rows"]]
+    return any(entry and entry["deviation"] for row in rows for entry in row["entries"])
 
 
 def _terminal_table(table: dict[str, Any], *, wide: bool) -> Table:
@@ -53,6 +61,8 @@ def _entry(entry: dict[str, Any] | None, *, wide: bool) -> Text:
     if entry is None:
         return Text("")
     text = Text(entry["text"] + ("*" if entry["best"] else " "), style="bold green" if entry["best"] else "")
+    if entry["deviation"]:
+        text.append(f"\n± {entry['deviation']} ", style="not bold default")
     if wide and entry["interval"]:
         text.append("\n" + "\N{EN DASH}".join(entry["interval"]) + " ", style="not bold dim default")
     return text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smis.core.errors import ParamsError, ProtocolError, shown
-from smis.metrics.image.result import Result, interval
+from smis.metrics.image.result import Draws, Result, interval
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,22 @@ def compare(first: Result, second: Result) -> Difference:
         >>> compare(first, second)
         Difference(value=1.0, interval=(1.0, 1.0))
     """
+    return Difference(first.value - second.value, interval(paired_draws(first, second)))
+
+
+def paired_draws(first: Result, second: Result) -> Draws:
+    """Return first - second in each resample.
+
+    Raises:
+        ProtocolError: if their protocols differ, or they have no resamples, or label maps without names.
+        ParamsError: if one of them is no result.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = (Result("fid", v, (v, v), draws=np.array([v, v + 1])) for v in (3.0, 2.0))
+        >>> paired_draws(first, second)
+        array([1., 1.])
+    """
     for name, value in (("first", first), ("second", second)):
         if not isinstance(value, Result):
             raise ParamsError(f"{name} is {shown(value)}; give a Result, as `compute` returns it")
@@ -63,7 +79,7 @@ def compare(first: Result, second: Result) -> Difference:
             f"{first.name} of images without names cannot be compared: whether both are of the same label maps is not "
             "known; measure with the images' names"
         )
-    return Difference(first.value - second.value, interval(first.draws - second.draws))
+    return first.draws - second.draws
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], *, besides: Collection[str] = ()) -> list[str]:

@@ -42,7 +42,7 @@ class TrainingFacts(Config):
 
 
 class MetricFacts(Config):
-    """A value as in metrics/DATASET/SYSTEM.json; null is not known."""
+    """A value as in metrics/DATASET/SYSTEM/seed-SEED.json; null is not known."""
 
     value: FiniteFloat | None
     interval: tuple[FiniteFloat | None, FiniteFloat | None] = (None, None)

@@ -4,7 +4,8 @@ import math
 import re
 from xml.etree import ElementTree
 
-from pipelines.report.training_curves import CurveChart, curve_charts
+from pipelines.report.inline_svg import Chart
+from pipelines.report.training_curves import curve_charts
 
 CURVE = ".//{*}g[@class='curve']"
 
@@ -13,7 +14,7 @@ def history(*values: float) -> list[dict[str, float]]:
     return [{"step": step, "GAN": value, "lr_generator": 1e-4} for step, value in enumerate(values, 1)]
 
 
-def paths(chart: CurveChart) -> list[ElementTree.Element]:
+def paths(chart: Chart) -> list[ElementTree.Element]:
     return [path for curve in ElementTree.fromstring(chart.svg).findall(CURVE) for path in curve.findall("{*}path")]
 
 
