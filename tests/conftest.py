@@ -26,7 +26,7 @@ _CHECKED = (
 )
 
 _SLOW = (
-    "docs/test_site.py",
+    *("docs/test_site.py", "docs/test_worked_example.py"),
     "services/",
     "cli/test_bench.py",
     "datasets/io/test_s3_files.py",

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # MkDocs takes it away again aft
 
 import mathematics
 from parts import PARTS
+from system_parts import zoo_samples
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -28,7 +29,7 @@ OUTSIDE = {
     "README.md": "index.md",
 }
 """Pages of the site that lie outside docs/, and the front page, which the README is on the way to."""
-_PART = re.compile(r"^<!-- build: (?P<name>[a-z_]+)(?P<words>(?: [\w.-]+)*) -->$", re.MULTILINE)
+_PART = re.compile(r"^<!-- build: (?P<name>[a-z_]+)(?P<words>(?: [\w./-]+)*) -->$", re.MULTILINE)
 _LINK = re.compile(
     r"(?P<text>!?\[(?:[^\[\]]|\[[^\]]*\](?:\([^)]*\))?)*\])\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)"
 )
@@ -62,6 +63,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, target in OUTSIDE.items():
         if not (DOCS / target).exists():
             files.append(File.generated(config, target, content=(ROOT / source).read_text(encoding="utf-8")))
+    for target, picture in zoo_samples().items():
+        files.append(File.generated(config, target, content=picture))
     return files
 
 
