@@ -4,6 +4,7 @@ import warnings
 from typing import TypeVar
 
 from torch import nn
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -30,3 +31,22 @@ def spectral_norm(layer: Layer) -> Layer:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         return nn.utils.spectral_norm(layer)
+
+
+def fold_spectral_norm(network: nn.Module) -> None:
+    """Give each layer the weight that it works with in evaluation, once and for all: that is the same in each pass.
+
+    The state then has `weight` in place of `weight_orig`, `weight_u` and `weight_v`; outputs stay bit for bit.
+
+    Example:
+        >>> import torch
+        >>> layer = spectral_norm(nn.Linear(2, 2)).eval()
+        >>> x = torch.eye(2)
+        >>> before = layer(x)
+        >>> fold_spectral_norm(layer)
+        >>> sorted(layer.state_dict()), torch.equal(layer(x), before)
+        (['bias', 'weight'], True)
+    """
+    for layer in network.modules():
+        if any(isinstance(hook, SpectralNorm) for hook in layer._forward_pre_hooks.values()):
+            nn.utils.remove_spectral_norm(layer)

@@ -17,6 +17,7 @@ from smis.core.seeding import Noise
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.nn.positional_maps import positional_maps
+from smis.nn.spectral_norm import fold_spectral_norm
 from smis.published.release_files import count_unused
 from smis.training.export import load_system, read_checkpoint
 
@@ -132,9 +133,7 @@ def _strip(system: Any) -> None:
             setattr(system, name, None)
     for name in count_unused(system.generator):
         delattr(system.generator, name)
-    for layer in system.generator.modules():
-        if hasattr(layer, "weight_orig"):
-            nn.utils.remove_spectral_norm(layer)
+    fold_spectral_norm(system.generator)
 
 
 @contextmanager

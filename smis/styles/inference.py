@@ -18,6 +18,7 @@ from smis.core.shapes import Image, InstanceMap, LabelMap, Sketch, size_text
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
 from smis.nn.initialize import SkipInit
+from smis.nn.spectral_norm import fold_spectral_norm
 from smis.styles.abilities import reason_against_encoding, reason_against_sampling
 from smis.styles.inputs import ArrayOrFile, file_name, read_ids
 from smis.styles.label_layout import LabelLayout, check_one_class_per_instance, instances_from_labels, present_classes
@@ -29,6 +30,8 @@ Precision = Literal["float32", "bfloat16"]
 
 class SizedNetworks:
     """The system of a checkpoint at every image size, built when first needed; all sizes share their weights.
+
+    Weights are divided by their spectral norms once, not in each pass.
 
     Raises:
         CheckpointError: if the file is missing, broken, or does not fit its system.
@@ -44,7 +47,9 @@ class SizedNetworks:
             key: _to_device(value, device, channels_last=channels_last) for key, value in checkpoint.tensors.items()
         }
         self.encodes = checkpoint.encodes
-        self._systems = {self.size: self._build(*self.size)}
+        # imported ones may lack the encoder
+        self._parts = ("generator", "encoder") if self.encodes else ("generator",)
+        self._systems = {self.size: self._build_trained()}
 
     @property
     def trained(self) -> Any:
@@ -84,15 +89,31 @@ class SizedNetworks:
             self._systems[height, width] = self._build(height, width)
         return self._systems[height, width]
 
+    def _build_trained(self) -> Any:
+        system = self._build_empty(*self.size)
+        for name in self._parts:
+            getattr(system, name).load_state_dict(part_of(self._tensors, name), assign=True)
+        self._prepare(system)
+        # the weights that evaluation works with, in place of the checkpoint's
+        states = {name: getattr(system, name).state_dict() for name in self._parts}
+        self._tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
+        return system
+
     def _build(self, height: int, width: int) -> Any:
-        system = self._build_empty(height, width)
-        system.discriminator = None
-        for name in ("generator", "encoder") if self.encodes else ("generator",):  # imported ones may lack the encoder
+        system = self._prepare(self._build_empty(height, width))
+        for name in self._parts:
             network, weights = getattr(system, name), part_of(self._tensors, name)
-            if (height, width) != self.size:
-                self._check_shapes(network, weights, size=size_text((height, width)))
-            network.load_state_dict(weights, assign=True)
+            self._check_shapes(network, weights, size=size_text((height, width)))
+            # no load_state_dict: a hook that torch forgets still asks for the spectral norm's tensors
+            for key, own in network.state_dict(keep_vars=True).items():
+                own.data = weights[key]
+        return system
+
+    def _prepare(self, system: Any) -> Any:
+        system.discriminator = None
         system.to(self._device).eval()
+        for name in self._parts:
+            fold_spectral_norm(getattr(system, name))
         if self._compiled:
             system.generator.compile()
         return system

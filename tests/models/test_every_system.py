@@ -16,6 +16,7 @@ from smis.core.errors import CheckpointError
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
 from smis.models.system_registry import SYSTEMS
+from smis.nn.spectral_norm import fold_spectral_norm
 
 CLASSES, HEIGHT, WIDTH = 6, 32, 64
 TINY = {
@@ -126,6 +127,19 @@ def trainable(network: nn.Module) -> list[str]:
 
 def is_finite_scalar(term: Tensor) -> bool:
     return term.shape == () and bool(term.isfinite())
+
+
+def test_folded_spectral_norms_give_the_same_pictures_and_codes_bit_for_bit(name, system):
+    batch, folded = batch_of(), build(name, training=False).eval()
+    for ours, theirs in zip(networks(folded), networks(system), strict=True):
+        ours.load_state_dict(theirs.state_dict())
+        fold_spectral_norm(ours)
+        assert not [key for key in ours.state_dict() if key.endswith("_orig")]
+    style = system.eval().sample(batch.labels, batch.instances, noise())
+    assert torch.equal(picture(folded, style, batch), picture(system, style, batch))
+    with torch.no_grad():
+        encoded = [codes(each.encode(batch.image, batch.labels, batch.instances, noise())) for each in (system, folded)]
+    assert all(torch.equal(encoded[1][key], code) for key, code in encoded[0].items())
 
 
 def test_it_says_what_it_is_and_what_it_varies(name, system):
