@@ -60,11 +60,8 @@ class CladeNorm(nn.Module):
         Here rows are looked up one channel after the other, as convolutions leave them; the gradient of that would
         be slow.
         """
-        norm, affine = self.param_free_norm, self.class_specified_affine
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        weight = affine.weight * torch.rsqrt(norm.running_var + norm.eps)
-        tables = weight, torch.addcmul(affine.bias, weight, norm.running_mean, value=-1)
+        affine = self.class_specified_affine
+        tables = self.param_free_norm.fold(affine.weight, affine.bias)
         scale, shift = (
             table.t().contiguous().index_select(1, labels.flatten()).unflatten(1, labels.shape).transpose(0, 1)
             for table in tables

@@ -94,32 +94,44 @@ class InadeNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"], places: InstanceCondition) -> Float[Tensor, "b c h w"]:
         """Scale and shift; `places` are those at the size of `x`."""
-        batch, _, height, width = x.shape
         drawn = self.fc_noise(places.noise).flatten(0, 1)
-        scale, shift = (
-            self._modulation(places, kind, drawn[:, kind]).view(batch, height, width, -1).permute(0, 3, 1, 2)
-            for kind in (0, 1)
-        )
-        normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
-        changed = scale * normal + shift
+        small_table = len(self.weight) * len(drawn) <= len(places.pairs)
+        if small_table and self.param_free_norm.is_foldable(x):
+            scale, shift = self.param_free_norm.fold(self._table(0, drawn[:, 0]), self._table(1, drawn[:, 1]))
+            scale, shift = (_as_map(table.index_select(0, places.pairs), x) for table in (scale, shift))
+            changed = shift.addcmul_(x, scale)
+        else:
+            find = self._looked_up if small_table else self._looked_up_apart
+            scale, shift = (_as_map(find(places, kind, drawn[:, kind]), x) for kind in (0, 1))
+            normal = self.param_free_norm(x.contiguous(memory_format=torch.channels_last))
+            changed = scale * normal + shift
         if places.sketch is None:
             return changed
         return self.merge_conv(torch.cat([changed, self.sketch_conv(places.sketch)], dim=1))
 
-    def _modulation(
+    def _table(self, kind: int, drawn: Float[Tensor, "rows c"]) -> Float[Tensor, "pairs c"]:
+        """Return the scale (kind 0) or shift (kind 1) of every (class, slot)."""
+        weight, bias = self.weight[:, :, kind], self.bias[:, :, kind]
+        return torch.addcmul(bias[:, None], weight[:, None], drawn).flatten(0, 1)
+
+    def _looked_up(
         self, places: InstanceCondition, kind: int, drawn: Float[Tensor, "rows c"]
     ) -> Float[Tensor, "places c"]:
-        """Look up the scale (kind 0) or shift (kind 1) of each place.
+        """Return the scale or shift of each place: a table of every (class, slot) is small beside a large map."""
+        return self._table(kind, drawn).index_select(0, places.pairs)
 
-        A table of every (class, slot) is small beside a large map, and then one look-up does. On a small map the
-        table would be the larger part: there class and slot are looked up apart.
-        """
+    def _looked_up_apart(
+        self, places: InstanceCondition, kind: int, drawn: Float[Tensor, "rows c"]
+    ) -> Float[Tensor, "places c"]:
+        """Return the same on a small map, where the table would be the larger part: class and slot apart."""
         weight, bias = self.weight[:, :, kind], self.bias[:, :, kind]
-        if len(weight) * len(drawn) <= len(places.pairs):
-            table = torch.addcmul(bias[:, None], weight[:, None], drawn)
-            return table.flatten(0, 1).index_select(0, places.pairs)
         return torch.addcmul(
             bias.index_select(0, places.labels),
             weight.index_select(0, places.labels),
             drawn.index_select(0, places.instances),
         )
+
+
+def _as_map(rows: Float[Tensor, "places c"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    batch, _, height, width = x.shape
+    return rows.view(batch, height, width, -1).permute(0, 3, 1, 2)

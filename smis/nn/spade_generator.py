@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -60,8 +61,9 @@ class SpadeResidualBlock(nn.Module):
     def forward(self, x: Float[Tensor, "b i h w"], condition: Any) -> Float[Tensor, "b o h w"]:
         """Add the block's change to the shortcut."""
         shortcut = self.conv_s(self.norm("s")(x, condition)) if self.learned_shortcut else x
-        change = self.conv_0(F.leaky_relu(self.norm("0")(x, condition), 0.2))
-        change = self.conv_1(F.leaky_relu(self.norm("1")(change, condition), 0.2))
+        in_place = not torch.is_grad_enabled()
+        change = self.conv_0(F.leaky_relu(self.norm("0")(x, condition), 0.2, inplace=in_place))
+        change = self.conv_1(F.leaky_relu(self.norm("1")(change, condition), 0.2, inplace=in_place))
         return shortcut + change
 
     def norm(self, place: Literal["0", "1", "s"]) -> nn.Module:

@@ -1,6 +1,6 @@
 """Spatially-adaptive normalization."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from smis.nn.batch_norm import BatchNorm
 from smis.nn.class_axes import ClassAxis, TensorAxes, convolution_axes
 from smis.nn.label_maps import NeighborhoodTable, NormCondition
+
+Fold = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Changes scale and shift, channels last."""
 
 _WORTHWHILE = 2
 """Neighborhoods are looked up if a map has so many times more positions than different neighborhoods."""
@@ -41,22 +44,31 @@ class LabelModulation(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
         self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2, groups=groups)
 
-    def modulation(self, condition: NormCondition) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
-        """Return the scale, 1 + gamma, and the shift of every position."""
+    def modulation(
+        self, condition: NormCondition, fold: Fold | None = None
+    ) -> tuple[Float[Tensor, "#b c h w"], Float[Tensor, "#b c h w"]]:
+        """Return the scale, 1 + gamma, and the shift of every position; `fold` changes both, channels last."""
         if self.mlp_gamma.kernel_size == (3, 3) and condition.is_countable():
             found = condition.neighborhood_table()
             if _WORTHWHILE * len(found.outer) <= found.places.numel():
-                return self._looked_up(found, condition.symbol_channels())
+                scale, shift = self._rows(found, condition.symbol_channels())
+                scale, shift = fold(scale, shift) if fold else (scale, shift)
+                return placed(scale, found.places), placed(shift, found.places)
         hidden = self.mlp_shared(condition.maps())
-        return 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        scale, shift = 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        if fold is None:
+            return scale, shift
+        scale, shift = fold(scale.movedim(1, -1), shift.movedim(1, -1))
+        return scale.movedim(-1, 1), shift.movedim(-1, 1)
 
-    def _looked_up(
+    def _rows(
         self, found: NeighborhoodTable, meanings: Float[Tensor, "s k"]
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
+    ) -> tuple[Float[Tensor, "o c"], Float[Tensor, "o c"]]:
+        """Return the scale and shift of every neighborhood."""
         hidden = self._hidden(found.inner, meanings)
         seen = hidden.index_select(0, found.outer.flatten()).view(*found.outer.shape, -1)
         scale, shift = self._tables(seen)
-        return placed(1 + scale, found.places), placed(shift, found.places)
+        return 1 + scale, shift
 
     def _hidden(self, inner: Tensor, meanings: Float[Tensor, "s k"]) -> Float[Tensor, "i h"]:
         """Convolve every 3x3 neighborhood of symbols; the last row, of a place outside the image, is 0."""
@@ -122,9 +134,16 @@ class SpadeNorm(LabelModulation):
         )
 
     def forward(self, x: Float[Tensor, "b c h w"], condition: NormCondition) -> Float[Tensor, "b c h w"]:
-        """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`."""
+        """Scale by 1 + gamma and shift by beta; `condition` is that at the size of `x`.
+
+        In evaluation on a CPU the running statistics are inside scale and shift.
+        """
+        norm = self.param_free_norm
+        if norm.is_foldable(x):
+            scale, shift = condition.cached(self, lambda: self.modulation(condition, norm.fold))
+            return torch.addcmul(shift, x, scale)
         scale, shift = condition.cached(self, lambda: self.modulation(condition))
-        return torch.addcmul(shift, self.param_free_norm(x), scale)
+        return torch.addcmul(shift, norm(x), scale)
 
     @property
     def groups(self) -> int:
