@@ -1,13 +1,14 @@
 """Pages of MLflow that compare the cells of a workspace.
 
-The runs of a data set are a table with parameters and metrics as columns; all runs are on one comparison page.
+The runs of a data set are a table with parameters and metrics as columns; all runs are on one comparison page. A system
+with several seeds has one more run, with the means over them.
 """
 
 import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,7 @@ from pipelines.cell import Cell
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.tracking.client import STATE, RunRecord, TrackingClient, tolerated
 from pipelines.tracking.publication import publish, record_path
+from pipelines.tracking.seed_means import publish_means
 from pipelines.tracking.shared_view import SharedView, compare_page
 from smis.core.files import written
 
@@ -63,24 +65,32 @@ def _pages(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
 
 
 def _share(records: Mapping[CellOutputs, RunRecord]) -> dict[str, str]:
-    client, links = TrackingClient(), {}
+    client, links, compared = TrackingClient(), {}, list[str]()
     # One for each workspace, as several may send to one server.
     key = "smis-" + hashlib.sha256(f"{platform.node()} {Path.cwd()}".encode(errors="replace")).hexdigest()[:8]
     datasets = {dataset: client.experiment(f"smis/{dataset}") for dataset in {cell.dataset: 0 for cell in records}}
     for dataset, experiment in datasets.items():
-        runs = {cell: str(record.run) for cell, record in records.items() if cell.dataset == dataset}
+        own = {cell: record for cell, record in records.items() if cell.dataset == dataset}
+        means = publish_means(client, experiment, own)
+        every = [*means.values(), *(str(record.run) for record in own.values())]
+        compared += every
         view = SharedView(
             title=f"All cells of {dataset}",
-            search=f"attributes.run_id IN ({', '.join(repr(run) for run in runs.values())})",
-            params=_columns(client, [*runs.values()]),
-            metrics=[*{name: 0 for cell in runs for name in cell.results()}],
+            search=f"attributes.run_id IN ({', '.join(map(repr, every))})",
+            params=_columns(client, every),
+            metrics=_metrics(own, with_deviations=bool(means)),
             order_by="params.`system`",
         )
         links[f"all cells of {dataset}"] = view.share(client, experiment, key)
     if len(records) > 1:
-        runs = [str(record.run) for record in records.values()]
-        links["all cells, compared"] = compare_page(client, runs, [*datasets.values()])
+        links["all cells, compared"] = compare_page(client, compared, [*datasets.values()])
     return links
+
+
+def _metrics(cells: Iterable[CellOutputs], *, with_deviations: bool) -> list[str]:
+    """Return the metrics to show; where there are means over seeds, each with its standard deviation beside it."""
+    names = dict.fromkeys(name for cell in cells for name in cell.results())
+    return [each for name in names for each in ([name, f"{name}_std"] if with_deviations else [name])]
 
 
 def _columns(client: TrackingClient, runs: Sequence[str]) -> list[str]:
