@@ -22,24 +22,21 @@ def figure() -> str:
         _arrow(320, 132, 158, "runs `python -m pipelines.STAGE`"),
     ]
     parts.append(_arrow(320, 206, 250, "imports"))
+    for number, name in enumerate(_USERS):
+        parts.append(_box(name, 26 + 100 * number, 254, 90, "linear"))
+    parts.append(
+        '<text class="quiet" x="320" y="304">for people: they import what is below, nothing below knows them</text>'
+    )
     x = 26
     for name, width in _SHELF:
-        parts.append(_box(name, x, 254, width, "block"))
+        parts.append(_box(name, x, 316, width, "block"))
         x += width + 10
-    parts.append('<text class="quiet" x="320" y="305">siblings: none imports another</text>')
-    y = 318
-    for name, text in _BASE:
-        parts.append(_box(f"{name}: {text}", 26, y, 590, "conv"))
-        y += 42
-    parts.append(
-        '<text class="quiet" x="320" y="458">smis imports no Prefect, MLflow, DVC, Optuna, pipelines, flows</text>'
-    )
-    parts.append('<rect class="frame" x="10" y="240" width="622" height="228" rx="8"/>')
-    for number, name in enumerate(_USERS):
-        parts.append(_box(name, 26 + 100 * number, 486, 90, "linear"))
-    parts.append(
-        '<text class="quiet" x="320" y="534">for people, on top: they import the rest, it does not know them</text>'
-    )
+    parts.append('<text class="quiet" x="320" y="366">siblings: none imports another</text>')
+    for number, (name, text) in enumerate(_BASE):
+        parts.append(_box(f"{name}: {text}", 26, 378 + 42 * number, 590, "conv"))
+    text = "smis imports no Prefect, MLflow, DVC, Optuna, pipelines, flows"
+    parts.append(f'<text class="quiet" x="320" y="518">{text}</text>')
+    parts.append('<rect class="frame" x="10" y="240" width="622" height="290" rx="8"/>')
     return (
         '<div class="figure"><svg class="network house" viewBox="0 0 642 544" width="642" height="544" role="img" '
         f'aria-label="The layers of the code">{"".join(parts)}</svg></div>'

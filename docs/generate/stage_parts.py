@@ -61,38 +61,62 @@ def options(name: str) -> str:
 
 def graph() -> str:
     """Draw the stages and what passes between them."""
-    found = stages()
-    levels = _levels(found)
-    places = {
-        name: (20 + 118 * level, 40 + 62 * row) for level, names in enumerate(levels) for row, name in enumerate(names)
-    }
-    width, height = 20 + 118 * len(levels), 30 + 62 * max(map(len, levels))
-    lines = [_edge(places[start], places[end]) for end in found for start in _before(found, end)]
-    boxes = [_box(name, *places[name]) for name in found]
+    edges = _edges(stages())
+    rows = _rows(edges)
+    levels = {name: _level(edges, name) for name in edges}
+    places = {name: (20 + 118 * levels[name], 28 + 56 * rows[name]) for name in edges}
+    width, height = 20 + 118 * (max(levels.values()) + 1), round(56 + 56 * max(rows.values()))
+    lines = [_edge(places[start], places[end]) for end, starts in edges.items() for start in starts]
+    boxes = [_box(name, *places[name]) for name in edges]
     return (
         f'<div class="figure"><svg class="network stages" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="The stages">{"".join(lines)}{"".join(boxes)}</svg></div>'
     )
 
 
-def _levels(found: dict[str, Any]) -> list[list[str]]:
-    levels: dict[str, int] = {}
-    for name in found:
-        levels[name] = max((levels[each] + 1 for each in _before(found, name)), default=0)
-    return [[name for name, level in levels.items() if level == number] for number in range(max(levels.values()) + 1)]
+def _edges(found: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the stages that each stage follows, without those that one of them follows itself."""
+    before = {name: _before(found, name) for name in found}
+    return {
+        name: {each for each in starts if not any(each in _ancestors(before, other) for other in starts)}
+        for name, starts in before.items()
+    }
 
 
-def _before(found: dict[str, Any], name: str) -> list[str]:
-    """Return the stages whose outputs a stage depends on."""
-    deps = found[name]["deps"]
+def _before(found: dict[str, Any], name: str) -> set[str]:
+    """Return the stages whose outputs lie in what a stage depends on."""
+    deps = [_shown(dep) for dep in found[name]["deps"]]
     outs = {
         each: [_shown(out) for out in [*stage.get("outs", []), *stage.get("metrics", [])]]
         for each, stage in found.items()
     }
-    names = [each for each in found if each != name and any(_shown(dep) in outs[each] for dep in deps)]
-    if name == "report":
-        return [each for each in names or found if each in ("evaluate",)]
-    return names
+    return {
+        each
+        for each in found
+        if each != name and any(out == dep or out.startswith(f"{dep}/") for out in outs[each] for dep in deps)
+    }
+
+
+def _ancestors(before: dict[str, set[str]], name: str) -> set[str]:
+    return before[name] | {other for each in before[name] for other in _ancestors(before, each)}
+
+
+def _level(edges: dict[str, set[str]], name: str) -> int:
+    return max((_level(edges, each) + 1 for each in edges[name]), default=0)
+
+
+def _rows(edges: dict[str, set[str]]) -> dict[str, float]:
+    """Put stages that follow the same one below each other, and any other at the mean of those that it follows."""
+    rows: dict[str, float] = {}
+    for level in range(max(_level(edges, name) for name in edges) + 1):
+        names = [name for name in edges if _level(edges, name) == level]
+        for number, name in enumerate(names):
+            known = [rows[each] for each in edges[name] if each in rows]
+            rows[name] = number if len(names) > 1 or not known else sum(known) / len(known)
+    for name in edges:
+        after = [rows[each] for each in edges if name in edges[each]]
+        rows[name] = sum(after) / len(after) if not edges[name] and after else rows[name]
+    return rows
 
 
 def _box(name: str, x: float, y: float) -> str:
