@@ -8,7 +8,7 @@ from tests.docs.page_links import PageLinks
 from tests.services.browser import chromium
 
 needs_a_browser = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium; make browser")
-HEIGHT = 900
+WIDTHS, HEIGHT = (400, 900, 1400), 900
 
 
 @pytest.fixture(scope="session")
@@ -39,14 +39,20 @@ def test_no_page_loads_anything_from_another_host(site: Path, pages: dict[Path, 
 
 
 @needs_a_browser
-def test_the_site_works_from_a_disk_and_asks_no_other_host(site: Path, pages: dict[Path, PageLinks]) -> None:
+def test_pages_opened_from_a_disk_ask_no_other_host_and_fit_into_any_window(pages: dict[Path, PageLinks]) -> None:
+    wide = []
     with chromium.opened() as page:
         requests, errors = _watch(page)
         for path in pages:
             page.goto(path.as_uri())
             expect(page.locator("article h1").first).to_be_visible()
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": HEIGHT})
+                if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                    wide.append((path.name, width))
     assert {url for url in requests if not url.startswith(("file:", "data:", "blob:", "about:"))} == set()
     assert errors == []
+    assert wide == []
 
 
 @needs_a_browser
@@ -59,20 +65,6 @@ def test_a_page_that_was_opened_from_a_disk_can_be_searched(site: Path) -> None:
         page.locator(".md-search-result__item a").first.click()
         expect(page.locator("mark[data-md-highlight]").first).to_be_visible()
     assert errors == []
-
-
-@needs_a_browser
-@pytest.mark.parametrize("width", [400, 900, 1400])
-def test_no_page_is_wider_than_the_window(pages: dict[Path, PageLinks], width: int) -> None:
-    with chromium.opened() as page:
-        page.set_viewport_size({"width": width, "height": HEIGHT})
-        wide = {}
-        for path in pages:
-            page.goto(path.as_uri())
-            over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if over > 0:
-                wide[path.name] = over
-    assert wide == {}
 
 
 def _watch(page: Page) -> tuple[list[str], list[str]]:
