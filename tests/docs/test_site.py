@@ -41,7 +41,8 @@ def test_no_page_loads_anything_from_another_host(site: Path, pages: dict[Path, 
 @needs_a_browser
 def test_pages_opened_from_a_disk_ask_no_other_host_and_fit_into_any_window(pages: dict[Path, PageLinks]) -> None:
     wide = []
-    with chromium.opened() as page:
+    with chromium.launched() as browser:
+        page = chromium.new_page(browser)
         requests, errors = _watch(page)
         for path in pages:
             page.goto(path.as_uri())
@@ -57,7 +58,8 @@ def test_pages_opened_from_a_disk_ask_no_other_host_and_fit_into_any_window(page
 
 @needs_a_browser
 def test_a_page_that_was_opened_from_a_disk_can_be_searched(site: Path) -> None:
-    with chromium.opened() as page:
+    with chromium.launched() as browser:
+        page = chromium.new_page(browser)
         _, errors = _watch(page)
         page.goto((site / "index.html").as_uri())
         page.get_by_role("textbox", name="Search").first.press_sequentially("exemplar")
