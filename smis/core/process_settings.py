@@ -6,6 +6,9 @@ from contextlib import suppress
 
 MALLOC_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 """Environment variables with which a started process keeps the memory that it frees (glibc)."""
+SPINNING_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""Environment variables with which OpenMP threads sleep soon: rounds of GNU's runtime, milliseconds of LLVM's and
+Intel's, whose default is 200."""
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 """glibc's parameter numbers of the same two."""
 
@@ -16,7 +19,8 @@ def limit_spinning() -> None:
     Beside one busy process, threads that spin at every barrier make a training step take up to 90 times as long. Child
     processes inherit it, and a value that a person has set stays.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    for name, value in SPINNING_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def keep_freed_memory() -> None:
