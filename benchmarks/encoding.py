@@ -12,30 +12,39 @@ from typing import Any
 import torch
 
 from benchmarks import straightforward
-from benchmarks.clock import compare, machine
-from benchmarks.layouts import photographs
+from benchmarks.clock import CLOCKS, compare, machine
+from benchmarks.layouts import figures, photographs
+from smis.core.process_settings import keep_freed_memory
 from smis.models.groupdnet import Config
 from smis.nn.class_crops import class_crops
 
-CASES = {"ade20k": (151, 256, 256, 4), "cityscapes": (35, 256, 512, 1)}
+CASES = {"ade20k": (151, 256, 256, 4), "cityscapes": (35, 256, 512, 1), "deepfashion": (8, 256, 256, 4)}
+"""Of a preset: classes, height, width, pictures."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time GroupDNet's encoder and its input.")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: for a busy machine")
+    parser.add_argument("--only", default="", help="a part of the presets' names")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rows = [row for preset in CASES for row in measure(preset, options.repeats)]
+    keep_freed_memory()
+    timing = {"repeats": options.repeats, "clock": options.clock}
+    rows = [row for preset in CASES if options.only in preset for row in measure(preset, timing)]
     print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
 
 
 @torch.inference_mode()
-def measure(preset: str, repeats: int) -> list[dict[str, Any]]:
+def measure(preset: str, timing: dict[str, Any]) -> list[dict[str, Any]]:
     """Time the input, and the encoder on it."""
     classes, height, width, batch = CASES[preset]
     torch.manual_seed(0)
-    labels = photographs(batch, height=height, width=width, classes=classes)
+    if preset == "deepfashion":
+        labels = figures(batch, size=height)
+    else:
+        labels = photographs(batch, height=height, width=width, classes=classes)
     image = (torch.randint(0, 256, (batch, 3, height, width)) / 127.5) - 1
     config = Config.model_validate({"preset": preset})
     encoder: Any = config.build(classes=classes, height=height, width=width, training=False).encoder
@@ -56,8 +65,8 @@ def measure(preset: str, repeats: int) -> list[dict[str, Any]]:
         "present_classes": lambda: encoder(crops),
     }
     return [
-        {"what": "encoder input", **case, **compare(inputs, repeats=repeats)},
-        {"what": "encoder", **case, **compare(encoders, repeats=repeats)},
+        {"what": "encoder input", **case, **compare(inputs, **timing)},
+        {"what": "encoder", **case, **compare(encoders, **timing)},
     ]
 
 

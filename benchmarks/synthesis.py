@@ -12,20 +12,23 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from benchmarks.clock import compare, machine
+from benchmarks.clock import CLOCKS, compare, machine
 from benchmarks.layouts import figures, photographs, squares
 from benchmarks.straightforward import straightforward
+from smis.core.process_settings import keep_freed_memory
 from smis.core.seeding import Noise, generator
 from smis.core.style import Style
 from smis.metrics.cost import flops
 from smis.models.system_registry import SYSTEMS
 from smis.nn.clade_norm import CladeNorm
+from smis.nn.spectral_norm import fold_spectral_norm
 
 SHARE = 4
 
@@ -35,15 +38,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", default="", help="a part of the rows' names")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: for a busy machine")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    timing = {"repeats": options.repeats, "clock": options.clock}
     rows = []
     for name, system, maps, samples in cases(options.only):
-        row = {"what": name, "samples": samples, **measure(system, *maps, samples=samples, repeats=options.repeats)}
+        row = {"what": name, "samples": samples, **measure(system, *maps, samples=samples, timing=timing)}
         print(json.dumps(row), file=sys.stderr)
         rows.append(row)
     if options.only in "clade beside spade, ade20k":
-        rows.append({"what": "clade beside spade, ade20k", "samples": 1, **beside_spade(repeats=options.repeats)})
+        rows.append({"what": "clade beside spade, ade20k", "samples": 1, **beside_spade(timing)})
     print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
 
 
@@ -93,17 +99,18 @@ def settled(system: Any) -> Any:
 
 
 @torch.inference_mode()
-def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, repeats: int) -> dict[str, float]:
-    """Time both forms; their images agree."""
+def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, timing: dict[str, Any]) -> dict[str, Any]:
+    """Time both forms, ours as `smis.load` prepares it, in one process with one allocator; their images agree."""
+    prepared = as_loaded(system)
     style = system.sample(
         labels.expand(samples, -1, -1), instances.expand(samples, -1, -1), Noise(generator(0, "benchmark"))
     )
 
     def ours() -> Tensor:
-        if samples == 1 or not hasattr(system, "layout"):
-            return system.synthesize(labels, instances, style)
-        layout = system.layout(labels, instances)
-        return torch.cat([system.synthesize_on(layout, part) for part in shares(style, samples)])
+        if samples == 1 or not hasattr(prepared, "layout"):
+            return prepared.synthesize(labels, instances, style)
+        layout = prepared.layout(labels, instances)
+        return torch.cat([prepared.synthesize_on(layout, part) for part in shares(style, samples)])
 
     def released() -> Tensor:
         with straightforward():
@@ -115,11 +122,18 @@ def measure(system: Any, labels: Tensor, instances: Tensor, *, samples: int, rep
 
     difference = (ours() - released()).abs().max().item()
     assert difference < 1e-3, difference
-    return compare({"released": released, "ours": ours}, repeats=repeats)
+    return compare({"released": released, "ours": ours}, **timing) | {"difference": difference}
+
+
+def as_loaded(system: Any) -> Any:
+    """Return a system with the weights that `smis.load` gives it."""
+    copied = deepcopy(system)
+    fold_spectral_norm(copied.generator)
+    return copied
 
 
 @torch.inference_mode()
-def beside_spade(*, repeats: int) -> dict[str, float]:
+def beside_spade(timing: dict[str, Any]) -> dict[str, Any]:
     """Time SPADE in two forms and CLADE on one map of ADE20K's size, and count multiply-adds.
 
     The share of the normalization is that of one multiply-add for each value that it gives, in those of the generator.
@@ -141,12 +155,13 @@ def beside_spade(*, repeats: int) -> dict[str, float]:
         with straightforward():
             return spade.synthesize(labels, labels, style)
 
+    ours = {name: as_loaded(each) for name, each in (("spade", spade), ("clade", clade))}
     ways = {
         "spade_released": released,
-        "spade": lambda: spade.synthesize(labels, labels, style),
-        "clade": lambda: clade.synthesize(labels, labels, style),
+        "spade": lambda: ours["spade"].synthesize(labels, labels, style),
+        "clade": lambda: ours["clade"].synthesize(labels, labels, style),
     }
-    return compare(ways, repeats=repeats) | {
+    return compare(ways, **timing) | {
         "clade_gmac": round(adds / 1e9, 2),
         "spade_gmac": round(flops(released) / 2e9, 2),
         "normalization_percent": round(100 * sum(values) / adds, 3),

@@ -1,8 +1,9 @@
 """`python -m benchmarks.training`: one training step against the same step in the released form, as JSON.
 
 Both forms have the released order (generator, then discriminator on a new image), the published networks and one label
-map. Each has a process of its own, ours started as `pipelines.train` starts its workers; they take steps in turns. The
-goals on two cores: GroupDNet DeepFashion >= 1.5 times, GroupDNet ADE20K >= 3, INADE with 32 instances >= 2.
+map. Each has a process of its own, started as `pipelines.train` starts its workers, with the same threads and the same
+setting of the allocator; they take steps in turns. The goals on two cores: GroupDNet DeepFashion >= 1.5 times,
+GroupDNet ADE20K >= 3, INADE with 32 instances >= 2.
 """
 
 import argparse
@@ -69,7 +70,7 @@ class Server:
 
     def __init__(self, name: str, form: str, asked: argparse.Namespace) -> None:
         options = ["--threads", str(asked.threads), "--precision", asked.precision, "--device", asked.device]
-        environment = {**os.environ, **(MALLOC_ENVIRONMENT if form == "ours" else {})}
+        environment = {**os.environ, **MALLOC_ENVIRONMENT}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.training", "--serve", name, form, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
