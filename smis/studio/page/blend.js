@@ -90,7 +90,8 @@ export class BlendPanel {
     const save = (format) => el("button", { type: "button", onclick: () => this.#export(format) }, format.toUpperCase());
     return [
       el("div", { class: "row" }, "this", this.amount, "second", this.percent),
-      el("div", { class: "row" }, this.player, el("span", { class: "space" }), "Export", save("gif"), save("webp"), this.#videoButton()),
+      el("div", { class: "row" }, this.player),
+      el("div", { class: "row wrap" }, "Export", save("gif"), save("webp"), this.#videoButton()),
     ];
   }
 

@@ -272,6 +272,7 @@ def test_what_was_not_exact_of_a_file_is_told_until_it_is_closed(studio: StudioP
     assert np.array_equal(studio.ids, ids.repeat(2, 0).repeat(4, 1))
 
 
+@pytest.mark.timeout(600)
 def test_what_the_segmenter_of_the_workspace_sees_is_shown_beside_what_was_painted(
     studio: StudioPage, workspace: Path
 ) -> None:
