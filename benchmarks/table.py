@@ -6,7 +6,8 @@ each data set (ten cells), or in one for each cell, as the workspaces of a sweep
 time of DVC, so that other processes of the machine do not count: with some stages changed, less those with none, for
 each of these stages.
 
-With `--tracking`: publishing to MLflow, for each cell, into a SQLite file that already has many runs.
+With `--rewrite`: one reading and writing of a dvc.lock of so many cells by the function of DVC that does it. With
+`--tracking`: publishing to MLflow, for each cell, into a SQLite file that already has many runs.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from benchmarks.clock import machine
 
@@ -47,14 +49,16 @@ FORMS = {"one dvc.lock": None, "one for each data set": SYSTEMS, "one for each c
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time DVC and MLflow in tables of stages that do nothing.")
-    parser.add_argument("--cells", type=int, nargs="+", default=[100, 1000], help="sizes of the table, in tens")
+    parser.add_argument("--cells", type=int, nargs="*", default=[100, 1000], help="sizes of the table, in tens")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=[*FORMS])
     parser.add_argument("--tracking", type=int, nargs="*", default=[], help="sizes of the tables in MLflow")
+    parser.add_argument("--rewrite", type=int, nargs="*", default=[], help="sizes of the tables in a dvc.lock")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="smis-table-") as folder:
         tables = [measure(Path(folder), cells, form) for cells in asked.cells for form in asked.forms]
+        rewritten = [rewrite(Path(folder, f"{cells}.lock"), cells) for cells in asked.rewrite]
         tracked = [track(Path(folder, f"tracked-{cells}"), cells) for cells in asked.tracking]
-    print(json.dumps({"machine": machine(), "dvc": tables, "mlflow": tracked}, indent=2))
+    print(json.dumps({"machine": machine(), "dvc": tables, "rewrite": rewritten, "mlflow": tracked}, indent=2))
 
 
 def measure(folder: Path, cells: int, form: str) -> dict[str, Any]:
@@ -109,6 +113,23 @@ def make_table(root: Path, cells: int, together: int) -> list[str]:
         (root / name / "dvc.lock").write_text(head + stages + "".join(likes))
     write_params(root, cells)
     return [*groups]
+
+
+def rewrite(lock: Path, cells: int) -> dict[str, Any]:
+    """Time DVC's reading and writing of a dvc.lock with the entries of so many cells."""
+    hashed = "hash: md5\n      md5: c4ca4238a0b923820dcc509a6f75849b\n      size: 1\n"
+    code = "".join(f"    - path: code/{number:02}\n      {hashed}" for number in range(DEPENDENCIES))
+    with lock.open("w") as file:
+        file.write("schema: '2.0'\nstages:\n")
+        for name in (f"{stage}@{cell}" for cell in range(cells) for stage in STAGES):
+            params = "    params:\n      params.yaml:\n        seed: 0\n        train:\n          steps: 640\n"
+            file.write(f"  {name}:\n    cmd: run {name}\n    deps:\n{code}{params}")
+            file.write(f"    outs:\n    - path: runs/{name}\n      {hashed}")
+    began = time.process_time()
+    with modify_yaml(str(lock)) as content:
+        content["stages"]["train@0"]["cmd"] = "another"
+    seconds = round(time.process_time() - began, 3)
+    return {"cells": cells, "lock_kilobytes": lock.stat().st_size // 1000, "seconds": seconds}
 
 
 def file_of(group: str) -> Path:
