@@ -46,7 +46,7 @@ def copy_repository(folder: Path) -> None:
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / ".venv").symlink_to(ROOT / ".venv")  # `make install` there would change it: no block runs it
 
 
 def run(language: str, text: str, folder: Path) -> None:
