@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smis.core.errors import ParamsError
-from smis.core.numbers import parse_whole
+from smis.core.numbers import MOST_SEED, parse_whole
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +28,7 @@ class Cell:
         Raises:
             ParamsError: if the seed is no whole number.
         """
-        number = parse_whole(seed)
+        number = parse_whole(seed, high=MOST_SEED)
         if number is None:
             raise ParamsError(f"the seed is {seed!r}; give a whole number from 0, as in axes.seed of params.yaml")
         return cls(dataset, system, number)
