@@ -22,7 +22,7 @@ def runs(database: str) -> dict[str, Any]:
     client = MlflowClient(database)
     found = client.get_experiment_by_name("smis/paperdoll")
     assert found is not None
-    return {run.info.run_name: run for run in client.search_runs([found.experiment_id])}
+    return {str(run.info.run_name): run for run in client.search_runs([found.experiment_id])}
 
 
 def publish(seeds: tuple[int, ...] = SEEDS) -> None:

@@ -129,8 +129,9 @@ def test_two_systems_whose_seeds_overlap_are_both_marked_though_their_label_maps
 
 
 def test_a_difference_has_the_corrected_p_of_its_test() -> None:
-    shift = dict(of_seed=0.02, of_map=1.0)
-    found = seeded(a=measured(1.0, own=1, **shift), b=measured(2.0, own=2, **shift), c=measured(1.02, own=3, **shift))
+    values = {"a": 1.0, "b": 2.0, "c": 1.02}
+    every = {name: measured(value, of_seed=0.02, of_map=1.0, own=ord(name)) for name, value in values.items()}
+    found = seeded(**every)
     table = difference_table(found.means, baseline=None, seeded=found)
     assert table is not None
     (better,), (same,) = (entries for _, entries in table.rows)
