@@ -1,6 +1,7 @@
 """The command line, from the parsers that read it."""
 
 import argparse
+import textwrap
 from collections.abc import Iterator
 
 from smis.cli import full_parser
@@ -46,21 +47,16 @@ def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     names = [f"{name} {form}".strip() for name in action.option_strings[-1:]] or [form or action.dest]
     text = (action.help or "") % {"default": action.default, "prog": parser.prog, "dest": action.dest}
     text = text if "choices" in text or not action.choices else f"{text} {{{', '.join(map(str, action.choices))}}}"
-    required = " **Required.**" if action.option_strings and action.required else ""
-    return f"| `{names[0]}` | {_escaped(text[:1].upper() + text[1:])}{required} |".replace("|  |", "| |")
+    required = " (required)" if action.option_strings and action.required else ""
+    return f"| `{names[0]}` | {_escaped(text)}{required} |".replace("|  |", "| |")
 
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
-def _wrapped(usage: str, width: int = 100) -> str:
-    lines = [""]
-    for word in usage.replace("] [", "]\n[").replace(" [", "\n[", 1).split("\n"):
-        if len(lines[-1]) + len(word) > width:
-            lines.append("    ")
-        lines[-1] += word + " "
-    return "\n".join(line.rstrip() for line in lines)
+def _wrapped(usage: str) -> str:
+    return textwrap.fill(usage, 88, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
 
 
 def _anchor(parser: argparse.ArgumentParser) -> str:

@@ -83,10 +83,11 @@ def _box(block: Block, number: int, middle: float, tallest: float) -> str:
     x, width, height = _center(number), _width(block), _height(block)
     below = middle + tallest / 2 + 12
     name = block.name.replace("model.", "").replace("submodule.", "").replace("discriminator_", "D")
+    name = name.replace("body_", "").replace("layer_up_last", "last")
     name = name.replace("_layer", ".").replace("scale_conv", "scale").replace("bias_conv", "bias")
     name = f"{block.repeated} × {name.split('.')[-1]}" if block.repeated > 1 else name
     name = ".".join(name.split(".")[-2:])
-    name = name if len(name) <= 11 else f"…{name[-10:]}"
+    name = name if len(name) <= 11 else f"…{name[-9:]}"
     dots = [kind for name, kind in _INPUTS.items() if name in block.reads]
     dotted = "".join(
         f'<circle class="{kind}" cx="{x + 8 * (place - (len(dots) - 1) / 2):.1f}" cy="{below + 24:.1f}" r="3"/>'

@@ -70,7 +70,7 @@ def graph() -> str:
     boxes = [_box(name, *places[name]) for name in edges]
     return (
         f'<div class="figure"><svg class="network stages" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="The stages">{"".join(lines)}{"".join(boxes)}</svg></div>'
+        f'height="{height}" role="group" aria-label="The stages">{"".join(lines)}{"".join(boxes)}</svg></div>'
     )
 
 
