@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.tracking.cell_outputs import CellOutputs
 from pipelines.train.run import Params, TrainingRun

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.prepare import run as prepare
 from pipelines.reference import run as reference

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.train.run import Params, TrainingRun
 from smis.core.errors import ParamsError

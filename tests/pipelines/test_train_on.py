@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.train.run import Params, TrainingRun
 from smis.core.history import read_history

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.cell import Cell
 from pipelines.params import read
 from pipelines.train.run import Params, TrainingRun, ValidationMetrics
 from smis.core.batch import Batch
