@@ -164,7 +164,7 @@ def test_a_database_that_does_not_open_is_told_at_once(
     assert time.monotonic() - begin < 20
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"tracking: MLflow does not answer at sqlite:///{workspace}/mlflow.db (")
-    assert line.endswith("; paperdoll/groupdnet will be sent by the next `make repro`")
+    assert line.endswith("; paperdoll/groupdnet/seed-0 will be sent by the next `make repro`")
 
 
 @pytest.mark.parametrize("kind", CLOSED)
