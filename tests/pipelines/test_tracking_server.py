@@ -38,7 +38,7 @@ def test_what_a_training_says_while_the_server_is_down_arrives_later(
     assert tracking.publish(Cell("down", "groupdnet", 0)) is None
     said = capsys.readouterr().err
     assert said.count("the training goes on") == 1
-    assert said.count("down/groupdnet will be sent by the next `make repro`") == 1
+    assert said.count("down/groupdnet/seed-0 will be sent by the next `make repro`") == 1
 
     door.open()
     link = tracking.publish(Cell("down", "groupdnet", 0))
@@ -118,9 +118,9 @@ def test_a_training_that_is_killed_and_repeated_is_one_run(door: Door, workspace
 
 def test_the_command_says_so_and_ends_well_when_the_server_is_down(door: Door) -> None:
     write_cell(dataset="command")
-    Path("params.yaml").write_text("axes: {dataset: [command], system: [groupdnet]}\n")
+    Path("params.yaml").write_text("axes: {dataset: [command], system: [groupdnet], seed: [0]}\n")
     command = [sys.executable, "-m", "pipelines.tracking"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0
-    assert "command/groupdnet will be sent by the next `make repro`" in done.stderr
+    assert "command/groupdnet/seed-0 will be sent by the next `make repro`" in done.stderr
