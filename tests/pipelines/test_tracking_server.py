@@ -90,6 +90,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from pipelines import tracking
+from pipelines.cell import Cell
 from pipelines.tracking import live_run
 live_run.SEND_INTERVAL_S = 0.1
 live = tracking.start_run(Cell("killed", "groupdnet", 0), {"seed": 0}, state=Path("state"))
