@@ -60,7 +60,7 @@ def test_a_trial_that_was_lost_and_repeated_elsewhere_is_one_row(trial: Path, wo
     uri = f"sqlite:///{workspace / 'mlflow.db'}"
     lost = TrackingClient()
     for seed in ("0", "1"):
-        experiment, tags = lost.experiment("smis/paperdoll"), CellOutputs(Cell(*CELL.split("/"), 0)).tags()
+        experiment, tags = lost.experiment("smis/paperdoll"), CellOutputs(Cell("paperdoll", "groupdnet", 0)).tags()
         half = lost.api.create_run(experiment, run_name=f"seed {seed}", tags=tags)
         lost.api.log_param(half.info.run_id, "seed", seed)
     tracking.publish(Cell("paperdoll", "groupdnet", 0))
