@@ -18,7 +18,6 @@ from .conftest import write_cell
 from .swept import Swept, swept
 
 __all__ = ["swept"]
-CELL = "paperdoll/groupdnet"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),  # MLflow's own, at its import
