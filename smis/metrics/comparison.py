@@ -44,7 +44,8 @@ def compare(first: Result, second: Result) -> Difference:
         >>> compare(first, second)
         Difference(value=1.0, interval=(1.0, 1.0))
     """
-    return Difference(first.value - second.value, interval(paired_draws(first, second)))
+    draws = paired_draws(first, second)
+    return Difference(first.value - second.value, interval(draws))
 
 
 def paired_draws(first: Result, second: Result) -> Draws:

@@ -41,6 +41,10 @@ def _section(name: str, text: str) -> Callable[[Path], object]:
     return _text(change)
 
 
+def _axes(text: str) -> Callable[[Path], object]:
+    return _section("axes", "{" + text + ", seed: [0]}")
+
+
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(12)
 )
@@ -101,12 +105,12 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
         for name in ("axes", "datasets", "systems", *params.STAGES[1:6], "validation")
         for text in ("7", "[1, 2]", "hello", "[]", "'{}'")
     },
-    "has no data set": (_section("axes", "{dataset: [], system: [vspade]}"), "dataset"),
-    "has no system": (_section("axes", "{dataset: [paperdoll], system: []}"), "system"),
-    "has a data set twice": (_section("axes", "{dataset: [paperdoll, paperdoll], system: [vspade]}"), "paperdoll"),
-    "has a system that runs a shell": (_section("axes", "{dataset: [paperdoll], system: ['x$(touch pwned)']}"), "x"),
-    "has an unknown system": (_section("axes", "{dataset: [paperdoll], system: [vspad]}"), "vspad"),
-    "has an unknown data set": (_section("axes", "{dataset: [papperdoll], system: [vspade]}"), "papperdoll"),
+    "has no data set": (_axes("dataset: [], system: [vspade]"), "dataset"),
+    "has no system": (_axes("dataset: [paperdoll], system: []"), "system"),
+    "has a data set twice": (_axes("dataset: [paperdoll, paperdoll], system: [vspade]"), "paperdoll"),
+    "has a system that runs a shell": (_axes("dataset: [paperdoll], system: ['x$(touch pwned)']"), "x"),
+    "has an unknown system": (_axes("dataset: [paperdoll], system: [vspad]"), "vspad"),
+    "has an unknown data set": (_axes("dataset: [papperdoll], system: [vspade]"), "papperdoll"),
 }  # fmt: skip
 
 VALUES = {
