@@ -130,9 +130,9 @@ def test_a_fine_tuning_says_what_it_took_and_its_checkpoint_what_it_began_with(
 ) -> None:
     _run("other", **FINE).train()
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "begins with" in line]
-    assert line.startswith("spade on other begins with spade.safetensors: 4 of 5 classes are known (new: road), "), (
-        "all but the entries of one class"
-    )
+    assert line.startswith(
+        "spade on other, seed 0 begins with spade.safetensors: 4 of 5 classes are known (new: road), "
+    ), "all but the entries of one class"
     assert line.endswith(" weights are taken")
     digest = hashlib.sha256(Path("spade.safetensors").read_bytes()).hexdigest()
     tensors, metadata = load_weights(CHECKPOINT)
