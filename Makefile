@@ -14,8 +14,9 @@ PATHS := smis pipelines flows tests benchmarks docker docs
 PROSE := README.md CONTRIBUTING.md CHANGELOG.md docs smis pipelines flows benchmarks docker zoo sweeps
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 CHROMIUM = $(APT) install --yes --no-install-recommends chromium fonts-liberation
+SLURM = $(APT) install --yes --no-install-recommends slurmctld slurmd slurm-client munge
 
-.PHONY: repro ablation photographs zoo studio test test-fast browser docs check types rules fix up lock install flow sweep help
+.PHONY: repro ablation photographs zoo studio test test-fast browser slurm docs check types rules fix up lock install flow sweep help
 .DEFAULT_GOAL := help
 
 help:            ## what can be done here
@@ -103,6 +104,10 @@ test-fast: check ## all tests but those that start servers, a browser or the who
 browser:         ## Chromium, for the tests that look at pages (Debian, as root)
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { $(CHROMIUM) || { $(APT) update && $(CHROMIUM); }; } >/dev/null 2>&1; } || \
 	  echo "no Chromium: tests that look at pages are skipped; on Debian, as root: apt-get install chromium"
+
+slurm:           ## Slurm, for the tests of worker jobs (Debian, as root)
+	@command -v slurmctld >/dev/null || { test "$$(id -u)" = 0 && { $(SLURM) || { $(APT) update && $(SLURM); }; } >/dev/null 2>&1; } || \
+	  echo "no Slurm: its tests are skipped; on Debian, as root: apt-get install slurmctld slurmd slurm-client munge"
 
 fix: install     ## format, and mend what a machine can mend
 	@ruff check --quiet --fix $(PATHS) || true

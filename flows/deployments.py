@@ -20,7 +20,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows import notifications
 from flows.command import exit_on_error, require_api_url
-from flows.worker import POOL, POOL_TYPE
+from flows.work_queue import POOL, POOL_TYPE
 
 FILE = Path(__file__).parents[1] / "prefect.yaml"
 

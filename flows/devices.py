@@ -39,6 +39,12 @@ def list_devices() -> list[str]:
     return gpus
 
 
+def all_as_one() -> str:
+    """Return the `$SMIS_DEVICES` of a machine that runs one training at a time: its GPUs, or all its cores together."""
+    names = list_devices()
+    return f"{_CPU}:1" if names[0].startswith(_CPU) else ",".join(names)
+
+
 def machine_name() -> str:
     """Return `$SMIS_MACHINE`, for containers whose host name says nothing, or the host name."""
     return os.environ.get(MACHINE) or socket.gethostname()

@@ -32,3 +32,7 @@ class ConnectionLostError(FlowError):
 
 class RefusedError(FlowError):
     """A server answers and refuses the request."""
+
+
+class SlurmError(FlowError):
+    """A command of Slurm failed; the message is its own."""

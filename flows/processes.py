@@ -18,7 +18,9 @@ import psutil
 
 from flows.exceptions import StoppedError
 
-GRACE_S = 8.0
+GRACE_VARIABLE = "SMIS_GRACE_S"
+GRACE_S = float(os.environ.get(GRACE_VARIABLE, "8"))
+"""Seconds from SIGTERM to SIGKILL. Jobs of Slurm, which set the variable, give a training the time to save."""
 _PARENT_DEATH_SIGNAL = """
 import ctypes, os, signal, sys
 parent, *command = sys.argv[1:]

@@ -4,6 +4,8 @@ Machines share nothing but servers. A trial reports to its sweep (curve, heartbe
 and sends its outputs to the DVC remote.
 """
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,16 +24,17 @@ from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import ObjectNotFound, Pause, PrefectException, TerminationSignal
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Cancelling, Crashed
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from flows import devices
 from flows.cancellation import EventQueue, run_in_thread, run_with_cancellation
 from flows.exceptions import ConnectionLostError, DvcError, RefusedError, StageError, StoppedError
+from flows.processes import GRACE_VARIABLE
 from flows.retry import ask_prefect, call_periodically, is_prefect_outage, retry
 from flows.stages import child_environment, error_message
 from flows.sweep import trial as trials
@@ -189,11 +192,29 @@ def trial(options: Trial) -> State[None]:
 
     def work(events: EventQueue) -> State[None]:
         with uploading(report):
-            state = run_in_thread(lambda: job.run(log.info), events)
+            try:
+                state = run_in_thread(lambda: job.run(log.info), events)
+            finally:
+                if GRACE_VARIABLE in os.environ:  # scancel and the worker both send SIGTERM; the second would kill
+                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                job.children.terminate()  # here: a training that saves its state still has a heartbeat
             report.result = job.result
         return state
 
-    return run_with_cancellation(work, cleanup=job.children.terminate)
+    try:
+        return run_with_cancellation(work, cleanup=job.children.terminate)
+    except TerminationSignal:
+        if GRACE_VARIABLE not in os.environ:
+            raise
+        log.info("%s goes back to the queue: its machine is taken away", options.name)
+        raise Pause(state=_give_back()) from None
+
+
+def _give_back() -> State[Any]:
+    """Put this flow run back into its queue, when its processes have ended: the next worker resumes it."""
+    run = UUID(flow_run.id)
+    retry(lambda: ask_prefect(lambda client: client.set_flow_run_state(run, AwaitingRetry())))
+    return AwaitingRetry()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from flows import up
 from flows.deployments import load, main, register
 from flows.sweep.config import Sweep
-from flows.worker import FLOWS, POOL, TRIALS
+from flows.work_queue import FLOWS, POOL, TRIALS
 from tests.flows.api import ask
 from tests.flows.workspaces import ROOT
 
