@@ -105,7 +105,7 @@ def test_a_second_time_nothing_runs_and_one_systems_change_touches_its_cells_alo
     (project / "params.yaml").write_text(before)
     with (project / "smis" / "models" / "vspade.py").open("a") as file:
         file.write("# changed\n")
-    assert changed(project) == {f"{stage}@folder-vspade" for stage in ("train", "sample", "evaluate")}
+    assert changed(project) == {f"{stage}@folder-vspade-0" for stage in ("train", "sample", "evaluate")}
     shutil.copy(ROOT / "smis" / "models" / "vspade.py", project / "smis" / "models" / "vspade.py")
 
 
