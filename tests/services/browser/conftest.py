@@ -60,9 +60,9 @@ class Project(Workspace):
         assert process.poll() is None, self.output()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests of this folder; it ends with them, as its event loop would be in the way of others."""
+    """One browser for all tests of a file; it ends with them, as its event loop would be in the way of others."""
     if chromium.PROGRAM is None:
         pytest.skip("there is no Chromium; `make browser` says how to have one")
     with chromium.launched() as browser:
