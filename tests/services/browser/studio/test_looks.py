@@ -269,6 +269,7 @@ def test_what_was_not_exact_of_a_file_is_told_until_it_is_closed(studio: StudioP
     studio.page.get_by_role("button", name="Bring in").click()
     told = "small.png: the map was 64 x 32; it was resized and stretched to 128 x 128"
     expect(studio.page.locator(".message")).to_contain_text(told)
+    expect(studio.page.get_by_role("dialog")).to_have_count(0)  # the map is there
     assert np.array_equal(studio.ids, ids.repeat(2, 0).repeat(4, 1))
 
 
