@@ -1,4 +1,4 @@
-"""`python docs/photographs.py CHECKPOINT ...`: draw docs/photographs.webp, the systems of `make photographs` on one label map."""
+"""`python docs/photographs.py CHECKPOINT ...`: draw docs/photographs.webp, systems of `make photographs` on one map."""
 
 import sys
 from pathlib import Path
