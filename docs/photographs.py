@@ -7,7 +7,7 @@ from PIL import Image
 
 import smis
 from smis.core.checkpoint_path import zoo_folder
-from smis.core.contact_sheet import Group, color_labels, paint, save, tile
+from smis.core.contact_sheet import Group, color_labels, paint, tile
 from smis.zoo.collection import LABELS
 
 HERE = Path(__file__).parent
@@ -23,7 +23,8 @@ def main() -> None:
     captions = ("label map", "everything varied", f"{ONE_CLASS} varied")
     groups = [Group(caption, [row[number] for row in rows]) for number, caption in enumerate(captions)]
     note = "Empty: the system makes one image of a label map, or has no latent for a class."
-    save(HERE / "photographs.webp", paint(groups, blocks=[synth.title for synth in synths], note=note))
+    sheet = paint(groups, blocks=[synth.title for synth in synths], note=note)
+    sheet.save(HERE / "photographs.webp", quality=92, method=6)
 
 
 def tiles_of(synth: smis.Synthesizer) -> list[list[Image.Image | None]]:
