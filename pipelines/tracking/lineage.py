@@ -205,11 +205,14 @@ def find_lineage(which: str) -> Lineage:
             counts; or the first eight or more digits of a checkpoint's SHA-256, as the report prints it.
 
     Raises:
-        ParamsError: if there is no such run, or it was not published.
+        ParamsError: if there is no such run, it was not published, or it holds the means over seeds.
     """
     with required():
         client = TrackingClient()
         found = _find_run(client, which)
+        if seeds := found.data.tags.get("smis.seeds"):
+            first = f"{found.data.tags['smis.cell']}/seed-{seeds.split(', ')[0]}"
+            raise ParamsError(f"run {which} holds the means over seeds {seeds}; name one of them, such as {first}")
         with TemporaryDirectory() as folder:
             path = client.download(found.info.run_id, FOLDER, folder)
             texts = {each.name: each.read_text(encoding="utf-8") for each in Path(path).iterdir()} if path else {}

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.tracking.lineage import find_lineage
+from smis.core.errors import ParamsError
+
 from .conftest import write_cell
 
 SYSTEMS, SEEDS = ("groupdnet", "inade"), (0, 1, 2)
@@ -51,6 +54,14 @@ def test_a_seed_is_a_run_and_their_mean_is_one_more_of_the_same_cell(database: s
     assert "smis.checkpoint" not in mean.data.tags
     for seed in SEEDS:
         assert own[f"inade, seed {seed}"].info.run_id in mean.data.tags["mlflow.note.content"]
+
+
+def test_a_mean_was_made_by_no_one_training(database: str) -> None:
+    publish((0, 1))
+    mean = runs(database)["inade, mean of 2 seeds"].info.run_id
+    message = f"^run {mean} holds the means over seeds 0, 1; name one of them, such as paperdoll/inade/seed-0$"
+    with pytest.raises(ParamsError, match=message):
+        find_lineage(mean)
 
 
 def test_the_pages_show_the_means_beside_the_seeds(database: str, capsys: pytest.CaptureFixture[str]) -> None:
