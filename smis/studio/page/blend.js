@@ -48,7 +48,7 @@ export class BlendPanel {
     sources.addEventListener("change", () => this.#source(sources.value));
     const dice = button("dice", "Another second look", () => this.#again(), { text: "Another" });
     this.sliders = el("div", { class: "sliders", id: "mix" });
-    this.selects = el("div", { class: "row" });
+    this.selects = el("div", { class: "pair" });
     fill(this.root,
       el("div", { class: "part" }, el("h2", {}, "Second look"), el("div", { class: "second" }, this.canvas, el("div", { class: "stack" }, title, dice, sources))),
       this.#part("Mix", abilities.mix, "Each class moves toward the second look.", this.sliders),

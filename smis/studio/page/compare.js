@@ -81,7 +81,7 @@ export class ComparePanel {
     const frame = el("div", { class: "frame still" });
     const canvas = el("canvas", { class: "image", role: "img", "aria-label": `Picture of ${model.title}` });
     const time = el("span", { class: "quiet end" });
-    const card = el("figure", { data: { model: model.name } }, el("figcaption", {}, el("b", { title: "the same map and seeds" }, model.title), time), frame);
+    const card = el("figure", { data: { model: model.name } }, el("figcaption", {}, el("b", { title: `${model.title}: the same map and seeds` }, model.title), time), frame);
     document.getElementById("cards").append(card);
     const shown = new Frame(frame, model.title, canvas);
     shown.shape(this.studio.map.width, this.studio.map.height);

@@ -30,9 +30,7 @@ function theme() {
 
 function header(studio, stage) {
   const select = byId("model");
-  const alone = (model) => studio.models.every((each) => each === model || each.title !== model.title);
-  const title = (model) => (alone(model) ? model.title : `${model.title} · ${model.name}`);
-  fill(select, ...studio.models.map((each) => el("option", { value: each.name, title: each.name }, title(each))));
+  fill(select, ...studio.models.map((each) => el("option", { value: each.name, title: each.name }, each.title)));
   select.addEventListener("change", () => studio.take(select.value));
   studio.on("model", () => { select.value = studio.model.name; });
   const undo = button("undo", "Undo (Ctrl+Z)", () => studio.undo(), { id: "undo" });

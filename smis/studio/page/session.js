@@ -34,11 +34,11 @@ function tab() {
 
 /** Keep everything that undo needs, too. */
 export async function keep(studio) {
-  const { map, look, second, history, ground } = studio;
+  const { map, look, second, history, ground, blend, onlyOver, tool, size, varies } = studio;
   const state = {
     model: studio.model.name, width: map.width, height: map.height, ids: map.ids, objects: map.objects, look, ground,
     second: second && { ...second, map: second.map && { ...second.map } }, active: studio.active,
-    locked: [...studio.locked], entries: history.entries, at: history.at, named: [...studio.named],
+    blend, onlyOver, tool, size, varies, locked: [...studio.locked], hidden: [...studio.hidden], entries: history.entries, at: history.at, named: [...studio.named],
   };
   await transact("readwrite", (store) => store.put(state, tab()));
   await transact("readwrite", (store) => store.put(tab(), "last"));

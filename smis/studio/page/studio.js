@@ -37,7 +37,10 @@ export class Studio extends EventTarget {
 
   constructor(models) {
     super();
-    this.models = models;
+    const alone = (model) => models.every((each) => each === model || each.title !== model.title);
+    const place = (model) => model.name.replace(/\/checkpoint\.safetensors$/, "");
+    this.models = models.map((model) => (alone(model) ? model : { ...model, title: `${model.title} · ${place(model)}` }));
+    this.on("rules tool size scope active", () => { if (this.map) this.#keepSoon(); });
   }
 
   emit(...names) {
@@ -121,8 +124,10 @@ export class Studio extends EventTarget {
     this.map = state?.map ?? (await this.firstMap());
     this.look = state?.look ?? fromSeed(7);
     this.second = state?.second ?? null;
+    this.blend = state?.blend ?? NO_BLEND;
     this.history = state?.history ?? new History();
-    this.locked = new Set(state?.locked ?? []);
+    [this.locked, this.hidden] = [new Set(state?.locked ?? []), new Set(state?.hidden ?? [])];
+    for (const name of ["onlyOver", "tool", "size", "varies"]) this[name] = state?.[name] ?? this[name];
     this.named = new Map(state?.named ?? []);
     this.active = state?.active ?? this.#firstThing();
     this.emit("model", "map", "painted", "look", "second", "blend", "active", "rules", "history");

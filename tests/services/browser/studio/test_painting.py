@@ -139,6 +139,25 @@ def test_a_reload_brings_back_map_look_and_history(studio: StudioPage) -> None:
     assert studio.look == {"start": {"seed": 7}, "then": []}
 
 
+def test_a_reload_brings_back_rules_tools_and_sliders(studio: StudioPage) -> None:
+    studio.choose(SOCKS, tool="lasso", size=15)
+    studio.page.click(f".class[data-id='{HAIR}'] .hide")
+    studio.page.select_option("#over", str(TOP))
+    studio.page.click("[data-scope=everything]")
+    studio.page.evaluate("studio.setSecond({title: 'seed 4', recipe: {start: {seed: 4}, then: []}, map: null})")
+    studio.page.evaluate("studio.setBlend({amount: 0.5})")
+    before = studio.picture
+    studio.page.evaluate("studio.keepNow()")
+    studio.page.reload()
+    studio.ready()
+    kept = studio.page.evaluate("[studio.tool, studio.size, [...studio.hidden], studio.onlyOver, studio.varies]")
+    assert kept == ["lasso", 15, [HAIR], TOP, "everything"]
+    assert studio.page.locator("#over").input_value() == str(TOP)
+    assert studio.page.locator("#size").input_value() == "15"
+    assert studio.page.locator("#morph").input_value() == "50"
+    assert np.array_equal(studio.picture, before)
+
+
 def test_two_pages_at_once_show_each_its_own_map(studio: StudioPage, new_page: Callable[[], Page]) -> None:
     other = StudioPage(new_page(), studio.address)
     other.open(model=GROUPDNET)
