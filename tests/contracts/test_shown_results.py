@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.report.result_tables import TableEntry, result_table
+from pipelines.report.seed_results import SeededResults
 from smis.metrics.image.result import Result
 
 ROOT = Path(__file__).parents[2]
 SYSTEMS = ("groupdnet", "inade", "vspade")
+SEEDS = (0, 1, 2)
 
 
-def measured(system: str) -> dict[str, Result]:
-    entries = json.loads((ROOT / f"metrics/paperdoll/{system}/seed-0.json").read_text())
+def measured(system: str, seed: int = 0) -> dict[str, Result]:
+    entries = json.loads((ROOT / f"metrics/paperdoll/{system}/seed-{seed}.json").read_text())
     return {name: Result.from_json(name, entry, draws=None) for name, entry in entries.items()}
 
 
@@ -38,3 +40,17 @@ def table(*, cost: bool) -> list[str]:
 def test_a_table_on_a_page_is_that_of_the_committed_results(page: str, cost: bool) -> None:
     lines = re.sub(r"\*", "", (ROOT / page).read_text(encoding="utf-8")).splitlines()
     assert [line for line in table(cost=cost) if line not in lines] == []
+
+
+def seed_table() -> list[str]:
+    """Write the lines of the means and standard deviations over seeds, without intervals and bold type."""
+    seeded = SeededResults({system: {seed: measured(system, seed) for seed in SEEDS} for system in SYSTEMS})
+    made = result_table("paperdoll", seeded.means, seeded=seeded)
+    rows = [(row.name, [f"{entry.text} ± {entry.deviation}" for entry in row.entries if entry]) for row in made.rows]
+    return [f"| {name} | {' | '.join(texts)} |" for name, texts in rows if name in SYSTEMS]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/pipeline.md"])
+def test_means_over_seeds_on_a_page_are_those_of_the_committed_results(page: str) -> None:
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    assert [line for line in seed_table() if line not in lines] == []
